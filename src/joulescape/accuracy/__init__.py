@@ -1,0 +1,1 @@
+"""Data sets, building, training, fine-tuning, training on the machine, measuring."""

@@ -1,0 +1,65 @@
+"""What every compression method answers, and the ordered pipeline of steps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from joulescape.network.operators import Graph, Operator
+from joulescape.network.work import OperandFormat
+from joulescape.spec.base import Shape
+
+Tensors = Mapping[str, Any]
+"""Parameters by dotted name (`conv1.weight`, `conv1.bias`): NumPy arrays or torch tensors alike (array API)."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One resolved compression step: `settings` for every operator it takes; `per_layer` overrides by operator."""
+
+    method: str
+    settings: Mapping[str, Any]
+    per_layer: Mapping[str, Mapping[str, Any]]
+
+    def at(self, operator: str) -> dict[str, Any]:
+        """Plain settings of the step for one operator."""
+        return {**self.settings, **self.per_layer.get(operator, {})}
+
+
+@dataclass(frozen=True)
+class Described:
+    """A network with its compression: the graph whose shapes will be computed, and each layer's nominal format.
+
+    `original` is the uncompressed graph; `graph` has removed channels taken out.
+    """
+
+    original: Graph
+    graph: Graph
+    formats: Mapping[str, OperandFormat]
+    steps: tuple[Step, ...]
+
+
+SettingsT = TypeVar("SettingsT", bound=Shape)
+
+
+class Method(ABC, Generic[SettingsT]):
+    """One compression method. Stateless and torch-free: `project` is written for the array API."""
+
+    name: ClassVar[str]
+    Settings: ClassVar[type[Shape]]
+    is_whole: ClassVar[bool] = False
+    """Whether a network on which it takes nothing is refused instead of left alone."""
+
+    @abstractmethod
+    def takes(self, operator: Operator) -> bool:
+        """Whether the method acts on this operator."""
+
+    @abstractmethod
+    def describe(self, described: Described, settings: Mapping[str, SettingsT]) -> Described:
+        """Shapes and nominal formats after this step; `settings` by operator, for the operators it takes."""
+
+    @abstractmethod
+    def project(self, tensors: Tensors, described: Described, settings: Mapping[str, SettingsT]) -> Tensors:
+        """Weights after this step, of the shapes that `describe` announced. Twice = once."""

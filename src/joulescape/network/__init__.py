@@ -1,0 +1,1 @@
+"""What is computed: a graph of operators, lowering to workloads, and the types that rooms exchange."""

@@ -1,0 +1,147 @@
+"""What a simulator is asked to cost: workloads, and the plain numbers that data puts into them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from joulescape.network.operators import Loops, Phase, Role
+
+Structure = Literal["dense", "unstructured"]
+"""Where zeros stand: `dense` none worth naming; `unstructured` anywhere, with an index. Removed channels change the loops instead."""
+
+
+@dataclass(frozen=True)
+class Operand:
+    """One operand of a work: its size and the statistics that data-dependent energy needs.
+
+    `bits` is the stored width. `density` is the fraction of non-zero values; only a machine that can skip zeros of
+    this `structure` may save by it. `stored_bytes` is what memory holds, index included; a machine that cannot decode
+    that format stores `elements * bits` instead. Means are of |value| and value^2 relative to the operand's range.
+    """
+
+    elements: int
+    bits: float
+    density: float = 1.0
+    structure: Structure = "dense"
+    stored_bytes: float | None = None
+    index_bytes: float = 0.0
+    mean_fraction: float = 0.5
+    mean_square_fraction: float = 1.0 / 3.0
+    is_signed: bool = True
+
+    @property
+    def dense_bytes(self) -> float:
+        """Bytes without any coding of zeros: elements * bits / 8."""
+        return self.elements * self.bits / 8
+
+
+@dataclass(frozen=True)
+class MatrixWork:
+    """A matrix product of one layer and role, for the whole batch (`loops.B`).
+
+    `weight` is the stationary operand; `is_weight_stored` is False where it is an activation (attention, weight gradient).
+    """
+
+    layer: str
+    role: Role
+    loops: Loops
+    weight: Operand
+    input: Operand
+    output: Operand
+    is_weight_stored: bool = True
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for the whole batch."""
+        return self.loops.macs
+
+
+@dataclass(frozen=True)
+class VectorWork:
+    """Element-wise, pooling, normalisation, softmax or update work of one layer and role, for the whole batch."""
+
+    layer: str
+    role: Role
+    kind: str
+    ops: float
+    read_elements: int
+    write_elements: int
+    bits: float
+
+    @property
+    def macs(self) -> int:
+        """A vector work has none."""
+        return 0
+
+
+@dataclass(frozen=True)
+class PhysicalWork:
+    """One physical layer for the whole batch: `numbers` are the system's own sizes (bins, data_bins ...)."""
+
+    layer: str
+    role: Role
+    system: str
+    passes: int
+    inputs: int
+    outputs: int
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def macs(self) -> int:
+        """A physical evolution has no multiply-accumulates of its own."""
+        return 0
+
+
+Work = MatrixWork | VectorWork | PhysicalWork
+
+
+@dataclass(frozen=True)
+class OperandFormat:
+    """How compression leaves one layer: widths, density and bytes, before data is seen."""
+
+    weight_bits: float = 32.0
+    activation_bits: float = 32.0
+    weight_density: float = 1.0
+    weight_structure: Structure = "dense"
+    weight_bytes: float | None = None
+    index_bytes: float = 0.0
+
+    def with_(self, **changes: object) -> OperandFormat:
+        """This format with some fields changed."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class LayerStatistics:
+    """What a measurement saw in one layer; means are relative to the operand's range."""
+
+    weight_density: float = 1.0
+    input_density: float = 1.0
+    input_mean_fraction: float = 0.5
+    input_mean_square_fraction: float = 1.0 / 3.0
+    weight_mean_fraction: float = 0.5
+    weight_mean_square_fraction: float = 1.0 / 3.0
+
+
+Statistics = Mapping[str, LayerStatistics]
+"""By layer; a layer that is absent has nominal statistics."""
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What a training run is, for its cost: batch, steps, and whether steps were measured or are the recipe's."""
+
+    batch: int
+    steps: int
+    steps_basis: Literal["nominal", "measured"]
+
+
+@dataclass(frozen=True)
+class PhaseWork:
+    """Everything a machine does in one phase: for training the works of ONE step at the plan's batch."""
+
+    phase: Phase
+    batch: int
+    works: tuple[Work, ...]

@@ -1,0 +1,1 @@
+"""Realises an ErrorSpec in torch: one module per kind of machine arithmetic."""

@@ -1,0 +1,78 @@
+"""What every kind of machine arithmetic answers. Torch lives here and in `accuracy`, nowhere else."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from joulescape.network.error_spec import ErrorSpec
+from joulescape.network.operators import Operator
+
+Detail = Literal["merged", "full"]
+"""`merged`: effective weights and additive output noise; `full`: every slice, input bit, mesh column."""
+
+
+class Programmed(Protocol):
+    """One operator as this device holds it: static errors are fixed, read errors are drawn at each call."""
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """(rows, K) -> (rows, N), without bias. Not differentiable: the caller uses straight-through gradients."""
+        ...
+
+
+class MatrixNumerics(ABC):
+    """How a machine multiplies by a stored matrix, and how it rewrites it."""
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def program(
+        self, weight: Tensor, errors: ErrorSpec, calibration: Tensor, generator: torch.Generator, detail: Detail
+    ) -> Programmed:
+        """Write `weight` (N, K) into a device drawn from `generator`.
+
+        `calibration` (rows, K) are inputs of training data from which ranges (input scale, ADC clip) are taken.
+        A convolution arrives as its im2col matrix; a grouped one as one call per group.
+        """
+
+    def gradient(self, gradient: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+        """An input or weight gradient as this machine computes it (roles input_gradient, weight_gradient)."""
+        return gradient
+
+    def update(self, weight: Tensor, step: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+        """The stored weight after the machine was asked to add `step` (role update)."""
+        return weight + step
+
+
+class PhysicalLayer(ABC):
+    """One physical operator of a machine that is its own network: a differentiable twin and a device that departs from it."""
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def initial(self, operator: Operator, generator: torch.Generator) -> Mapping[str, Tensor]:
+        """Fresh trained parameters of one layer by short name."""
+
+    @abstractmethod
+    def twin(self, operator: Operator, x: Tensor, parameters: Mapping[str, Tensor], errors: ErrorSpec | None) -> Tensor:
+        """The differentiable model: (batch, inputs) -> (batch, outputs)."""
+
+    @abstractmethod
+    def device(self, operator: Operator, errors: ErrorSpec, generator: torch.Generator) -> "DeviceLayer":
+        """Draw one device: mismatch is fixed by `generator`, read noise is drawn at each call."""
+
+    def penalty(self, parameters: Mapping[str, Tensor]) -> Tensor:
+        """What keeps parameters inside the device's range; zero by default."""
+        return torch.zeros(())
+
+
+class DeviceLayer(Protocol):
+    """One physical layer as one device computes it."""
+
+    def __call__(self, x: Tensor, parameters: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
+        """(batch, inputs) -> (batch, outputs)."""
+        ...

@@ -1,0 +1,1 @@
+"""Facts first, drawing second: tables -> one offline HTML page and its JSON."""

@@ -1,0 +1,1 @@
+"""YAML and registries -> DesignSpace, Candidate, Machine; pairs that meet. Torch-free."""

@@ -1,0 +1,1 @@
+"""One module or package per physics: cost only, no torch, no optuna."""

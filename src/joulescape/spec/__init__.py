@@ -1,0 +1,1 @@
+"""Shapes of the files a user may write: pydantic models, frozen, unknown keys refused; and sourced values."""

@@ -1,0 +1,72 @@
+"""The shape of `hwlib/<family>/*.yaml` (one back end with its published figures) and of `hwlib/components/*.yaml`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from joulescape.spec.base import Shape
+from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
+
+Family = Literal["electronic", "memristive", "photonic", "physical"]
+FAMILIES: tuple[Family, ...] = ("electronic", "memristive", "photonic", "physical")
+Equivalence = Literal["exact", "approximate", "own"]
+PublishedRole = Literal["input", "calibration", "prediction"]
+
+
+class PublishedRow(Shape):
+    """One published figure that the model is held against.
+
+    Without `workload`, `what` names one of the simulator's own figures (chip_power_mw, peak_tops ...); with it, a metric
+    of `joulescape cost` for that network. The tolerance comes from the quantity's class in code, never from the row.
+    """
+
+    what: str
+    value: float
+    role: PublishedRole
+    source: str
+    where: str
+    workload: str | None = None
+    batch: Annotated[int, Field(ge=1)] = 1
+    boundary: Literal["core", "chip", "system"] = "chip"
+    overrides: dict[str, Any] = {}
+    """Dotted paths below `parameters` that differ from the entry for this row."""
+    kind: Literal["quick", "slow"] = "quick"
+    expected: Literal["pass", "miss"] = "pass"
+    reason: str | None = None
+    """Why a miss is expected."""
+
+    @model_validator(mode="after")
+    def _miss_has_reason(self) -> Self:
+        if self.expected == "miss" and not self.reason:
+            raise ValueError("an expected miss needs a reason")
+        return self
+
+
+class BackEndSpec(Shape):
+    """One machine of known physics."""
+
+    about: str
+    simulator: str
+    equivalence: Equivalence
+    style: Literal["asic", "spiking", "fpga", "gpu", "cpu", "in_sensor", "sram_in_memory"] | None = None
+    host: str | None = None
+    """Another back end that runs what this one declines."""
+    off_chip: str | None = None
+    """A component of kind off_chip_memory; absent: the library's default, with basis assumed."""
+    node_nm: Annotated[int, Field(ge=3, le=250)]
+    is_design: bool = True
+    """False for a part that only serves as host."""
+    parameters: dict[str, Any]
+    published: tuple[PublishedRow, ...] = ()
+
+
+class OffChipSpec(Shape):
+    """`hwlib/components/<name>.yaml` with `kind: off_chip_memory`."""
+
+    kind: Literal["off_chip_memory"]
+    about: str
+    read_pj_per_bit: LowerIsBetter
+    write_pj_per_bit: LowerIsBetter
+    bandwidth_gbps: HigherIsBetter

@@ -1,0 +1,103 @@
+"""A domain: the values that a parameter may take. It may stand wherever a value may."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from joulescape.spec.base import Shape
+
+Scalar = bool | int | float | str
+
+
+class IntDomain(Shape):
+    """Whole numbers from `low` to `high` in steps of `step`; `points` thins a sweep; `log` draws in log space."""
+
+    kind: Literal["int"]
+    low: int
+    high: int
+    step: Annotated[int, Field(ge=1)] = 1
+    log: bool = False
+    points: Annotated[int, Field(ge=2)] | None = None
+    per: Literal["layer"] | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _check_range(self.low, self.high, self.log)
+        if self.log and self.step != 1:
+            raise ValueError("a log domain takes no step")
+        return self
+
+    def ends(self) -> tuple[Scalar, ...]:
+        """Both ends: what resolve checks against a plug-in's settings."""
+        return (self.low, self.high)
+
+    def values(self) -> tuple[int, ...]:
+        """Every value of a sweep."""
+        every = tuple(range(self.low, self.high + 1, self.step))
+        if self.points is None or len(every) <= self.points:
+            return every
+        space = np.geomspace if self.log else np.linspace
+        return tuple(sorted({int(round(float(x))) for x in space(self.low, self.high, self.points)}))
+
+
+class FloatDomain(Shape):
+    """Real numbers from `low` to `high`; in a sweep `points` values, evenly spaced (log-spaced with `log`)."""
+
+    kind: Literal["float"]
+    low: float
+    high: float
+    log: bool = False
+    points: Annotated[int, Field(ge=2)] = 5
+    per: Literal["layer"] | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _check_range(self.low, self.high, self.log)
+        return self
+
+    def ends(self) -> tuple[Scalar, ...]:
+        """Both ends: what resolve checks against a plug-in's settings."""
+        return (self.low, self.high)
+
+    def values(self) -> tuple[float, ...]:
+        """Every value of a sweep."""
+        space = np.geomspace if self.log else np.linspace
+        return tuple(float(x) for x in space(self.low, self.high, self.points))
+
+
+class ChoiceDomain(Shape):
+    """One of the listed values."""
+
+    kind: Literal["choice"]
+    options: Annotated[tuple[Scalar, ...], Field(min_length=1)]
+    per: Literal["layer"] | None = None
+
+    def ends(self) -> tuple[Scalar, ...]:
+        """Every option: what resolve checks against a plug-in's settings."""
+        return self.options
+
+    def values(self) -> tuple[Scalar, ...]:
+        """Every value of a sweep."""
+        return self.options
+
+
+Domain = Annotated[IntDomain | FloatDomain | ChoiceDomain, Field(discriminator="kind")]
+DOMAIN_KINDS = ("int", "float", "choice")
+
+
+def is_domain(value: Any) -> bool:
+    """Whether a raw YAML value is meant as a domain: a mapping with the key `kind`."""
+    return isinstance(value, dict) and "kind" in value
+
+
+def _check_range(low: float, high: float, log: bool) -> None:
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ValueError("low and high must be finite")
+    if low >= high:
+        raise ValueError(f"low must be below high, but {low} >= {high}")
+    if log and low <= 0:
+        raise ValueError("a log domain needs low > 0")

@@ -1,0 +1,127 @@
+"""The shape of `spaces/*.yaml`: one question. Values here may still be domains; `resolve` checks them against plug-ins."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from joulescape.spec.base import Shape
+from joulescape.spec.sourced import Corner
+
+Metric = Literal[
+    "accuracy_fraction",
+    "trained_accuracy_fraction",
+    "inference_energy_pj",
+    "inference_latency_ns",
+    "inference_interval_ns",
+    "training_energy_pj",
+    "training_time_ns",
+    "lifecycle_energy_pj",
+    "area_mm2",
+    "mean_power_mw",
+    "tops_per_w",
+    "gops_per_mm2",
+]
+Direction = Literal["minimize", "maximize"]
+Boundary = Literal["core", "chip", "system"]
+PhaseName = Literal["inference", "training"]
+
+
+class Bound(Shape):
+    """A limit on one metric."""
+
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.at_most is None and self.at_least is None:
+            raise ValueError("a constraint needs at_most or at_least")
+        return self
+
+
+class Target(Shape):
+    """What training on the machine must reach; its cost is counted until then."""
+
+    accuracy_fraction: Annotated[float, Field(gt=0, le=1)]
+
+
+class TrainingSpec(Shape):
+    """Training on the machine; any plain value may be a domain, drawn as `training.<field>`."""
+
+    algorithm: Any = "pat"
+    """For a machine that is its own network: pat, in_silico or ideal."""
+    rounding: Any = "stochastic"
+    """How a low-precision update is rounded: stochastic or nearest."""
+    feedback: Any = "backprop"
+    """How errors travel back: backprop or dfa (direct feedback alignment)."""
+    batch: Any = 32
+    epochs: Any = 12
+    learning_rate: Any = 0.1
+    target: Target | None = None
+
+
+class FineTuneSpec(Shape):
+    """The short training after compression, with the compressed forward pass and straight-through gradients."""
+
+    epochs: Annotated[int, Field(ge=0)] = 2
+    learning_rate: Annotated[float, Field(gt=0)] = 0.002
+    batch: Annotated[int, Field(ge=1)] = 64
+    noise_aware: bool = False
+    """Whether the machine's own errors are injected during fine-tuning."""
+
+
+class BudgetSpec(Shape):
+    """How long the search goes on, and its seed."""
+
+    trials: Annotated[int, Field(ge=1)]
+    seed: Annotated[int, Field(ge=0)] = 0
+    population: Annotated[int, Field(ge=2)] = 24
+    lag: Literal[1, 2] = 1
+    per_back_end: Annotated[int, Field(ge=0)] = 20
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    failed_share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    samples: Annotated[int, Field(ge=1)] | None = None
+    """Validation samples per accuracy measurement; all when absent."""
+    draws: Annotated[int, Field(ge=1)] = 3
+    """Device draws per accuracy measurement in the search."""
+
+
+class ConfirmSpec(Shape):
+    """How the front is measured again: on the test split, with several draws, at every corner."""
+
+    draws: Annotated[int, Field(ge=2)] = 5
+    designs: Annotated[int, Field(ge=1)] = 24
+    """At most so many designs: the front by hypervolume contribution, then the best of each back end, then the near-front."""
+
+
+class LifecycleSpec(Shape):
+    """How often a trained machine is used: lifecycle energy = training + inferences * inference energy."""
+
+    inferences: Annotated[float, Field(gt=0)]
+
+
+class SpaceSpec(Shape):
+    """One question."""
+
+    question: str
+    task: str
+    networks: Annotated[tuple[str, ...], Field(min_length=1)]
+    back_ends: Annotated[tuple[str, ...], Field(min_length=1)]
+    boundary: Boundary = "system"
+    batch: Annotated[int, Field(ge=1)] = 1
+    node: Literal["as_published"] | Annotated[int, Field(ge=3, le=180)] = "as_published"
+    normalise_to_nm: Annotated[int, Field(ge=3, le=180)] = 28
+    """The report shows results as published beside results with CMOS parts scaled to this node."""
+    phases: Annotated[tuple[PhaseName, ...], Field(min_length=1)] = ("inference",)
+    compression: tuple[dict[str, Any], ...] = ()
+    training: TrainingSpec = TrainingSpec()
+    fine_tune: FineTuneSpec = FineTuneSpec()
+    hardware: dict[str, dict[str, Any]] = {}
+    objectives: Annotated[dict[Metric, Direction], Field(min_length=1)]
+    constraints: dict[Metric, Bound] = {}
+    budget: BudgetSpec
+    confirm: ConfirmSpec = ConfirmSpec()
+    lifecycle: LifecycleSpec | None = None
+    corner: Corner = "typical"

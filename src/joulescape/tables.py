@@ -1,0 +1,105 @@
+"""Column names and dtypes of every Parquet file: the contract between search and report.
+
+Units stand in the names. A missing value is null: never -1, never inf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+METRICS: tuple[str, ...] = (
+    "accuracy_fraction", "trained_accuracy_fraction",
+    "inference_energy_pj", "inference_latency_ns", "inference_interval_ns",
+    "training_energy_pj", "training_time_ns", "lifecycle_energy_pj",
+    "area_mm2", "mean_power_mw", "tops_per_w", "gops_per_mm2",
+)  # fmt: skip
+"""Every metric, in the order in which they are always shown."""
+
+State = Literal["valid", "infeasible", "failed"]
+
+_IDENTITY = {
+    "design_id": pl.String, "candidate_id": pl.String, "variant_id": pl.Int64,
+    "trial": pl.Int64, "batch": pl.Int64, "pair": pl.String, "network": pl.String, "back_end": pl.String,
+    "family": pl.String, "equivalence": pl.String,
+    "state": pl.String, "reason": pl.String, "violation": pl.Float64, "fidelity": pl.String,
+}  # fmt: skip
+_MEASUREMENT = {
+    "accuracy_sd_fraction": pl.Float64, "accuracy_draws_count": pl.Int64,
+    "steps_basis": pl.String, "training_steps_count": pl.Int64,
+    "assumed_energy_fraction": pl.Float64, "parameter_count": pl.Int64, "weight_bytes": pl.Float64, "macs": pl.Int64,
+    "is_front": pl.Boolean, "seconds": pl.Float64,
+}  # fmt: skip
+
+TRIALS = {**_IDENTITY, **dict.fromkeys(METRICS, pl.Float64), **_MEASUREMENT}
+"""trials.parquet and front.parquet: one row a design. Parameters follow as further columns (see `parameter_columns`)."""
+
+CONFIRMED = {
+    "design_id": pl.String, "candidate_id": pl.String, "back_end": pl.String, "family": pl.String, "network": pl.String,
+    "pick": pl.String, "corner": pl.String, "split": pl.String,
+    **dict.fromkeys(METRICS, pl.Float64),
+    "accuracy_sd_fraction": pl.Float64, "accuracy_draws_count": pl.Int64,
+    "trained_accuracy_sd_fraction": pl.Float64, "trained_accuracy_draws_count": pl.Int64,
+    "search_accuracy_fraction": pl.Float64, "paired_loss_fraction": pl.Float64, "state": pl.String, "reason": pl.String,
+}  # fmt: skip
+"""confirmed.parquet: one row a (design, corner). `pick` says why: front, near_front or best_of_back_end; `paired_loss_fraction`
+is the reference's accuracy minus this design's, on the same test images."""
+
+PARTS = {
+    "design_id": pl.String, "node": pl.String, "quantity": pl.String, "phase": pl.String, "layer": pl.String,
+    "role": pl.String, "component": pl.String, "scope": pl.String, "energy_pj": pl.Float64, "area_mm2": pl.Float64,
+    "basis": pl.String, "source": pl.String,
+}  # fmt: skip
+"""parts.parquet: additive parts of confirmed designs at the typical corner. `quantity` is energy or area; `node` is as_published or e.g. 28 nm.
+Inference parts are per inference; training parts are per whole training run."""
+
+LAYERS = {
+    "design_id": pl.String, "phase": pl.String, "layer": pl.String, "role": pl.String, "macs": pl.Int64,
+    "batch_latency_ns": pl.Float64, "start_ns": pl.Float64, "end_ns": pl.Float64, "active_units": pl.Float64,
+    "utilisation_fraction": pl.Float64, "bound_by": pl.String,
+}  # fmt: skip
+"""layers.parquet: the schedule of confirmed designs at the typical corner."""
+
+HISTORY = {
+    "batch": pl.Int64, "trials_told": pl.Int64, "valid_count": pl.Int64, "infeasible_count": pl.Int64,
+    "failed_count": pl.Int64, "front_size": pl.Int64, "hypervolume": pl.Float64,
+}  # fmt: skip
+"""history.parquet: one row a batch. Hypervolume is on (log10 costs, linear fractions) against the fixed reference point."""
+
+PUBLISHED = {
+    "back_end": pl.String, "family": pl.String, "what": pl.String, "workload": pl.String, "role": pl.String,
+    "published": pl.Float64, "model": pl.Float64, "error_fraction": pl.Float64, "tolerance_fraction": pl.Float64,
+    "pass": pl.Boolean, "expected": pl.String, "reason": pl.String, "source": pl.String, "where": pl.String,
+    "kind": pl.String,
+}  # fmt: skip
+"""published.parquet: one row a published figure, with the model's."""
+
+Schema = Mapping[str, Any]
+
+PARAMETER_PREFIXES = ("compression.", "hardware.", "training.")
+
+
+def parameter_columns(table: pl.DataFrame) -> tuple[str, ...]:
+    """Columns of `table` that hold a drawn or swept parameter, in table order."""
+    return tuple(name for name in table.columns if name.startswith(PARAMETER_PREFIXES))
+
+
+def make(rows: Iterable[Mapping[str, Any]], schema: Schema, parameters: Schema | None = None) -> pl.DataFrame:
+    """A table of exactly these columns; a key that no column names is an error, a missing key is null."""
+    columns = {**schema, **(parameters or {})}
+    listed = list(rows)
+    unknown = {key for row in listed for key in row} - set(columns)
+    if unknown:
+        raise KeyError(f"no such column: {', '.join(sorted(unknown))}")
+    return pl.DataFrame([{name: row.get(name) for name in columns} for row in listed], schema=dict(columns))
+
+
+def write(table: pl.DataFrame, path: Path) -> None:
+    """Write atomically: a reader sees the old file or the new one, never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.draft")
+    table.write_parquet(draft)
+    draft.replace(path)
