@@ -1,0 +1,139 @@
+"""`joulescape cost`: one design, one price list."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from joulescape.pricing import CostReport
+
+
+class Form(StrEnum):
+    """How the price list is printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+class PhaseChoice(StrEnum):
+    """What is costed."""
+
+    inference = "inference"
+    training = "training"
+
+
+class BoundaryChoice(StrEnum):
+    """What is inside the bill."""
+
+    core = "core"
+    chip = "chip"
+    system = "system"
+
+
+class CornerChoice(StrEnum):
+    """Which end of every sourced number is taken."""
+
+    optimistic = "optimistic"
+    typical = "typical"
+    pessimistic = "pessimistic"
+
+
+def cost_command(
+    network: Annotated[str, typer.Argument(help="A network of models/, e.g. digits_lenet.")],
+    back_end: Annotated[str, typer.Argument(help="A back end of hwlib/, e.g. memristive/isaac.")],
+    sets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Change a value: hardware.array.rows=64, compression.quantize.weight_bits=4, batch=3."
+        ),
+    ] = None,
+    phase: Annotated[PhaseChoice, typer.Option(help="What to cost.")] = PhaseChoice.inference,
+    boundary: Annotated[BoundaryChoice, typer.Option(help="What is inside the bill.")] = BoundaryChoice.system,
+    corner: Annotated[CornerChoice, typer.Option(help="Which end of each constant.")] = CornerChoice.typical,
+    form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.table,
+    root: Annotated[Path, typer.Option(help="Project root: the folder that holds hwlib/ and models/.")] = Path(),
+) -> None:
+    """Cost one design at nominal statistics: no data is read, no network trained."""
+    from joulescape.pricing import cost
+
+    report = cost(
+        network,
+        back_end,
+        _pairs(sets or []),
+        phases=(phase.value,),
+        boundary=boundary.value,
+        corner=corner.value,
+        root=root,
+    )
+    {Form.table: _print_table, Form.json: _print_json, Form.csv: _print_csv}[form](report)
+
+
+def _pairs(sets: list[str]) -> dict[str, str]:
+    from joulescape.errors import Fault, SpecError
+
+    bad = [item for item in sets if "=" not in item]
+    if bad:
+        raise SpecError([Fault("command line", None, "--set", f"'{item}'", "NAME=VALUE") for item in bad])
+    return dict(item.split("=", 1) for item in sets)  # type: ignore[misc]
+
+
+def _print_json(report: CostReport) -> None:
+    import json
+
+    typer.echo(json.dumps(report.as_dict(), indent=2))
+
+
+def _print_csv(report: CostReport) -> None:
+    import csv
+    import io
+
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(report.energy[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(report.energy)
+    typer.echo(text.getvalue(), nl=False)
+
+
+def _print_table(report: CostReport) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    design = report.design
+    console.print(
+        f"{design['network']} on {design['back_end']} · boundary {design['boundary']} · batch {report.batch} · "
+        f"node {design['node_nm']} nm · statistics: {report.statistics}"
+    )
+    totals = Table("metric", "value")
+    for name, value in report.totals.items():
+        if value is not None:
+            totals.add_row(name, f"{value:.6g}")
+    console.print(totals, _energy_table(report), _layer_table(report))
+
+
+def _energy_table(report: CostReport) -> object:
+    from rich.table import Table
+
+    table = Table("component", "energy_pj", "share", "basis", title="Energy by component")
+    energy: dict[tuple[str, str], float] = {}
+    for row in report.energy:
+        energy[row["component"], row["basis"]] = energy.get((row["component"], row["basis"]), 0.0) + row["energy_pj"]
+    total = sum(energy.values()) or 1.0
+    for (component, basis), value in sorted(energy.items(), key=lambda item: -item[1]):
+        table.add_row(component, f"{value:.5g}", f"{100 * value / total:.1f} %", basis)
+    return table
+
+
+def _layer_table(report: CostReport) -> object:
+    from rich.table import Table
+
+    table = Table("layer", "role", "station", "macs", "batch_latency_ns", "utilisation", "bound_by", title="Schedule")
+    for row in report.layers:
+        timing = (f"{row['batch_latency_ns']:.5g}", f"{row['utilisation_fraction']:.3f}", row["bound_by"])
+        table.add_row(row["layer"], row["role"], row["station"], str(row["macs"]), *timing)
+    return table

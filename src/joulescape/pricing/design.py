@@ -1,0 +1,124 @@
+"""`cost`: one design, one price list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from joulescape.compression.base import Described
+from joulescape.compression.pipeline import describe
+from joulescape.errors import Infeasible
+from joulescape.network.operators import Phase
+from joulescape.network.task import TASKS
+from joulescape.network.work import PhaseWork, TrainingPlan
+from joulescape.pricing import rows
+from joulescape.pricing.metrics import Priced, at_node, metrics_of, nominal_plan, phase_work, price
+from joulescape.resolve.candidate import Candidate
+from joulescape.resolve.design_space import DesignSpace
+from joulescape.resolve.machine import Machine
+from joulescape.resolve.single import single
+from joulescape.spec.sourced import Corner
+
+
+@dataclass(frozen=True)
+class CostReport:
+    """One design's price list. `statistics` says where densities and values came from: nominal, no data was seen."""
+
+    design: Mapping[str, Any]
+    batch: int
+    totals: Mapping[str, float | None]
+    layers: Sequence[Mapping[str, Any]]
+    traffic: Sequence[Mapping[str, Any]]
+    energy: Sequence[Mapping[str, Any]]
+    area: Sequence[Mapping[str, Any]]
+    statistics: str = "nominal"
+    steps: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain types, in the documented order."""
+        named = ("design", "batch", "statistics", "steps", "totals", "layers", "traffic", "energy", "area")
+        return {name: getattr(self, name) for name in named}
+
+
+def cost(
+    network: str,
+    back_end: str,
+    sets: Mapping[str, str] | None = None,
+    *,
+    phases: Sequence[Phase] = ("inference",),
+    boundary: str = "system",
+    corner: Corner = "typical",
+    root: Path | None = None,
+) -> CostReport:
+    """Cost one design at nominal statistics: no data, no torch.
+
+    `sets` changes values by name: `hardware.array.rows`, `compression.quantize.weight_bits`, `batch`,
+    `training.batch`. Raises SpecError for a name or value that does not exist, Infeasible when the network does
+    not fit the machine.
+    """
+    space, candidate = single(
+        network, back_end, root=root or Path.cwd(), sets=sets or {}, phases=tuple(phases), boundary=boundary
+    )
+    return report_on(space, candidate, corner)
+
+
+def report_on(space: DesignSpace, candidate: Candidate, corner: Corner) -> CostReport:
+    """The price list of a resolved candidate on its first variant."""
+    machine = space.machine(candidate, corner)
+    described = describe(space.graphs[candidate.network], candidate.compression)
+    plan = training_plan(space, candidate)
+    works = all_works(space, described, plan)
+    refuse_misfits(machine, described, works)
+    priced = price(machine, described, works, plan)
+    if isinstance(space.spec.node, int):
+        priced = at_node(priced, machine.node_nm, space.spec.node)
+    return _report(space, candidate, machine, priced)
+
+
+def training_plan(space: DesignSpace, candidate: Candidate) -> TrainingPlan | None:
+    """Nominal training steps of the candidate, or None when the question does not ask for training."""
+    if "training" not in space.spec.phases:
+        return None
+    training = candidate.training
+    return nominal_plan(TASKS[space.spec.task], int(training["batch"]), int(training["epochs"]))
+
+
+def all_works(space: DesignSpace, network: Described, plan: TrainingPlan | None) -> dict[Phase, PhaseWork]:
+    """The works of every phase that the question asks for, at nominal statistics."""
+    return {phase: phase_work(network, phase, space.spec.batch, plan, {}) for phase in space.spec.phases}
+
+
+def refuse_misfits(machine: Machine, network: Described, works: Mapping[Phase, PhaseWork]) -> None:
+    """Raise Infeasible when the only variant breaks a limit of the machine."""
+    for work in works.values():
+        for limit in machine.limits(network, work):
+            overshoot = float(limit.overshoot)  # type: ignore[arg-type]
+            if overshoot > 0:
+                raise Infeasible(limit.reason, overshoot)
+
+
+def _report(space: DesignSpace, candidate: Candidate, machine: Machine, priced: Priced) -> CostReport:
+    life = space.spec.lifecycle.inferences if space.spec.lifecycle else None
+    totals = metrics_of(priced, len(machine.variants), life)
+    return CostReport(
+        design={
+            "network": candidate.network,
+            "back_end": candidate.back_end,
+            "family": machine.family,
+            "boundary": space.spec.boundary,
+            "node": space.spec.node,
+            "node_nm": machine.node_nm,
+            "compression": [{"method": s.method, **s.settings, **s.per_layer} for s in candidate.compression],
+            "hardware": dict(candidate.hardware),
+            "training": dict(candidate.training) if priced.plan else None,
+        },
+        batch=space.spec.batch,
+        totals={name: None if value is None else float(value[0]) for name, value in totals.items()},
+        layers=rows.layer_rows(priced, 0),
+        traffic=rows.traffic_rows(priced, 0),
+        energy=rows.energy_rows(priced, 0),
+        area=rows.area_rows(priced, 0),
+        steps=priced.plan.steps_basis if priced.plan else None,
+    )

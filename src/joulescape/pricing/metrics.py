@@ -1,0 +1,120 @@
+"""Costs every phase of a machine and turns the parts into the house's metrics. Arrays have shape (variants,)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from joulescape.compression.base import Described
+from joulescape.network.lower import lower
+from joulescape.network.operators import Phase
+from joulescape.network.task import Task
+from joulescape.network.work import PhaseWork, Statistics, TrainingPlan
+from joulescape.resolve.machine import Machine, PhaseCost
+from joulescape.simulators._node import area_factor, energy_factor
+from joulescape.simulators.base import Area, Energy, FloatArray
+from joulescape.units import OPS_PER_MAC
+
+Metrics = Mapping[str, FloatArray | None]
+"""By metric name; None where the metric does not exist for this design (never a sentinel)."""
+
+
+@dataclass(frozen=True)
+class Priced:
+    """One network on one machine, costed: the phases that were asked for, the area, and the training plan."""
+
+    phases: Mapping[str, PhaseCost]
+    areas: tuple[Area, ...]
+    plan: TrainingPlan | None
+    macs: int
+    """Multiply-accumulates of one inference."""
+
+
+def phase_work(
+    network: Described, phase: Phase, batch: int, plan: TrainingPlan | None, statistics: Statistics
+) -> PhaseWork:
+    """The works of one phase: inference at the space's batch, training at the plan's (one step)."""
+    size = batch if phase == "inference" or plan is None else plan.batch
+    return lower(network.graph, network.formats, phase, size, statistics)
+
+
+def nominal_plan(task: Task, batch: int, epochs: int) -> TrainingPlan:
+    """A recipe's own steps: epochs * ceil(training samples / batch)."""
+    return TrainingPlan(batch, epochs * math.ceil(task.train_count / batch), "nominal")
+
+
+def price(machine: Machine, network: Described, works: Mapping[Phase, PhaseWork], plan: TrainingPlan | None) -> Priced:
+    """Ask the machine for every phase."""
+    costs = {phase: machine.cost(network, work) for phase, work in works.items()}
+    return Priced(costs, machine.area(), plan, network.graph.macs)
+
+
+def at_node(priced: Priced, from_nm: int, to_nm: int) -> Priced:
+    """The same design with its CMOS parts (logic and SRAM) scaled to another node; clocks, optics and devices stay."""
+    energy, area = energy_factor(from_nm, to_nm), area_factor(from_nm, to_nm)
+    phases = {name: _scaled_phase(cost, energy) for name, cost in priced.phases.items()}
+    areas = tuple(replace(a, area_mm2=a.area_mm2 * area) if a.component.scales else a for a in priced.areas)
+    return replace(priced, phases=phases, areas=areas)
+
+
+def metrics_of(priced: Priced, variants: int, inferences: float | None) -> dict[str, FloatArray | None]:
+    """Every cost metric of every variant; `inferences` is the life for lifecycle energy, where the question states one."""
+    area = area_mm2(priced, variants)
+    metrics = {**_inference(priced, area), **_training(priced), "area_mm2": area}
+    once, per_use = metrics.get("training_energy_pj"), metrics.get("inference_energy_pj")
+    has_life = inferences is not None and once is not None and per_use is not None
+    metrics["lifecycle_energy_pj"] = once + inferences * per_use if has_life else None  # type: ignore[operator]
+    return metrics
+
+
+def area_mm2(priced: Priced, variants: int) -> FloatArray:
+    """Area inside the boundary, summed over components."""
+    total = sum((np.asarray(area.area_mm2, dtype=float) for area in priced.areas), start=np.zeros(variants))
+    return np.broadcast_to(total, (variants,))
+
+
+def assumed_fraction(cost: PhaseCost) -> FloatArray:
+    """Share of a phase's energy that rests on assumed numbers."""
+    assumed = (e.energy_pj for run in cost.layers for e in run.energies if e.component.basis == "assumed")
+    total = np.asarray(cost.energy_pj(), dtype=float)
+    share = np.divide(sum(assumed, start=np.zeros_like(total)), total, out=np.zeros_like(total), where=total > 0)
+    return np.asarray(share, dtype=float)
+
+
+def _inference(priced: Priced, area: FloatArray) -> dict[str, FloatArray | None]:
+    if "inference" not in priced.phases:
+        return {}
+    cost = priced.phases["inference"]
+    energy = np.asarray(cost.energy_pj(), dtype=float) / cost.batch
+    interval = cost.interval_ns / cost.batch
+    ops = OPS_PER_MAC * priced.macs
+    return {
+        "inference_energy_pj": energy,
+        "inference_latency_ns": cost.makespan_ns,
+        "inference_interval_ns": interval,
+        "mean_power_mw": energy / interval,
+        "tops_per_w": ops / energy if ops else None,
+        "gops_per_mm2": ops / interval / area if ops else None,
+    }
+
+
+def _training(priced: Priced) -> dict[str, FloatArray | None]:
+    if "training" not in priced.phases or priced.plan is None:
+        return {}
+    cost, steps = priced.phases["training"], priced.plan.steps
+    return {
+        "training_energy_pj": np.asarray(cost.energy_pj(), dtype=float) * steps,
+        "training_time_ns": cost.makespan_ns * steps,
+    }
+
+
+def _scaled_phase(cost: PhaseCost, factor: float) -> PhaseCost:
+    layers = tuple(replace(run, energies=tuple(_scaled(e, factor) for e in run.energies)) for run in cost.layers)
+    return replace(cost, layers=layers)
+
+
+def _scaled(energy: Energy, factor: float) -> Energy:
+    return replace(energy, energy_pj=energy.energy_pj * factor) if energy.component.scales else energy

@@ -1,0 +1,101 @@
+"""The additive parts and the schedule of one variant as plain rows: what JSON, Parquet and tables show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from joulescape.pricing.metrics import Priced
+from joulescape.resolve.machine import PhaseCost
+
+Row = dict[str, Any]
+
+
+def energy_rows(priced: Priced, variant: int) -> list[Row]:
+    """Energy by (phase, layer, role, component): per inference, and per whole training run."""
+    return [row for name, cost in priced.phases.items() for row in _energies(cost, variant, _uses(priced, name, cost))]
+
+
+def area_rows(priced: Priced, variant: int) -> list[Row]:
+    """Area by component."""
+    return [
+        {
+            "component": area.component.name,
+            "scope": area.component.scope,
+            "area_mm2": _at(area.area_mm2, variant),
+            "basis": area.component.basis,
+            "source": area.component.source,
+        }
+        for area in priced.areas
+    ]
+
+
+def layer_rows(priced: Priced, variant: int) -> list[Row]:
+    """The schedule: one row a (phase, layer, role), for the whole batch (training: one step)."""
+    return [row for name, cost in priced.phases.items() for row in _layers(name, cost, variant)]
+
+
+def traffic_rows(priced: Priced, variant: int) -> list[Row]:
+    """Bytes by (phase, layer, role, memory, operand), for the whole batch (training: one step)."""
+    return [
+        {
+            "phase": name,
+            "layer": run.cost.layer,
+            "role": run.cost.role,
+            "memory": move.memory,
+            "operand": move.operand,
+            "read_bytes": _at(move.read_bytes, variant),
+            "write_bytes": _at(move.write_bytes, variant),
+        }
+        for name, cost in priced.phases.items()
+        for run in cost.layers
+        for move in run.cost.traffic
+    ]
+
+
+def _uses(priced: Priced, phase: str, cost: PhaseCost) -> float:
+    """What a batch's energy is multiplied by: 1 / batch for an inference, the steps for a training run."""
+    return 1 / cost.batch if phase == "inference" or priced.plan is None else float(priced.plan.steps)
+
+
+def _energies(cost: PhaseCost, variant: int, uses: float) -> Iterator[Row]:
+    for run in cost.layers:
+        for energy in run.energies:
+            yield {
+                "phase": cost.phase,
+                "layer": run.cost.layer,
+                "role": run.cost.role,
+                "component": energy.component.name,
+                "scope": energy.component.scope,
+                "energy_pj": _at(energy.energy_pj, variant) * uses,
+                "basis": energy.component.basis,
+                "source": energy.component.source,
+            }
+
+
+def _layers(phase: str, cost: PhaseCost, variant: int) -> Iterator[Row]:
+    for run in cost.layers:
+        yield {
+            "phase": phase,
+            "layer": run.cost.layer,
+            "role": run.cost.role,
+            "station": run.station,
+            "macs": run.cost.macs,
+            "batch_latency_ns": _at(run.cost.latency_ns, variant),
+            "start_ns": _at(run.start_ns, variant),
+            "end_ns": _at(run.end_ns, variant),
+            "active_units": _at(run.cost.active_units, variant),
+            "utilisation_fraction": _at(run.cost.utilisation_fraction, variant),
+            "bound_by": str(_pick(run.cost.bound_by, variant)),
+        }
+
+
+def _at(quantity: Any, variant: int) -> float:
+    return float(_pick(quantity, variant))
+
+
+def _pick(quantity: Any, variant: int) -> Any:
+    array = np.asarray(quantity)
+    return array.flat[variant if array.size > 1 else 0]
