@@ -61,7 +61,7 @@ def at_node(priced: Priced, from_nm: int, to_nm: int) -> Priced:
 
 
 def metrics_of(priced: Priced, variants: int, inferences: float | None) -> dict[str, FloatArray | None]:
-    """Every cost metric of every variant; `inferences` is the life for lifecycle energy, where the question states one."""
+    """Every cost metric of every variant; `inferences` is the stated life, for lifecycle energy."""
     area = area_mm2(priced, variants)
     metrics = {**_inference(priced, area), **_training(priced), "area_mm2": area}
     once, per_use = metrics.get("training_energy_pj"), metrics.get("inference_energy_pj")
