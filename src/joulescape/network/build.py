@@ -1,0 +1,73 @@
+"""A network's YAML becomes an operator graph with every shape known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from joulescape.errors import nearest
+from joulescape.network.operators import Attribute, Graph, Operator
+from joulescape.network.shapes import Request, Shape, infer
+from joulescape.spec.network import NetworkSpec, OperatorSpec
+
+DATA = "input"
+"""The name under which operators read the data."""
+
+_STRUCTURE = frozenset({"name", "kind", "inputs"})
+
+
+def build_graph(name: str, spec: NetworkSpec) -> Graph:
+    """The operator graph of a network; operators stand in the order of the file, which must be topological.
+
+    Raises ValueError naming the operator: unknown or later input (with the nearest name), repeated name, shapes that
+    do not fit, missing or foreign attributes, an output that nothing reads.
+    """
+    requests = [_request(operator, _previous(spec.operators, index)) for index, operator in enumerate(spec.operators)]
+    graph = Graph(name, spec.input, _infer_all(requests, spec.input))
+    _check_read(graph)
+    return graph
+
+
+def reshape(graph: Graph, attributes: Mapping[str, Mapping[str, Attribute]]) -> Graph:
+    """The same graph with some operators' attributes changed (fewer channels, say) and every shape inferred again."""
+    requests = [
+        Request(o.name, o.kind, o.inputs, (), {**o.attributes, **attributes.get(o.name, {})}) for o in graph.operators
+    ]
+    return Graph(graph.name, graph.input_shape, _infer_all(requests, graph.input_shape))
+
+
+def _previous(operators: Sequence[OperatorSpec], index: int) -> str:
+    return DATA if index == 0 else operators[index - 1].name
+
+
+def _request(operator: OperatorSpec, previous: str) -> Request:
+    given = operator.model_dump(exclude_none=True)
+    attributes = {key: value for key, value in given.items() if key not in _STRUCTURE}
+    inputs = (previous,) if operator.inputs is None else operator.inputs
+    return Request(operator.name, operator.kind, inputs, (), attributes)
+
+
+def _infer_all(requests: Sequence[Request], input_shape: Shape) -> tuple[Operator, ...]:
+    shapes: dict[str, Shape] = {DATA: input_shape}
+    operators = []
+    for request in requests:
+        if request.name in shapes:
+            raise request.fault("this name is already taken" if request.name != DATA else "'input' names the data")
+        in_shapes = tuple(_shape(request, source, shapes) for source in request.inputs)
+        operator = infer(Request(request.name, request.kind, request.inputs, in_shapes, request.attributes))
+        shapes[operator.name] = operator.out_shape
+        operators.append(operator)
+    return tuple(operators)
+
+
+def _shape(request: Request, source: str, shapes: Mapping[str, Shape]) -> Shape:
+    if source not in shapes:
+        close = nearest(source, shapes)
+        hint = f"; did you mean '{close}'?" if close else ""
+        raise request.fault(f"no earlier operator '{source}' to read from{hint}")
+    return shapes[source]
+
+
+def _check_read(graph: Graph) -> None:
+    for operator in graph.operators[:-1]:
+        if not graph.consumers(operator.name):
+            raise ValueError(f"operator '{operator.name}' ({operator.kind}): nothing reads its output")

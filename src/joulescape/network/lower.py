@@ -1,0 +1,267 @@
+"""Lowering: a graph and the formats of its layers become the works of one phase.
+
+Forward, a matrix operator keeps its loop bounds with the batch in `B`. Backward (dY is the error of the output):
+
+- input gradient: the transposed convolution dX = W^T * dY. K and C change places, positions are the input's; with
+  stride s only every s-th filter tap meets an error, so a dot product has ceil(F / s)^2 taps.
+- weight gradient: dW[k, c, fy, fx] = sum over batch and positions of dY[k, y, x] X[c, s y + fy, s x + fx]. Batch and
+  input channels change places: `B` = C, `C` = batch, filter = output positions, positions = filter; `loops.reduction`
+  is batch * OY * OX. The stationary operand is dY, an activation (`is_weight_stored` False).
+
+Errors and gradients are stored at the width of the layer's activations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from joulescape.network.build import DATA
+from joulescape.network.operators import Graph, Loops, Operator, Phase, Role
+from joulescape.network.work import (
+    LayerStatistics,
+    MatrixWork,
+    Operand,
+    OperandFormat,
+    PhaseWork,
+    PhysicalWork,
+    Statistics,
+    VectorWork,
+    Work,
+)
+
+FREE_KINDS = frozenset({"flatten"})
+"""Operators that only rename elements: they cost nothing and yield no work."""
+
+BACKWARD_OPS_PER_ELEMENT: Mapping[str, float] = {
+    "relu": 1.0, "sigmoid": 3.0, "softmax": 4.0, "max_pool": 1.0, "avg_pool": 1.0, "global_avg_pool": 1.0,
+    "norm": 8.0, "add": 1.0, "scale_offset": 1.0, "spectral_sum": 0.0,
+}  # fmt: skip
+"""Operations per INPUT element of the backward pass: relu masks; sigmoid g s (1 - s); softmax s (g - sum g s); max_pool
+routes, averages scale; norm g - mean(g) - x mean(g x), scaled, with both parameter gradients; add joins two errors."""
+
+NORM_TRAINING_OPS_PER_ELEMENT = 6.0
+"""Normalisation while training: mean (1), variance (3), scale and shift (2)."""
+
+UPDATE_OPS_PER_PARAMETER = 2.0
+"""Stochastic gradient descent: multiply by the learning rate, add."""
+
+SHG_TWIN_OPS = 15.0
+"""One pass of the second-harmonic twin: 15 n log2 n operations, n the padded FFT length (FFT, square, inverse)."""
+
+NONNEGATIVE_KINDS = frozenset({"relu", "sigmoid", "softmax", "shg"})
+_PASSING_KINDS = frozenset({"max_pool", "avg_pool", "global_avg_pool", "flatten", "add", "spectral_sum"})
+
+
+def lower(
+    graph: Graph, formats: Mapping[str, OperandFormat], phase: Phase, batch: int, statistics: Statistics
+) -> PhaseWork:
+    """The works of one phase, in the order in which they run; for training those of ONE step.
+
+    Inference: one work an operator. Training: forward in order, then per operator in reverse order its input gradient
+    (left out where nothing trained stands before it) and weight gradient, then the updates.
+    """
+    lowering = _Lowering(graph, formats, batch, statistics, phase)
+    works = [work for operator in graph.operators for work in lowering.forward(operator)]
+    if phase == "training":
+        works += [work for operator in reversed(graph.operators) for work in lowering.backward(operator)]
+        works += [lowering.update(operator) for operator in graph.operators if operator.parameter_count]
+    return PhaseWork(phase, batch, tuple(works))
+
+
+def is_nonnegative(graph: Graph, name: str) -> bool:
+    """Whether the tensor `name` can hold no negative value; data count as non-negative (tasks scale them to [0, 1])."""
+    if name == DATA:
+        return True
+    operator = graph.operator(name)
+    if operator.kind in NONNEGATIVE_KINDS:
+        return True
+    return operator.kind in _PASSING_KINDS and all(is_nonnegative(graph, source) for source in operator.inputs)
+
+
+def reads_trained(graph: Graph) -> frozenset[str]:
+    """Operators that read something trained: only these need an input gradient."""
+    trained: set[str] = set()
+    found: set[str] = set()
+    for operator in graph.operators:
+        if trained.intersection(operator.inputs):
+            found.add(operator.name)
+        if operator.parameter_count or operator.name in found:
+            trained.add(operator.name)
+    return frozenset(found)
+
+
+def twin_length(bins: int) -> int:
+    """FFT length of the second-harmonic twin: the next power of two that holds 2 bins - 1 output bins."""
+    return 1 << (2 * bins - 2).bit_length()
+
+
+def _input_gradient_loops(operator: Operator, batch: int) -> Loops:
+    loops = _loops(operator)
+    if operator.kind != "conv":
+        return replace(loops, B=batch, K=loops.C, C=loops.K)
+    height, width = operator.in_shapes[0][1:]
+    taps = math.ceil(loops.FY / loops.stride_y), math.ceil(loops.FX / loops.stride_x)
+    return Loops(B=batch, G=loops.G, K=loops.C, C=loops.K, OY=height, OX=width, FY=taps[0], FX=taps[1])
+
+
+def _weight_gradient_loops(operator: Operator, batch: int) -> Loops:
+    loops = _loops(operator)
+    return Loops(
+        B=loops.C, G=loops.G, K=loops.K, C=batch, OY=loops.FY, OX=loops.FX, FY=loops.OY, FX=loops.OX,
+    )  # fmt: skip
+
+
+def _loops(operator: Operator) -> Loops:
+    if operator.loops is None:
+        raise ValueError(f"operator '{operator.name}' ({operator.kind}) has no loop bounds")
+    return operator.loops
+
+
+@dataclass(frozen=True)
+class _Lowering:
+    graph: Graph
+    formats: Mapping[str, OperandFormat]
+    batch: int
+    statistics: Statistics
+    phase: Phase
+
+    def forward(self, operator: Operator) -> Iterator[Work]:
+        if operator.is_matrix:
+            yield self._matrix_forward(operator)
+        elif operator.is_physical:
+            yield self._physical(operator)
+        elif operator.kind not in FREE_KINDS:
+            is_training_norm = operator.kind == "norm" and self.phase == "training"
+            ops = NORM_TRAINING_OPS_PER_ELEMENT if is_training_norm else operator.ops_per_element
+            yield self._vector(operator, "forward", ops * operator.out_elements, operator.in_elements)
+
+    def backward(self, operator: Operator) -> Iterator[Work]:
+        has_input_gradient = operator.name in reads_trained(self.graph)
+        if operator.kind in FREE_KINDS:
+            return
+        if has_input_gradient:
+            yield from self._input_gradient(operator)
+        if operator.is_matrix and operator.kind != "matmul":
+            yield self._weight_gradient(operator)
+        elif operator.is_physical:
+            yield self._twin(operator, "weight_gradient")
+
+    def update(self, operator: Operator) -> VectorWork:
+        count, form = operator.parameter_count, self._format(operator.name)
+        bits = max(form.weight_bits, form.activation_bits) if operator.is_matrix else 32.0
+        return VectorWork(
+            operator.name, "update", "update", UPDATE_OPS_PER_PARAMETER * count, 2 * count, count, bits,
+        )  # fmt: skip
+
+    def _matrix_forward(self, operator: Operator) -> MatrixWork:
+        return MatrixWork(
+            layer=operator.name,
+            role="forward",
+            loops=replace(_loops(operator), B=self.batch),
+            weight=self._weight(operator),
+            input=self._input(operator),
+            output=self._output(operator),
+            is_weight_stored=operator.kind != "matmul",
+        )
+
+    def _input_gradient(self, operator: Operator) -> Iterator[Work]:
+        if operator.is_physical:
+            yield self._twin(operator, "input_gradient")
+        elif operator.is_matrix:
+            yield self._matrix_input_gradient(operator)
+        else:
+            ops = BACKWARD_OPS_PER_ELEMENT[operator.kind] * operator.in_elements
+            yield self._vector(operator, "input_gradient", ops, operator.out_elements + operator.in_elements)
+
+    def _matrix_input_gradient(self, operator: Operator) -> MatrixWork:
+        """For a product of two activations both errors are wanted: the second product has as many MACs as the first."""
+        loops = _input_gradient_loops(operator, self.batch)
+        if operator.kind == "matmul":
+            loops = replace(loops, G=2 * loops.G)
+        bits = self._format(operator.name).activation_bits
+        return MatrixWork(
+            layer=operator.name,
+            role="input_gradient",
+            loops=loops,
+            weight=self._weight(operator),
+            input=Operand(self.batch * operator.out_elements, bits),
+            output=Operand(self.batch * operator.in_elements, bits),
+            is_weight_stored=operator.kind != "matmul",
+        )
+
+    def _weight_gradient(self, operator: Operator) -> MatrixWork:
+        bits = self._format(operator.name).activation_bits
+        return MatrixWork(
+            layer=operator.name,
+            role="weight_gradient",
+            loops=_weight_gradient_loops(operator, self.batch),
+            weight=Operand(self.batch * operator.out_elements, bits),
+            input=self._input(operator),
+            output=Operand(math.prod(operator.weight_shape or ()), bits),
+            is_weight_stored=False,
+        )
+
+    def _weight(self, operator: Operator) -> Operand:
+        form, seen = self._format(operator.name), self.statistics.get(operator.name)
+        if operator.kind == "matmul":
+            elements = self.batch * math.prod(operator.in_shapes[1])
+            return Operand(elements, form.activation_bits, is_signed=not is_nonnegative(self.graph, operator.inputs[1]))
+        nominal = LayerStatistics(weight_density=form.weight_density)
+        seen = seen or nominal
+        return Operand(
+            elements=math.prod(operator.weight_shape or ()),
+            bits=form.weight_bits,
+            density=seen.weight_density,
+            structure=form.weight_structure,
+            stored_bytes=form.weight_bytes,
+            index_bytes=form.index_bytes,
+            mean_fraction=seen.weight_mean_fraction,
+            mean_square_fraction=seen.weight_mean_square_fraction,
+        )
+
+    def _input(self, operator: Operator) -> Operand:
+        seen = self.statistics.get(operator.name, LayerStatistics())
+        return Operand(
+            elements=self.batch * math.prod(operator.in_shapes[0]),
+            bits=self._format(operator.name).activation_bits,
+            density=seen.input_density,
+            structure="unstructured" if seen.input_density < 1 else "dense",
+            mean_fraction=seen.input_mean_fraction,
+            mean_square_fraction=seen.input_mean_square_fraction,
+            is_signed=not is_nonnegative(self.graph, operator.inputs[0]),
+        )
+
+    def _output(self, operator: Operator) -> Operand:
+        return Operand(self.batch * operator.out_elements, self._width(operator.name))
+
+    def _vector(self, operator: Operator, role: Role, ops: float, reads: int) -> VectorWork:
+        writes = operator.out_elements if role == "forward" else operator.in_elements
+        width = self._width(operator.name)
+        kind, batch = operator.kind, self.batch
+        return VectorWork(operator.name, role, kind, ops * batch, reads * batch, writes * batch, width)
+
+    def _physical(self, operator: Operator) -> PhysicalWork:
+        numbers = {key: float(value) for key, value in operator.attributes.items() if not isinstance(value, str)}
+        return PhysicalWork(
+            operator.name, "forward", operator.kind, self.batch, operator.in_elements, operator.out_elements, numbers,
+        )  # fmt: skip
+
+    def _twin(self, operator: Operator, role: Role) -> VectorWork:
+        length = twin_length(int(operator.attributes["bins"]))
+        ops = SHG_TWIN_OPS * length * math.log2(length)
+        writes = operator.in_elements if role == "input_gradient" else operator.parameter_count
+        reads = operator.in_elements + operator.out_elements
+        kind, batch = f"{operator.kind}_twin", self.batch
+        return VectorWork(operator.name, role, kind, ops * batch, reads * batch, writes * batch, 32.0)
+
+    def _format(self, name: str) -> OperandFormat:
+        return self.formats.get(name, OperandFormat())
+
+    def _width(self, name: str) -> float:
+        """Bits at which a tensor is stored: what its matrix readers ask for, found through vector operators."""
+        readers = self.graph.consumers(name)
+        if not readers:
+            return self._format(name).activation_bits
+        return max(self._format(r.name).activation_bits if r.is_matrix else self._width(r.name) for r in readers)
