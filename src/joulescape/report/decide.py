@@ -1,0 +1,128 @@
+"""Chooses a design under limits: the same rules as assets/decide.js, so that the page and report.json agree.
+
+A design is a row of columns `accuracy, energy, latency, area, back_end`; an absent cost never meets a limit on it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Preference = Literal["balance", "energy", "latency", "area", "accuracy"]
+COSTS = ("energy", "latency", "area")
+TOLERANCE_FRACTION = 0.05
+"""The panel opens with accuracy within so much of the best: the unconstrained knee may be a useless design."""
+
+Columns = Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the reader asks for; None means no limit, `back_ends` None means all."""
+
+    accuracy: float | None = None
+    energy: float | None = None
+    latency: float | None = None
+    area: float | None = None
+    back_ends: tuple[str, ...] | None = None
+    prefer: Preference = "balance"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The chosen row (None when no design meets the limits), and what each back end offers."""
+
+    index: int | None
+    counts: Mapping[str, int]
+    best: Mapping[str, int]
+    """Chosen row of each back end that has one, under the same limits and preference."""
+    relaxations: Mapping[str, float] = field(default_factory=dict)
+    """When nothing is feasible: for each limit, the value at which it alone would let a design in."""
+
+
+def decide(columns: Columns, limits: Limits) -> Decision:
+    """Choose among the rows that meet the limits, by preference."""
+    rows = [row for row in range(len(columns["accuracy"])) if _meets(columns, row, limits)]
+    by_back_end: dict[str, list[int]] = {}
+    for row in rows:
+        by_back_end.setdefault(columns["back_end"][row], []).append(row)
+    best = {name: choose(columns, group, limits.prefer) for name, group in by_back_end.items()}
+    return Decision(
+        index=choose(columns, rows, limits.prefer) if rows else None,
+        counts={name: len(group) for name, group in by_back_end.items()},
+        best={name: row for name, row in best.items() if row is not None},
+        relaxations={} if rows else relaxations(columns, limits),
+    )
+
+
+def default_limit(columns: Columns) -> float | None:
+    """Accuracy at least: 5 points under the best, rounded to the table's digits."""
+    return round(max(columns["accuracy"]) - TOLERANCE_FRACTION, 4) if columns["accuracy"] else None
+
+
+def choose(columns: Columns, rows: Sequence[int], prefer: Preference) -> int | None:
+    """The preferred row: least of one cost, most accurate, or the knee of energy against error."""
+    if prefer == "balance":
+        return knee(columns, rows)
+    if prefer == "accuracy":
+        return min(rows, key=lambda row: (-columns["accuracy"][row], _cost(columns, "energy", row), row), default=None)
+    return min(rows, key=lambda row: (_cost(columns, prefer, row), -columns["accuracy"][row], row), default=None)
+
+
+def knee(columns: Columns, rows: Sequence[int]) -> int | None:
+    """The front's point farthest below the line between its ends, on (log10 energy, error), each scaled to [0, 1]."""
+    front = energy_front(columns, rows)
+    if not front:
+        return rows[0] if rows else None
+    first, last = front[0], front[-1]
+    width = math.log10(columns["energy"][last]) - math.log10(columns["energy"][first])
+    height = columns["accuracy"][last] - columns["accuracy"][first]
+    chosen, farthest = first, 0.0
+    for row in front[1:-1]:
+        right = (math.log10(columns["energy"][row]) - math.log10(columns["energy"][first])) / width
+        up = (columns["accuracy"][row] - columns["accuracy"][first]) / height
+        if up - right > farthest + 1e-9:
+            chosen, farthest = row, up - right
+    return chosen
+
+
+def energy_front(columns: Columns, rows: Sequence[int], cost: str = "energy") -> list[int]:
+    """Rows that no other row beats in both `cost` and accuracy, by rising cost."""
+    known = [row for row in rows if (columns[cost][row] or 0) > 0]
+    front: list[int] = []
+    for row in sorted(known, key=lambda row: (columns[cost][row], -columns["accuracy"][row], row)):
+        if not front or columns["accuracy"][row] > columns["accuracy"][front[-1]]:
+            front.append(row)
+    return front
+
+
+def relaxations(columns: Columns, limits: Limits) -> dict[str, float]:
+    """For each limit, the nearest value at which some design meets it together with all the other limits."""
+    found: dict[str, float] = {}
+    for name in ("accuracy", *COSTS):
+        if getattr(limits, name) is None:
+            continue
+        rows = [row for row in range(len(columns["accuracy"])) if _meets(columns, row, limits, without=name)]
+        values = [columns[name][row] for row in rows if columns[name][row] is not None]
+        if values:
+            found[name] = max(values) if name == "accuracy" else min(values)
+    return found
+
+
+def _meets(columns: Columns, row: int, limits: Limits, without: str = "") -> bool:
+    if limits.back_ends is not None and columns["back_end"][row] not in limits.back_ends:
+        return False
+    if limits.accuracy is not None and without != "accuracy" and columns["accuracy"][row] < limits.accuracy:
+        return False
+    return all(_cost_meets(columns[name][row], getattr(limits, name)) for name in COSTS if name != without)
+
+
+def _cost_meets(value: float | None, limit: float | None) -> bool:
+    return limit is None or (value is not None and value <= limit)
+
+
+def _cost(columns: Columns, name: str, row: int) -> float:
+    value = columns[name][row]
+    return math.inf if value is None else value

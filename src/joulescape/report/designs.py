@@ -1,0 +1,90 @@
+"""The designs as the page holds them: rounded columns for the charts and the decision, and every other column for the table."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import polars as pl
+
+from joulescape import tables
+from joulescape.report.blob import rounded
+from joulescape.report.inputs import Tables
+from joulescape.report.theme import unit_of
+
+DRAWN = 5000
+"""At most so many raw points in a chart; filters, table and decision use all."""
+
+Columns = dict[str, list[Any]]
+
+
+def front_ids(given: Tables) -> set[str]:
+    """Designs on the search's own front, over all objectives."""
+    return set(given.front["design_id"].to_list())
+
+
+def design_columns(given: Tables) -> Columns:
+    """Neutral names for the space's four metrics, valid designs only, in table order."""
+    valid, on_front = given.valid, front_ids(given)
+    columns: Columns = {
+        "id": valid["design_id"].to_list(),
+        "back_end": valid["back_end"].to_list(),
+        "family": valid["family"].to_list(),
+        "network": valid["network"].to_list(),
+    }
+    for role, metric in given.axes.items():
+        columns[role] = [rounded(value) for value in valid[metric].to_list()]
+    columns["sd"] = [rounded(value) for value in valid["accuracy_sd_fraction"].to_list()]
+    columns["draws"] = valid["accuracy_draws_count"].to_list()
+    columns["front"] = [design in on_front for design in columns["id"]]
+    columns["drawn"] = _drawn(columns)
+    return columns
+
+
+def _drawn(columns: Columns) -> list[bool]:
+    """All of the front, and of the rest the first few of each cell of a grid on (log energy, accuracy)."""
+    total = len(columns["id"])
+    if total <= DRAWN:
+        return [True] * total
+    counts: dict[tuple[str, int, int], int] = {}
+    rank = []
+    for index in range(total):
+        energy = columns["energy"][index] or 1.0
+        cell = (columns["back_end"][index], int(20 * math.log10(energy)), int(200 * columns["accuracy"][index]))
+        counts[cell] = counts.get(cell, 0) + 1
+        rank.append((not columns["front"][index], counts[cell], index))
+    kept = {index for _, _, index in sorted(rank)[:DRAWN]}
+    return [index in kept for index in range(total)]
+
+
+def chart_rows(columns: Columns, given: Tables) -> list[dict[str, Any]]:
+    """The drawn designs as a chart sees them: costs in SI base units, as `energy_si` and so on. The page does the same."""
+    factors = si_factors(given)
+    rows = []
+    for index, is_drawn in enumerate(columns["drawn"]):
+        if is_drawn:
+            row = {name: values[index] for name, values in columns.items()}
+            row["row"] = index
+            for role, factor in factors.items():
+                row[f"{role}_si"] = None if row[role] is None else row[role] * factor
+            rows.append(row)
+    return rows
+
+
+def si_factors(given: Tables) -> dict[str, float]:
+    """What turns each cost of the house's units into SI base units (area stays in mm2)."""
+    return {role: unit_of(metric)[0] for role, metric in given.axes.items() if role != "accuracy"}
+
+
+def table_columns(given: Tables) -> Columns:
+    """Further columns of the table and its CSV: every metric and parameter that some valid design has."""
+    valid = given.valid
+    shown = [*tables.METRICS, "parameter_count", "weight_bytes", "assumed_energy_fraction", "steps_basis"]
+    names = [name for name in (*shown, *tables.parameter_columns(valid)) if name in valid.columns]
+    return {name: _plain(valid[name]) for name in names if valid[name].null_count() < valid.height}
+
+
+def _plain(values: pl.Series) -> list[Any]:
+    if values.dtype.is_float():
+        return [rounded(value) for value in values.to_list()]
+    return values.to_list()

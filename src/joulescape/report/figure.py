@@ -1,0 +1,128 @@
+"""A chart with its words and its rows, and the encodings that every chart shares. Specs hold neither rows nor colours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import altair as alt
+
+from joulescape.report import theme
+
+Rows = Sequence[Mapping[str, Any]]
+AnyChart = alt.Chart | alt.LayerChart
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One chart: `chart` reads named data, `data` holds the rows of those names except the shared `designs`."""
+
+    id: str
+    title: str
+    caption: str
+    chart: AnyChart
+    data: Mapping[str, Rows] = field(default_factory=dict)
+    summary: str = ""
+    """What the chart shows in one sentence, for a reader who cannot see it."""
+
+    def spec(self) -> dict[str, Any]:
+        """The Vega-Lite spec, without rows."""
+        spec: dict[str, Any] = self.chart.to_dict()
+        spec["description"] = self.summary or self.title
+        spec.pop("config", None)
+        return spec
+
+    def with_rows(self, shared: Mapping[str, Rows]) -> dict[str, Any]:
+        """The spec with its rows in it: for static pictures and tests."""
+        rows = {**shared, **self.data}
+        return {**self.spec(), "datasets": {name: list(values) for name, values in rows.items()}}
+
+
+def family_colour(title: str | None = None) -> alt.Color:
+    """Family by colour, in a fixed order; the theme's configuration gives the colours."""
+    legend = None if title is None else alt.Legend(title=title)
+    return alt.Color("family:N", scale=alt.Scale(domain=list(theme.FAMILIES)), legend=legend)
+
+
+def family_shape() -> alt.Shape:
+    """Family by shape."""
+    scale = alt.Scale(domain=list(theme.FAMILIES), range=list(theme.FAMILY_SHAPES))
+    return alt.Shape("family:N", scale=scale, legend=None)
+
+
+def family_dash() -> alt.StrokeDash:
+    """Family by dash pattern."""
+    scale = alt.Scale(domain=list(theme.FAMILIES), range=[list(dash) for dash in theme.FAMILY_DASHES])
+    return alt.StrokeDash("family:N", scale=scale, legend=None)
+
+
+def component_colour() -> alt.Color:
+    """Component class by a colour that is the same for every back end."""
+    names = theme.component_names()
+    scale = alt.Scale(domain=names, range="ordinal")
+    return alt.Color("class:N", scale=scale, sort=names, legend=None)
+
+
+def log_domain(values: Sequence[float]) -> tuple[float, float]:
+    """A span around positive values with a twentieth of its logarithm to spare at each end."""
+    low, high = math.log10(min(values)), math.log10(max(values))
+    margin = max(0.08, (high - low) / 20)
+    return 10 ** (low - margin), 10 ** (high + margin)
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Decades between `low` and `high`; 1-2-5 steps when there are fewer than two decades, none skipped up to eight."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    is_short = math.log10(high / low) < 2
+    steps = (1.0, 2.0, 5.0) if is_short else (1.0,)
+    ticks = [float(f"{step}e{power}") for power in powers for step in steps]
+    inside = [tick for tick in ticks if low <= tick <= high]
+    return inside[:: 1 + len(inside) // 9]
+
+
+def tick_label(metric: str) -> str:
+    """Vega expression for the label of an axis tick, value in SI base units (or in the plain unit)."""
+    _, unit = theme.unit_of(metric)
+    if unit in {base for _, base in theme.UNITS.values()}:
+        return f"replace(format(datum.value, '~s'), regexp('([a-zA-Zµ]?)$'), ' $1{unit}')"
+    return f"format(datum.value, ',~r') + ' {unit}'"
+
+
+def cost_title(metric: str) -> str:
+    """Axis title of a cost, with the direction in which it gets better."""
+    return f"{theme.LABELS[metric]} (better ←)"
+
+
+def cost_axis(field_name: str, metric: str, values: Sequence[float], title: str | None = None) -> alt.X:
+    """A logarithmic axis of a cost in SI base units, over `values`."""
+    low, high = log_domain(values)
+    return alt.X(
+        f"{field_name}:Q",
+        scale=alt.Scale(type="log", domain=[low, high], nice=False, clamp=True),
+        axis=alt.Axis(
+            values=log_ticks(low, high), labelExpr=tick_label(metric), grid=True, title=title or cost_title(metric)
+        ),
+    )
+
+
+def accuracy_domain(values: Sequence[float]) -> tuple[float, float]:
+    """From a little under the lowest to a little over the highest; never above 1."""
+    low, high = min(values), max(values)
+    margin = max(0.005, 0.05 * (high - low))
+    return max(0.0, low - margin), min(1.0, high + margin)
+
+
+def accuracy_axis(field_name: str, values: Sequence[float], title: str) -> alt.Y:
+    """A linear axis of accuracy, in percent."""
+    return alt.Y(
+        f"{field_name}:Q",
+        scale=alt.Scale(domain=list(accuracy_domain(values)), nice=False, clamp=True),
+        axis=alt.Axis(format="~%", title=f"{title} (better ↑)", tickCount=6),
+    )
+
+
+def is_positive(value: float | None) -> bool:
+    """Whether a value can stand on a logarithmic axis."""
+    return value is not None and value > 0

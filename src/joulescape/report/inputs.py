@@ -1,0 +1,140 @@
+"""The tables of one space, read from its results folder, and what every section asks of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from joulescape import tables
+from joulescape.errors import ResultsError
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The four metrics a space is judged on, by their role: what the decision panel and the main charts show."""
+
+    accuracy: str
+    energy: str
+    latency: str
+    area: str = "area_mm2"
+
+    def items(self) -> tuple[tuple[str, str], ...]:
+        """(role, metric) pairs in the order in which they are always shown."""
+        return (("accuracy", self.accuracy), ("energy", self.energy), ("latency", self.latency), ("area", self.area))
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Everything a report may speak of. Any table may be empty."""
+
+    name: str
+    trials: pl.DataFrame
+    front: pl.DataFrame
+    history: pl.DataFrame
+    confirmed: pl.DataFrame
+    parts: pl.DataFrame
+    layers: pl.DataFrame
+    published: pl.DataFrame
+    resolved: Mapping[str, Any]
+    """resolved.json: spec, digest, versions, pairs, refused, notes; every key may be absent."""
+    references: Mapping[str, Mapping[str, str]]
+    """BibTeX entries by key."""
+    networks: Mapping[str, Mapping[str, Any]]
+    """Reference metrics by network."""
+
+    @cached_property
+    def spec(self) -> Mapping[str, Any]:
+        """The space as the user wrote it, with its defaults."""
+        found: Mapping[str, Any] = self.resolved.get("spec") or {}
+        return found
+
+    @cached_property
+    def axes(self) -> Axes:
+        """The metrics of the question: training's where an objective names them before inference's."""
+        objectives = list(self.spec.get("objectives") or {})
+        accuracy = _first(objectives, ("accuracy_fraction", "trained_accuracy_fraction"))
+        energy = _first(objectives, ("inference_energy_pj", "training_energy_pj", "lifecycle_energy_pj"))
+        latency = "training_time_ns" if energy == "training_energy_pj" else "inference_latency_ns"
+        return Axes(accuracy, energy, latency)
+
+    @cached_property
+    def valid(self) -> pl.DataFrame:
+        """Valid designs with a known accuracy, best known first is not implied: table order is trial order."""
+        return self.trials.filter((pl.col("state") == "valid") & pl.col(self.axes.accuracy).is_not_null())
+
+    @cached_property
+    def back_ends(self) -> tuple[tuple[str, str], ...]:
+        """(back end, family) of every design tried, in the order of families, then names."""
+        pairs = self.trials.select("back_end", "family").drop_nulls().unique().rows()
+        return tuple(sorted(pairs, key=lambda pair: (_family_rank(pair[1]), pair[0])))
+
+
+def _first(wanted: list[str], known: tuple[str, ...]) -> str:
+    return next((name for name in wanted if name in known), known[0])
+
+
+def _family_rank(family: str) -> int:
+    from joulescape.report.theme import FAMILIES
+
+    return FAMILIES.index(family) if family in FAMILIES else len(FAMILIES)
+
+
+def read_tables(
+    folder: Path, published: Path | None = None, references: Path | None = None, networks: Path | None = None
+) -> Tables:
+    """Read a results folder. trials.parquet and resolved.json must exist; the other tables may be absent and are then empty.
+
+    Raises ResultsError when a needed file is missing or a table lacks a column of its contract.
+    """
+    return Tables(
+        name=folder.name,
+        trials=_table(folder / "trials.parquet", tables.TRIALS, is_needed=True),
+        front=_table(folder / "front.parquet", tables.TRIALS),
+        history=_table(folder / "history.parquet", tables.HISTORY),
+        confirmed=_table(folder / "confirmed.parquet", tables.CONFIRMED),
+        parts=_table(folder / "parts.parquet", tables.PARTS),
+        layers=_table(folder / "layers.parquet", tables.LAYERS),
+        published=_table(published, tables.PUBLISHED),
+        resolved=_json(folder / "resolved.json"),
+        references=read_references(references),
+        networks={path.stem: _json(path) for path in sorted((networks or folder.parent / "networks").glob("*.json"))},
+    )
+
+
+def _table(path: Path | None, schema: tables.Schema, is_needed: bool = False) -> pl.DataFrame:
+    if path is None or not path.exists():
+        if is_needed:
+            raise ResultsError(f"{path} is missing; run the search of this space first")
+        return tables.make([], schema)
+    table = pl.read_parquet(path)
+    missing = [name for name in schema if name not in table.columns]
+    if missing:
+        raise ResultsError(f"{path} was written by another version: it lacks {', '.join(missing)}")
+    return table
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    try:
+        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        raise ResultsError(f"{path} is not JSON: {error}") from error
+    return found
+
+
+def read_references(path: Path | None) -> dict[str, dict[str, str]]:
+    """BibTeX entries by key; none without a file."""
+    if path is None:
+        return {}
+    import bibtexparser
+
+    parser = bibtexparser.bparser.BibTexParser(common_strings=True, ignore_nonstandard_types=False)
+    entries = bibtexparser.loads(path.read_text(encoding="utf-8"), parser=parser).entries
+    return {entry["ID"]: dict(sorted(entry.items())) for entry in entries}

@@ -1,0 +1,147 @@
+"""What is the best that each back end can do: accuracy against energy, latency and area."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from joulescape.report import pareto_layers, theme
+from joulescape.report.decide import COSTS, energy_front
+from joulescape.report.designs import Columns, chart_rows, design_columns, si_factors
+from joulescape.report.figure import Figure, Rows
+from joulescape.report.inputs import Tables
+
+@dataclass(frozen=True)
+class ParetoFacts:
+    """Points of the charts of accuracy against each cost."""
+
+    metrics: Mapping[str, str]
+    columns: Columns
+    rows: Rows
+    fronts: Mapping[str, Rows]
+    """By cost: the steps of each back end's own front."""
+    confirmed: Rows
+    published: Mapping[str, Rows]
+    """By cost: published points with an accuracy of a network of this space."""
+
+
+def facts(given: Tables) -> ParetoFacts:
+    """Fronts of each back end by each cost, confirmed accuracies and comparable published points."""
+    columns = design_columns(given)
+    metrics = dict(given.axes.items())
+    return ParetoFacts(
+        metrics=metrics,
+        columns=columns,
+        rows=chart_rows(columns, given),
+        fronts={cost: _steps(columns, cost, si_factors(given)[cost]) for cost in COSTS},
+        confirmed=_confirmed(given),
+        published={cost: _published(given, metrics[cost]) for cost in COSTS},
+    )
+
+
+def _steps(columns: Columns, cost: str, factor: float) -> Rows:
+    steps = []
+    for name in dict.fromkeys(columns["back_end"]):
+        rows = [row for row, found in enumerate(columns["back_end"]) if found == name]
+        front = energy_front(columns, rows, cost)
+        for row in front:
+            steps.append(
+                {
+                    "back_end": name,
+                    "family": columns["family"][row],
+                    "x": columns[cost][row] * factor,
+                    "accuracy": columns["accuracy"][row],
+                    "label": name.split("/")[-1] if row == front[-1] else "",
+                    **{key: columns[key][row] for key in ("id", "network", "energy", "latency", "area")},
+                }
+            )
+    return steps
+
+
+def _confirmed(given: Tables) -> Rows:
+    """Test accuracy of each confirmed design at the typical corner, with two standard deviations."""
+    axes, rows = given.axes, []
+    spread = "trained_accuracy_sd_fraction" if axes.accuracy.startswith("trained") else "accuracy_sd_fraction"
+    for row in given.confirmed.iter_rows(named=True):
+        mean = row[axes.accuracy]
+        if row["corner"] != "typical" or mean is None:
+            continue
+        sd = row[spread] or 0.0
+        costs = {f"{role}_si": row[metric] and row[metric] * theme.unit_of(metric)[0] for role, metric in axes.items()}
+        rows.append(
+            {
+                **costs,
+                "id": row["design_id"],
+                "back_end": row["back_end"],
+                "family": row["family"],
+                "test": mean,
+                "low": mean - 2 * sd,
+                "high": mean + 2 * sd,
+            }
+        )
+    return rows
+
+
+def _published(given: Tables, metric: str) -> Rows:
+    """Figures of `metric` published for a network of this space together with an accuracy by the same source."""
+    known = set(given.spec.get("networks") or given.trials["network"].drop_nulls().unique().to_list())
+    listed = [row for row in given.published.iter_rows(named=True) if row["workload"] in known]
+    accuracy = {_who(row): row["published"] for row in listed if row["what"] == given.axes.accuracy}
+    factor = theme.unit_of(metric)[0]
+    return [
+        {
+            "x": row["published"] * factor,
+            "accuracy": accuracy[_who(row)],
+            "family": row["family"],
+            "back_end": row["back_end"],
+            "source": row["source"],
+        }
+        for row in listed
+        if row["what"] == metric and _who(row) in accuracy
+    ]
+
+
+def _who(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return (row["back_end"], row["workload"], row["source"])
+
+
+def figures(found: ParetoFacts) -> tuple[Figure, ...]:
+    """The large chart of energy, then latency and area; none without a valid design."""
+    if not found.rows:
+        return ()
+    return tuple(_figure(found, cost, 400 if cost == "energy" else 270) for cost in COSTS if found.fronts[cost])
+
+
+def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
+    metric = found.metrics[cost]
+    drawn, total = len(found.rows), len(found.columns["id"])
+    cap = "" if drawn == total else f" {drawn:,} of {total:,} designs drawn; filters and table use all."
+    known = len(found.published[cost])
+    words = (
+        "Faint: every valid design. Line: the best accuracy of a back end at that cost or less, in the search. "
+        "Cross: the same design on the test split, ±2 sd over draws. "
+        + ("Hollow: published, with its own accuracy. " if known else "No published figure states both. ")
+    )
+    return Figure(
+        id=cost,
+        title=f"{theme.LABELS[found.metrics['accuracy']]} against {theme.LABELS[metric].lower()}",
+        caption=words + cap,
+        chart=pareto_layers.chart(
+            found.metrics,
+            cost,
+            height,
+            pareto_layers.Extent.of(cost, found.rows, found.fronts[cost], found.confirmed, found.published[cost]),
+        ),
+        data={f"front_{cost}": found.fronts[cost], "confirmed": found.confirmed, f"published_{cost}": found.published[cost]},
+        summary=_summary(found, cost),
+    )
+
+
+def _summary(found: ParetoFacts, cost: str) -> str:
+    ends: dict[str, Mapping[str, Any]] = {step["back_end"]: step for step in found.fronts[cost]}
+    said = (
+        f"{name} reaches {theme.show(step['accuracy'], 'accuracy_fraction')} at {theme.show(step[cost], found.metrics[cost])}"
+        for name, step in ends.items()
+    )
+    return "; ".join(said) + "."
