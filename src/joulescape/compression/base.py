@@ -51,6 +51,8 @@ class Method(ABC, Generic[SettingsT]):
     Settings: ClassVar[type[Shape]]
     is_whole: ClassVar[bool] = False
     """Whether a network on which it takes nothing is refused instead of left alone."""
+    is_repeated: ClassVar[bool] = False
+    """Whether fine-tuning projects anew at every step (grids) rather than once before it (masks, removed channels)."""
 
     @abstractmethod
     def takes(self, operator: Operator) -> bool:

@@ -1,0 +1,63 @@
+"""The ordered pipeline: what a list of steps makes of a graph, and of its weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from joulescape import registry
+from joulescape.compression.base import Described, Method, Step, Tensors
+from joulescape.network.operators import Graph, Operator
+from joulescape.network.work import OperandFormat
+from joulescape.spec.base import Shape
+
+GROUP = "joulescape.compression"
+FLOAT_BYTES = 4
+
+
+def describe(graph: Graph, steps: Sequence[Step]) -> Described:
+    """The graph and each layer's nominal format after every step, in order. No weight is looked at.
+
+    `weight_bytes` counts a matrix operator's weights with their index; biases and scales are not in it. Other
+    operators with parameters (normalisation, scales, physical parameters) store float32.
+    """
+    return _replay(graph, steps)[-1]
+
+
+def project(tensors: Tensors, described: Described, is_repeated: bool | None = None) -> Tensors:
+    """The weights after every step, of the shapes of `described.graph`. Twice = once.
+
+    `is_repeated` True or False takes only the steps whose method says the same (see `Method.is_repeated`).
+    """
+    states = _replay(described.original, described.steps)
+    for step, before, after in zip(described.steps, states, states[1:], strict=False):
+        method = _method(step)
+        if is_repeated is None or method.is_repeated == is_repeated:
+            tensors = method.project(tensors, after, _settings(method, step, before.graph))
+    return tensors
+
+
+def _replay(graph: Graph, steps: Sequence[Step]) -> list[Described]:
+    """The description before the first step and after each one."""
+    states = [Described(graph, graph, {o.name: plain_format(o) for o in graph.operators}, ())]
+    for step in steps:
+        method, before = _method(step), states[-1]
+        after = method.describe(before, _settings(method, step, before.graph))
+        states.append(Described(graph, after.graph, after.formats, (*before.steps, step)))
+    return states
+
+
+def plain_format(operator: Operator) -> OperandFormat:
+    """Float32, nothing removed."""
+    count = math.prod(operator.weight_shape or (0,)) if operator.is_matrix else operator.parameter_count
+    return OperandFormat(weight_bytes=float(FLOAT_BYTES * count))
+
+
+def _method(step: Step) -> Method[Any]:
+    method: Method[Any] = registry.load(GROUP, step.method)
+    return method
+
+
+def _settings(method: Method[Any], step: Step, graph: Graph) -> Mapping[str, Shape]:
+    return {o.name: method.Settings(**step.at(o.name)) for o in graph.operators if method.takes(o)}

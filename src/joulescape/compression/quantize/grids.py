@@ -1,0 +1,78 @@
+"""Uniform grids: the scales that lose least, and values moved onto them. NumPy arrays and torch tensors alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_compat as api
+
+RATIOS = tuple(1.0 - 0.04 * step for step in range(20))
+"""Clip points that are tried, relative to the largest magnitude (1.0 first: weights on a grid keep it)."""
+
+
+def largest_level(bits: int, is_signed: bool = True) -> int:
+    """Largest whole number of a symmetric signed (2^(bits-1) - 1) or an unsigned (2^bits - 1) grid."""
+    return (1 << (bits - 1)) - 1 if is_signed else (1 << bits) - 1
+
+
+def channel_scales(weight: Any, bits: int) -> Any:
+    """Scale per output channel (leading dimension) with the least mean square error; shape (channels, 1).
+
+    Levels are -(2^(bits-1) - 1) .. 2^(bits-1) - 1; for one bit the two levels are +-1 and the best scale is the mean of
+    |w| over the non-zero weights (binary weight networks, Rastegari et al. 2016). A channel of zeros gets scale 1.
+    """
+    xp = api.array_namespace(weight)
+    rows = xp.reshape(weight, (weight.shape[0], -1))
+    magnitude = xp.abs(rows)
+    if bits == 1:
+        count = xp.sum(xp.astype(magnitude > 0, rows.dtype), axis=1, keepdims=True)
+        return _no_zero(xp, xp.sum(magnitude, axis=1, keepdims=True) / xp.where(count > 0, count, xp.ones_like(count)))
+    top = largest_level(bits)
+    peak = _no_zero(xp, xp.max(magnitude, axis=1, keepdims=True)) / top
+    return _best(xp, rows, peak, top, is_signed=True, axis=1)
+
+
+def tensor_scale(sample: Any, bits: int, is_signed: bool) -> float:
+    """One scale for a whole tensor (activations) with the least mean square error on `sample`."""
+    xp = api.array_namespace(sample)
+    rows = xp.reshape(sample, (1, -1))
+    top = largest_level(bits, is_signed)
+    peak = _no_zero(xp, xp.max(xp.abs(rows), axis=1, keepdims=True)) / top
+    return float(_best(xp, rows, peak, top, is_signed, axis=1)[0, 0])
+
+
+def levels(values: Any, scale: Any, bits: int, is_signed: bool = True) -> Any:
+    """Whole numbers nearest to values / scale, clipped to the grid; for one signed bit the sign (zero stays zero)."""
+    xp = api.array_namespace(values)
+    if bits == 1 and is_signed:
+        return xp.sign(values)
+    top = largest_level(bits, is_signed)
+    return xp.clip(xp.round(values / scale), -top if is_signed else 0, top)
+
+
+def quantised(weight: Any, bits: int) -> Any:
+    """The weight on its best grid per output channel, same shape."""
+    xp = api.array_namespace(weight)
+    rows = xp.reshape(weight, (weight.shape[0], -1))
+    scales = channel_scales(weight, bits)
+    return xp.reshape(levels(rows, scales, bits) * scales, weight.shape)
+
+
+def _best(xp: Any, rows: Any, peak: Any, top: int, is_signed: bool, axis: int) -> Any:
+    """Of peak * RATIOS the scale with the least square error, per row; the first (widest) wins ties."""
+    best, best_error = peak, None
+    for ratio in RATIOS:
+        scale = peak * ratio
+        error = xp.clip(xp.round(rows / scale), -top if is_signed else 0, top) * scale - rows
+        square = xp.sum(error * error, axis=axis, keepdims=True)
+        if best_error is None:
+            best_error = square
+            continue
+        best = xp.where(square < best_error, scale, best)
+        best_error = xp.where(square < best_error, square, best_error)
+    return best
+
+
+def _no_zero(xp: Any, values: Any) -> Any:
+    """A channel that was pruned away has no range: its scale is 1, never 0 (0 / 0 would be NaN)."""
+    return xp.where(values > 0, values, xp.ones_like(values))
