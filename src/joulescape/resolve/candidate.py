@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from joulescape.compression.base import Step
 from joulescape.network.digest import digest
-from joulescape.spec.domain import ChoiceDomain, FloatDomain, IntDomain, Scalar
-
-AnyDomain = IntDomain | FloatDomain | ChoiceDomain
+from joulescape.spec.domain import AnyDomain, Scalar
 
 
 @dataclass(frozen=True)

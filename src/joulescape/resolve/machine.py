@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from joulescape.compression.base import Described
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import ErrorSpec
+from joulescape.network.lower import FREE_KINDS, reads_trained
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import PhaseWork, Work
 from joulescape.simulators.base import (
@@ -49,7 +50,7 @@ class Station:
 
 @dataclass(frozen=True)
 class LayerRun:
-    """One work on the machine's schedule; arrays have shape (variants,). Static energy is in `energies` by component."""
+    """One work on the machine's schedule; arrays have shape (variants,). `energies` hold the static ones too."""
 
     cost: LayerCost
     station: str
@@ -92,6 +93,10 @@ class Machine:
     variants: tuple[Mapping[str, Scalar], ...] = ({},)
     """Swept hardware values of each variant, by dotted path below the back end."""
 
+    def with_variants(self, variants: tuple[Mapping[str, Scalar], ...]) -> Machine:
+        """This machine, whose swept settings hold one value for each of `variants`."""
+        return replace(self, variants=variants)
+
     @property
     def own(self) -> Station:
         """The machine's own simulator."""
@@ -103,9 +108,10 @@ class Machine:
 
     def meets(self, graph: Graph, roles: Iterable[Role]) -> str | None:
         """Why this machine cannot run the graph, or None when it can."""
+        trained = reads_trained(graph)
         for role in roles:
             for operator in graph.operators:
-                if self.station(operator, role) is None:
+                if _has_work(operator, role, trained) and self.station(operator, role) is None:
                     return f"nothing in {self.name} takes operator '{operator.name}' ({operator.kind}) in role {role}"
         if not any(self.own.takes(operator, "forward") for operator in graph.operators):
             return f"{self.name} itself takes none of the operators, only its host would work"
@@ -141,7 +147,7 @@ class Machine:
         )
 
     def cost(self, network: Described, work: PhaseWork) -> PhaseCost:
-        """Cost of one phase: every station costs its works, the schedule runs them in order, static power fills the makespan."""
+        """Cost of one phase: stations cost their works, the schedule runs them in order, static power fills it."""
         context = self._context(network, work)
         costs = self._ordered_costs(network.graph, work.works, context)
         latencies = [self._array(cost.latency_ns) for _, cost in costs]
@@ -178,7 +184,7 @@ class Machine:
         return SCOPES.index(scope) <= SCOPES.index(self.boundary)
 
     def _interval(self, costs: Sequence[tuple[Station, LayerCost]]) -> FloatArray:
-        """Pipelined stations: the longest occupancy; others: the sum; stations overlap only when the own one is pipelined."""
+        """Pipelined stations: the longest occupancy; others: the sum. Stations overlap if the own one is pipelined."""
         by_station: dict[str, list[FloatArray]] = {}
         for station, cost in costs:
             busy = cost.latency_ns if cost.occupancy_ns is None else cost.occupancy_ns
@@ -219,6 +225,17 @@ class Machine:
 
     def _array(self, quantity: Quantity) -> FloatArray:
         return np.broadcast_to(np.asarray(quantity, dtype=float), (len(self.variants),))
+
+
+def _has_work(operator: Operator, role: Role, trained: frozenset[str]) -> bool:
+    """Whether lowering yields a work for the operator in this role; `trained` are those that read something trained."""
+    if operator.kind in FREE_KINDS:
+        return False
+    if role == "input_gradient":
+        return operator.name in trained
+    if role == "weight_gradient":
+        return operator.is_matrix or operator.is_physical
+    return role == "forward" or operator.parameter_count > 0
 
 
 def _prefixed(component: Component, station: Station) -> Component:

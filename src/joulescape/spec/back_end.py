@@ -18,8 +18,8 @@ PublishedRole = Literal["input", "calibration", "prediction"]
 class PublishedRow(Shape):
     """One published figure that the model is held against.
 
-    Without `workload`, `what` names one of the simulator's own figures (chip_power_mw, peak_tops ...); with it, a metric
-    of `joulescape cost` for that network. The tolerance comes from the quantity's class in code, never from the row.
+    Without `workload`, `what` names one of the simulator's own figures (chip_power_mw, peak_tops ...); with it, a
+    metric of `joulescape cost` for that network. The tolerance comes from the quantity's class in code, not the row.
     """
 
     what: str
@@ -30,7 +30,7 @@ class PublishedRow(Shape):
     workload: str | None = None
     batch: Annotated[int, Field(ge=1)] = 1
     boundary: Literal["core", "chip", "system"] = "chip"
-    overrides: dict[str, Any] = {}
+    overrides: dict[str, Any] = Field(default_factory=dict)
     """Dotted paths below `parameters` that differ from the entry for this row."""
     kind: Literal["quick", "slow"] = "quick"
     expected: Literal["pass", "miss"] = "pass"

@@ -41,7 +41,7 @@ class IntDomain(Shape):
         if self.points is None or len(every) <= self.points:
             return every
         space = np.geomspace if self.log else np.linspace
-        return tuple(sorted({int(round(float(x))) for x in space(self.low, self.high, self.points)}))
+        return tuple(sorted({round(float(x)) for x in space(self.low, self.high, self.points)}))
 
 
 class FloatDomain(Shape):
@@ -85,6 +85,7 @@ class ChoiceDomain(Shape):
         return self.options
 
 
+AnyDomain = IntDomain | FloatDomain | ChoiceDomain
 Domain = Annotated[IntDomain | FloatDomain | ChoiceDomain, Field(discriminator="kind")]
 DOMAIN_KINDS = ("int", "float", "choice")
 

@@ -1,4 +1,4 @@
-"""The shape of `spaces/*.yaml`: one question. Values here may still be domains; `resolve` checks them against plug-ins."""
+"""The shape of `spaces/*.yaml`: one question. Values may still be domains; `resolve` checks them against plug-ins."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class ConfirmSpec(Shape):
 
     draws: Annotated[int, Field(ge=2)] = 5
     designs: Annotated[int, Field(ge=1)] = 24
-    """At most so many designs: the front by hypervolume contribution, then the best of each back end, then the near-front."""
+    """At most so many: the front by hypervolume contribution, then the best of each back end, then the near-front."""
 
 
 class LifecycleSpec(Shape):
@@ -118,9 +118,9 @@ class SpaceSpec(Shape):
     compression: tuple[dict[str, Any], ...] = ()
     training: TrainingSpec = TrainingSpec()
     fine_tune: FineTuneSpec = FineTuneSpec()
-    hardware: dict[str, dict[str, Any]] = {}
+    hardware: dict[str, dict[str, Any]] = Field(default_factory=dict)
     objectives: Annotated[dict[Metric, Direction], Field(min_length=1)]
-    constraints: dict[Metric, Bound] = {}
+    constraints: dict[Metric, Bound] = Field(default_factory=dict)
     budget: BudgetSpec
     confirm: ConfirmSpec = ConfirmSpec()
     lifecycle: LifecycleSpec | None = None

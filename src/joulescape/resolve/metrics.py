@@ -1,0 +1,51 @@
+"""Objectives and constraints: which phase each metric needs, and which way is better."""
+
+from __future__ import annotations
+
+from joulescape.errors import Fault
+from joulescape.spec.document import Document, Keys
+from joulescape.spec.space import SpaceSpec
+
+BIGGER_IS_BETTER = frozenset({"accuracy_fraction", "trained_accuracy_fraction", "tops_per_w", "gops_per_mm2"})
+"""Every other metric is minimized."""
+
+TRAINING_METRICS = frozenset(
+    {"trained_accuracy_fraction", "training_energy_pj", "training_time_ns", "lifecycle_energy_pj"}
+)
+"""Metrics that exist only where the phase training is asked."""
+
+INFERENCE_METRICS = frozenset(
+    {"inference_energy_pj", "inference_latency_ns", "inference_interval_ns", "lifecycle_energy_pj", "mean_power_mw",
+     "tops_per_w", "gops_per_mm2"}
+)  # fmt: skip
+"""Metrics that exist only where the phase inference is asked."""
+
+
+def check_metrics(document: Document, spec: SpaceSpec) -> list[Fault]:
+    """Faults of `objectives:` and `constraints:` that a shape cannot see."""
+    faults: list[Fault] = []
+    for metric, direction in spec.objectives.items():
+        keys: Keys = ("objectives", metric)
+        better = "maximize" if metric in BIGGER_IS_BETTER else "minimize"
+        if direction != better:
+            faults.append(document.fault(keys, f"'{direction}'", f"'{better}' for {metric}", better))
+        faults.extend(_needs(document, spec, keys, metric))
+    for metric, bound in spec.constraints.items():
+        keys = ("constraints", metric)
+        faults.extend(_needs(document, spec, keys, metric))
+        if bound.at_least is not None and bound.at_most is not None and bound.at_least > bound.at_most:
+            value = f"at_least {bound.at_least:g} above at_most {bound.at_most:g}"
+            faults.append(document.fault(keys, value, "limits that some design can meet"))
+    return faults
+
+
+def _needs(document: Document, spec: SpaceSpec, keys: Keys, metric: str) -> list[Fault]:
+    missing: list[str] = []
+    if metric in TRAINING_METRICS and "training" not in spec.phases:
+        missing.append("'training' among the phases")
+    if metric in INFERENCE_METRICS and "inference" not in spec.phases:
+        missing.append("'inference' among the phases")
+    if metric == "lifecycle_energy_pj" and spec.lifecycle is None:
+        missing.append("lifecycle: {inferences: ...}")
+    expected = f"{' and '.join(missing)}, which {metric} needs"
+    return [document.fault(keys, f"'{metric}'", expected)] if missing else []

@@ -1,0 +1,80 @@
+"""The open shelves of a project: `spaces/`, `models/`, `hwlib/<family>/`, `hwlib/components/`. Names are file names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from joulescape.errors import Fault, SpecError, nearest
+from joulescape.spec.back_end import FAMILIES
+from joulescape.spec.document import Document, Keys, display, read_document, shown
+from joulescape.spec.faults import one_of
+
+
+def find_root(start: Path) -> Path:
+    """The project of a file: the nearest folder at or above it that holds `hwlib/`; SpecError when none does."""
+    absolute = start.absolute()
+    found = next((folder for folder in (absolute, *absolute.parents) if (folder / "hwlib").is_dir()), None)
+    if found is None:
+        expected = "a file inside a project (a folder that holds hwlib/, models/ and spaces/)"
+        raise SpecError([Fault(display(start), None, "", "no folder hwlib/ at or above it", expected)])
+    return found
+
+
+def network_names(root: Path) -> tuple[str, ...]:
+    """Every network on the shelf `models/`."""
+    return _stems(root / "models")
+
+
+def space_names(root: Path) -> tuple[str, ...]:
+    """Every question on the shelf `spaces/`."""
+    return _stems(root / "spaces")
+
+
+def component_names(root: Path) -> tuple[str, ...]:
+    """Every shared component on the shelf `hwlib/components/`."""
+    return _stems(root / "hwlib" / "components")
+
+
+def back_end_names(root: Path) -> tuple[str, ...]:
+    """Every back end as `<family>/<name>`."""
+    return tuple(f"{family}/{name}" for family in FAMILIES for name in _stems(root / "hwlib" / family))
+
+
+def network_path(root: Path, name: str) -> Path:
+    """File of one network."""
+    return root / "models" / f"{name}.yaml"
+
+
+def back_end_path(root: Path, name: str) -> Path:
+    """File of one back end."""
+    return root / "hwlib" / f"{name}.yaml"
+
+
+def component_path(root: Path, name: str) -> Path:
+    """File of one shared component."""
+    return root / "hwlib" / "components" / f"{name}.yaml"
+
+
+def nearest_name(name: str, known: Sequence[str]) -> str | None:
+    """The known name that was meant; a back end may be named without its family."""
+    same_stem = next((other for other in known if other.rpartition("/")[2] == name), None)
+    return same_stem or nearest(name, known)
+
+
+def unknown_name(document: Document, keys: Keys, name: str, known: Sequence[str]) -> Fault:
+    """The fault of a name that no shelf and no plug-in holds."""
+    return document.fault(keys, shown(name), one_of(known), nearest_name(name, known))
+
+
+def read_or_fault(path: Path, faults: list[Fault]) -> Document | None:
+    """The file as a document; None, with its faults added to `faults`, when it cannot be read."""
+    try:
+        return read_document(path)
+    except SpecError as error:
+        faults.extend(error.faults)
+        return None
+
+
+def _stems(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in folder.glob("*.yaml")))

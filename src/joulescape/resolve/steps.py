@@ -1,0 +1,152 @@
+"""The ordered compression steps of a space: parsed, checked against their methods, and resolved for one network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from joulescape import registry
+from joulescape.compression.base import Method, Step
+from joulescape.errors import Fault
+from joulescape.network.operators import Graph
+from joulescape.resolve.candidate import Parameter
+from joulescape.resolve.filling import Field, check_fields, read_fields
+from joulescape.resolve.shelves import unknown_name
+from joulescape.spec.document import Document, Keys, shown
+from joulescape.spec.domain import ChoiceDomain, Scalar
+
+METHODS = "joulescape.compression"
+NONE = "none"
+"""The empty option of a choice."""
+
+_FORM = "a step: {method: {fields}} or {choice: {none: {}, method: {fields}}}"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One method with its settings, as a step or as one option of a choice; `method` None is the empty option."""
+
+    name: str
+    method: Method[Any] | None
+    fields: tuple[Field, ...]
+
+    def operators(self, graph: Graph) -> tuple[str, ...]:
+        """Operators of the uncompressed graph that the method acts on."""
+        method = self.method
+        return () if method is None else tuple(o.name for o in graph.operators if method.takes(o))
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """One step of the space: a method, or a choice between several."""
+
+    index: int
+    options: tuple[Option, ...]
+
+    @property
+    def name(self) -> str:
+        """Parameter of the choice."""
+        return f"compression.{self.index}"
+
+    def options_for(self, graph: Graph) -> tuple[str, ...]:
+        """Names of the options left on this network: a method that takes none of its operators acts as `none`."""
+        names = (option.name if option.operators(graph) else NONE for option in self.options)
+        return tuple(dict.fromkeys(names))
+
+    def option(self, name: str) -> Option | None:
+        """The option called `name`; None for the empty one."""
+        return next((option for option in self.options if option.name == name and option.method is not None), None)
+
+    def parameters(self, graph: Graph) -> tuple[Parameter, ...]:
+        """What is drawn for this step on this network."""
+        options = self.options_for(graph)
+        is_drawn = len(options) > 1
+        found: list[Parameter] = []
+        if is_drawn:
+            found.append(Parameter(self.name, ChoiceDomain(kind="choice", options=options)))
+        for name in options:
+            option = self.option(name)
+            for field in () if option is None else option.fields:
+                names = () if option is None else self._names(option, field, graph)
+                parent = (self.name, name) if is_drawn else (None, None)
+                found.extend(Parameter(each, field.domain, *parent) for each in names if field.domain is not None)
+        return tuple(found)
+
+    def step(self, graph: Graph, values: Mapping[str, Scalar]) -> Step | None:
+        """The resolved step for drawn values; None where it is empty on this network."""
+        options = self.options_for(graph)
+        option = self.option(str(values[self.name]) if len(options) > 1 else options[0])
+        if option is None:
+            return None
+        settings: dict[str, Any] = {}
+        per_layer: dict[str, dict[str, Any]] = {}
+        for field in option.fields:
+            if field.domain is None:
+                settings[field.path] = field.value
+            elif field.domain.per is None:
+                settings[field.path] = values[self._base(option, field)]
+            else:
+                for operator, name in zip(option.operators(graph), self._names(option, field, graph), strict=True):
+                    per_layer.setdefault(operator, {})[field.path] = values[name]
+        return Step(option.name, settings, per_layer)
+
+    def _base(self, option: Option, field: Field) -> str:
+        return f"{self.name}.{option.name}.{field.path}"
+
+    def _names(self, option: Option, field: Field, graph: Graph) -> tuple[str, ...]:
+        base = self._base(option, field)
+        if field.domain is None or field.domain.per is None:
+            return (base,)
+        return tuple(f"{base}.{graph.name}.{operator}" for operator in option.operators(graph))
+
+
+def read_steps(document: Document, faults: list[Fault]) -> tuple[StepPlan, ...]:
+    """Every compression step of the space; faults of form, names and settings are added to `faults`."""
+    steps = document.content.get("compression") or []
+    plans = (_plan(document, index, faults) for index in range(len(steps)))
+    return tuple(plan for plan in plans if plan is not None)
+
+
+def _plan(document: Document, index: int, faults: list[Fault]) -> StepPlan | None:
+    keys: Keys = ("compression", index)
+    content = document.at(keys)
+    if len(content) != 1:
+        faults.append(document.fault(keys, f"{len(content)} keys", _FORM))
+        return None
+    (name,) = content
+    keys = (*keys, name)
+    if name != "choice":
+        return StepPlan(index, _options(document, keys[:-1], faults))
+    if not isinstance(content[name], dict) or len(content[name]) < 2:
+        faults.append(
+            document.fault(keys, shown(content[name] or None), "at least two options: {none: {}, method: {fields}}")
+        )
+        return None
+    return StepPlan(index, _options(document, keys, faults))
+
+
+def _options(document: Document, keys: Keys, faults: list[Fault]) -> tuple[Option, ...]:
+    is_choice = keys[-1] == "choice"
+    found = (_option(document, (*keys, name), is_choice, faults) for name in document.at(keys))
+    return tuple(option for option in found if option is not None)
+
+
+def _option(document: Document, keys: Keys, is_choice: bool, faults: list[Fault]) -> Option | None:
+    name, content = str(keys[-1]), document.at(keys)
+    known = registry.names(METHODS)
+    if name not in known and not (is_choice and name == NONE):
+        faults.append(unknown_name(document, keys, name, (*known, *((NONE,) if is_choice else ("choice",)))))
+        return None
+    if not isinstance(content, dict):
+        faults.append(document.fault(keys, shown(content), "a mapping of the method's fields ({} for none)"))
+        return None
+    if name == NONE and is_choice:
+        if content:
+            faults.append(document.fault(keys, "fields", "{} (the empty option has no fields)"))
+        return Option(NONE, None, ())
+    method: Method[Any] = registry.load(METHODS, name)
+    fields = read_fields(document, keys, faults)
+    complete = len(fields) == len(content)
+    faults.extend(check_fields(method.Settings, {}, fields, document, keys) if complete else ())
+    return Option(name, method, fields)

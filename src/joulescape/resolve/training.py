@@ -1,0 +1,67 @@
+"""Training on the machine: the values of `training:`, fixed or drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import pydantic
+
+from joulescape.errors import Fault
+from joulescape.resolve.candidate import Parameter
+from joulescape.resolve.filling import Field, check_fields, read_fields
+from joulescape.spec.base import Shape
+from joulescape.spec.document import Document, Keys
+from joulescape.spec.domain import Scalar
+from joulescape.spec.space import Target, TrainingSpec
+
+
+class TrainingSettings(Shape):
+    """The values that each field of `training:` may take."""
+
+    algorithm: Literal["pat", "in_silico", "ideal"] = "pat"
+    rounding: Literal["stochastic", "nearest"] = "stochastic"
+    feedback: Literal["backprop", "dfa"] = "backprop"
+    batch: Annotated[int, pydantic.Field(ge=1)] = 32
+    epochs: Annotated[int, pydantic.Field(ge=1)] = 12
+    learning_rate: Annotated[float, pydantic.Field(gt=0)] = 0.1
+    target: Target | None = None
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Plain values of `training:` and the domains among them."""
+
+    spec: TrainingSpec
+    fields: tuple[Field, ...] = ()
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What is drawn where training is asked."""
+        return tuple(Parameter(f"training.{f.path}", f.domain) for f in self.fields if f.domain is not None)
+
+    def plain(self) -> dict[str, Any]:
+        """Every field as a plain value; a domain that is not drawn gives its field's default. `target` is left out."""
+        default, written = TrainingSpec(), self.spec.model_dump(exclude={"target"})
+        domains = {field.path for field in self.fields if field.domain is not None}
+        return {name: getattr(default, name) if name in domains else value for name, value in written.items()}
+
+    def resolved(self, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        """Plain values with the drawn ones in place."""
+        drawn = {p.name.removeprefix("training."): values[p.name] for p in self.parameters()}
+        return {**self.plain(), **drawn}
+
+
+def read_training(document: Document, spec: TrainingSpec, faults: list[Fault]) -> TrainingPlan:
+    """What the space says about training; faults of values and domains are added to `faults`."""
+    keys: Keys = ("training",)
+    if "training" not in document.content:
+        return TrainingPlan(spec)
+    fields = read_fields(document, keys, faults)
+    for field in fields:
+        if field.domain is not None and field.domain.per is not None:
+            faults.append(
+                document.fault((*field.keys, "per"), "'layer'", "no key 'per' (training has one value for all layers)")
+            )
+    faults.extend(check_fields(TrainingSettings, {}, fields, document, keys))
+    return TrainingPlan(spec, fields)
