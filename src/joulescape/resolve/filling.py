@@ -10,7 +10,7 @@ from joulescape.errors import Fault
 from joulescape.resolve.settings import put_raw
 from joulescape.spec.base import Shape
 from joulescape.spec.document import Document, Keys
-from joulescape.spec.domain import AnyDomain, ChoiceDomain, IntDomain, Scalar, is_domain
+from joulescape.spec.domain import AnyDomain, ChoiceDomain, IntDomain, Scalar
 from joulescape.spec.faults import checked_domain, checked_part
 
 CHECKED_VALUES = 64
@@ -44,13 +44,17 @@ def read_fields(document: Document, keys: Keys, faults: list[Fault]) -> tuple[Fi
     found: list[Field] = []
     for name, value in document.at(keys).items():
         place = (*keys, name)
-        if not is_domain(value):
+        if not _is_meant_as_domain(value):
             found.append(Field(name, place, value))
             continue
         domain = checked_domain(document, place, faults)
         if domain is not None:
             found.append(Field(name, place, domain=domain))
     return tuple(found)
+
+
+def _is_meant_as_domain(value: Any) -> bool:
+    return isinstance(value, dict) and not {"kind", "low", "high", "options"}.isdisjoint(value)
 
 
 def check_fields(

@@ -41,9 +41,9 @@ _WORDS = {
     "too_long": "at most {max_length} entries",
     "string_pattern_mismatch": "text of the form {pattern}",
     "literal_error": "{expected}",
-    "union_tag_invalid": "{expected_tags}",
+    "union_tag_invalid": "one of {expected_tags}",
     "union_tag_not_found": "a mapping with the key {discriminator}",
-    "value_error": "{error}",
+    "value_error": "this to hold: {error}",
 }
 _TRUTHS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _DOMAIN: TypeAdapter[AnyDomain] = TypeAdapter(Domain)
@@ -109,6 +109,8 @@ def _fault(item: Any, keys: Keys, model: Any, content: Any, document: Document, 
         return document.fault(place, f"unknown key '{name}'", one_of(known), nearest_key(name, known))
     if kind == "missing":
         return document.fault(place, "nothing", _WORDS["missing"])
+    if kind == "union_tag_invalid":
+        place, value = (*place, "kind"), item["ctx"]["tag"]
     return document.fault(place, shown(value), _expected(item), _nearest_value(item, value))
 
 
@@ -141,8 +143,6 @@ def _nearest_value(item: Any, value: Any) -> str | None:
         return _TRUTHS.get(value.lower())
     context = item.get("ctx", {})
     options = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags") or ""))
-    if item["type"] == "union_tag_invalid":
-        value = context.get("tag")
     return nearest_key(value, options) if isinstance(value, str) and options else None
 
 

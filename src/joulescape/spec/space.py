@@ -106,7 +106,7 @@ class SpaceSpec(Shape):
     """One question."""
 
     question: str
-    task: str
+    task: Annotated[str, Field(min_length=1)]
     networks: Annotated[tuple[str, ...], Field(min_length=1)]
     back_ends: Annotated[tuple[str, ...], Field(min_length=1)]
     boundary: Boundary = "system"

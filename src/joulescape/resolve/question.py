@@ -1,0 +1,159 @@
+"""Reads a question with everything it names, and collects every fault on the way.
+
+Where the space's own shape is broken, the broken top-level keys are replaced by neutral ones, so that the faults of all
+other parts still show in the same run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from joulescape.errors import Fault
+from joulescape.network.build import build_graph
+from joulescape.network.operators import Graph
+from joulescape.resolve.back_end import BackEnd, resolve_back_end
+from joulescape.resolve.candidate import Pair
+from joulescape.resolve.hardware import HardwarePlan, read_hardware
+from joulescape.resolve.metrics import check_metrics
+from joulescape.resolve.pairs import Refused, dropped_steps, sort_pairs
+from joulescape.resolve.shelves import back_end_names, network_names, network_path, read_or_fault, unknown_name
+from joulescape.resolve.steps import StepPlan, read_steps
+from joulescape.resolve.training import TrainingPlan, read_training
+from joulescape.spec.document import Document, Keys
+from joulescape.spec.faults import checked
+from joulescape.spec.network import NetworkSpec
+from joulescape.spec.space import SpaceSpec
+
+_NEUTRAL: Mapping[str, Any] = {
+    "question": "?", "task": "?", "networks": ["?"], "back_ends": ["?"], "phases": ["inference", "training"],
+    "objectives": {"area_mm2": "minimize"}, "budget": {"trials": 1}, "lifecycle": {"inferences": 1},
+}  # fmt: skip
+"""Stand-ins for broken top-level keys: they raise no fault of their own."""
+
+
+@dataclass
+class Question:
+    """What was read so far; usable only where `faults` is empty."""
+
+    document: Document
+    root: Path
+    needs_designs: bool
+    spec: SpaceSpec
+    broken: frozenset[str]
+    """Top-level keys whose shape is broken."""
+    faults: list[Fault]
+    networks: dict[str, NetworkSpec] = field(default_factory=dict)
+    graphs: dict[str, Graph] = field(default_factory=dict)
+    back_ends: dict[str, BackEnd] = field(default_factory=dict)
+    hardware: dict[str, HardwarePlan] = field(default_factory=dict)
+    steps: tuple[StepPlan, ...] = ()
+    training: TrainingPlan = field(init=False)
+    pairs: tuple[Pair, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_question(document: Document, root: Path, needs_designs: bool) -> Question:
+    """The question of a space file; `needs_designs` refuses back ends that only serve as host."""
+    question = _shaped(document, root, needs_designs)
+    if "networks" not in question.broken:
+        _read_networks(question)
+    if "back_ends" not in question.broken:
+        _read_back_ends(question)
+    question.steps = read_steps(question.document, question.faults)
+    question.hardware = read_hardware(question.document, question.back_ends, question.faults)
+    question.training = read_training(question.document, question.spec.training, question.faults)
+    question.faults.extend(check_metrics(question.document, question.spec))
+    _pair(question)
+    return question
+
+
+def _shaped(document: Document, root: Path, needs_designs: bool) -> Question:
+    faults: list[Fault] = []
+    spec = checked(SpaceSpec, document, faults)
+    if spec is not None:
+        return Question(document, root, needs_designs, spec, frozenset(), faults)
+    broken = frozenset(fault.path.partition(".")[0] for fault in faults)
+    kept = {key: value for key, value in document.content.items() if key not in broken}
+    stand_ins = {key: value for key, value in _NEUTRAL.items() if key in broken}
+    whole = Document(document.file, {**kept, **stand_ins}, document.lines)
+    return Question(whole, root, needs_designs, SpaceSpec(**whole.content), broken, faults)
+
+
+def _listed(question: Question, shelf: str, known: tuple[str, ...]) -> dict[str, Keys]:
+    """Names below `shelf` that exist, each once, with their place; the others are faults."""
+    document, found = question.document, dict[str, Keys]()
+    for index, name in enumerate(document.content[shelf]):
+        keys: Keys = (shelf, index)
+        if name not in known:
+            question.faults.append(unknown_name(document, keys, name, known))
+        elif name in found:
+            question.faults.append(document.fault(keys, f"'{name}' a second time", "each name once"))
+        else:
+            found[name] = keys
+    return found
+
+
+def _read_networks(question: Question) -> None:
+    for name, keys in _listed(question, "networks", network_names(question.root)).items():
+        document = read_or_fault(network_path(question.root, name), question.faults)
+        spec = None if document is None else checked(NetworkSpec, document, question.faults)
+        if document is None or spec is None:
+            continue
+        _check_task(question, name, spec, keys)
+        graph = _graph(name, spec, document, question.faults)
+        if graph is not None:
+            question.networks[name], question.graphs[name] = spec, graph
+
+
+def _check_task(question: Question, name: str, spec: NetworkSpec, keys: Keys) -> None:
+    if spec.task != question.spec.task and "task" not in question.broken:
+        expected = f"a network of the task '{question.spec.task}'"
+        question.faults.append(question.document.fault(keys, f"'{name}' of the task '{spec.task}'", expected))
+
+
+def _graph(name: str, spec: NetworkSpec, document: Document, faults: list[Fault]) -> Graph | None:
+    try:
+        return build_graph(name, spec)
+    except ValueError as error:
+        named = (i for i, operator in enumerate(spec.operators) if f"'{operator.name}'" in str(error))
+        position = next(named, None)
+        keys: Keys = ("operators",) if position is None else ("operators", position)
+        faults.append(document.fault(keys, "an operator that does not fit", f"this to hold: {error}"))
+        return None
+
+
+def _read_back_ends(question: Question) -> None:
+    for name, keys in _listed(question, "back_ends", back_end_names(question.root)).items():
+        back_end = resolve_back_end(question.root, name, question.faults)
+        if back_end is None:
+            continue
+        if question.needs_designs and not back_end.spec.is_design:
+            expected = "a back end that is a design of its own"
+            question.faults.append(question.document.fault(keys, f"'{name}', which only serves as host", expected))
+        question.back_ends[name] = back_end
+
+
+def _pair(question: Question) -> None:
+    """Sort the pairs; a network or back end that meets nobody is a fault where everything listed could be read."""
+    question.pairs, question.refused = sort_pairs(question.spec, question.graphs, question.back_ends, question.steps)
+    question.notes = tuple(dropped_steps(question.graphs, question.steps))
+    content = question.document.content
+    found = {"networks": tuple(question.graphs), "back_ends": tuple(question.back_ends)}
+    if question.broken or any(len(names) < len(content[shelf]) for shelf, names in found.items()):
+        return
+    for shelf, names in found.items():
+        for name in names:
+            _check_lonely(question, shelf, name)
+
+
+def _check_lonely(question: Question, shelf: str, name: str) -> None:
+    if any(name in (pair.network, pair.back_end) for pair in question.pairs):
+        return
+    reason = next(r.reason for r in question.refused if name in (r.pair.network, r.pair.back_end))
+    keys: Keys = (shelf, question.document.content[shelf].index(name))
+    expected = f"at least one {'back end' if shelf == 'networks' else 'network'} that meets it: {reason}"
+    question.faults.append(question.document.fault(keys, f"'{name}'", expected))
