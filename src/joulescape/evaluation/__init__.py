@@ -1,0 +1,178 @@
+"""The heart: judge one candidate on every hardware variant of its sweep."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from joulescape.errors import Infeasible
+from joulescape.evaluation.case import Case, Memory
+from joulescape.evaluation.verdicts import Verdict, admit, judged
+from joulescape.network.digest import digest
+from joulescape.network.fidelity import Fidelity, Measured
+from joulescape.pricing.metrics import Metrics, Priced, assumed_fraction, at_node, metrics_of
+from joulescape.pricing.rows import area_rows, energy_rows, layer_rows
+from joulescape.simulators.base import FloatArray
+from joulescape.spec.domain import Scalar
+from joulescape.tables import LAYERS, METRICS, State
+
+if TYPE_CHECKING:
+    from joulescape.resolve.candidate import Candidate
+    from joulescape.resolve.design_space import DesignSpace
+
+__all__ = ["Breakdown", "Evaluation", "Memory", "breakdown", "evaluate"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One design judged: a candidate on one variant. Metrics are None where the design has none."""
+
+    design_id: str
+    candidate_id: str
+    variant_id: int
+    state: State
+    reason: str | None
+    violation: float
+    fidelity: str
+    variant: Mapping[str, Scalar]
+    """Swept values under their column names, `hardware.<back end>.<path>`."""
+    metrics: Mapping[str, float | None]
+    facts: Mapping[str, Any]
+    """Further columns of tables.TRIALS and tables.CONFIRMED, and the samples that were right."""
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Rows of tables.PARTS and tables.LAYERS of one design."""
+
+    parts: tuple[Mapping[str, Any], ...]
+    layers: tuple[Mapping[str, Any], ...]
+
+
+def evaluate(
+    candidate: Candidate, space: DesignSpace, fidelity: Fidelity, seed: int, memory: Memory | None = None
+) -> tuple[Evaluation, ...]:
+    """Judge one candidate on every hardware variant: cheap questions first, so a hopeless design never trains."""
+    began = time.perf_counter()
+    case = Case.of(candidate, space, fidelity, seed, memory)
+    try:
+        admitted = admit(case)
+    except Infeasible as error:
+        return (_refused(case, error),)
+    measured = case.measured()
+    priced = case.priced(measured)
+    facts = {"paired_loss_fraction": case.paired_loss(measured)}
+    return _judge(case, measured, priced, admitted, {**facts, "seconds": time.perf_counter() - began})
+
+
+def breakdown(
+    candidate: Candidate,
+    space: DesignSpace,
+    variant_id: int,
+    fidelity: Fidelity,
+    seed: int,
+    memory: Memory | None = None,
+) -> Breakdown:
+    """Where one design's energy, area and time go, as published and with CMOS parts at the space's common node."""
+    case = Case.of(candidate, space, fidelity, seed, memory)
+    published, common = case.published(case.measured()), space.spec.normalise_to_nm
+    nodes = {"as_published": published, f"{common} nm": at_node(published, case.machine.node_nm, common)}
+    design_id = case.design_id(variant_id)
+    parts = [row for node, priced in nodes.items() for row in _parts(design_id, node, priced, variant_id)]
+    layers = [
+        {name: {**row, "design_id": design_id}[name] for name in LAYERS} for row in layer_rows(published, variant_id)
+    ]
+    return Breakdown(tuple(parts), tuple(layers))
+
+
+def _judge(
+    case: Case, measured: Measured, priced: Priced, admitted: Verdict, facts: Mapping[str, Any]
+) -> tuple[Evaluation, ...]:
+    """Every variant with its metrics; what breaks a constraint is infeasible and keeps its metrics."""
+    spec, count = case.space.spec, len(case.machine.variants)
+    life = spec.lifecycle.inferences if spec.lifecycle else None
+    metrics: Metrics = {**_accuracies(measured, count), **metrics_of(priced, count, life)}
+    verdict = admitted.then(judged(metrics, spec, measured, count))
+    shared, share = {**_measured_facts(case, measured, priced), **facts}, _assumed(priced, count)
+    return tuple(
+        Evaluation(
+            design_id=case.design_id(index),
+            candidate_id=case.candidate.candidate_id,
+            variant_id=index,
+            state="infeasible" if verdict.violation[index] > 0 else "valid",
+            reason=verdict.reasons[index],
+            violation=float(verdict.violation[index]),
+            fidelity=case.fidelity.name,
+            variant=case.swept(index),
+            metrics={name: _value(metrics.get(name), index) for name in METRICS},
+            facts={**shared, "assumed_energy_fraction": float(share[index])},
+        )
+        for index in range(count)
+    )
+
+
+def _refused(case: Case, error: Infeasible) -> Evaluation:
+    """One row for a candidate that no variant can carry: no metrics."""
+    candidate_id = case.candidate.candidate_id
+    return Evaluation(
+        design_id=digest(candidate_id, None),
+        candidate_id=candidate_id,
+        variant_id=0,
+        state="infeasible",
+        reason=error.reason,
+        violation=error.violation,
+        fidelity=case.fidelity.name,
+        variant={},
+        metrics=dict.fromkeys(METRICS),
+        facts={},
+    )
+
+
+def _accuracies(measured: Measured, count: int) -> dict[str, FloatArray | None]:
+    trained = measured.trained_accuracy_fraction
+    return {
+        "accuracy_fraction": np.full(count, fmean(measured.accuracy_fraction)),
+        "trained_accuracy_fraction": None if trained is None else np.full(count, fmean(trained)),
+    }
+
+
+def _measured_facts(case: Case, measured: Measured, priced: Priced) -> dict[str, Any]:
+    draws, trained = measured.accuracy_fraction, measured.trained_accuracy_fraction or ()
+    graph, formats = case.network.graph, case.network.formats
+    return {
+        "accuracy_sd_fraction": _sd(draws),
+        "accuracy_draws_count": len(draws),
+        "trained_accuracy_sd_fraction": _sd(trained),
+        "trained_accuracy_draws_count": len(trained) or None,
+        "steps_basis": priced.plan.steps_basis if priced.plan else None,
+        "training_steps_count": priced.plan.steps if priced.plan else None,
+        "parameter_count": graph.parameter_count,
+        "weight_bytes": float(sum(f.weight_bytes for f in formats.values() if f.weight_bytes is not None)),
+        "macs": graph.macs,
+        "correct": measured.correct,
+        "extras": dict(measured.extras),
+    }
+
+
+def _parts(design_id: str, node: str, priced: Priced, variant_id: int) -> list[dict[str, Any]]:
+    energies = [{"quantity": "energy", **row} for row in energy_rows(priced, variant_id)]
+    areas = [{"quantity": "area", **row} for row in area_rows(priced, variant_id)]
+    return [{"design_id": design_id, "node": node, **row} for row in (*energies, *areas)]
+
+
+def _assumed(priced: Priced, count: int) -> FloatArray:
+    cost = priced.phases.get("inference") or next(iter(priced.phases.values()))
+    return np.broadcast_to(assumed_fraction(cost), (count,))
+
+
+def _sd(draws: tuple[float, ...]) -> float | None:
+    return stdev(draws) if len(draws) > 1 else None
+
+
+def _value(values: FloatArray | None, index: int) -> float | None:
+    return None if values is None else float(values[index])
