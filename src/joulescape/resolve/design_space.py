@@ -44,6 +44,11 @@ class DesignSpace:
     hardware: Mapping[str, HardwarePlan] = field(repr=False)
     training: TrainingPlan = field(repr=False)
 
+    @property
+    def networks_dir(self) -> Path:
+        """Where reference weights live: `results/networks` below the project's root."""
+        return self.root / "results" / "networks"
+
     def pair_parameter(self) -> Parameter:
         """The root of all conditional parameters: which pair."""
         return Parameter("pair", ChoiceDomain(kind="choice", options=tuple(pair.name for pair in self.pairs)))
