@@ -1,0 +1,202 @@
+"""Memristive crossbars with bit-serial inputs, sliced weights, shared column converters and eDRAM tiles.
+
+Energy = events (conversions, drives, cell reads, moved bits) + idle share of the component table * time.
+Weights are resident: they are written once, before the first inference; that energy is not charged to an inference
+(`published` names it per crossbar). In training each step writes; endurance is published, since a single step cannot
+exceed it. Activations kept for the backward pass are read from and written to the tile buffer, as in inference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from joulescape.errors import SimulatorError
+from joulescape.network.error_spec import Errors
+from joulescape.network.operators import Graph, Operator, Role
+from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
+from joulescape.simulators.base import (
+    Area,
+    Context,
+    Energy,
+    LayerCost,
+    Limit,
+    Quantity,
+    Simulator,
+    StaticPower,
+    Traffic,
+)
+from joulescape.simulators.crossbar.error_numbers import crossbar_errors
+from joulescape.simulators.crossbar.events import (
+    input_bits,
+    io_bytes,
+    link_energy,
+    matrix_energies,
+    output_bits,
+)
+from joulescape.simulators.crossbar.figures import published_figures
+from joulescape.simulators.crossbar.mapping import analog_ns, map_product, utilisation
+from joulescape.simulators.crossbar.roll_up import Parts, copies, parts
+from joulescape.simulators.crossbar.rules import step_ns
+from joulescape.simulators.crossbar.settings import CrossbarSettings
+from joulescape.simulators.crossbar.training import (
+    Crossbars,
+    crossbars_by_layer,
+    outer_product_cost,
+    update_cost,
+)
+from joulescape.spec.base import Shape
+from joulescape.units import BITS_PER_BYTE
+
+VECTOR_UNITS = {"relu": "sigmoid", "sigmoid": "sigmoid", "max_pool": "maxpool"}
+"""Vector operators that the tile's own units run, and the unit; a rectifier goes through the activation unit."""
+
+
+class Crossbar(Simulator[CrossbarSettings]):
+    """The ISAAC kind of machine (shafiee2016), with training in place after PUMA and PANTHER (ankit2019, ankit2020)."""
+
+    name: ClassVar[str] = "crossbar"
+    Settings: ClassVar[type[Shape]] = CrossbarSettings
+    is_pipelined: ClassVar[bool] = True
+    changes_numbers: ClassVar[frozenset[str]] = frozenset({
+        "operand_bits", "array.rows", "array.columns", "array.encoding", "adc.bits", "adc.clip_fraction", "dac.bits",
+        "cell.bits", "cell.g_on_msiemens", "cell.on_off_ratio", "cell.wire_kohm", "cell.programming_sigma_fraction",
+        "cell.read_sigma_fraction", "cell.stuck_off_fraction", "cell.stuck_on_fraction", "training.update_scheme",
+        "training.states", "training.asymmetry", "training.cycle_noise", "training.weight_bound",
+    })  # fmt: skip
+    searchable: ClassVar[frozenset[str]] = frozenset({
+        "tiles", "imas_per_tile", "crossbars_per_ima", "replication", "hypertransport.links", "adc.per_crossbar",
+        "array.rows", "array.columns", "array.encoding", "adc.bits", "adc.clip_fraction", "dac.bits", "cell.bits",
+        "training.update_scheme",
+    })  # fmt: skip
+
+    def takes(self, operator: Operator, role: Role, settings: CrossbarSettings) -> bool:
+        """Products with stored weights: forward, transposed, update; the weight gradient only where it is the update.
+
+        Forward also what the tile's units do (rectifier, sigmoid, maximum pooling) and what costs nothing (flatten).
+        """
+        if operator.is_matrix:
+            is_in_place = settings.training.update_scheme == "outer_product"
+            return operator.weight_shape is not None and (role != "weight_gradient" or is_in_place)
+        return role == "forward" and (operator.kind in VECTOR_UNITS or operator.kind == "flatten")
+
+    def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: CrossbarSettings) -> Errors:
+        """Numbers of the kind `crossbar` for forward, input_gradient and update of every stored matrix."""
+        return crossbar_errors(graph, formats, settings)
+
+    def cost(self, works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Sequence[LayerCost]:
+        """Cost of each work; SimulatorError for a work that it does not take."""
+        found, crossbars = parts(settings), crossbars_by_layer(works, settings)
+        return [_work_cost(work, found, crossbars, settings, context) for work in works]
+
+    def area(self, settings: CrossbarSettings) -> Sequence[Area]:
+        """Area of every component of the chip."""
+        return [
+            Area(part.component(part.unit_area_mm2), copies(part, settings) * part.area_mm2)
+            for part in parts(settings).values()
+        ]
+
+    def static_power(self, settings: CrossbarSettings) -> Sequence[StaticPower]:
+        """`idle_fraction` of every component's table power on the whole chip; cells hold without power."""
+        idle = settings.idle_fraction
+        return [
+            StaticPower(part.component(idle), idle.value * copies(part, settings) * part.power_mw)
+            for part in parts(settings).values()
+            if part.name != "crossbar"
+        ]
+
+    def limits(self, works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Sequence[Limit]:
+        """Every layer's arrays must stand on the chip, and one sample's largest layer in the tile buffers."""
+        needed = sum(crossbars_by_layer(works, settings).values(), start=np.float64(0))
+        there = np.asarray(settings.tiles) * settings.imas_per_tile * settings.crossbars_per_ima
+        buffer = np.asarray(settings.tiles) * settings.edram.capacity_bytes
+        largest = max((sum(io_bytes(w, settings)) for w in works if isinstance(w, MatrixWork)), default=0.0)
+        return (
+            Limit("the network's weights need more crossbars than the chip has", needed / there - 1),
+            Limit("one layer's activations overflow the tile buffers", largest / context.batch / buffer - 1),
+        )
+
+    def published(self, settings: CrossbarSettings) -> Mapping[str, float]:
+        """Roll-ups and peak figures at the datapath's full width."""
+        return published_figures(settings)
+
+
+def _work_cost(
+    work: Work, found: Parts, crossbars: Crossbars, settings: CrossbarSettings, context: Context
+) -> LayerCost:
+    if isinstance(work, MatrixWork) and work.role == "weight_gradient":
+        return outer_product_cost(work, crossbars, settings)
+    if isinstance(work, MatrixWork):
+        return _matrix_cost(work, found, settings, context)
+    if isinstance(work, VectorWork) and work.role == "update":
+        return update_cost(work, crossbars, settings)
+    if isinstance(work, VectorWork) and work.kind in VECTOR_UNITS:
+        return _vector_cost(work, found, settings, context)
+    raise SimulatorError(f"crossbar does not take {work.layer} in role {work.role}")
+
+
+def _matrix_cost(work: MatrixWork, found: Parts, settings: CrossbarSettings, context: Context) -> LayerCost:
+    mapping = map_product(work, settings)
+    busy, fill = analog_ns(work, mapping, settings), settings.array.fill_cycles * step_ns(settings)
+    crossing, transfers, io_ns = _edge(work, found, settings, context)
+    is_slow_io = io_ns > busy + fill
+    limit = np.where(step_ns(settings) > settings.array.step_ns.value, "adc", "array")
+    fetched, stored = input_bits(work, settings) / BITS_PER_BYTE, output_bits(work, settings) / BITS_PER_BYTE
+    return LayerCost(
+        layer=work.layer,
+        role=work.role,
+        macs=work.macs,
+        latency_ns=np.maximum(busy + fill, io_ns),
+        active_units=mapping.arrays * mapping.copies,
+        utilisation_fraction=utilisation(work, mapping, settings),
+        bound_by=np.where(is_slow_io, "off_chip", limit),
+        energies=(*matrix_energies(work, mapping, found, settings), *crossing),
+        traffic=(Traffic("edram", "input", fetched, 0.0), Traffic("edram", "output", 0.0, stored), *transfers),
+        occupancy_ns=np.maximum(busy, io_ns),
+    )
+
+
+def _edge(
+    work: MatrixWork | VectorWork, found: Parts, settings: CrossbarSettings, context: Context
+) -> tuple[tuple[Energy, ...], tuple[Traffic, ...], Quantity]:
+    """What crosses the chip's edge: only the network's input and its output; weights are resident."""
+    in_bytes, out_bytes = _tensor_bytes(work, settings)
+    read = in_bytes if work.role == "forward" and work.layer in context.first else 0.0
+    written = out_bytes if work.role == "forward" and work.layer in context.last else 0.0
+    energies = (link_energy(found, settings, read + written),)
+    if not context.includes_off_chip:
+        return energies, (), 0.0
+    moves = (Traffic("off_chip", "input", read, 0.0), Traffic("off_chip", "output", 0.0, written))
+    return (*energies, context.off_chip.transfer(read, written)), moves, context.off_chip.time_ns(read + written)
+
+
+def _tensor_bytes(work: MatrixWork | VectorWork, settings: CrossbarSettings) -> tuple[float, float]:
+    if isinstance(work, MatrixWork):
+        return io_bytes(work, settings)
+    width = min(work.bits, settings.operand_bits) / BITS_PER_BYTE
+    return work.read_elements * width, work.write_elements * width
+
+
+def _vector_cost(work: VectorWork, found: Parts, settings: CrossbarSettings, context: Context) -> LayerCost:
+    """One operation a clock and unit, on the units of every tile; energy = unit power / clock per operation."""
+    unit = found[VECTOR_UNITS[work.kind]]
+    units = unit.units * np.asarray(settings.tiles)
+    crossing, transfers, io_ns = _edge(work, found, settings, context)
+    busy = work.ops / (units * settings.clock_ghz.value)
+    used = Energy(unit.component(unit.unit_power_mw), unit.unit_power_mw.value * work.ops / settings.clock_ghz.value)
+    return LayerCost(
+        layer=work.layer,
+        role=work.role,
+        macs=0,
+        latency_ns=np.maximum(busy, io_ns),
+        active_units=units,
+        utilisation_fraction=1.0,
+        bound_by=np.where(io_ns > busy, "off_chip", "vector units"),
+        energies=(used, *crossing),
+        traffic=transfers,
+    )
+
+
+plugin = Crossbar()

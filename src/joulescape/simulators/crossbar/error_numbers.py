@@ -1,0 +1,65 @@
+"""The numbers that accuracy may depend on, taken from the settings and each layer's formats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from joulescape.network.error_spec import Errors, ErrorSpec
+from joulescape.network.operators import Graph, Role
+from joulescape.network.work import OperandFormat
+from joulescape.simulators.crossbar.rules import operand_width
+from joulescape.simulators.crossbar.settings import CrossbarSettings
+
+ROLES_WITH_ERRORS: tuple[Role, ...] = ("forward", "input_gradient", "update")
+
+
+def crossbar_errors(graph: Graph, formats: Mapping[str, OperandFormat], settings: CrossbarSettings) -> Errors:
+    """One spec of kind `crossbar` for each stored matrix and role; a gradient formed in place shows in `update`."""
+    found: dict[tuple[str, Role], ErrorSpec] = {}
+    for operator in graph.matrix_operators:
+        if operator.weight_shape is None:
+            continue
+        form = formats.get(operator.name, OperandFormat())
+        read = {**_format_numbers(form, settings), **_device_numbers(settings)}
+        for role in ROLES_WITH_ERRORS:
+            numbers = {**read, **_update_numbers(settings)} if role == "update" else read
+            found[operator.name, role] = ErrorSpec("crossbar", operator.name, role, numbers)
+    return found
+
+
+def _format_numbers(form: OperandFormat, settings: CrossbarSettings) -> dict[str, float]:
+    return {
+        "weight_bits": operand_width(form.weight_bits, settings),
+        "input_bits": operand_width(form.activation_bits, settings),
+    }
+
+
+def _device_numbers(settings: CrossbarSettings) -> dict[str, float]:
+    cell, array = settings.cell, settings.array
+    return {
+        "rows": array.rows,
+        "columns": array.columns,
+        "is_differential": float(array.encoding == "differential"),
+        "adc_bits": settings.adc.bits,
+        "adc_clip_fraction": settings.adc.clip_fraction,
+        "dac_bits": settings.dac.bits,
+        "cell_bits": cell.bits,
+        "g_on_msiemens": cell.g_on_msiemens.value,
+        "on_off_ratio": cell.on_off_ratio.value,
+        "wire_kohm": cell.wire_kohm.value,
+        "programming_sigma_fraction": cell.programming_sigma_fraction.value,
+        "read_sigma_fraction": cell.read_sigma_fraction.value,
+        "stuck_off_fraction": cell.stuck_off_fraction.value,
+        "stuck_on_fraction": cell.stuck_on_fraction.value,
+    }
+
+
+def _update_numbers(settings: CrossbarSettings) -> dict[str, float]:
+    training = settings.training
+    return {
+        "is_outer_product": float(training.update_scheme == "outer_product"),
+        "states": training.states.value,
+        "asymmetry": training.asymmetry.value,
+        "cycle_noise": training.cycle_noise.value,
+        "weight_bound": training.weight_bound,
+    }

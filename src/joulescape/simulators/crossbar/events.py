@@ -1,0 +1,98 @@
+"""Energy of a matrix product by event: what each conversion, drive, cell read and moved bit costs."""
+
+from __future__ import annotations
+
+from joulescape.network.work import MatrixWork
+from joulescape.simulators.base import Component, Energy, Quantity
+from joulescape.simulators.crossbar.mapping import Mapping
+from joulescape.simulators.crossbar.roll_up import Fitted, Parts
+from joulescape.simulators.crossbar.rules import adc_energy, mean_drive_square, operand_width, step_ns
+from joulescape.simulators.crossbar.settings import CrossbarSettings, PerBit
+from joulescape.units import BITS_PER_BYTE
+
+REGISTER_PORT_BITS = 256
+"""Bits that the tile's output register moves a clock: the width of the tile's bus (shafiee2016, Table I)."""
+
+
+def matrix_energies(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
+    """Every part of one matrix product, for the whole batch."""
+    return (*_analog(work, mapping, found, settings), *_digital(work, mapping, found, settings))
+
+
+def cell_read_pj(work: MatrixWork, settings: CrossbarSettings) -> Quantity:
+    """Mean energy of one cell in one read: V^2 * mean drive square * mean conductance * pulse.
+
+    Offset slices stand at half scale on average whatever the weights are; a differential pair holds |w| in one cell and
+    nothing in the other. Multiplying: V^2 * mS * ns = pJ.
+    """
+    cell = settings.cell
+    level = 0.5 if settings.array.encoding == "offset" else work.weight.mean_fraction / 2
+    g_off = cell.g_on_msiemens.value / cell.on_off_ratio.value
+    conductance = g_off + level * (cell.g_on_msiemens.value - g_off)
+    drive = mean_drive_square(work.input.mean_fraction, settings.dac.bits)
+    return cell.read_v.value**2 * drive * conductance * cell.read_pulse_ns.value
+
+
+def input_bits(work: MatrixWork, settings: CrossbarSettings) -> Quantity:
+    """Bits fetched from the tile buffer: the im2col vector of every position."""
+    loops = work.loops
+    return loops.positions * loops.G * loops.reduction * operand_width(work.input.bits, settings)
+
+
+def output_bits(work: MatrixWork, settings: CrossbarSettings) -> Quantity:
+    """Bits of the results that go back into a tile buffer."""
+    loops = work.loops
+    return loops.positions * loops.G * loops.K * operand_width(work.output.bits, settings)
+
+
+def io_bytes(work: MatrixWork, settings: CrossbarSettings) -> tuple[float, float]:
+    """Bytes of the whole input tensor and of the whole output tensor, at the datapath's width."""
+    widths = operand_width(work.input.bits, settings), operand_width(work.output.bits, settings)
+    return work.input.elements * widths[0] / BITS_PER_BYTE, work.output.elements * widths[1] / BITS_PER_BYTE
+
+
+def _analog(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
+    step, conversion = step_ns(settings), adc_energy(settings)
+    pulse = settings.cell.g_on_msiemens
+    cells = Component("crossbar", "core", pulse.basis, pulse.source)
+    shift_add_ns = 1 / settings.adc.rate_gsps.value
+    return (
+        Energy(found["adc"].component(conversion), mapping.conversions * conversion.value),
+        _use(found["dac"], mapping.drives * step),
+        Energy(cells, mapping.cell_reads * cell_read_pj(work, settings)),
+        _use(found["sample_hold"], mapping.conversions * step),
+        _use(found["shift_add"], mapping.conversions * shift_add_ns),
+        _use(found["input_register"], mapping.drives * step),
+        _use(found["output_register"], mapping.conversions * step),
+    )
+
+
+def _digital(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
+    """Tile buffer and bus carry inputs and outputs; partial sums of row tiles cross the bus to the tile's adder."""
+    fetched, stored = input_bits(work, settings), output_bits(work, settings)
+    partial_sums = mapping.row_tiles * work.loops.positions * work.loops.G * work.loops.K
+    partial_bits = partial_sums * settings.operand_bits
+    clock_ns = 1 / settings.clock_ghz.value
+    register_ns = (partial_bits + stored) / REGISTER_PORT_BITS * clock_ns
+    return (
+        _moved(found["edram"], settings.edram, fetched + stored),
+        _moved(found["bus"], settings.bus, fetched + stored + partial_bits),
+        _moved(found["router"], settings.router, stored),
+        _use(found["tile_shift_add"], partial_sums * clock_ns),
+        _use(found["tile_output_register"], register_ns),
+    )
+
+
+def link_energy(found: Parts, settings: CrossbarSettings, moved_bytes: float) -> Energy:
+    """Chip-to-chip links: power of a link over its rate, for every bit; nothing without links."""
+    link = found["hypertransport"]
+    has_links = (settings.hypertransport.links > 0) * 1.0
+    return _use(link, has_links * BITS_PER_BYTE * moved_bytes / settings.hypertransport.gbps_per_link.value)
+
+
+def _use(part: Fitted, busy_unit_ns: Quantity) -> Energy:
+    return Energy(part.component(part.unit_power_mw), part.unit_power_mw.value * busy_unit_ns)
+
+
+def _moved(part: Fitted, memory: PerBit, bits: Quantity) -> Energy:
+    return Energy(part.component(memory.energy_pj_per_bit), memory.energy_pj_per_bit.value * bits)

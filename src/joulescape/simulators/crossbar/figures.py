@@ -1,0 +1,75 @@
+"""Figures that published rows may name: roll-ups, peak rate, storage density, converter bits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from joulescape.simulators.base import Quantity
+from joulescape.simulators.crossbar.roll_up import (
+    chip_area_mm2,
+    chip_power_mw,
+    ima_area_mm2,
+    ima_power_mw,
+    tile_area_mm2,
+    tile_power_mw,
+)
+from joulescape.simulators.crossbar.rules import (
+    adc_energy,
+    column_attenuation,
+    input_cycles,
+    lossless_adc_bits,
+    slices,
+    step_ns,
+)
+from joulescape.simulators.crossbar.settings import CrossbarSettings
+from joulescape.units import BITS_PER_BYTE, OPS_PER_MAC
+
+BYTES_PER_MEBIBYTE = 2**20
+
+
+def crossbar_count(settings: CrossbarSettings) -> Quantity:
+    """Crossbars on the chip."""
+    return np.asarray(settings.tiles) * settings.imas_per_tile * settings.crossbars_per_ima
+
+
+def weight_programming_pj(settings: CrossbarSettings) -> Quantity:
+    """Energy of writing every cell of one crossbar once, row by row: not part of any inference."""
+    training = settings.training
+    scale = settings.array.rows * settings.array.columns / (training.reference_rows * training.reference_columns)
+    return scale * training.serial_write_pj.value
+
+
+def peak_gops(settings: CrossbarSettings) -> Quantity:
+    """Every array busy with operands of `operand_bits`: crossbars * rows * weights a row * 2 / (cycles * step)."""
+    weights = settings.array.columns / slices(settings.operand_bits, settings)
+    cycles = input_cycles(settings.operand_bits, False, settings.dac.bits)
+    macs = crossbar_count(settings) * settings.array.rows * weights
+    return np.asarray(OPS_PER_MAC * macs / (cycles * step_ns(settings)))
+
+
+def published_figures(settings: CrossbarSettings) -> Mapping[str, float]:
+    """Every figure by name; `peak_tops` is at `operand_bits`, narrower operands run faster."""
+    gops, power, area = peak_gops(settings), chip_power_mw(settings), chip_area_mm2(settings)
+    cell, array = settings.cell, settings.array
+    stored = crossbar_count(settings) * array.rows * array.columns * cell.bits / BITS_PER_BYTE / BYTES_PER_MEBIBYTE
+    is_flipped = array.encoding == "offset"
+    figures: dict[str, Quantity] = {
+        "ima_power_mw": ima_power_mw(settings),
+        "ima_area_mm2": ima_area_mm2(settings),
+        "tile_power_mw": tile_power_mw(settings),
+        "tile_area_mm2": tile_area_mm2(settings),
+        "chip_power_mw": power,
+        "chip_area_mm2": area,
+        "peak_tops": gops / 1e3,
+        "gops_per_mm2": gops / area,
+        "peak_tops_per_w": gops / power,
+        "storage_mebibytes_per_mm2": stored / area,
+        "adc_energy_pj": adc_energy(settings).value,
+        "adc_lossless_bits": lossless_adc_bits(array.rows, settings.dac.bits, cell.bits, is_flipped),
+        "ir_drop_fraction": column_attenuation(cell.wire_kohm.value, cell.g_on_msiemens.value, array.rows),
+        "weight_programming_pj_per_crossbar": weight_programming_pj(settings),
+        "endurance_steps_count": settings.training.endurance_writes.value,
+    }
+    return {name: float(value) for name, value in figures.items() if np.ndim(value) == 0}

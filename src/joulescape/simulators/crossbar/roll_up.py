@@ -1,0 +1,143 @@
+"""The component table summed up: how many units of each component a chip has, their power and their area."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from joulescape.simulators.base import Component, Quantity, Scope
+from joulescape.simulators.crossbar.rules import adc_factor
+from joulescape.simulators.crossbar.settings import CrossbarSettings, TableRow
+from joulescape.spec.sourced import Sourced
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One component: power and area of ONE unit after scaling, and the units in one IMA, one tile or the chip."""
+
+    name: str
+    scope: Scope
+    level: str
+    units: Quantity
+    unit_power_mw: Sourced
+    unit_area_mm2: Sourced
+    scales: bool = True
+
+    def component(self, constant: Sourced) -> Component:
+        """The component with its proof taken from `constant`."""
+        return Component.of(self.name, self.scope, constant, self.scales)
+
+    @property
+    def power_mw(self) -> Quantity:
+        """Power at full use, per IMA, tile or chip."""
+        return self.units * self.unit_power_mw.value
+
+    @property
+    def area_mm2(self) -> Quantity:
+        """Area, per IMA, tile or chip."""
+        return self.units * self.unit_area_mm2.value
+
+
+Parts = Mapping[str, Fitted]
+
+
+def parts(settings: CrossbarSettings) -> Parts:
+    """Every component by name."""
+    found = (*_ima_parts(settings), *_tile_parts(settings), _links(settings))
+    return {part.name: part for part in found}
+
+
+def copies(part: Fitted, settings: CrossbarSettings) -> Quantity:
+    """How often the level of `part` stands on the chip."""
+    tiles = np.asarray(settings.tiles)
+    return {"ima": tiles * settings.imas_per_tile, "tile": tiles, "chip": np.asarray(1)}[part.level]
+
+
+def ima_power_mw(settings: CrossbarSettings) -> Quantity:
+    """Power of one IMA at full use."""
+    return sum((p.power_mw for p in parts(settings).values() if p.level == "ima"), start=np.float64(0))
+
+
+def ima_area_mm2(settings: CrossbarSettings) -> Quantity:
+    """Area of one IMA."""
+    return sum((p.area_mm2 for p in parts(settings).values() if p.level == "ima"), start=np.float64(0))
+
+
+def tile_power_mw(settings: CrossbarSettings) -> Quantity:
+    """Power of one tile with its IMAs at full use."""
+    own = sum((p.power_mw for p in parts(settings).values() if p.level == "tile"), start=np.float64(0))
+    return own + settings.imas_per_tile * ima_power_mw(settings)
+
+
+def tile_area_mm2(settings: CrossbarSettings) -> Quantity:
+    """Area of one tile with its IMAs."""
+    own = sum((p.area_mm2 for p in parts(settings).values() if p.level == "tile"), start=np.float64(0))
+    return own + settings.imas_per_tile * ima_area_mm2(settings)
+
+
+def chip_power_mw(settings: CrossbarSettings) -> Quantity:
+    """Power of the chip at full use: tiles and links."""
+    return settings.tiles * tile_power_mw(settings) + parts(settings)["hypertransport"].power_mw
+
+
+def chip_area_mm2(settings: CrossbarSettings) -> Quantity:
+    """Area of the chip: tiles and links."""
+    return settings.tiles * tile_area_mm2(settings) + parts(settings)["hypertransport"].area_mm2
+
+
+def _ima_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
+    arrays, rows, columns = np.asarray(settings.crossbars_per_ima), settings.array.rows, settings.array.columns
+    converters = arrays * settings.adc.per_crossbar
+    return (
+        _adc(settings, converters),
+        _dac(settings, arrays * rows),
+        _fitted("sample_hold", "core", "ima", settings.sample_hold, arrays * columns, scales=False),
+        _fitted("crossbar", "core", "ima", settings.crossbar, arrays * rows * columns, scales=False),
+        _fitted("shift_add", "core", "ima", settings.shift_add, converters),
+        _fitted("input_register", "chip", "ima", settings.input_register, arrays * rows),
+        _fitted("output_register", "chip", "ima", settings.output_register, arrays * columns),
+    )
+
+
+def _tile_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
+    one = np.asarray(1)
+    rows: dict[str, TableRow] = {
+        "edram": settings.edram.table,
+        "bus": settings.bus.table,
+        "router": settings.router.table,
+        "sigmoid": settings.sigmoid,
+        "maxpool": settings.maxpool,
+        "tile_shift_add": settings.tile_shift_add,
+        "tile_output_register": settings.tile_output_register,
+    }
+    shared = {"sigmoid": settings.sigmoid.count}
+    return tuple(_fitted(name, "chip", "tile", row, one * shared.get(name, 1)) for name, row in rows.items())
+
+
+def _links(settings: CrossbarSettings) -> Fitted:
+    links = settings.hypertransport
+    return _fitted("hypertransport", "chip", "chip", links.table, np.asarray(links.links), scales=False)
+
+
+def _fitted(name: str, scope: Scope, level: str, row: TableRow, units: Quantity, scales: bool = True) -> Fitted:
+    share = 1 / row.count
+    power, area = row.power_mw.scaled(share, "unit count"), row.area_mm2.scaled(share, "unit count")
+    return Fitted(name, scope, level, units, power, area, scales)
+
+
+def _adc(settings: CrossbarSettings, units: Quantity) -> Fitted:
+    adc, row = settings.adc, settings.adc.table
+    power, area = (
+        adc_factor(adc.scaling, adc.bits, adc.table_bits, quantity) / row.count
+        for quantity in ("energy_pj", "area_mm2")
+    )
+    rule = "adc table over bits"
+    return Fitted("adc", "core", "ima", units, row.power_mw.scaled(power, rule), row.area_mm2.scaled(area, rule), False)
+
+
+def _dac(settings: CrossbarSettings, units: Quantity) -> Fitted:
+    row, ladder = settings.dac.table, (2 ** np.asarray(settings.dac.bits) - 1) / settings.dac.table.count
+    rule = "unit drivers of a ladder"
+    return Fitted("dac", "core", "ima", units, row.power_mw.scaled(ladder, rule), row.area_mm2.scaled(ladder, rule))

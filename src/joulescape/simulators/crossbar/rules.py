@@ -1,0 +1,77 @@
+"""Closed forms of crossbar design: lossless converter bits, converter scaling, slices, IR drop."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from joulescape.simulators.base import Quantity, ceil_div
+from joulescape.simulators.crossbar.settings import AdcScaling, CrossbarSettings
+from joulescape.spec.sourced import Sourced
+
+
+def lossless_adc_bits(rows: int, dac_bits: int, cell_bits: int, is_flipped: bool = False) -> int:
+    """Converter bits that lose nothing: log2(R) + v + w when v > 1 and w > 1, else log2(R) + v + w - 1.
+
+    Storing the complement of columns that are more than half full (`is_flipped`) saves one bit (ISAAC, shafiee2016).
+    """
+    both_wide = dac_bits > 1 and cell_bits > 1
+    bits = math.ceil(math.log2(rows)) + dac_bits + cell_bits - (0 if both_wide else 1)
+    return bits - 1 if is_flipped else bits
+
+
+def adc_factor(scaling: AdcScaling, bits: Any, table_bits: int, quantity: str) -> Quantity:
+    """Energy or area (`energy_pj`, `area_mm2`) at `bits` over that at `table_bits`, log-linear between table points."""
+    points, logs = np.asarray(scaling.bits, dtype=float), np.log(getattr(scaling, quantity))
+    return np.asarray(np.exp(np.interp(bits, points, logs) - np.interp(table_bits, points, logs)))
+
+
+def adc_energy(settings: CrossbarSettings) -> Sourced:
+    """Energy of one conversion at the chosen resolution."""
+    adc = settings.adc
+    factor = adc_factor(adc.scaling, adc.bits, adc.table_bits, "energy_pj")
+    return adc.energy_pj.scaled(factor, "adc energy over bits")
+
+
+def slices(weight_bits: Any, settings: CrossbarSettings) -> Any:
+    """Columns of one weight: ceil(b / cell bits), or two times that of the magnitude for a differential pair."""
+    if settings.array.encoding == "differential":
+        return 2 * np.maximum(1, ceil_div(np.asarray(weight_bits) - 1, settings.cell.bits))
+    return ceil_div(np.maximum(2, weight_bits), settings.cell.bits)
+
+
+def input_cycles(input_bits: int, is_signed: bool, dac_bits: Any) -> Any:
+    """Analog reads of one input vector: ceil(b / dac bits); a signed one drives its sign bit in a cycle of its own."""
+    if is_signed:
+        return 1 + ceil_div(input_bits - 1, dac_bits)
+    return ceil_div(input_bits, dac_bits)
+
+
+def operand_width(bits: float, settings: CrossbarSettings) -> int:
+    """Whole bits at which the datapath computes an operand stored at `bits`, from 2 to `operand_bits`."""
+    return int(min(max(2, math.ceil(bits)), settings.operand_bits))
+
+
+def step_ns(settings: CrossbarSettings) -> Quantity:
+    """One analog read: the array's own time, or that of converting every column with the converters that share them."""
+    conversion = settings.array.columns / (settings.adc.per_crossbar * settings.adc.rate_gsps.value)
+    return np.asarray(np.maximum(settings.array.step_ns.value, conversion))
+
+
+def mean_drive_square(mean_fraction: float, dac_bits: Any) -> Quantity:
+    """Mean square of the row voltage over its full scale.
+
+    Digits of b bits that are uniform have a mean of 1/2 and a mean square of (2M + 1) / (6M), M = 2^b - 1; both are
+    taken in proportion to the operand's mean: exact for independent bits at b = 1.
+    """
+    top = 2 ** np.asarray(dac_bits) - 1
+    return np.asarray(mean_fraction * (2 * top + 1) / (3 * top))
+
+
+def column_attenuation(wire_kohm: float, g_msiemens: float, rows: int) -> float:
+    """Share of the ideal current of a column of `rows` driven, equal cells, grounded at one end: tanh(x) / x with
+    x = rows * sqrt(wire * g)."""
+    x = rows * math.sqrt(wire_kohm * g_msiemens)
+    return math.tanh(x) / x if x > 0 else 1.0

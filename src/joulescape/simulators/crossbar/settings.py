@@ -1,0 +1,179 @@
+"""What a user may set on a crossbar machine: its structure, the component table, the cell and its imperfections."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from joulescape.spec.base import Shape
+from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class TableRow(Shape):
+    """One row of a component table: power and area of `count` units together, as the source prints them."""
+
+    count: Count
+    power_mw: LowerIsBetter
+    area_mm2: LowerIsBetter
+
+
+class ArrayShape(Shape):
+    """One crossbar of memory cells and how weights lie in it."""
+
+    rows: Annotated[int, Field(ge=8, le=1024)]
+    columns: Annotated[int, Field(ge=8, le=1024)]
+    encoding: Literal["offset", "differential"]
+    """offset: w + 2^(b-1) in unsigned slices, a column stored inverted when it is more than half full; differential: a
+    pair of columns for the magnitudes of the positive and the negative weights, subtracted before the converter."""
+    step_ns: LowerIsBetter
+    """Shortest time of one analog read of the array."""
+    fill_cycles: Annotated[int, Field(ge=0)]
+    """Pipeline cycles before the first and after the last analog read (fetch, merge, activate, write back)."""
+
+
+class AdcScaling(Shape):
+    """Energy and area of one converter design at several resolutions, log-linear between the points."""
+
+    bits: tuple[int, ...]
+    energy_pj: tuple[float, ...]
+    area_mm2: tuple[float, ...]
+    source: str
+    where: str
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if not len(self.bits) == len(self.energy_pj) == len(self.area_mm2) >= 2:
+            raise ValueError("bits, energy_pj and area_mm2 need one length of at least 2")
+        if list(self.bits) != sorted(set(self.bits)):
+            raise ValueError("bits must rise")
+        return self
+
+
+class Adc(Shape):
+    """Column converter: its table row and energy hold at `table_bits`; other resolutions follow `scaling`."""
+
+    bits: Count
+    per_crossbar: Count
+    table_bits: Count
+    table: TableRow
+    energy_pj: LowerIsBetter
+    """Energy of one conversion at `table_bits`."""
+    rate_gsps: HigherIsBetter
+    """Conversions per ns of one converter (GS/s), held at every resolution."""
+    clip_fraction: Annotated[float, Field(gt=0, le=1)]
+    """Full scale of the converter as a share of the largest column sum seen in calibration."""
+    scaling: AdcScaling
+
+    @model_validator(mode="after")
+    def _inside_table(self) -> Self:
+        for name in ("bits", "table_bits"):
+            if not self.scaling.bits[0] <= getattr(self, name) <= self.scaling.bits[-1]:
+                raise ValueError(
+                    f"{name} must lie in {self.scaling.bits[0]}..{self.scaling.bits[-1]}, the scaling table"
+                )
+        return self
+
+
+class Dac(Shape):
+    """Row driver. Above one bit it is a ladder of 2^bits - 1 unit drivers: power and area follow that count."""
+
+    bits: Annotated[int, Field(ge=1, le=4)]
+    table: TableRow
+
+
+class Cell(Shape):
+    """One memory cell, its read pulse and its imperfections; sigmas are fractions of the largest conductance."""
+
+    bits: Annotated[int, Field(ge=1, le=4)]
+    g_on_msiemens: LowerIsBetter
+    on_off_ratio: HigherIsBetter
+    read_v: LowerIsBetter
+    read_pulse_ns: LowerIsBetter
+    programming_sigma_fraction: LowerIsBetter
+    read_sigma_fraction: LowerIsBetter
+    stuck_off_fraction: LowerIsBetter
+    stuck_on_fraction: LowerIsBetter
+    wire_kohm: LowerIsBetter
+    """Wire resistance of one cell pitch, along rows and along columns."""
+
+
+class PerBit(Shape):
+    """A memory or a link that is charged by the bit, beside its table row."""
+
+    table: TableRow
+    energy_pj_per_bit: LowerIsBetter
+
+
+class Edram(PerBit):
+    """Tile buffer; `capacity_bytes` bounds the activations of one layer."""
+
+    capacity_bytes: Count
+
+
+class Links(Shape):
+    """Chip-to-chip links; a machine without any reaches its memory through the off-chip interface alone."""
+
+    links: Annotated[int, Field(ge=0)]
+    table: TableRow
+    gbps_per_link: HigherIsBetter
+
+
+class Training(Shape):
+    """How trained weights get into the cells, per `reference_cells` cells of one crossbar."""
+
+    update_scheme: Literal["serial", "outer_product"]
+    """serial: the host forms the gradient, each array is read and rewritten row by row once a step; outer_product:
+    gradient and update are one event, a pulse coincidence in every cell for every input vector."""
+    reference_rows: Count
+    reference_columns: Count
+    serial_read_ns: LowerIsBetter
+    serial_read_pj: LowerIsBetter
+    serial_write_ns: LowerIsBetter
+    serial_write_pj: LowerIsBetter
+    outer_product_ns: LowerIsBetter
+    outer_product_mw: LowerIsBetter
+    states: HigherIsBetter
+    """Distinguishable weights between both ends: one pulse moves 2 * weight_bound / states at the centre."""
+    asymmetry: LowerIsBetter
+    """Soft bounds: a pulse moves 1 - asymmetry * w / bound upwards and 1 + asymmetry * w / bound downwards."""
+    cycle_noise: LowerIsBetter
+    """Standard deviation of one pulse's step, as a fraction of the step."""
+    weight_bound: Annotated[float, Field(gt=0)]
+    endurance_writes: HigherIsBetter
+
+
+class CrossbarSettings(Shape):
+    """A chip of tiles of in-situ multiply-accumulate units (IMA) of crossbars."""
+
+    tiles: Count
+    imas_per_tile: Count
+    crossbars_per_ima: Count
+    replication: Count
+    """Copies of each layer's arrays, at most one an output position, that share its input vectors."""
+    operand_bits: Annotated[int, Field(ge=2, le=16)]
+    """Widest operand of the datapath; wider formats are computed at this width."""
+    clock_ghz: HigherIsBetter
+    idle_fraction: LowerIsBetter
+    """Share of every table power (cells excepted: they hold without power) that flows even when idle; it comes
+    on top of the event energies."""
+    array: ArrayShape
+    cell: Cell
+    crossbar: TableRow
+    adc: Adc
+    dac: Dac
+    sample_hold: TableRow
+    shift_add: TableRow
+    input_register: TableRow
+    output_register: TableRow
+    edram: Edram
+    bus: PerBit
+    router: PerBit
+    sigmoid: TableRow
+    maxpool: TableRow
+    tile_shift_add: TableRow
+    tile_output_register: TableRow
+    hypertransport: Links
+    training: Training
