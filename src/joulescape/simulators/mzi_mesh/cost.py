@@ -1,0 +1,171 @@
+"""Energy and time of one work on the meshes.
+
+Every tile of a layer is written once a batch (unless all layers have meshes of their own), then the batch's vectors
+stream through it, one a clock. Meshes work side by side on different tiles; partial sums are added digitally.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from joulescape.network.work import MatrixWork, VectorWork
+from joulescape.simulators._optics import adc_factor, dac_factor
+from joulescape.simulators.base import Context, Energy, LayerCost, Quantity, Traffic, ceil_div
+from joulescape.simulators.mzi_mesh import parts
+from joulescape.simulators.mzi_mesh.geometry import matrix_shifters, transit_ns
+from joulescape.simulators.mzi_mesh.mapping import Placement, Product, select, tile_bytes, write_ns
+from joulescape.simulators.mzi_mesh.settings import Converter, MeshSettings
+from joulescape.units import BITS_PER_BYTE
+
+BYTES_PER_KIB = 1024
+
+SVD_FLOPS_PER_CUBE = 21.0
+"""Golub-Reinsch singular value decomposition with both factors of an N x N matrix: about 21 N^3 (golub2013)."""
+
+MESH_FLOPS_PER_CUBE = 12.0
+"""Two unitaries of N^2/2 rotations over N complex elements pairs, 12 real operations a pair of reals: 12 N^3."""
+
+CONVERTER_CLOCKS = 2
+"""A sample spends one clock in the input's and one in the output's converter."""
+
+
+def dac_pj(converter: Converter, bits: Quantity) -> Quantity:
+    """Energy per conversion of a DAC: tested power / tested rate, scaled in bits by `dac_no_fom`."""
+    return converter.power_mw.value / converter.tested_ghz * dac_factor(bits, converter.tested_bits)
+
+
+def adc_pj(converter: Converter) -> Quantity:
+    """Energy per conversion of an ADC: tested power / tested rate, scaled in bits by `adc_sar`."""
+    return converter.power_mw.value / converter.tested_ghz * adc_factor(converter.bits, converter.tested_bits)
+
+
+def tile_write_pj(settings: MeshSettings) -> Quantity:
+    """Energy of writing the phases of one tile: a conversion and a switch for every shifter."""
+    each = dac_pj(settings.dac, settings.shifter.bits) + settings.shifter.device.switch_pj.value
+    return matrix_shifters(settings.mesh.size) * each
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """What one work moves between the buffer and the meshes, and across the chip's edge."""
+
+    input_read: Quantity
+    output_read: Quantity
+    output_write: Quantity
+    phase_read: Quantity
+    off_read: Quantity
+    off_write: Quantity
+
+    def traffic(self) -> tuple[Traffic, ...]:
+        """The same, by memory and operand."""
+        return (
+            Traffic("sram", "input", self.input_read, 0.0),
+            Traffic("sram", "output", self.output_read, self.output_write),
+            Traffic("sram", "weight", self.phase_read, 0.0),
+            Traffic("off_chip_memory", "all", self.off_read, self.off_write),
+        )
+
+
+def matrix_cost(work: MatrixWork, settings: MeshSettings, context: Context, placement: Placement) -> LayerCost:
+    """Cost of one matrix work for the whole batch."""
+    product, size = placement.product(work), settings.mesh.size
+    writes = select(placement.is_resident, 0.0, float(product.tiles(size)))
+    moved = _bytes(work, product, settings, context, placement, writes)
+    rounds = ceil_div(product.tiles(size), settings.mesh.count)
+    reload_ns = select(placement.is_resident, 0.0, rounds * write_ns(settings))
+    stream_ns = rounds * product.positions / settings.clock_ghz
+    fixed_ns = transit_ns(settings) + CONVERTER_CLOCKS / settings.clock_ghz
+    compute_ns = reload_ns + stream_ns + fixed_ns
+    off_ns = context.off_chip.time_ns(moved.off_read + moved.off_write) if context.includes_off_chip else 0.0
+    latency_ns = np.maximum(compute_ns, off_ns)
+    peak = size**2 * settings.mesh.count * settings.clock_ghz
+    return LayerCost(
+        layer=work.layer,
+        role=work.role,
+        macs=work.macs,
+        latency_ns=latency_ns,
+        active_units=product.tiles(size) / rounds,
+        utilisation_fraction=product.macs / (peak * latency_ns),
+        bound_by=_bound_by(off_ns > compute_ns, reload_ns > stream_ns),
+        energies=_energies(product, writes, moved, settings, context),
+        traffic=moved.traffic(),
+    )
+
+
+def update_cost(work: VectorWork, settings: MeshSettings, context: Context, placement: Placement) -> LayerCost:
+    """Cost of a weight update: the step itself, the decomposition of every tile, and the phases written or stored."""
+    tiles, size = placement.tiles(work, settings.mesh.size), settings.mesh.size
+    flops = work.ops + tiles * (SVD_FLOPS_PER_CUBE + MESH_FLOPS_PER_CUBE) * size**3
+    rounds = ceil_div(tiles, settings.mesh.count)
+    write = select(placement.is_resident, rounds * write_ns(settings), 0.0)
+    bytes_stored = tiles * tile_bytes(settings)
+    written_off = select(placement.is_stored, 0.0, bytes_stored)
+    sram_pj = BITS_PER_BYTE * bytes_stored * settings.buffer.write_pj_per_bit.value
+    energies = (
+        Energy(parts.decomposer(settings), flops * settings.digital.flop_pj.value),
+        Energy(parts.phase_writing(settings), select(placement.is_resident, tiles * tile_write_pj(settings), 0.0)),
+        Energy(parts.sram(settings), sram_pj),
+        *_off_chip(context, 0.0, written_off),
+    )
+    latency_ns = flops / settings.digital.flops_per_ns.value + write
+    return LayerCost(
+        work.layer, work.role, 0, latency_ns, np.minimum(tiles, settings.mesh.count), 1.0, "decomposition", energies,
+        (Traffic("sram", "weight", 0.0, bytes_stored), Traffic("off_chip_memory", "weight", 0.0, written_off)),
+    )  # fmt: skip
+
+
+def _bytes(
+    work: MatrixWork, product: Product, settings: MeshSettings, context: Context, placement: Placement, writes: Quantity
+) -> Bytes:
+    size = settings.mesh.size
+    outputs = product.groups * product.outputs * product.positions
+    partial = (product.across(size) - 1) * outputs * settings.digital.partial_sum_bits / BITS_PER_BYTE
+    sent = product.groups * product.reduction * product.positions * product.down(size)
+    spills = np.greater(
+        work.input.dense_bytes + work.output.dense_bytes, np.multiply(settings.buffer.kib, BYTES_PER_KIB)
+    )
+    phases = writes * tile_bytes(settings)
+    is_first, is_last = work.layer in context.first, work.layer in context.last
+    activations_in = select(np.logical_or(spills, is_first), work.input.dense_bytes, 0.0)
+    return Bytes(
+        input_read=sent * work.input.bits / BITS_PER_BYTE,
+        output_read=partial,
+        output_write=partial + outputs * work.output.bits / BITS_PER_BYTE,
+        phase_read=phases,
+        off_read=activations_in + select(placement.is_stored, 0.0, phases),
+        off_write=select(np.logical_or(spills, is_last), work.output.dense_bytes, 0.0),
+    )
+
+
+def _energies(
+    product: Product, writes: Quantity, moved: Bytes, settings: MeshSettings, context: Context
+) -> tuple[Energy, ...]:
+    size, buffer, detector = settings.mesh.size, settings.buffer, settings.detector
+    sent = product.groups * product.reduction * product.positions * product.down(size)
+    received = product.groups * product.outputs * product.positions * product.across(size)
+    sample_ns = 1.0 / settings.clock_ghz
+    read = BITS_PER_BYTE * (moved.input_read + moved.output_read + moved.phase_read) * buffer.read_pj_per_bit.value
+    write = BITS_PER_BYTE * moved.output_write * buffer.write_pj_per_bit.value
+    added = received * (product.across(size) - 1) / product.across(size)
+    return (
+        Energy(parts.input_dac(settings), sent * dac_pj(settings.dac, settings.dac.bits)),
+        Energy(parts.modulator(settings), sent * settings.modulator.energy_pj.value),
+        Energy(parts.photodetector(settings), received * 2 * detector.diode_mw.value * sample_ns),
+        Energy(parts.amplifier(settings), received * detector.amplifier_mw.value * sample_ns),
+        Energy(parts.adc(settings), received * adc_pj(settings.adc)),
+        Energy(parts.phase_writing(settings), writes * tile_write_pj(settings)),
+        Energy(parts.sram(settings), read + write),
+        Energy(parts.accumulator(settings), added * settings.digital.add_pj.value),
+        *_off_chip(context, moved.off_read, moved.off_write),
+    )
+
+
+def _off_chip(context: Context, read_bytes: Quantity, write_bytes: Quantity) -> tuple[Energy, ...]:
+    return (context.off_chip.transfer(read_bytes, write_bytes),) if context.includes_off_chip else ()
+
+
+def _bound_by(is_off_chip: Quantity, is_reload: Quantity) -> str | np.ndarray[tuple[int, ...], np.dtype[np.str_]]:
+    names = np.where(is_off_chip, "off_chip", np.where(is_reload, "reload", "stream"))
+    return str(names) if names.ndim == 0 else names
