@@ -210,7 +210,7 @@ about: a physical layer and a readout
 task: digits
 input: [64]
 operators:
-  - {name: shg1, kind: shg, bins: 128, data_bins: 64, chirp_rad: 1.0, envelope: 1.0}
+  - {name: shg1, kind: shg, out_features: 100, bins: 128, data_bins: 64, chirp_rad: 1.0, envelope: 1.0}
   - {name: sum, kind: spectral_sum, out_features: 10}
 training: {epochs: 2}
 """,

@@ -9,6 +9,8 @@ from joulescape.compression.base import Step
 from joulescape.network.digest import digest
 from joulescape.spec.domain import AnyDomain, Scalar
 
+__all__ = ["AnyDomain", "Candidate", "Pair", "Parameter"]
+
 
 @dataclass(frozen=True)
 class Pair:

@@ -79,9 +79,9 @@ class DesignSpace:
     def machine(self, candidate: Candidate, corner: Corner = "typical") -> Machine:
         """The candidate's machine at a corner; its variants are the sweep of the hardware that is not drawn."""
         plan = self.hardware[candidate.back_end]
-        settings = plan.settings(candidate.hardware, corner)
-        machine = plan.back_end.machine(self.spec.boundary, settings, corner)
-        return machine.with_variants(plan.variants())
+        variants = plan.variants()
+        settings = plan.settings(candidate.hardware, variants, corner)
+        return plan.back_end.machine(self.spec.boundary, settings, corner).with_variants(variants)
 
     def recipe(self, candidate: Candidate) -> Recipe:
         """How the candidate's weights come to be, as plain values."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,11 +68,12 @@ class HardwarePlan:
         prefix = f"hardware.{self.back_end.name}."
         return tuple(Parameter(f"{prefix}{f.path}", f.domain) for f in self.drawn if f.domain is not None)
 
-    def settings(self, values: Mapping[str, Scalar], corner: Corner) -> dict[str, Shape]:
+    def settings(
+        self, values: Mapping[str, Scalar], variants: Sequence[Mapping[str, Scalar]], corner: Corner
+    ) -> dict[str, Shape]:
         """Settings by station name at the corner, with `values` and the sweep's arrays of shape (variants,) put in."""
         stations = {station.name: at_corner(station.settings, corner) for station in self.back_end.stations}
-        arrays = {} if len(self.variants()) == 1 else _columns(self.variants())
-        for path, value in {**values, **arrays}.items():
+        for path, value in {**values, **_columns(variants)}.items():
             station, inner = _station(self.back_end, path)
             stations[station.name] = put(stations[station.name], inner, value)
         return stations
@@ -154,5 +155,8 @@ def _inner(field: Field, back_end: BackEnd) -> Field:
     return Field(_station(back_end, field.path)[1], field.keys, field.value, field.domain)
 
 
-def _columns(variants: tuple[Mapping[str, Scalar], ...]) -> dict[str, Any]:
+def _columns(variants: Sequence[Mapping[str, Scalar]]) -> dict[str, Any]:
+    """One array a swept path; the plain value where there is but one variant."""
+    if len(variants) == 1:
+        return dict(variants[0])
     return {path: np.array([variant[path] for variant in variants]) for path in variants[0]}

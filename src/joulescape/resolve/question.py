@@ -6,6 +6,7 @@ other parts still show in the same run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from joulescape.errors import Fault
 from joulescape.network.build import build_graph
 from joulescape.network.operators import Graph
+from joulescape.network.task import TASKS
 from joulescape.resolve.back_end import BackEnd, resolve_back_end
 from joulescape.resolve.candidate import Pair
 from joulescape.resolve.hardware import HardwarePlan, read_hardware
@@ -59,6 +61,7 @@ class Question:
 def read_question(document: Document, root: Path, needs_designs: bool) -> Question:
     """The question of a space file; `needs_designs` refuses back ends that only serve as host."""
     question = _shaped(document, root, needs_designs)
+    _check_known_task(question)
     if "networks" not in question.broken:
         _read_networks(question)
     if "back_ends" not in question.broken:
@@ -69,6 +72,11 @@ def read_question(document: Document, root: Path, needs_designs: bool) -> Questi
     question.faults.extend(check_metrics(question.document, question.spec))
     _pair(question)
     return question
+
+
+def _check_known_task(question: Question) -> None:
+    if question.spec.task not in TASKS and "task" not in question.broken:
+        question.faults.append(unknown_name(question.document, ("task",), question.spec.task, tuple(TASKS)))
 
 
 def _shaped(document: Document, root: Path, needs_designs: bool) -> Question:
@@ -106,13 +114,29 @@ def _read_networks(question: Question) -> None:
         _check_task(question, name, spec, keys)
         graph = _graph(name, spec, document, question.faults)
         if graph is not None:
+            question.faults.extend(_misfits(question.spec.task, spec, graph, document))
             question.networks[name], question.graphs[name] = spec, graph
 
 
 def _check_task(question: Question, name: str, spec: NetworkSpec, keys: Keys) -> None:
-    if spec.task != question.spec.task and "task" not in question.broken:
+    if spec.task != question.spec.task in TASKS:
         expected = f"a network of the task '{question.spec.task}'"
         question.faults.append(question.document.fault(keys, f"'{name}' of the task '{spec.task}'", expected))
+
+
+def _misfits(task: str, spec: NetworkSpec, graph: Graph, document: Document) -> list[Fault]:
+    """Data that the network cannot read, or an output that is not one number a class."""
+    if spec.task != task or task not in TASKS:
+        return []
+    sizes, faults = TASKS[task], list[Fault]()
+    if math.prod(spec.input) != math.prod(sizes.input_shape):
+        expected = f"{math.prod(sizes.input_shape)}, the size of one sample of '{task}'"
+        faults.append(document.fault(("input",), f"{math.prod(spec.input)} values a sample", expected))
+    if graph.output.out_shape != (sizes.classes,):
+        shape = " x ".join(str(size) for size in graph.output.out_shape)
+        keys: Keys = ("operators", len(spec.operators) - 1)
+        faults.append(document.fault(keys, f"an output of {shape}", f"{sizes.classes}, one a class of '{task}'"))
+    return faults
 
 
 def _graph(name: str, spec: NetworkSpec, document: Document, faults: list[Fault]) -> Graph | None:

@@ -1,0 +1,52 @@
+"""`joulescape check`: is the question well posed, and what will be looked at?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from joulescape.resolve.design_space import DesignSpace
+
+
+def check_command(
+    files: Annotated[list[Path], typer.Argument(help="Questions to check, e.g. spaces/which_machine.yaml.")],
+) -> None:
+    """List every fault of a question, its networks and its back ends at once; or say what the question spans."""
+    from joulescape.errors import Fault, SpecError
+    from joulescape.resolve.design_space import load_space
+
+    faults: dict[Fault, None] = {}
+    for file in files:
+        try:
+            space = load_space(file)
+        except SpecError as error:
+            faults.update(dict.fromkeys(error.faults))
+            continue
+        typer.echo("\n".join(_lines(file, space)))
+    if faults:
+        raise SpecError(tuple(faults))
+
+
+def _lines(file: Path, space: DesignSpace) -> Iterator[str]:
+    yield f"{file}: {space.spec.question}"
+    yield f"  task {space.spec.task}, boundary {space.spec.boundary}, batch {space.spec.batch}, phases " + ", ".join(
+        space.spec.phases
+    )
+    yield f"  {_count(len(space.pairs), 'pair')} of network and back end:"
+    for pair in space.pairs:
+        drawn = len(space.parameters(pair))
+        variants = space.hardware[pair.back_end].variant_count
+        yield f"    {pair.name}: {_count(drawn, 'drawn parameter')}, {_count(variants, 'variant')} swept"
+    if space.refused:
+        yield f"  {_count(len(space.refused), 'pair')} that cannot meet:"
+    yield from (f"    {refused.pair.name}: {refused.reason}" for refused in space.refused)
+    yield from (f"  note: {note}" for note in space.notes)
+    yield f"  {_count(space.spec.budget.trials, 'trial')}, seed {space.spec.budget.seed}: no fault"
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
