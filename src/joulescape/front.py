@@ -33,7 +33,7 @@ def is_comparable(row: Mapping[str, Any], objectives: Iterable[str]) -> bool:
     return all(v is not None and np.isfinite(v) and (is_linear(name) or v > 0) for name, v in values)
 
 
-def objective_matrix(rows: Sequence[Mapping[str, Any]], objectives: Mapping[str, str]) -> FloatArray:
+def objective_matrix(rows: Sequence[Mapping[str, Any]], objectives: Mapping[Any, str]) -> FloatArray:
     """Shape (rows, objectives), smaller is better: log10 of costs, fractions as they stand, maximised ones negated.
 
     `objectives` maps metric to `minimize` or `maximize`. Raises ValueError where a value is missing or has no
@@ -96,8 +96,8 @@ def contributions(points: ArrayLike, reference: ArrayLike) -> FloatArray:
     matrix = _matrix(points)
     if not len(matrix):
         return np.zeros(0)
-    found = moocore.hv_contributions(matrix, ref=np.asarray(reference), ignore_dominated=True)
-    return np.maximum(np.asarray(found, dtype=float), 0.0)
+    found: FloatArray = moocore.hv_contributions(matrix, ref=np.asarray(reference), ignore_dominated=True)
+    return np.asarray(found.clip(min=0.0), dtype=float)
 
 
 def gains(points: ArrayLike, archive: ArrayLike, reference: ArrayLike) -> FloatArray:
@@ -109,7 +109,8 @@ def gains(points: ArrayLike, archive: ArrayLike, reference: ArrayLike) -> FloatA
 def distances(points: ArrayLike, front: ArrayLike) -> FloatArray:
     """Euclidean distance of each point to the nearest point of the front."""
     matrix, known = _matrix(points), _matrix(front)
-    return np.asarray(np.linalg.norm(matrix[:, None, :] - known[None, :, :], axis=2).min(axis=1))
+    gaps: FloatArray = np.linalg.norm(matrix[:, None, :] - known[None, :, :], axis=2)
+    return np.asarray(gaps.min(axis=1), dtype=float)
 
 
 def bulge(points: ArrayLike) -> FloatArray:

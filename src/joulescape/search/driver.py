@@ -1,0 +1,135 @@
+"""Brings jobs to workers and results home: what is remembered is not judged again, what is new is stored at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from joulescape.errors import ResultsError
+from joulescape.network.digest import digest
+from joulescape.search.cache import PLACE, Cache
+from joulescape.search.digests import code_digest, evaluator_digest, space_digest, weights_digest
+from joulescape.search.outcome import Evaluate, Job, Outcome
+from joulescape.search.workers import Executor, Pool, Ticket, Work, open_pool
+
+if TYPE_CHECKING:
+    from joulescape.resolve.design_space import DesignSpace
+
+log = logging.getLogger("joulescape.search")
+
+TIME_OUT_S = 900.0
+"""Longest time that one evaluation may take."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """By what means a run is made; none of it may change a result."""
+
+    workers: int = 1
+    executor: Executor = "auto"
+    time_out_s: float = TIME_OUT_S
+    cache: Path | None = None
+    """The cache file; by default results/.cache/evaluations.sqlite of the project."""
+
+    def cache_of(self, space: DesignSpace) -> Path:
+        """The cache file of a run on `space`."""
+        return self.cache if self.cache is not None else space.root / PLACE
+
+
+@dataclass
+class Driver:
+    """One run's cache and workers. Workers start when the first job is not remembered. Close it when done."""
+
+    space: DesignSpace
+    means: Means
+    evaluate: Evaluate
+    reused: int = 0
+    judged: int = 0
+    _waiting: dict[Ticket, tuple[Job, Callable[[Outcome], None]]] = field(default_factory=dict)
+    _pool: Pool | None = None
+
+    def __post_init__(self) -> None:
+        self._cache = Cache(self.means.cache_of(self.space))
+        self._version = digest(
+            space_digest(self.space),
+            code_digest(),
+            weights_digest(self.space),
+            evaluator_digest(self.evaluate),
+            self.space.spec.budget.seed,
+        )
+
+    def __enter__(self) -> Driver:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.close()
+        self._cache.close()
+
+    def start(self, jobs: Iterable[tuple[Job, Callable[[Outcome], None]]]) -> None:
+        """Answer from memory what is remembered and queue the rest; each callback gets its job's outcome."""
+        fresh: list[tuple[Ticket, Job, Callable[[Outcome], None]]] = []
+        for job, done in jobs:
+            known = self._remembered(job)
+            if known is not None:
+                self.reused += 1
+                done(known)
+                continue
+            ticket = self.judged + len(self._waiting) + len(fresh)
+            fresh.append((ticket, job, done))
+        self._waiting.update({ticket: (job, done) for ticket, job, done in fresh})
+        if fresh:
+            self._workers().submit([(ticket, job) for ticket, job, _ in fresh])
+
+    def wait(self) -> None:
+        """Wait until something has finished, store it and call back; needs a job under way."""
+        for result in self._workers().collect():
+            job, done = self._waiting.pop(result.ticket)
+            text = result.outcome.encoded()
+            self._cache.store(self._key(job) if result.outcome.is_lasting else None, text, result.measurements)
+            self.judged += 1
+            if result.outcome.log:
+                log.warning("candidate %s failed:\n%s", job.candidate.candidate_id, result.outcome.log)
+            done(Outcome.decoded(text))
+
+    def run(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """The outcomes of `jobs`, in their order."""
+        found: dict[int, Outcome] = {}
+        self.start((job, _keep(found, index)) for index, job in enumerate(jobs))
+        while len(found) < len(jobs):
+            self.wait()
+        self.flush()
+        return [found[index] for index in range(len(jobs))]
+
+    def flush(self) -> None:
+        """Bring what was stored safely to disk."""
+        self._cache.flush()
+
+    def _workers(self) -> Pool:
+        if self._pool is None:
+            means = self.means
+            work = Work(self.space, self.space.spec.budget.seed, self.evaluate, self._cache.path, means.time_out_s)
+            self._pool = open_pool(work, means.workers, means.executor)
+        return self._pool
+
+    def _key(self, job: Job) -> str:
+        return digest(job.candidate.candidate_id, job.fidelity, job.variants, self._version)
+
+    def _remembered(self, job: Job) -> Outcome | None:
+        text = self._cache.outcome(self._key(job))
+        if text is None:
+            return None
+        try:
+            return Outcome.decoded(text)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ResultsError(f"the cache {self._cache.path} is damaged ({error}); delete it and run again") from error
+
+
+def _keep(found: dict[int, Outcome], index: int) -> Callable[[Outcome], None]:
+    def done(outcome: Outcome) -> None:
+        found[index] = outcome
+
+    return done

@@ -1,0 +1,154 @@
+"""One candidate judged, as it travels from a worker to the driver and into the cache."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from joulescape.errors import Infeasible, ResultsError, SimulatorError
+from joulescape.evaluation import Evaluation, Memory
+from joulescape.front import is_comparable, nondominated, objective_matrix
+from joulescape.network.fidelity import Fidelity
+from joulescape.tables import CONFIRMED, METRICS, TRIALS
+
+if TYPE_CHECKING:
+    from joulescape.resolve.candidate import Candidate
+    from joulescape.resolve.design_space import DesignSpace
+
+Evaluate = Callable[..., Sequence[Evaluation]]
+"""`joulescape.evaluation.evaluate`, or a stand-in with the same arguments."""
+
+_FACTS = frozenset({*TRIALS, *CONFIRMED}) - set(METRICS)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One candidate to be judged at one fidelity; `variants` names those to keep, None keeps the non-dominated ones."""
+
+    candidate: Candidate
+    fidelity: Fidelity
+    variants: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job gave: at least one evaluation; `log` holds the traceback of a failure.
+
+    An outcome that `is_lasting` is a pure function of its job and may be remembered; a worker's death or a time-out
+    is not.
+    """
+
+    evaluations: tuple[Evaluation, ...]
+    seconds: float
+    log: str | None = None
+    is_lasting: bool = True
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether the evaluation failed."""
+        return self.evaluations[0].state == "failed"
+
+    def encoded(self) -> str:
+        """As JSON: floats come back exactly as they went."""
+        return json.dumps(asdict(self), default=_plain, allow_nan=False)
+
+    @classmethod
+    def decoded(cls, text: str) -> Outcome:
+        """From `encoded`; ValueError, KeyError or TypeError when the text is damaged."""
+        fields = json.loads(text)
+        return cls(**{**fields, "evaluations": tuple(Evaluation(**item) for item in fields["evaluations"])})
+
+
+def run_job(
+    job: Job, space: DesignSpace, seed: int, evaluate: Evaluate, memory: Memory | None, time_out_s: float
+) -> Outcome:
+    """Judge one candidate; whatever goes wrong inside becomes an outcome with a reason, never a crash of the search."""
+    began = time.perf_counter()
+    try:
+        with _time_limit(time_out_s):
+            found = tuple(evaluate(job.candidate, space, job.fidelity, seed, memory))
+        kept = tuple(_slim(item) for item in _kept(found, job, list(space.spec.objectives.items())))
+        outcome = Outcome(kept, time.perf_counter() - began)
+        outcome.encoded()
+    except _TimeOut:
+        return failed(job, f"took longer than {time_out_s:g} s", is_lasting=False)
+    except ResultsError:
+        raise
+    except Infeasible as error:
+        refused = replace(_without_metrics(job, "infeasible", error.reason), violation=error.violation)
+        return Outcome((refused,), time.perf_counter() - began)
+    except Exception as error:  # noqa: BLE001 - one failing design must not end the search; its traceback is kept
+        return failed(job, f"{type(error).__name__}: {error}", traceback.format_exc())
+    return outcome
+
+
+def failed(job: Job, reason: str, log: str | None = None, is_lasting: bool = True) -> Outcome:
+    """The outcome of a job that gave nothing."""
+    return Outcome((_without_metrics(job, "failed", reason),), 0.0, log, is_lasting)
+
+
+def _without_metrics(job: Job, state: Any, reason: str) -> Evaluation:
+    name = job.candidate.candidate_id
+    nothing: Mapping[str, float | None] = dict.fromkeys(METRICS)
+    return Evaluation(name, name, 0, state, reason, 1.0, job.fidelity.name, {}, nothing, {})
+
+
+def _kept(found: tuple[Evaluation, ...], job: Job, objectives: Sequence[tuple[str, str]]) -> tuple[Evaluation, ...]:
+    """The variants asked for; else every non-dominated valid one; else the one that misses by least."""
+    if job.variants is not None:
+        chosen = tuple(item for item in found if item.variant_id in job.variants)
+        return chosen or found[:1]
+    valid = [item for item in found if item.state == "valid"]
+    if not valid:
+        return (min(found, key=lambda item: (item.violation, item.variant_id)),)
+    bad = next((item for item in valid if not is_comparable(item.metrics, dict(objectives))), None)
+    if bad is not None:
+        values = {name: bad.metrics.get(name) for name, _ in objectives}
+        raise SimulatorError(f"design {bad.design_id} is called valid, but its objectives are {values}")
+    mask = nondominated(objective_matrix([item.metrics for item in valid], dict(objectives)))
+    return tuple(item for item, kept in zip(valid, mask, strict=True) if kept)
+
+
+def _slim(item: Evaluation) -> Evaluation:
+    """Without the facts that no table has a column for (which samples were right ...)."""
+    facts = {name: value for name, value in item.facts.items() if name in _FACTS}
+    return replace(item, variant=dict(item.variant), metrics=dict(item.metrics), facts=facts)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} cannot be written to the cache")
+
+
+class _TimeOut(BaseException):
+    """Out of time: no `except Exception` inside an evaluation may swallow it."""
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise _TimeOut after so many seconds; only a process's main thread can be interrupted, others run on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def _ring(_number: int, _frame: FrameType | None) -> None:
+        raise _TimeOut
+
+    before = signal.signal(signal.SIGALRM, _ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

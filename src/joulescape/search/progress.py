@@ -1,0 +1,66 @@
+"""One line a batch: how far the search is, what the front looks like, when it will end."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from joulescape.evaluation import Evaluation
+
+log = logging.getLogger("joulescape.search")
+
+
+class Progress:
+    """Keeps the best value of each objective, and the history of the search."""
+
+    def __init__(self, objectives: Mapping[Any, str], trials: int) -> None:
+        self._objectives = dict(objectives)
+        self._trials = trials
+        self._began = time.monotonic()
+        self._best: dict[str, float] = {}
+        self._judged_before = 0
+        self.counts = {"valid": 0, "infeasible": 0, "failed": 0}
+        self.history: list[dict[str, Any]] = []
+
+    @property
+    def told(self) -> int:
+        """Candidates told so far."""
+        return sum(self.counts.values())
+
+    def add(
+        self, batch: int, told: Sequence[Sequence[Evaluation]], front_size: int, hypervolume: float | None, judged: int
+    ) -> None:
+        """Note one told batch and log its line; `judged` counts evaluations of this run that were not remembered."""
+        for evaluations in told:
+            self.counts[evaluations[0].state] += 1
+            self._improve(evaluations)
+        counts = {f"{state}_count": count for state, count in self.counts.items()}
+        row = {"batch": batch, "trials_told": self.told, **counts, "front_size": front_size, "hypervolume": hypervolume}
+        self.history.append(row)
+        log.info("%s", self._line(front_size, judged))
+
+    def _improve(self, evaluations: Sequence[Evaluation]) -> None:
+        for item in evaluations:
+            for name, direction in self._objectives.items():
+                value = item.metrics.get(name)
+                if item.state == "valid" and value is not None:
+                    better = max if direction == "maximize" else min
+                    self._best[name] = better(value, self._best.get(name, value))
+
+    def _line(self, front_size: int, judged: int) -> str:
+        best = ", ".join(f"{name} {value:.4g}" for name, value in self._best.items()) or "nothing feasible yet"
+        kinds = f"{self.counts['valid']} valid, {self.counts['infeasible']} infeasible, {self.counts['failed']} failed"
+        return (
+            f"{self.told}/{self._trials} candidates ({kinds}); {front_size} designs on the front; "
+            f"best so far: {best}; {self._remaining(judged)}"
+        )
+
+    def _remaining(self, judged: int) -> str:
+        left, elapsed = self._trials - self.told, time.monotonic() - self._began
+        if left <= 0:
+            return f"done in {elapsed:.0f} s"
+        if judged == 0:
+            return "replaying what is remembered"
+        return f"about {left * elapsed / judged:.0f} s left"

@@ -1,0 +1,144 @@
+"""The files that a search leaves: resolved.json, trials.parquet, front.parquet, history.parquet."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+import joulescape
+from joulescape import tables
+from joulescape.evaluation import Evaluation
+from joulescape.front import nondominated, objective_matrix
+from joulescape.network.digest import canonical
+from joulescape.search.digests import code_digest, space_digest, weights_digest
+from joulescape.search.outcome import Outcome
+from joulescape.search.study import Ask
+from joulescape.spec.domain import ChoiceDomain, FloatDomain, IntDomain
+
+if TYPE_CHECKING:
+    from joulescape.resolve.design_space import DesignSpace
+
+PACKAGES = ("numpy", "scipy", "polars", "optuna", "moocore", "ray", "torch", "scikit-learn", "snakemake", "altair")
+"""Packages whose version may matter to a result."""
+
+Row = dict[str, Any]
+
+
+def trials_table(space: DesignSpace, judged: Sequence[tuple[Ask, Outcome]]) -> pl.DataFrame:
+    """One row a design, in ask order: every non-dominated variant, or the one row of what is infeasible or failed."""
+    rows = [_row(space, ask, outcome, item) for ask, outcome in judged for item in outcome.evaluations]
+    _mark_front(rows, space.spec.objectives)
+    return tables.make(rows, tables.TRIALS, parameter_schema(space, rows))
+
+
+def front_of(trials: pl.DataFrame) -> pl.DataFrame:
+    """The rows on the front."""
+    return trials.filter(pl.col("is_front"))
+
+
+def parameter_schema(space: DesignSpace, rows: Sequence[Row]) -> dict[str, Any]:
+    """Columns of drawn parameters in the order of the space, then of swept ones in the order of their first row."""
+    drawn = {
+        p.name: _domain_dtype(p.domain) for pair in space.pairs for p in space.parameters(pair) if p.name != "pair"
+    }
+    swept: dict[str, list[Any]] = {}
+    for row in rows:
+        for name in row:
+            if name not in drawn and name.startswith(tables.PARAMETER_PREFIXES):
+                swept.setdefault(name, []).append(row[name])
+    return {**drawn, **{name: _dtype(values) for name, values in swept.items()}}
+
+
+def write_resolved(space: DesignSpace, path: Path, run: Mapping[str, Any]) -> None:
+    """The space as it was understood, with versions and digests, and what is known of the run."""
+    resolved = {
+        "name": space.name,
+        "spec": canonical(space.spec),
+        "pairs": [{"network": p.network, "back_end": p.back_end} for p in space.pairs],
+        "refused": [
+            {"network": r.pair.network, "back_end": r.pair.back_end, "reason": r.reason} for r in space.refused
+        ],
+        "notes": list(space.notes),
+        "digests": {"space": space_digest(space), "code": code_digest(), "weights": weights_digest(space)},
+        **provenance(space.root),
+        "run": dict(run),
+    }
+    write_json(resolved, path)
+
+
+def provenance(root: Path) -> Row:
+    """Versions, the machine that computed, and the commit if the project lies in a git repository."""
+    machine = {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()}
+    return {"versions": _versions(), "machine": machine, "git_commit": _commit(root)}
+
+
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """Write atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def _row(space: DesignSpace, ask: Ask, outcome: Outcome, item: Evaluation) -> Row:
+    candidate, spec = ask.candidate, space.back_ends[ask.candidate.back_end].spec
+    values = {name: value for name, value in candidate.values.items() if name != "pair"}
+    facts = {name: value for name, value in item.facts.items() if name in tables.TRIALS}
+    return {
+        "design_id": item.design_id, "candidate_id": item.candidate_id, "variant_id": item.variant_id,
+        "trial": ask.trial, "batch": ask.batch, "pair": ask.pair,
+        "network": candidate.network, "back_end": candidate.back_end,
+        "family": space.back_ends[candidate.back_end].family, "equivalence": spec.equivalence,
+        "state": item.state, "reason": item.reason, "violation": item.violation, "fidelity": item.fidelity,
+        **item.metrics, "seconds": outcome.seconds / len(outcome.evaluations), **facts, "is_front": False,
+        **values, **item.variant,
+    }  # fmt: skip
+
+
+def _mark_front(rows: Sequence[Row], objectives: Mapping[Any, str]) -> None:
+    """Only valid designs may be on the front; a search measures all of them at one fidelity, its top."""
+    valid = [row for row in rows if row["state"] == "valid"]
+    for row, is_front in zip(valid, nondominated(objective_matrix(valid, objectives)), strict=True):
+        row["is_front"] = bool(is_front)
+
+
+def _domain_dtype(domain: IntDomain | FloatDomain | ChoiceDomain) -> Any:
+    if isinstance(domain, IntDomain):
+        return pl.Int64
+    return pl.Float64 if isinstance(domain, FloatDomain) else _dtype(domain.options)
+
+
+def _dtype(values: Sequence[Any]) -> Any:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {bool}:
+        return pl.Boolean
+    if kinds <= {int}:
+        return pl.Int64
+    return pl.Float64 if kinds <= {int, float} else pl.String
+
+
+def _versions() -> dict[str, str]:
+    found = {"joulescape": joulescape.__version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _commit(root: Path) -> str | None:
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=5)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None
