@@ -1,7 +1,7 @@
 """SRAM of any capacity from a table of macros: energy per byte, leakage and area.
 
-Between the tabulated capacities the quantity is a straight line of its logarithm over log(capacity); beyond the ends the
-last segment goes on. This is the named scaling rule `sram_capacity`.
+Between the tabulated capacities the quantity is a straight line of its logarithm over log(capacity); beyond the ends
+the last segment goes on. This is the named scaling rule `sram_capacity`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ ByCapacity = Annotated[dict[int, Sourced], Better("low"), Field(min_length=2)]
 class SramTable(Shape):
     """Macros of one process and cell: energies per word of `word_bits`, leakage and area, by capacity in bytes."""
 
+    node_nm: Annotated[int, Field(ge=7, le=180)]
     word_bits: Annotated[int, Field(ge=1)]
     read_pj: ByCapacity
     write_pj: ByCapacity

@@ -1,0 +1,68 @@
+"""One work as the array sees it: a batch of equal matrix products and the widths that it keeps."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from joulescape.network.work import MatrixWork, VectorWork
+from joulescape.simulators.systolic.settings import SystolicSettings
+from joulescape.units import BITS_PER_BYTE
+
+NATIVE_BITS = 8
+"""Operand width of one multiplier."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """`groups` products of (positions x reduction) by (reduction x outputs); bytes are of one group.
+
+    A convolution is read without im2col copies: `input_bytes` counts each input once, while the array reads
+    positions * reduction of them. `passes` is how often 8-bit cells repeat the product for wider operands.
+    """
+
+    groups: int
+    positions: int
+    outputs: int
+    reduction: int
+    weight_bytes: float
+    input_bytes: float
+    output_bytes: float
+    sum_bytes: float
+    """Bytes of one partial sum."""
+    passes: int
+    weight_slice_bytes: float
+    """Bytes of one weight in one pass."""
+    input_slice_bytes: float
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of all groups, one pass."""
+        return self.groups * self.positions * self.outputs * self.reduction
+
+
+def kept_bits(work: MatrixWork | VectorWork, bits: float, settings: SystolicSettings) -> float:
+    """The width at which this machine holds a value of `bits` bits in this role."""
+    if work.role == "forward":
+        return min(bits, NATIVE_BITS)
+    return min(bits, settings.training.update_bits if work.role == "update" else settings.training.gradient_bits)
+
+
+def product_of(work: MatrixWork, settings: SystolicSettings) -> Product:
+    """The products of one work. Weights are stored packed at their width; zeros are stored like any value."""
+    loops = work.loops
+    weight, inputs, output = (kept_bits(work, o.bits, settings) for o in (work.weight, work.input, work.output))
+    slices = tuple(math.ceil(bits / NATIVE_BITS) for bits in (weight, inputs))
+    return Product(
+        groups=loops.G,
+        positions=loops.positions,
+        outputs=loops.K,
+        reduction=loops.reduction,
+        weight_bytes=loops.K * loops.reduction * weight / BITS_PER_BYTE,
+        input_bytes=work.input.elements / loops.G * inputs / BITS_PER_BYTE,
+        output_bytes=loops.positions * loops.K * output / BITS_PER_BYTE,
+        sum_bytes=settings.accumulator_bits / BITS_PER_BYTE,
+        passes=slices[0] * slices[1],
+        weight_slice_bytes=weight / slices[0] / BITS_PER_BYTE,
+        input_slice_bytes=inputs / slices[1] / BITS_PER_BYTE,
+    )

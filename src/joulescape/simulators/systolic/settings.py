@@ -1,0 +1,92 @@
+"""What a systolic back end's `parameters` say."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from joulescape.simulators._sram import SramTable
+from joulescape.spec.base import Shape
+from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
+
+Dataflow = Literal["weight_stationary", "output_stationary"]
+Positive = Annotated[int, Field(ge=1)]
+Capacity = Annotated[int, Field(ge=256)]
+
+
+class ArraySettings(Shape):
+    """Rows and columns of multiply-accumulate cells."""
+
+    rows: Positive
+    columns: Positive
+
+
+class BufferSettings(Shape):
+    """Capacities of the three SRAM buffers; half of each holds what is used, half what comes next."""
+
+    weight_bytes: Capacity
+    activation_bytes: Capacity
+    """Half for inputs, half for the outputs of the layer before."""
+    accumulator_bytes: Capacity
+
+
+class TrainingWidths(Shape):
+    """Operand widths of the backward roles; widths above 8 bits take (ceil(a/8) * ceil(b/8)) passes of the array."""
+
+    gradient_bits: Annotated[int, Field(ge=4, le=32)]
+    update_bits: Annotated[int, Field(ge=4, le=32)]
+    """Width of the stored weights that training updates."""
+
+
+class CellSettings(Shape):
+    """One multiply-accumulate cell and the logic around the array."""
+
+    multiply_pj: LowerIsBetter
+    """One 8-bit multiplication."""
+    add_pj: LowerIsBetter
+    """One 32-bit addition; other accumulator widths scale linearly (rule `linear_bits`)."""
+    register_pj_per_bit: LowerIsBetter
+    clock_pj: LowerIsBetter
+    """Clock tree of one cell in one cycle, flowing whether or not the cell works."""
+    multiplier_mm2: LowerIsBetter
+    adder_mm2: LowerIsBetter
+    register_mm2_per_bit: LowerIsBetter
+    wiring_area_factor: LowerIsBetter
+    """Area of the placed array over the sum of its cells."""
+    leakage_mw_per_mm2: LowerIsBetter
+    max_clock_ghz: HigherIsBetter
+
+
+class VectorSettings(Shape):
+    """The vector unit: everything that is not a matrix product."""
+
+    lanes: Positive
+    op_pj: LowerIsBetter
+    lane_mm2: LowerIsBetter
+
+
+class ControlSettings(Shape):
+    """Sequencer and address generators, as shares of the array, its registers and the vector unit."""
+
+    energy_fraction: LowerIsBetter
+    area_fraction: LowerIsBetter
+
+
+class SystolicSettings(Shape):
+    """An int8 systolic array with its buffers and vector unit."""
+
+    array: ArraySettings
+    dataflow: Dataflow
+    clock_ghz: Annotated[float, Field(gt=0)]
+    zero_gating: bool = False
+    """Whether a multiplier stays still when an operand is zero: saves its energy, never a cycle."""
+    weights_stay: bool = False
+    """Whether weights that fit half of their buffer stay there between batches; else each batch reads them again."""
+    accumulator_bits: Annotated[int, Field(ge=16, le=48)] = 32
+    buffers: BufferSettings
+    training: TrainingWidths
+    cell: CellSettings
+    vector: VectorSettings
+    control: ControlSettings
+    sram: SramTable

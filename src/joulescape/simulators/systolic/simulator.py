@@ -1,0 +1,178 @@
+"""An int8 systolic array: weight- or output-stationary, three SRAM buffers, off-chip memory, a vector unit.
+
+Assumptions, all of them visible in the counts: off-chip transfers overlap with computing (double buffering takes half
+of each buffer); weights are read from off-chip memory once a batch or oftener, unless `weights_stay`; a tensor between
+two layers stays on chip when it fits half of the activation buffer, in a training step only when everything kept for
+the backward pass does; zeros are stored and multiplied like any value (`zero_gating` saves a multiplier's energy);
+overlaps between neighbouring input tiles of a convolution are not fetched twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from joulescape.errors import SimulatorError
+from joulescape.network.error_spec import Errors, ErrorSpec
+from joulescape.network.operators import ROLES, Graph, Operator, Role
+from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
+from joulescape.simulators._node import area_factor
+from joulescape.simulators.base import (
+    Area,
+    Component,
+    Context,
+    LayerCost,
+    Limit,
+    Quantity,
+    Simulator,
+    StaticPower,
+)
+from joulescape.simulators.systolic.machine import SystolicMachine
+from joulescape.simulators.systolic.matrix import ADDER_BITS, matrix_cost, multiply_add_pj
+from joulescape.simulators.systolic.product import NATIVE_BITS, Product, product_of
+from joulescape.simulators.systolic.settings import SystolicSettings
+from joulescape.simulators.systolic.vector import vector_cost
+from joulescape.units import OPS_PER_MAC
+
+GRADIENT_ROLES = frozenset({"input_gradient", "weight_gradient"})
+
+
+class Systolic(Simulator[SystolicSettings]):
+    """Int8 systolic array with buffers and vector unit; takes everything except a physical system's own evolution."""
+
+    name = "systolic"
+    Settings = SystolicSettings
+    changes_numbers = frozenset({"accumulator_bits", "training.gradient_bits", "training.update_bits"})
+    searchable = changes_numbers | {
+        "array.rows", "array.columns", "dataflow", "clock_ghz", "zero_gating", "weights_stay", "vector.lanes",
+        "buffers.weight_bytes", "buffers.activation_bytes", "buffers.accumulator_bytes",
+    }  # fmt: skip
+
+    def takes(self, operator: Operator, role: Role, settings: SystolicSettings) -> bool:  # noqa: ARG002
+        """Everything but the forward pass of a physical system; its twin's backward pass is plain arithmetic."""
+        return not operator.is_physical or role != "forward"
+
+    def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: SystolicSettings) -> Errors:
+        """Fixed point at this machine's widths, without noise: operands wider than 8 bits are rounded to 8."""
+        specs = (
+            ErrorSpec("fixed_point", operator.name, role, _numbers(role, formats.get(operator.name), settings))
+            for operator in graph.matrix_operators
+            for role in ROLES
+        )
+        return {(spec.operator, spec.role): spec for spec in specs}
+
+    def cost(self, works: Sequence[Work], settings: SystolicSettings, context: Context) -> Sequence[LayerCost]:
+        """One layer after the other, each with the whole array."""
+        machine = SystolicMachine.of(works, settings, context)
+        return [_layer_cost(work, machine) for work in works]
+
+    def area(self, settings: SystolicSettings) -> Sequence[Area]:
+        """Array, buffers, vector unit, control."""
+        parts = _areas(settings)
+        fraction = settings.control.area_fraction
+        steered = parts[0].area_mm2 + parts[-1].area_mm2
+        return [*parts, Area(Component.of("control", "chip", fraction, scales=True), fraction.value * steered)]
+
+    def static_power(self, settings: SystolicSettings) -> Sequence[StaticPower]:
+        """Leakage of every part, and the clock tree of the array, gated or not."""
+        cell = settings.cell
+        logic = [
+            StaticPower(Component.of(f"{a.component.name}_leakage", a.component.scope, cell.leakage_mw_per_mm2, True),
+                        np.asarray(a.area_mm2) * cell.leakage_mw_per_mm2.value)
+            for a in self.area(settings) if not a.component.name.endswith("_sram")
+        ]  # fmt: skip
+        sram = [
+            StaticPower(settings.sram.component(f"{name}_leakage"), settings.sram.leakage(capacity))
+            for name, capacity in _buffers(settings).items()
+        ]
+        cells = np.asarray(settings.array.rows) * np.asarray(settings.array.columns)
+        clock = StaticPower(
+            Component.of("clock_tree", "core", cell.clock_pj, True), cells * cell.clock_pj.value * settings.clock_ghz
+        )
+        return [*logic, *sram, clock]
+
+    def limits(self, works: Sequence[Work], settings: SystolicSettings, context: Context) -> Sequence[Limit]:
+        """A clock above the process's, and buffers too small for one array tile of any work."""
+        clock = np.asarray(settings.clock_ghz) / settings.cell.max_clock_ghz.value - 1
+        machine = SystolicMachine.of(works, settings, context)
+        products = [product_of(work, settings) for work in works if isinstance(work, MatrixWork)]
+        return [Limit("clock faster than the process allows", clock)] + [
+            Limit(f"{name} buffer holds no array tile", overshoot)
+            for product in products
+            for name, overshoot in _overshoots(product, machine).items()
+        ]
+
+    def published(self, settings: SystolicSettings) -> Mapping[str, float]:
+        """Peak rate, energy of one multiply-accumulate, areas, also scaled to 28 nm (rule `stillmaker_baas`)."""
+        cells = settings.array.rows * settings.array.columns
+        peak_tops = OPS_PER_MAC * cells * settings.clock_ghz / 1e3
+        area = sum(float(a.area_mm2) for a in self.area(settings))
+        shrink = area_factor(settings.sram.node_nm, 28)
+        return {
+            "peak_tops": peak_tops,
+            "mac_pj": sum(multiply_add_pj(settings)),
+            "area_mm2": area,
+            "peak_gops_per_mm2": 1e3 * peak_tops / area,
+            **{f"{a.component.name}_area_mm2": float(a.area_mm2) for a in self.area(settings)},
+            **{f"{a.component.name}_area_at_28nm_mm2": float(a.area_mm2) * shrink for a in self.area(settings)},
+        }
+
+
+def _layer_cost(work: Work, machine: SystolicMachine) -> LayerCost:
+    if isinstance(work, MatrixWork):
+        return matrix_cost(work, machine)
+    if isinstance(work, VectorWork):
+        return vector_cost(work, machine)
+    raise SimulatorError(f"systolic was given {work.layer}, {work.role}: a physical system is not arithmetic")
+
+
+def _numbers(role: Role, form: OperandFormat | None, settings: SystolicSettings) -> dict[str, float]:
+    form = form or OperandFormat()
+    if role == "update":
+        return {"update_bits": float(settings.training.update_bits)}
+    accumulator = {"accumulator_bits": float(settings.accumulator_bits)}
+    if role in GRADIENT_ROLES:
+        return {"gradient_bits": float(settings.training.gradient_bits), **accumulator}
+    widths = {"weight_bits": form.weight_bits, "input_bits": form.activation_bits}
+    return {name: min(float(NATIVE_BITS), bits) for name, bits in widths.items()} | accumulator
+
+
+def _areas(settings: SystolicSettings) -> list[Area]:
+    """Cells with the registers of both dataflows (two operands, one spare weight, one sum), buffers, lanes."""
+    cell = settings.cell
+    bits = 3 * NATIVE_BITS + settings.accumulator_bits
+    adder = cell.adder_mm2.value * settings.accumulator_bits / ADDER_BITS
+    one = (cell.multiplier_mm2.value + adder + bits * cell.register_mm2_per_bit.value) * cell.wiring_area_factor.value
+    cells = np.asarray(settings.array.rows) * np.asarray(settings.array.columns)
+    lanes = np.asarray(settings.vector.lanes) * settings.vector.lane_mm2.value
+    return [
+        Area(Component.of("mac_array", "core", cell.wiring_area_factor, True), cells * one),
+        *(Area(settings.sram.component(name), settings.sram.area(size)) for name, size in _buffers(settings).items()),
+        Area(Component.of("vector_unit", "chip", settings.vector.lane_mm2, True), lanes),
+    ]
+
+
+def _buffers(settings: SystolicSettings) -> dict[str, Quantity]:
+    buffers = settings.buffers
+    return {
+        "weight_sram": buffers.weight_bytes,
+        "activation_sram": buffers.activation_bytes,
+        "accumulator_sram": buffers.accumulator_bytes,
+    }
+
+
+def _overshoots(product: Product, machine: SystolicMachine) -> dict[str, Any]:
+    """How far the smallest tile (one array tile) exceeds half of each buffer."""
+    stationary = machine.is_output_stationary
+    outputs = np.minimum(machine.columns, product.outputs)
+    reduction = np.minimum(machine.rows, product.reduction)
+    positions = np.where(stationary, np.minimum(machine.rows, product.positions), 1)
+    weight = product.weight_bytes / (product.outputs * product.reduction)
+    inputs = product.input_bytes / (product.positions * product.reduction)
+    return {
+        "weight": 2 * outputs * reduction * weight / machine.weight_bytes - 1,
+        "activation": 2 * positions * reduction * inputs / machine.activation_bytes - 1,
+        "accumulator": 2 * positions * outputs * product.sum_bytes / machine.accumulator_bytes - 1,
+    }
