@@ -214,6 +214,23 @@ operators:
   - {name: sum, kind: spectral_sum, out_features: 10}
 training: {epochs: 2}
 """,
+    "models/narrow.yaml": """\
+about: wrong sizes
+task: digits
+input: [32]
+operators:
+  - {name: fc1, kind: dense, out_features: 12}
+training: {epochs: 2}
+""",
+    "models/broken.yaml": """\
+about: operators that do not fit
+task: digits
+input: [64]
+operators:
+  - {name: fc1, kind: dense, out_features: 10}
+  - {name: pool1, kind: max_pool, kernel: 2}
+training: {epochs: 2}
+""",
     "models/letters.yaml": """\
 about: another task
 task: letters

@@ -24,6 +24,8 @@ INFERENCE_METRICS = frozenset(
 def check_metrics(document: Document, spec: SpaceSpec) -> list[Fault]:
     """Faults of `objectives:` and `constraints:` that a shape cannot see."""
     faults: list[Fault] = []
+    if len(set(spec.phases)) < len(spec.phases):
+        faults.append(document.fault(("phases",), "a phase a second time", "each phase once"))
     for metric, direction in spec.objectives.items():
         keys: Keys = ("objectives", metric)
         better = "maximize" if metric in BIGGER_IS_BETTER else "minimize"

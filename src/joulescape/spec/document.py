@@ -65,7 +65,7 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        flow = ", ".join(f"{key}: {item}" for key, item in value.items())
+        flow = ", ".join(f"{key}: {item if isinstance(item, str) else shown(item)}" for key, item in value.items())
         return f"{{{flow}}}" if len(flow) <= 60 and "{" not in flow else "a mapping"
     if isinstance(value, (list, tuple)):
         return "a list"

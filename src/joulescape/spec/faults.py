@@ -76,8 +76,11 @@ def checked_domain(document: Document, keys: Keys, faults: list[Fault]) -> AnyDo
 def faults_of(error: ValidationError, model: Any, content: Any, document: Document, origin: Origin) -> list[Fault]:
     """One fault a place; alternatives of a union that all failed are joined with 'or'."""
     by_place: dict[tuple[Keys, str], Fault] = {}
-    for item in error.errors(include_url=False):
+    errors = error.errors(include_url=False)
+    for item in errors:
         keys = _keys(item, content)
+        if item["type"] == "too_short" and any(_is_below(other, item) for other in errors):
+            continue  # entries were left out because they are faults themselves
         fault = _fault(item, keys, model, content, document, origin(keys))
         earlier = by_place.get((keys, fault.value))
         if earlier is not None and fault.expected not in earlier.expected:
@@ -85,6 +88,10 @@ def faults_of(error: ValidationError, model: Any, content: Any, document: Docume
             fault = Fault(fault.file, fault.line, fault.path, fault.value, joined, earlier.nearest or fault.nearest)
         by_place[keys, fault.value] = fault
     return list(by_place.values())
+
+
+def _is_below(other: Any, item: Any) -> bool:
+    return bool(other["loc"][: len(item["loc"])] == item["loc"] and other is not item)
 
 
 def _keys(item: Any, content: Any) -> Keys:

@@ -1,0 +1,52 @@
+"""What a fresh question may start from: a network of the shelf and back ends that run it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from joulescape.errors import Fault, SpecError
+from joulescape.network.build import build_graph
+from joulescape.network.operators import Graph
+from joulescape.resolve.back_end import BackEnd, resolve_back_end
+from joulescape.resolve.shelves import back_end_names, network_names, network_path
+from joulescape.spec.document import display, read_document
+from joulescape.spec.faults import checked
+from joulescape.spec.network import NetworkSpec
+
+MOST_BACK_ENDS = 2
+
+
+@dataclass(frozen=True)
+class ExampleNames:
+    """A task, one network of it, and back ends that take the network forward."""
+
+    task: str
+    network: str
+    back_ends: tuple[str, ...]
+
+
+def example_names(root: Path) -> ExampleNames:
+    """The first network of the shelf that at least one design runs; SpecError where there is none."""
+    faults: list[Fault] = []
+    loaded = (resolve_back_end(root, name, faults) for name in back_end_names(root))
+    designs = [back_end for back_end in loaded if back_end is not None and back_end.spec.is_design]
+    for spec, graph in _networks(root, faults):
+        met = [design.name for design in designs if _runs(design, graph)]
+        if met:
+            return ExampleNames(spec.task, graph.name, tuple(met[:MOST_BACK_ENDS]))
+    nothing = Fault(display(root), None, "", "no network that any back end runs", "one in models/ and one in hwlib/")
+    raise SpecError([*faults, nothing])
+
+
+def _networks(root: Path, faults: list[Fault]) -> Iterator[tuple[NetworkSpec, Graph]]:
+    for name in network_names(root):
+        spec = checked(NetworkSpec, read_document(network_path(root, name)), faults)
+        if spec is not None:
+            yield spec, build_graph(name, spec)
+
+
+def _runs(design: BackEnd, graph: Graph) -> bool:
+    """Whether it takes the graph forward as a matrix machine; physical networks are no plain start."""
+    return design.spec.equivalence != "own" and design.machine("system").meets(graph, ("forward",)) is None
