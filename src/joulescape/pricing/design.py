@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from joulescape.compression.base import Described
 from joulescape.compression.pipeline import describe
 from joulescape.errors import Infeasible
@@ -94,7 +96,7 @@ def refuse_misfits(machine: Machine, network: Described, works: Mapping[Phase, P
     """Raise Infeasible when the only variant breaks a limit of the machine."""
     for work in works.values():
         for limit in machine.limits(network, work):
-            overshoot = float(limit.overshoot)  # type: ignore[arg-type]
+            overshoot = float(np.max(limit.overshoot))
             if overshoot > 0:
                 raise Infeasible(limit.reason, overshoot)
 

@@ -95,7 +95,7 @@ def _inference(priced: Priced, area: FloatArray) -> dict[str, FloatArray | None]
         "inference_energy_pj": energy,
         "inference_latency_ns": cost.makespan_ns,
         "inference_interval_ns": interval,
-        "mean_power_mw": energy / interval,
+        "mean_power_mw": energy * cost.batch / cost.makespan_ns,
         "tops_per_w": ops / energy if ops else None,
         "gops_per_mm2": ops / interval / area if ops else None,
     }
