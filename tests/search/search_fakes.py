@@ -43,7 +43,9 @@ class FakeSpace:
 
     @property
     def back_ends(self):
-        return {n: SimpleNamespace(family=f, spec=SimpleNamespace(equivalence="approximate")) for n, f in FAMILIES.items()}
+        return {
+            n: SimpleNamespace(family=f, spec=SimpleNamespace(equivalence="approximate")) for n, f in FAMILIES.items()
+        }
 
     def parameters(self, pair):
         compression = (
@@ -140,7 +142,7 @@ def _remembered(candidate, bits, density, adc, fidelity, memory):
 
 
 def _design(candidate, fidelity, index, accuracy, energy):
-    energy = energy * (1.0, 0.5, 2.0)[index] * PENALTY[fidelity.corner] + index
+    energy = energy * (1.0, 0.5, 2.0)[index] * PENALTY[fidelity.corner]
     name = f"hardware.{candidate.back_end}.rows"
     return Evaluation(
         design_id=digest(candidate.candidate_id, index),

@@ -12,6 +12,16 @@ from joulescape.evaluation import Evaluation
 log = logging.getLogger("joulescape.search")
 
 
+def show_progress() -> None:
+    """Write the lines of `joulescape.*` loggers to standard error, one time stamp each; a second call does nothing."""
+    root = logging.getLogger("joulescape")
+    if not root.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+        root.addHandler(handler)
+        root.setLevel(logging.INFO)
+
+
 class Progress:
     """Keeps the best value of each objective, and the history of the search."""
 

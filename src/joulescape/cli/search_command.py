@@ -1,0 +1,45 @@
+"""`joulescape search`: draw candidates, judge them, keep the front."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class ExecutorChoice(StrEnum):
+    """Where candidates are judged."""
+
+    auto = "auto"
+    ray = "ray"
+    serial = "serial"
+
+
+def search_command(
+    space: Annotated[Path, typer.Argument(help="The question, e.g. spaces/which_machine.yaml.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the results; results/<space> by default.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Candidates judged at the same time.")] = 1,
+    executor: Annotated[
+        ExecutorChoice, typer.Option(help="auto takes Ray from two workers on; serial needs no Ray.")
+    ] = ExecutorChoice.auto,
+    time_out: Annotated[float, typer.Option(min=1, help="Longest time for one evaluation, in seconds.")] = 900.0,
+) -> None:
+    """Search a design space; the same question and seed give the same designs, however many workers there are."""
+    from joulescape.resolve.design_space import load_space
+
+    question = load_space(space)
+
+    from joulescape.search.driver import Means
+    from joulescape.search.progress import show_progress
+    from joulescape.search.run import search
+
+    show_progress()
+    folder = out if out is not None else question.root / "results" / question.name
+    found = search(question, folder, Means(workers, executor.value, time_out))
+    typer.echo(
+        f"{question.name}: {found.ended}; {found.trials['candidate_id'].n_unique()} candidates "
+        f"({found.judged} judged, {found.reused} remembered), {len(found.front)} designs on the front; "
+        f"see {folder / 'trials.parquet'}"
+    )

@@ -1,0 +1,187 @@
+"""Measures the search's best designs again: on the test split, with more draws, at every corner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from joulescape import tables
+from joulescape.errors import ResultsError
+from joulescape.evaluation import Breakdown, Evaluation
+from joulescape.evaluation import breakdown as real_breakdown
+from joulescape.evaluation import evaluate as real_evaluate
+from joulescape.network.digest import digest
+from joulescape.network.fidelity import Fidelity
+from joulescape.search.cache import WorkerMemory, locked
+from joulescape.search.digests import code_digest, measured_version, space_digest, weights_digest
+from joulescape.search.driver import Driver, Means
+from joulescape.search.outcome import Evaluate, Job, Outcome
+from joulescape.search.picks import Pick, pick
+from joulescape.search.progress import log
+from joulescape.search.record import provenance, write_json
+from joulescape.search.sampler import active
+from joulescape.spec.sourced import CORNERS, Corner
+from joulescape.spec.space import SpaceSpec
+
+if TYPE_CHECKING:
+    from joulescape.resolve.candidate import Candidate
+    from joulescape.resolve.design_space import DesignSpace
+
+Explain = Callable[..., Breakdown]
+"""`joulescape.evaluation.breakdown`, or a stand-in with the same arguments."""
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The tables that confirm leaves."""
+
+    confirmed: pl.DataFrame
+    parts: pl.DataFrame
+    layers: pl.DataFrame
+
+
+def confirm_fidelity(spec: SpaceSpec, corner: Corner) -> Fidelity:
+    """How a design is confirmed: full numerics, the whole test split, `confirm.draws` draws."""
+    trains = "training" in spec.phases
+    return Fidelity("full", "test", None, spec.confirm.draws, trains_on_machine=trains, corner=corner)
+
+
+def confirm(
+    space: DesignSpace,
+    out: Path,
+    means: Means | None = None,
+    evaluate: Evaluate = real_evaluate,
+    explain: Explain = real_breakdown,
+) -> Confirmation:
+    """Confirm the picks of `out`/trials.parquet and leave confirmed, parts and layers beside it, with provenance.json.
+
+    Raises ResultsError when the trials are missing, or were written for another space.
+    """
+    trials = read_trials(out)
+    picks = pick(list(trials.iter_rows(named=True)), space.spec.objectives, space.spec.confirm.designs)
+    if not picks:
+        log.warning("no design of %s is feasible: there is nothing to confirm", space.name)
+    with locked(out), Driver(space, means or Means(), evaluate) as driver:
+        candidates = {p.row["candidate_id"]: candidate_of(space, p.row) for p in picks}
+        outcomes = _measure(space, driver, picks, candidates)
+        confirmed = _confirmed(picks, outcomes)
+        memory = WorkerMemory(driver.means.cache_of(space), measured_version())
+        parts, layers = _explained(space, explain, memory, picks, candidates, confirmed)
+        found = Confirmation(confirmed, parts, layers)
+        _write(space, out, found)
+    return found
+
+
+def read_trials(out: Path) -> pl.DataFrame:
+    """The trials of an earlier search."""
+    path = out / "trials.parquet"
+    if not path.exists():
+        raise ResultsError(f"{path} is missing: run `joulescape search` first")
+    try:
+        return pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ResultsError(f"{path} cannot be read ({error}): run `joulescape search` again") from error
+
+
+def candidate_of(space: DesignSpace, row: Mapping[str, Any]) -> Candidate:
+    """The candidate of one row of trials.parquet; ResultsError when the space has changed since."""
+    pair = next((pair for pair in space.pairs if pair.name == row["pair"]), None)
+    if pair is not None:
+        genes = {name: value for name, value in row.items() if value is not None}
+        candidate = space.candidate({"pair": pair.name, **active(genes, space.parameters(pair))})
+        if candidate.candidate_id == row["candidate_id"]:
+            return candidate
+    raise ResultsError(
+        f"design {row['design_id']} was searched in another version of space '{space.name}': search again"
+    )
+
+
+def _measure(
+    space: DesignSpace, driver: Driver, picks: Sequence[Pick], candidates: Mapping[str, Candidate]
+) -> dict[tuple[str, Corner], Outcome]:
+    """One job a (candidate, corner) for all of its picked variants."""
+    wanted = {name: _variants(picks, name) for name in candidates}
+    keys: list[tuple[str, Corner]] = [(name, corner) for name in candidates for corner in CORNERS]
+    jobs = [Job(candidates[name], confirm_fidelity(space.spec, corner), wanted[name]) for name, corner in keys]
+    log.info("confirming %d designs of %d candidates at %d corners", len(picks), len(candidates), len(CORNERS))
+    return dict(zip(keys, driver.run(jobs), strict=True))
+
+
+def _variants(picks: Sequence[Pick], candidate_id: str) -> tuple[int, ...]:
+    return tuple(sorted(int(p.row["variant_id"]) for p in picks if p.row["candidate_id"] == candidate_id))
+
+
+def _confirmed(picks: Sequence[Pick], outcomes: Mapping[tuple[str, Corner], Outcome]) -> pl.DataFrame:
+    rows = [
+        _row(chosen, corner, _of_variant(outcomes[chosen.row["candidate_id"], corner], int(chosen.row["variant_id"])))
+        for chosen in picks
+        for corner in CORNERS
+    ]
+    return tables.make(rows, tables.CONFIRMED)
+
+
+def _of_variant(outcome: Outcome, variant_id: int) -> Evaluation:
+    """The evaluation of one variant; of a candidate refused or failed as a whole, its only one."""
+    return next((e for e in outcome.evaluations if e.variant_id == variant_id), outcome.evaluations[0])
+
+
+def _row(chosen: Pick, corner: Corner, found: Evaluation) -> dict[str, Any]:
+    same = ("design_id", "candidate_id", "back_end", "family", "network")
+    facts = {name: value for name, value in found.facts.items() if name in tables.CONFIRMED}
+    return {
+        **{name: chosen.row[name] for name in same},
+        "pick": chosen.reason,
+        "corner": corner,
+        "split": "test",
+        **found.metrics,
+        **facts,
+        "search_accuracy_fraction": chosen.row["accuracy_fraction"],
+        "state": found.state,
+        "reason": found.reason,
+    }
+
+
+def _explained(
+    space: DesignSpace,
+    explain: Explain,
+    memory: WorkerMemory,
+    picks: Sequence[Pick],
+    candidates: Mapping[str, Candidate],
+    confirmed: pl.DataFrame,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Parts and layers of every confirmed design that has costs at the typical corner."""
+    wanted = set(confirmed.filter((pl.col("corner") == "typical") & _has_energy())["design_id"])
+    fidelity, seed = confirm_fidelity(space.spec, "typical"), space.spec.budget.seed
+    found = [
+        explain(candidates[p.row["candidate_id"]], space, int(p.row["variant_id"]), fidelity, seed, memory)
+        for p in picks
+        if p.row["design_id"] in wanted
+    ]
+    parts = tables.make((row for item in found for row in item.parts), tables.PARTS)
+    return parts, tables.make((row for item in found for row in item.layers), tables.LAYERS)
+
+
+def _has_energy() -> pl.Expr:
+    return pl.any_horizontal(pl.col("inference_energy_pj", "training_energy_pj").is_not_null())
+
+
+def _write(space: DesignSpace, out: Path, found: Confirmation) -> None:
+    fidelities = [asdict(confirm_fidelity(space.spec, corner)) for corner in CORNERS]
+    written = {
+        "space": space.name,
+        "confirmed_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": space.spec.budget.seed,
+        "fidelities": fidelities,
+        "digests": {"space": space_digest(space), "code": code_digest(), "weights": weights_digest(space)},
+        "tables_digest": digest([found.confirmed.to_dicts()]) if len(found.confirmed) else None,
+        **provenance(space.root),
+    }
+    tables.write(found.parts, out / "parts.parquet")
+    tables.write(found.layers, out / "layers.parquet")
+    tables.write(found.confirmed, out / "confirmed.parquet")
+    write_json(written, out / "provenance.json")
