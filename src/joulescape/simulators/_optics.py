@@ -73,7 +73,7 @@ class Receiver:
     @property
     def bandwidth_ghz(self) -> Quantity:
         """Noise bandwidth: rate / sqrt(2)."""
-        return self.rate_ghz / np.sqrt(2.0)
+        return np.divide(self.rate_ghz, np.sqrt(2.0))
 
     @property
     def relative_intensity(self) -> Quantity:
@@ -143,7 +143,8 @@ def amplitude_ratio(bits: Quantity) -> Quantity:
 def dac_factor(bits: Quantity, tested_bits: Quantity) -> Quantity:
     """Energy per conversion against the tested DAC, rule `dac_no_fom` (yin2025): [2^b/(b+1)] / [2^b0/(b0+1)]."""
     tested = np.asarray(tested_bits, dtype=float)
-    return 2.0 ** (np.asarray(bits, dtype=float) - tested) * (tested + 1.0) / (np.asarray(bits) + 1.0)
+    factor: Quantity = 2.0 ** (np.asarray(bits, dtype=float) - tested) * (tested + 1.0) / (np.asarray(bits) + 1.0)
+    return factor
 
 
 def adc_factor(bits: Quantity, tested_bits: Quantity) -> Quantity:
