@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from joulescape import registry
@@ -25,17 +25,30 @@ def describe(graph: Graph, steps: Sequence[Step]) -> Described:
     return _replay(graph, steps)[-1]
 
 
-def project(tensors: Tensors, described: Described, is_repeated: bool | None = None) -> Tensors:
-    """The weights after every step, of the shapes of `described.graph`. Twice = once.
+def project(tensors: Tensors, described: Described) -> Tensors:
+    """The weights after every step, of the shapes of `described.graph`. Twice = once."""
+    return projector(described)(tensors)
+
+
+def projector(described: Described, is_repeated: bool | None = None) -> Callable[[Tensors], Tensors]:
+    """The projection as a function to be called again and again.
 
     `is_repeated` True or False takes only the steps whose method says the same (see `Method.is_repeated`).
     """
     states = _replay(described.original, described.steps)
-    for step, before, after in zip(described.steps, states, states[1:], strict=False):
-        method = _method(step)
-        if is_repeated is None or method.is_repeated == is_repeated:
-            tensors = method.project(tensors, after, _settings(method, step, before.graph))
-    return tensors
+    stages = [
+        (method, after, _settings(method, step, before.graph))
+        for step, before, after in zip(described.steps, states, states[1:], strict=False)
+        for method in [_method(step)]
+        if is_repeated is None or method.is_repeated == is_repeated
+    ]
+
+    def apply(tensors: Tensors) -> Tensors:
+        for method, after, settings in stages:
+            tensors = method.project(tensors, after, settings)
+        return tensors
+
+    return apply
 
 
 def _replay(graph: Graph, steps: Sequence[Step]) -> list[Described]:

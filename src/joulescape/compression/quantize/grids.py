@@ -29,7 +29,7 @@ def channel_scales(weight: Any, bits: int) -> Any:
         return _no_zero(xp, xp.sum(magnitude, axis=1, keepdims=True) / xp.where(count > 0, count, xp.ones_like(count)))
     top = largest_level(bits)
     peak = _no_zero(xp, xp.max(magnitude, axis=1, keepdims=True)) / top
-    return _best(xp, rows, peak, top, is_signed=True, axis=1)
+    return _best(xp, rows, peak, top, is_signed=True)
 
 
 def tensor_scale(sample: Any, bits: int, is_signed: bool) -> float:
@@ -38,7 +38,7 @@ def tensor_scale(sample: Any, bits: int, is_signed: bool) -> float:
     rows = xp.reshape(sample, (1, -1))
     top = largest_level(bits, is_signed)
     peak = _no_zero(xp, xp.max(xp.abs(rows), axis=1, keepdims=True)) / top
-    return float(_best(xp, rows, peak, top, is_signed, axis=1)[0, 0])
+    return float(_best(xp, rows, peak, top, is_signed)[0, 0])
 
 
 def levels(values: Any, scale: Any, bits: int, is_signed: bool = True) -> Any:
@@ -58,19 +58,13 @@ def quantised(weight: Any, bits: int) -> Any:
     return xp.reshape(levels(rows, scales, bits) * scales, weight.shape)
 
 
-def _best(xp: Any, rows: Any, peak: Any, top: int, is_signed: bool, axis: int) -> Any:
+def _best(xp: Any, rows: Any, peak: Any, top: int, is_signed: bool) -> Any:
     """Of peak * RATIOS the scale with the least square error, per row; the first (widest) wins ties."""
-    best, best_error = peak, None
-    for ratio in RATIOS:
-        scale = peak * ratio
-        error = xp.clip(xp.round(rows / scale), -top if is_signed else 0, top) * scale - rows
-        square = xp.sum(error * error, axis=axis, keepdims=True)
-        if best_error is None:
-            best_error = square
-            continue
-        best = xp.where(square < best_error, scale, best)
-        best_error = xp.where(square < best_error, square, best_error)
-    return best
+    ratios = xp.asarray(RATIOS, dtype=rows.dtype)
+    scales = peak[None, :, :] * ratios[:, None, None]
+    error = xp.clip(xp.round(rows[None, :, :] / scales), -top if is_signed else 0, top) * scales - rows[None, :, :]
+    best = xp.argmin(xp.sum(error * error, axis=2), axis=0)
+    return peak * xp.take(ratios, best)[:, None]
 
 
 def _no_zero(xp: Any, values: Any) -> Any:

@@ -1,0 +1,122 @@
+"""What training data say about every layer's input: ranges, rows to calibrate machines with, statistics for energy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from joulescape.accuracy.module import Inputs, Rule, Tensors, plain, run, to_rows
+from joulescape.compression.base import Described
+from joulescape.compression.quantize.grids import largest_level, tensor_scale
+from joulescape.network.operators import Operator
+from joulescape.network.work import LayerStatistics
+
+CALIBRATION_SAMPLES = 256
+"""Training samples that ranges and statistics are taken from."""
+
+CALIBRATION_ROWS = 512
+"""At most so many im2col rows of a layer calibrate its machine."""
+
+FLOAT_BITS = 32
+
+
+@dataclass(frozen=True)
+class InputGrid:
+    """The grid of one layer's input activations."""
+
+    scale: float
+    bits: int
+    is_signed: bool
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Values on the grid; the gradient passes straight through inside the range and stops outside."""
+        top = largest_level(self.bits, self.is_signed)
+        inside = x.clamp(-top * self.scale if self.is_signed else 0.0, top * self.scale)
+        return inside + (torch.round(inside.detach() / self.scale) * self.scale - inside.detach())
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Of every matrix operator: the grid of its input (if quantised), calibration rows by group, and statistics."""
+
+    grids: Mapping[str, InputGrid]
+    rows: Mapping[str, Tensor]
+    statistics: Mapping[str, LayerStatistics]
+
+    def quantised(self, rule: Rule) -> Rule:
+        """`rule` on inputs that are first moved to their grid."""
+        if not self.grids:
+            return rule
+        return lambda operator, inputs, tensors: rule(operator, self.on_grid(operator, inputs), tensors)
+
+    def on_grid(self, operator: Operator, inputs: Inputs) -> Inputs:
+        """The operator's inputs as its format stores them."""
+        grid = self.grids.get(operator.name)
+        return inputs if grid is None else tuple(grid(x) for x in inputs)
+
+
+def calibrate(
+    network: Described, tensors: Tensors, samples: Tensor, physical: Rule | None = None, rows: bool = True
+) -> Calibration:
+    """Run training samples through the compressed network, layer by layer, and look at each layer's input."""
+    seen = _Seen(network, rows)
+    with torch.no_grad():
+        run(network.graph, tensors, samples[:CALIBRATION_SAMPLES], seen.rule, physical)
+    return Calibration(seen.grids, seen.rows, seen.statistics)
+
+
+def layer_statistics(inputs: Tensor, weight: Tensor | None) -> LayerStatistics:
+    """Densities, and means of magnitude and square relative to the largest magnitude."""
+    x_density, x_mean, x_square = _moments(inputs)
+    w_density, w_mean, w_square = (1.0, 0.5, 1 / 3) if weight is None else _moments(weight)
+    return LayerStatistics(w_density, x_density, x_mean, x_square, w_mean, w_square)
+
+
+class _Seen:
+    """Collects while the network runs."""
+
+    def __init__(self, network: Described, rows: bool) -> None:
+        self._formats = network.formats
+        self._wants_rows = rows
+        self.grids: dict[str, InputGrid] = {}
+        self.rows: dict[str, Tensor] = {}
+        self.statistics: dict[str, LayerStatistics] = {}
+
+    def rule(self, operator: Operator, inputs: Inputs, tensors: Tensors) -> Tensor:
+        bits = int(self._formats[operator.name].activation_bits)
+        if bits < FLOAT_BITS:
+            self.grids[operator.name] = _grid(inputs, bits)
+            inputs = tuple(self.grids[operator.name](x) for x in inputs)
+        if operator.kind != "matmul" and self._wants_rows:
+            self.rows[operator.name] = _thinned(to_rows(operator, inputs[0]))
+        self.statistics[operator.name] = layer_statistics(inputs[0], tensors.get(f"{operator.name}.weight"))
+        return plain(operator, inputs, tensors)
+
+
+def _grid(inputs: Inputs, bits: int) -> InputGrid:
+    is_signed = any(bool((x < 0).any()) for x in inputs)
+    sample = torch.cat([_some(x.flatten()) for x in inputs])
+    return InputGrid(tensor_scale(sample, bits, is_signed), bits, is_signed)
+
+
+def _some(values: Tensor, most: int = 8192) -> Tensor:
+    """At most `most` values at even distance, the largest magnitude among them."""
+    stride = -(-values.numel() // most)
+    return torch.cat([values[::stride], values[values.abs().argmax()][None]]) if stride > 1 else values
+
+
+def _thinned(rows: Tensor) -> Tensor:
+    stride = -(-rows.shape[1] // CALIBRATION_ROWS)
+    return rows[:, ::stride]
+
+
+def _moments(values: Tensor) -> tuple[float, float, float]:
+    magnitude = values.detach().abs()
+    peak = float(magnitude.max())
+    if peak == 0.0:
+        return 0.0, 0.0, 0.0
+    density = int(torch.count_nonzero(magnitude)) / magnitude.numel()
+    return density, float(magnitude.mean()) / peak, float(magnitude.square().mean()) / peak**2

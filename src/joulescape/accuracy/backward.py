@@ -1,0 +1,71 @@
+"""What happens to errors on their way back through a machine: rounding, or random feedback."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from joulescape.network.build import DATA
+from joulescape.network.error_spec import ErrorSpec
+from joulescape.network.operators import Graph, Operator
+from joulescape.numerics.base import MatrixNumerics
+
+
+class Rounded(torch.autograd.Function):
+    """The identity; on the way back the error is what the machine makes of it (role input_gradient)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, machine: MatrixNumerics, spec: ErrorSpec, stream: torch.Generator) -> Tensor:
+        """`x` itself."""
+        ctx.machine, ctx.spec, ctx.stream = machine, spec, stream
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *errors: Tensor) -> tuple[Tensor, None, None, None]:
+        """The error as the machine computes it."""
+        return ctx.machine.gradient(errors[0], ctx.spec, ctx.stream), None, None, None
+
+
+class Feedback:
+    """Direct feedback alignment: every hidden layer gets the output error through a fixed random matrix."""
+
+    def __init__(self, graph: Graph, stream: torch.Generator) -> None:
+        classes = graph.output.out_elements
+        self._matrices = {
+            o.name: torch.randn(classes, math.prod(o.in_shapes[0]), generator=stream) / math.sqrt(classes)
+            for o in graph.matrix_operators
+            if DATA not in o.inputs
+        }
+        self._error = torch.zeros(0)
+
+    def set_error(self, logits: Tensor, labels: Tensor) -> None:
+        """The error of the mean cross entropy at the output: (softmax - one hot) / batch."""
+        with torch.no_grad():
+            error = logits.softmax(1)
+            error[torch.arange(len(labels)), labels] -= 1.0
+            self._error = error / len(labels)
+
+    def replaced(self, operator: Operator, x: Tensor) -> Tensor:
+        """`x` itself; on the way back the layer before `operator` is handed random feedback instead of its error."""
+        if operator.name not in self._matrices:
+            return x
+        replaced: Tensor = _Replaced.apply(x, self, operator.name)  # type: ignore[no-untyped-call]
+        return replaced
+
+    def error(self, name: str, shape: torch.Size) -> Tensor:
+        """The output error, spread over the input of operator `name`."""
+        return (self._error @ self._matrices[name]).reshape(shape)
+
+
+class _Replaced(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, feedback: Feedback, name: str) -> Tensor:
+        ctx.feedback, ctx.name = feedback, name
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *errors: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.feedback.error(ctx.name, errors[0].shape), None, None

@@ -1,0 +1,88 @@
+"""Measures one candidate: compress, fine-tune, run on drawn devices; train on the machine where that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from joulescape.accuracy.activations import Calibration, calibrate
+from joulescape.accuracy.datasets import Data, Part, load_task
+from joulescape.accuracy.fine_tuning import compressed
+from joulescape.accuracy.keys import accuracy_key
+from joulescape.accuracy.machine_layers import program
+from joulescape.accuracy.module import run
+from joulescape.accuracy.on_machine import Trained, train_on_machine
+from joulescape.accuracy.randomness import generator
+from joulescape.accuracy.reference import is_own, reference_tensors, single_thread
+from joulescape.accuracy.training import correct, fraction
+from joulescape.compression.base import Described
+from joulescape.network.error_spec import Errors
+from joulescape.network.fidelity import Fidelity, Measured, Recipe
+
+__all__ = ["accuracy_key", "measure"]
+
+
+def measure(
+    network: Described, errors: Errors, recipe: Recipe, fidelity: Fidelity, seed: int, networks_dir: Path
+) -> Measured:
+    """One accuracy a device draw on the fidelity's split, statistics a layer, and training facts where asked for.
+
+    Reference weights are trained and kept first where `networks_dir` lacks them. All candidates of a seed meet the same
+    draws. Raises SimulatorError when training diverges or the machine's output is not a number.
+    """
+    single_thread()
+    if is_own(network.original):
+        own: Measured = import_module("joulescape.accuracy.own").measure_own(
+            network, errors, recipe, fidelity, seed, networks_dir
+        )
+        return own
+    data = load_task(recipe.task).shaped(network.graph.input_shape)
+    reference = reference_tensors(network.original, recipe.reference, recipe.task, networks_dir)
+    tensors = compressed(network, reference, recipe.fine_tune, data.train, errors, seed)
+    calibration = calibrate(network, tensors, data.train.images)
+    part = data.part(fidelity.split).first(fidelity.samples)
+    right = tuple(
+        _one_draw(network, tensors, errors, calibration, part, fidelity, seed, draw)
+        for draw in range(draws_count(recipe, errors, fidelity))
+    )
+    trained = _trained(network, errors, recipe, fidelity, seed, data)
+    return Measured(
+        accuracy_fraction=tuple(fraction(one) for one in right),
+        trained_accuracy_fraction=None if trained is None else trained.accuracy_fraction,
+        training_steps=None if trained is None else trained.steps,
+        reached_target=None if trained is None else trained.reached_target,
+        statistics=calibration.statistics,
+        correct=right,
+    )
+
+
+def draws_count(recipe: Recipe, errors: Errors, fidelity: Fidelity) -> int:
+    """Draws that are worth making: one where nothing is drawn (an exact machine, or no errors at all)."""
+    is_exact = recipe.equivalence == "exact" or not any(role == "forward" for _, role in errors)
+    return 1 if is_exact else fidelity.draws
+
+
+def _one_draw(
+    network: Described,
+    tensors: Mapping[str, Tensor],
+    errors: Errors,
+    calibration: Calibration,
+    part: Part,
+    fidelity: Fidelity,
+    seed: int,
+    draw: int,
+) -> bytes:
+    device, reading = (generator(seed, purpose, draw) for purpose in ("device", "read"))
+    machine = program(network.graph, tensors, errors, calibration, device, reading, fidelity.rung)
+    with torch.no_grad():
+        return correct(run(network.graph, tensors, part.images, machine.rule), part.labels)
+
+
+def _trained(
+    network: Described, errors: Errors, recipe: Recipe, fidelity: Fidelity, seed: int, data: Data
+) -> Trained | None:
+    return train_on_machine(network, errors, recipe, fidelity, seed, data) if fidelity.trains_on_machine else None

@@ -1,0 +1,184 @@
+"""Runs an operator graph in torch with a mapping of tensors.
+
+Names: `<operator>.weight` and `.bias` (conv, dense, norm), `.mean` and `.variance` (norm, running), `.scale` and
+`.offset` (scale_offset). What multiplies matrices, and what plays a physical operator, are passed in as rules.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as nnf
+from torch import Tensor
+
+from joulescape.network.build import DATA
+from joulescape.network.operators import Graph, Operator
+
+Tensors = Mapping[str, Tensor]
+Inputs = tuple[Tensor, ...]
+Rule = Callable[[Operator, Inputs, Tensors], Tensor]
+"""How one operator is computed: (operator, inputs, tensors) -> output, bias included."""
+
+BUFFERS = ("mean", "variance")
+"""Short names of tensors that are tracked, not trained."""
+
+
+def run(
+    graph: Graph,
+    tensors: Tensors,
+    samples: Tensor,
+    matrix: Rule | None = None,
+    physical: Rule | None = None,
+    is_training: bool = False,
+) -> Tensor:
+    """The network's output for a batch of samples.
+
+    `matrix` computes conv, dense and matmul (float32 by default), `physical` physical operators. In training
+    normalisation takes the batch's statistics and moves the running ones in place.
+    """
+    values = {DATA: samples}
+    for operator in graph.operators:
+        inputs = tuple(values[name] for name in operator.inputs)
+        if operator.is_matrix:
+            values[operator.name] = (matrix or plain)(operator, inputs, tensors)
+        elif operator.is_physical:
+            if physical is None:
+                raise ValueError(f"operator '{operator.name}' ({operator.kind}) is physical: no rule was given for it")
+            values[operator.name] = physical(operator, inputs, tensors)
+        else:
+            values[operator.name] = _vector(operator, inputs, tensors, is_training)
+    return values[graph.output.name]
+
+
+def initial(graph: Graph, generator: torch.Generator) -> dict[str, Tensor]:
+    """Fresh weights: uniform in +-1 / sqrt(fan in) for weights and biases, identity for normalisation and scales."""
+    tensors: dict[str, Tensor] = {}
+    for operator in graph.operators:
+        tensors.update({f"{operator.name}.{short}": value for short, value in _fresh(operator, generator).items()})
+    return tensors
+
+
+def trainable(tensors: Tensors) -> tuple[str, ...]:
+    """Names of the tensors that gradients move."""
+    return tuple(name for name in tensors if name.rsplit(".", 1)[1] not in BUFFERS)
+
+
+def plain(operator: Operator, inputs: Inputs, tensors: Tensors) -> Tensor:
+    """A matrix operator in float32."""
+    if operator.kind == "matmul":
+        return inputs[0] @ inputs[1]
+    weight, bias = tensors[f"{operator.name}.weight"], tensors.get(f"{operator.name}.bias")
+    if operator.kind == "dense":
+        return nnf.linear(inputs[0], weight, bias)
+    stride, padding, groups = (int(operator.attributes[key]) for key in ("stride", "padding", "groups"))
+    return nnf.conv2d(inputs[0], weight, bias, stride, padding, 1, groups)
+
+
+def to_rows(operator: Operator, samples: Tensor) -> Tensor:
+    """A matrix operator's input as rows of the im2col matrix: (groups, batch * positions, K)."""
+    if operator.kind == "dense":
+        return samples.reshape(1, -1, samples.shape[-1])
+    kernel, stride, padding, groups = (int(operator.attributes[k]) for k in ("kernel", "stride", "padding", "groups"))
+    columns = nnf.unfold(samples, kernel, padding=padding, stride=stride)
+    batch, length, positions = columns.shape
+    split = columns.reshape(batch, groups, length // groups, positions)
+    return split.permute(1, 0, 3, 2).reshape(groups, batch * positions, length // groups)
+
+
+def from_rows(operator: Operator, rows: Tensor, batch: int) -> Tensor:
+    """(groups, batch * positions, N) back to the operator's output shape."""
+    groups, _, width = rows.shape
+    if operator.kind == "dense":
+        return rows.reshape(batch, *operator.out_shape)
+    positions = math.prod(operator.out_shape[1:])
+    split = rows.reshape(groups, batch, positions, width).permute(1, 0, 3, 2)
+    return split.reshape(batch, *operator.out_shape)
+
+
+def weight_rows(operator: Operator, tensors: Tensors) -> Tensor:
+    """The stationary matrix of each group: (groups, N, K)."""
+    weight = tensors[f"{operator.name}.weight"]
+    groups = int(operator.attributes.get("groups", 1))
+    return weight.reshape(groups, weight.shape[0] // groups, -1)
+
+
+def with_bias(operator: Operator, output: Tensor, tensors: Tensors) -> Tensor:
+    """`output` plus the operator's bias, if it has one."""
+    bias = tensors.get(f"{operator.name}.bias")
+    if bias is None:
+        return output
+    return output + (bias if operator.kind == "dense" else bias[:, None, None])
+
+
+def _vector(operator: Operator, inputs: Inputs, tensors: Tensors, is_training: bool) -> Tensor:
+    if operator.kind in _PARAMETRIC:
+        return _PARAMETRIC[operator.kind](operator, inputs[0], tensors, is_training)
+    return _PLAIN[operator.kind](operator, inputs)
+
+
+def _pooled(operator: Operator) -> tuple[int, int]:
+    return int(operator.attributes["kernel"]), int(operator.attributes["stride"])
+
+
+def _sum(_operator: Operator, inputs: Inputs) -> Tensor:
+    total = inputs[0]
+    for other in inputs[1:]:
+        total = total + other
+    return total
+
+
+def _spectral_sum(operator: Operator, inputs: Inputs) -> Tensor:
+    """Output j sums inputs floor(j n / m) to floor((j + 1) n / m) - 1."""
+    features, groups = inputs[0].shape[-1], operator.out_shape[-1]
+    edges = [j * features // groups for j in range(groups + 1)]
+    return torch.stack([inputs[0][..., a:b].sum(-1) for a, b in pairwise(edges)], dim=-1)
+
+
+def _norm(operator: Operator, samples: Tensor, tensors: Tensors, is_training: bool) -> Tensor:
+    mean, variance, weight, bias = (tensors[f"{operator.name}.{k}"] for k in ("mean", "variance", "weight", "bias"))
+    return nnf.batch_norm(samples, mean, variance, weight, bias, is_training)
+
+
+def _scale_offset(operator: Operator, samples: Tensor, tensors: Tensors, _is_training: bool) -> Tensor:
+    scaled = samples * tensors[f"{operator.name}.scale"]
+    offset = tensors.get(f"{operator.name}.offset")
+    return scaled if offset is None else scaled + offset
+
+
+_PARAMETRIC: Mapping[str, Callable[[Operator, Tensor, Tensors, bool], Tensor]] = {
+    "norm": _norm,
+    "scale_offset": _scale_offset,
+}
+_PLAIN: Mapping[str, Callable[[Operator, Inputs], Tensor]] = {
+    "relu": lambda _, inputs: nnf.relu(inputs[0]),
+    "sigmoid": lambda _, inputs: torch.sigmoid(inputs[0]),
+    "softmax": lambda _, inputs: nnf.softmax(inputs[0], dim=-1),
+    "max_pool": lambda o, inputs: nnf.max_pool2d(inputs[0], *_pooled(o)),
+    "avg_pool": lambda o, inputs: nnf.avg_pool2d(inputs[0], *_pooled(o)),
+    "global_avg_pool": lambda _, inputs: inputs[0].mean((-2, -1)),
+    "flatten": lambda _, inputs: inputs[0].flatten(1),
+    "add": _sum,
+    "spectral_sum": _spectral_sum,
+}
+
+
+def _fresh(operator: Operator, generator: torch.Generator) -> dict[str, Tensor]:
+    shape = operator.weight_shape
+    if shape is None or operator.is_physical:
+        return {}
+    if operator.kind == "norm":
+        ones, zeros = torch.ones(shape), torch.zeros(shape)
+        return {"weight": ones, "bias": zeros, "mean": zeros.clone(), "variance": ones.clone()}
+    if operator.kind == "scale_offset":
+        offset = {"offset": torch.zeros(shape)} if operator.attributes.get("bias", True) else {}
+        return {"scale": torch.ones(shape), **offset}
+    limit = 1.0 / math.sqrt(math.prod(shape[1:]))
+    fresh = {"weight": _uniform(shape, limit, generator)}
+    return {**fresh, "bias": _uniform(shape[:1], limit, generator)} if operator.has_bias else fresh
+
+
+def _uniform(shape: tuple[int, ...], limit: float, generator: torch.Generator) -> Tensor:
+    return (torch.rand(shape, generator=generator) * 2 - 1) * limit

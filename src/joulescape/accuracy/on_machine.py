@@ -1,0 +1,181 @@
+"""Trains a network from fresh weights on the machine itself: its products, its gradients, its way of rewriting weights.
+
+Forward products run on the machine's numerics; errors travel back through the stored weights (or, with direct feedback
+alignment, Nokland 2016, through fixed random matrices), rounded by the roles input_gradient and weight_gradient; role
+`update` rewrites the stored weights. Plain stochastic gradient descent; biases and normalisation stay float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
+
+import torch
+import torch.nn.functional as nnf
+from torch import Tensor
+
+from joulescape.accuracy.activations import Calibration, calibrate
+from joulescape.accuracy.backward import Feedback, Rounded
+from joulescape.accuracy.datasets import Data, Part
+from joulescape.accuracy.fine_tuning import masks, straight_through
+from joulescape.accuracy.machine_layers import MachineLayers, numerics, program, spec_of
+from joulescape.accuracy.module import Inputs, Tensors, initial, run
+from joulescape.accuracy.randomness import generator
+from joulescape.accuracy.training import TrainingRun, as_leaves, batches, correct, fraction
+from joulescape.compression.base import Described
+from joulescape.compression.pipeline import projector
+from joulescape.errors import SimulatorError
+from joulescape.network.error_spec import Errors, ErrorSpec
+from joulescape.network.fidelity import Fidelity, Recipe
+from joulescape.network.operators import Operator, Role
+
+LAST_EVALUATIONS = 3
+"""The final accuracy is the mean over the last so many epochs: low precision is not monotone."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Per device draw the accuracy reached; steps of the longest draw; whether every draw reached the target."""
+
+    accuracy_fraction: tuple[float, ...]
+    steps: int
+    reached_target: bool | None
+
+
+def train_on_machine(
+    network: Described, errors: Errors, recipe: Recipe, fidelity: Fidelity, seed: int, data: Data
+) -> Trained:
+    """Train once per device draw; with a target, until the first epoch whose validation accuracy reaches it."""
+    is_random = recipe.training.get("rounding") == "stochastic" or recipe.equivalence != "exact"
+    draws = range(fidelity.draws if is_random else 1)
+    runs = [_Run(network, errors, recipe, fidelity, seed, draw, data).result() for draw in draws]
+    has_target = bool(recipe.training.get("target"))
+    return Trained(
+        tuple(accuracy for accuracy, _, _ in runs),
+        max(steps for _, steps, _ in runs),
+        all(reached for _, _, reached in runs) if has_target else None,
+    )
+
+
+class _Run:
+    """One network being trained on one device."""
+
+    def __init__(
+        self,
+        network: Described,
+        errors: Errors,
+        recipe: Recipe,
+        fidelity: Fidelity,
+        seed: int,
+        draw: int,
+        data: Data,
+    ) -> None:
+        self._network, self._fidelity, self._data = network, fidelity, data
+        self._how = TrainingRun.of(recipe.training)
+        self._target = recipe.training.get("target")
+        self._errors = _with_rounding(errors, str(recipe.training.get("rounding", "stochastic")))
+        self._seed, self._draw = seed, draw
+        self._streams = {p: generator(seed, p, draw) for p in ("training read", "rounding", "training batches")}
+        fresh = projector(network, False)(initial(network.original, generator(seed, "initial weights", draw)))
+        self._again = projector(network, True)
+        self._masks = masks(network, fresh)
+        self._leaves = as_leaves(fresh)
+        self._move({name: torch.zeros_like(leaf) for name, leaf in self._leaves.items() if leaf.requires_grad})
+        self._calibration = self._calibrated()
+        is_dfa = recipe.training.get("feedback") == "dfa"
+        self._feedback = Feedback(network.graph, generator(seed, "feedback", draw)) if is_dfa else None
+
+    def result(self) -> tuple[float, int, bool]:
+        """(accuracy, steps, whether the target was reached)."""
+        per_epoch = self._how.steps_per_epoch(len(self._data.train.labels))
+        reached: list[float] = []
+        for epoch in range(1, self._how.epochs + 1):
+            self._epoch()
+            self._calibration = self._calibrated()
+            if self._target and self._evaluate(self._data.validation) >= self._target["accuracy_fraction"]:
+                return self._evaluate(self._judged()), epoch * per_epoch, True
+            if epoch > self._how.epochs - LAST_EVALUATIONS:
+                reached.append(self._evaluate(self._judged()))
+        return fmean(reached), self._how.epochs * per_epoch, False
+
+    def _judged(self) -> Part:
+        return self._data.part(self._fidelity.split).first(self._fidelity.samples)
+
+    def _epoch(self) -> None:
+        train, order = self._data.train, self._streams["training batches"]
+        for chosen in batches(len(train.labels), self._how.batch, order):
+            self._step(train.images[chosen], train.labels[chosen])
+
+    def _step(self, images: Tensor, labels: Tensor) -> None:
+        seen = straight_through(self._leaves, self._again)
+        self._device = self._programmed(seen)
+        self._rule = self._device.straight_through(seen)
+        logits = run(self._network.graph, seen, images, self._with_backward, is_training=True)
+        loss = nnf.cross_entropy(logits, labels)
+        if not bool(torch.isfinite(loss)):
+            raise SimulatorError(f"training on the machine diverged: the loss is {float(loss.detach())}")
+        if self._feedback is not None:
+            self._feedback.set_error(logits, labels)
+        moved = {name: leaf for name, leaf in self._leaves.items() if leaf.requires_grad}
+        gradients = torch.autograd.grad(loss, list(moved.values()))
+        self._move({n: -self._how.learning_rate * g for n, g in zip(moved, gradients, strict=True)}, is_gradient=True)
+
+    def _with_backward(self, operator: Operator, inputs: Inputs, tensors: Tensors) -> Tensor:
+        """The machine's product; on the way back the error is rounded, or replaced by random feedback."""
+        if self._feedback is not None:
+            inputs = tuple(self._feedback.replaced(operator, x) for x in inputs)
+        spec = spec_of(self._errors, operator, "input_gradient")
+        if spec is not None:
+            rounding = self._streams["rounding"]
+            inputs = tuple(Rounded.apply(x, numerics(spec.kind), spec, rounding) for x in inputs)  # type: ignore[no-untyped-call]
+        return self._rule(operator, inputs, tensors)
+
+    def _move(self, steps: Mapping[str, Tensor], is_gradient: bool = False) -> None:
+        """Add `steps` to the stored values, as the machine can."""
+        with torch.no_grad():
+            for name, step in steps.items():
+                leaf = self._leaves[name]
+                operator, short = name.rsplit(".", 1)
+                leaf.copy_(self._rewritten(operator, leaf, step, is_gradient) if short == "weight" else leaf + step)
+                if name in self._masks:
+                    leaf.mul_(self._masks[name])
+
+    def _rewritten(self, name: str, weight: Tensor, step: Tensor, is_gradient: bool) -> Tensor:
+        gradient, update = (self._errors.get((name, role)) for role in _WRITING)
+        stream = self._streams["rounding"]
+        rows, change = weight.reshape(len(weight), -1), step.reshape(len(weight), -1)
+        if gradient is not None and is_gradient:
+            change = numerics(gradient.kind).gradient(change, gradient, stream)
+        if update is None:
+            return (rows + change).reshape(weight.shape)
+        return numerics(update.kind).update(rows, change, update, stream).reshape(weight.shape)
+
+    def _calibrated(self) -> Calibration:
+        seen = self._again({name: leaf.detach() for name, leaf in self._leaves.items()})
+        return calibrate(self._network, seen, self._data.train.images)
+
+    def _programmed(self, seen: Tensors) -> MachineLayers:
+        """The same device each time: its static errors are drawn again from the start of the same stream."""
+        device, detail = generator(self._seed, "device", self._draw), self._fidelity.rung
+        reading = self._streams["training read"]
+        return program(self._network.graph, seen, self._errors, self._calibration, device, reading, detail)
+
+    def _evaluate(self, part: Part) -> float:
+        seen = self._again({name: leaf.detach() for name, leaf in self._leaves.items()})
+        machine = self._programmed(seen)
+        with torch.no_grad():
+            return fraction(correct(run(self._network.graph, seen, part.images, machine.rule), part.labels))
+
+
+_WRITING: tuple[Role, Role] = ("weight_gradient", "update")
+
+
+def _with_rounding(errors: Errors, rounding: str) -> dict[tuple[str, Role], ErrorSpec]:
+    """How a low-precision value is rounded is the training's choice: it joins the numbers of every backward role."""
+    number: Mapping[str, Any] = {"is_stochastic": 1.0 if rounding == "stochastic" else 0.0}
+    return {
+        key: spec if key[1] == "forward" else replace(spec, numbers={**number, **spec.numbers})
+        for key, spec in errors.items()
+    }

@@ -1,0 +1,113 @@
+"""Integer arithmetic of a digital array: whole-number operands, an accumulator that saturates; deterministic.
+
+    y[n] = s_w[n] s_x sat_a( sum_k q_w[n, k] q_x[k] ),  q = clip(round(v / s))
+
+with one weight scale per output channel and one input scale per tensor, both of least mean square error on their grid.
+
+Numbers of an ErrorSpec (widths in bits; an absent accumulator cannot overflow, an absent width leaves values alone):
+
+- forward: weight_bits, input_bits, accumulator_bits;
+- input_gradient, weight_gradient: gradient_bits, is_stochastic (1 rounds at random with the right mean, 0 to nearest);
+- update: update_bits (grid of the stored weights over -UPDATE_RANGE .. UPDATE_RANGE), is_stochastic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from joulescape.compression.quantize.grids import channel_scales, largest_level, levels, tensor_scale
+from joulescape.network.error_spec import ErrorSpec
+from joulescape.numerics.base import Detail, MatrixNumerics, Programmed
+
+UPDATE_RANGE = 2.0
+"""Range of weights that are trained in place: format Q1.(bits - 2)."""
+
+_EXACT_IN_FLOAT32 = 1 << 24
+"""Whole numbers up to here, and their sums, are exact in float32."""
+
+
+@dataclass(frozen=True)
+class FixedPointProduct:
+    """One stored matrix on the array; products and sums are exact whole numbers."""
+
+    weight_levels: Tensor
+    weight_scales: Tensor
+    input_scale: float
+    input_bits: int
+    is_signed: bool
+    accumulator_limit: int | None
+    is_wide: bool
+    """Whether sums can exceed what float32 holds exactly (then float64 is used)."""
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+        """(rows, K) -> (rows, N)."""
+        sums = self.accumulate(levels(x, self.input_scale, self.input_bits, self.is_signed))
+        return (sums * (self.weight_scales[:, 0] * self.input_scale)).to(x.dtype)
+
+    def accumulate(self, input_levels: Tensor) -> Tensor:
+        """Whole-number sums of (rows, K) input levels, saturated at the accumulator's ends."""
+        dtype = torch.float64 if self.is_wide else torch.float32
+        sums = input_levels.to(dtype) @ self.weight_levels.to(dtype).T
+        if self.accumulator_limit is None:
+            return sums
+        return sums.clamp_(-self.accumulator_limit - 1, self.accumulator_limit)
+
+
+class FixedPoint(MatrixNumerics):
+    """A digital array with whole-number operands."""
+
+    kind = "fixed_point"
+
+    def program(
+        self,
+        weight: Tensor,
+        errors: ErrorSpec,
+        calibration: Tensor,
+        generator: torch.Generator,  # noqa: ARG002
+        detail: Detail,  # noqa: ARG002
+    ) -> Programmed:
+        """Round the weight to its grid; the input scale comes from `calibration`. No device is drawn: it is exact."""
+        weight_bits, input_bits = int(errors.numbers["weight_bits"]), int(errors.numbers["input_bits"])
+        accumulator = errors.numbers.get("accumulator_bits")
+        is_signed = bool((calibration < 0).any())
+        scales = channel_scales(weight, weight_bits)
+        largest = largest_level(max(weight_bits, 2)) * largest_level(input_bits, is_signed) * weight.shape[1]
+        return FixedPointProduct(
+            weight_levels=levels(weight, scales, weight_bits),
+            weight_scales=scales,
+            input_scale=tensor_scale(calibration, input_bits, is_signed),
+            input_bits=input_bits,
+            is_signed=is_signed,
+            accumulator_limit=None if accumulator is None else largest_level(int(accumulator)),
+            is_wide=largest >= _EXACT_IN_FLOAT32,
+        )
+
+    def gradient(self, gradient: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
+        """Rounded to `gradient_bits` over the tensor's largest magnitude."""
+        bits = errors.numbers.get("gradient_bits")
+        if bits is None:
+            return gradient
+        top = largest_level(int(bits))
+        scale = gradient.abs().max().clamp_min(torch.finfo(gradient.dtype).tiny * top) / top
+        return _rounded(gradient / scale, errors, generator) * scale
+
+    def update(self, weight: Tensor, step: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
+        """Weight plus step, rounded to the grid of `update_bits` and clipped to its range."""
+        bits = errors.numbers.get("update_bits")
+        if bits is None:
+            return weight + step
+        top = largest_level(int(bits))
+        scale = UPDATE_RANGE / (top + 1)
+        return _rounded((weight + step) / scale, errors, generator).clamp(-top, top) * scale
+
+
+def _rounded(values: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
+    if not errors.numbers.get("is_stochastic", 0.0):
+        return values.round()
+    return (values + torch.rand(values.shape, generator=generator)).floor()
+
+
+plugin = FixedPoint()
