@@ -1,0 +1,51 @@
+"""`joulescape report`: draw the report of a results folder, or the index of several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report_command(
+    folders: Annotated[list[Path], typer.Argument(help="Results folder of a space; several with --index.")],
+    out: Annotated[Path | None, typer.Option(help="The page to write; report.json is written beside it.")] = None,
+    published: Annotated[Path | None, typer.Option(help="Table of `joulescape validate --format parquet`.")] = None,
+    references: Annotated[Path | None, typer.Option(help="BibTeX file of the sources.")] = None,
+    networks: Annotated[Path | None, typer.Option(help="Folder of the reference networks' metrics.")] = None,
+    index: Annotated[bool, typer.Option("--index", help="List the folders' reports on one page instead.")] = False,
+) -> None:
+    """Draw one offline HTML page from the tables of a space."""
+    if index:
+        _write_index(folders, out or Path("results/index.html"))
+        return
+    if len(folders) != 1:
+        raise typer.BadParameter("one results folder at a time; use --index for a list of several")
+    _write_report(folders[0], out or folders[0] / "report.html", published, references, networks)
+
+
+def _write_report(
+    folder: Path, out: Path, published: Path | None, references: Path | None, networks: Path | None
+) -> None:
+    from joulescape.report.inputs import read_tables
+    from joulescape.report.page import render, summary_text
+
+    given = read_tables(folder, published, references, networks)
+    _write(out, render(given))
+    _write(out.with_suffix(".json"), summary_text(given))
+    typer.echo(f"{out}")
+
+
+def _write_index(folders: list[Path], out: Path) -> None:
+    from joulescape.report.index import entries, render_index
+
+    _write(out, render_index(entries(folders, out)))
+    typer.echo(f"{out}")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)

@@ -1,0 +1,51 @@
+// Numbers as a reader sees them: the same rules as report/theme.py.
+const SPACE = "\u202f";
+const PREFIXES = { "-18": "a", "-15": "f", "-12": "p", "-9": "n", "-6": "µ", "-3": "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P" };
+
+function significant(value, digits = 3) {
+  const size = Math.abs(value);
+  if (size >= 10 ** digits) return Math.round(value).toLocaleString("en-US");
+  if (size !== 0 && size < 1e-4) return value.toExponential(digits - 1);
+  return value.toPrecision(digits);
+}
+
+function prefixed(value, unit) {
+  if (value === 0) return `0${SPACE}${unit}`;
+  const rounded = Number(value.toPrecision(3));
+  const power = Math.min(15, Math.max(-18, 3 * Math.floor(Math.log10(Math.abs(rounded)) / 3)));
+  return `${significant(rounded / 10 ** power)}${SPACE}${PREFIXES[power]}${unit}`;
+}
+
+function show(value, metric, page) {
+  if (value === null || value === undefined) return "–";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value !== "number") return String(value);
+  if (metric.endsWith("_fraction")) return `${(100 * value).toFixed(1)}${SPACE}%`;
+  for (const [suffix, [factor, unit]] of Object.entries(page.units)) {
+    if (metric.endsWith(suffix)) return prefixed(value * factor, unit);
+  }
+  for (const [suffix, unit] of Object.entries(page.plain_units)) {
+    if (`_${metric}`.endsWith(suffix)) return `${significant(value)}${SPACE}${unit}`;
+  }
+  return Number.isInteger(value) ? value.toLocaleString("en-US") : String(value);
+}
+
+async function unpack(text) {
+  const bytes = Uint8Array.from(atob(text.trim()), (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const coded = JSON.parse(await new Response(stream).text());
+  const datasets = {};
+  for (const [name, columns] of Object.entries(coded)) {
+    datasets[name] = {};
+    for (const [key, column] of Object.entries(columns)) {
+      datasets[name][key] = column.v || column.i.map((index) => column.d[index]);
+    }
+  }
+  return datasets;
+}
+
+function rowsOf(columns) {
+  const names = Object.keys(columns);
+  const length = names.length ? columns[names[0]].length : 0;
+  return Array.from({ length }, (_, row) => Object.fromEntries(names.map((name) => [name, columns[name][row]])));
+}

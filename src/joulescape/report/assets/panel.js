@@ -1,0 +1,128 @@
+// The decision panel: limits in, answer out, charts and table told.
+function makePanel(page, columns, told) {
+  const byId = (id) => document.getElementById(id);
+  const limits = { accuracy: null, energy: null, latency: null, area: null, back_ends: null, ...page.panel.limits };
+  const sliders = Object.fromEntries(page.panel.sliders.map((slider) => [slider.role, slider]));
+  const STEPS = 1000;
+  const text = (role, row) => show(columns[role][row], page.metrics[role], page);
+
+  function position(slider, value) {
+    if (slider.role === "accuracy") return STEPS * (value - slider.low) / (slider.high - slider.low || 1);
+    return STEPS * Math.log(value / slider.low) / (Math.log(slider.high / slider.low) || 1);
+  }
+
+  function valueAt(slider, place) {
+    if (slider.role === "accuracy") return slider.low + (slider.high - slider.low) * place / STEPS;
+    return slider.low * (slider.high / slider.low) ** (place / STEPS);
+  }
+
+  function shown(slider) {
+    const value = limits[slider.role];
+    const range = byId(`range-${slider.role}`), number = byId(`number-${slider.role}`);
+    const free = slider.role === "accuracy" ? 0 : STEPS;
+    range.value = value === null ? free : position(slider, value);
+    number.value = value === null ? "" : Number((value / slider.scale).toPrecision(4));
+    range.setAttribute("aria-valuetext", value === null ? "no limit" : show(value, slider.metric, page));
+  }
+
+  function limitSentence(found) {
+    const words = {
+      accuracy: (value) => `lower accuracy to ${show(value, page.metrics.accuracy, page)}`,
+      energy: (value) => `allow ${show(value, page.metrics.energy, page)} of energy`,
+      latency: (value) => `allow ${show(value, page.metrics.latency, page)} of latency`,
+      area: (value) => `allow ${show(value, page.metrics.area, page)} of area`,
+    };
+    const ways = Object.entries(found.relaxations).map(([name, value]) => words[name](value));
+    return ways.length ? `Nearest way out: ${ways.join("; or ")}.` : "No single limit, relaxed alone, lets a design in.";
+  }
+
+  function sentence(row) {
+    const costs = ["energy", "latency", "area"].map((cost) => `${text(cost, row)} ${cost}`).join(", ");
+    const spread = columns.sd[row] === null ? "" : ` ± ${(200 * columns.sd[row]).toFixed(1)} (2 sd)`;
+    return `${columns.network[row]} on ${columns.back_end[row]}: ${text("accuracy", row)}${spread} accuracy, ${costs}.`;
+  }
+
+  function why(row) {
+    let top = 0;
+    columns.accuracy.forEach((value, index) => { if (value > columns.accuracy[top]) top = index; });
+    if (row === top) return "It is also the most accurate design.";
+    if (!columns.energy[row] || !columns.energy[top]) return "";
+    const points = (100 * (columns.accuracy[top] - columns.accuracy[row])).toFixed(1);
+    const ratio = columns.energy[top] / columns.energy[row];
+    const change = ratio > 1 ? `cuts energy ${significant(ratio, 2)}×` : "cuts no energy";
+    return `Giving up ${points} points against the most accurate design (${columns.back_end[top]}) ${change}.`;
+  }
+
+  function update() {
+    page.panel.sliders.forEach(shown);
+    const found = decide(columns, limits);
+    byId("answer").textContent = found.index === null ? "No design meets the limits." : sentence(found.index);
+    byId("why").textContent = found.index === null ? limitSentence(found) : why(found.index);
+    for (const [name] of page.back_ends) {
+      const line = document.querySelector(`tr[data-back-end="${CSS.escape(name)}"]`), row = found.best[name];
+      line.querySelector(".count").textContent = (found.counts[name] || 0).toLocaleString("en-US");
+      for (const role of ["accuracy", "energy", "latency", "area"]) {
+        line.querySelector(`.${role}`).textContent = row === undefined ? "–" : text(role, row);
+      }
+      line.classList.toggle("chosen", found.index !== null && columns.back_end[found.index] === name);
+    }
+    remember();
+    told({ found, limits, signals: {
+      min_accuracy: limits.accuracy || 0,
+      ...Object.fromEntries(COSTS.map((cost) => [`max_${cost}`, limits[cost] === null ? NO_LIMIT : limits[cost]])),
+      hidden: limits.back_ends === null ? [] : page.back_ends.map(([name]) => name).filter((name) => !limits.back_ends.includes(name)),
+      pick: found.index === null ? -1 : found.index,
+    } });
+  }
+
+  function remember() {
+    const kept = new URLSearchParams();
+    for (const [name, value] of Object.entries(limits)) if (value !== null) kept.set(name, Array.isArray(value) ? value.join(" ") : value);
+    history.replaceState(null, "", `#${kept}`);
+  }
+
+  function recall() {
+    const kept = new URLSearchParams(location.hash.slice(1));
+    if (!kept.has("prefer")) return;
+    for (const name of ["accuracy", ...COSTS]) limits[name] = Number.isFinite(parseFloat(kept.get(name))) ? parseFloat(kept.get(name)) : null;
+    limits.back_ends = kept.has("back_ends") ? kept.get("back_ends").split(" ") : null;
+    if ([...byId("prefer").options].some((option) => option.value === kept.get("prefer"))) limits.prefer = kept.get("prefer");
+  }
+
+  function listen() {
+    for (const slider of page.panel.sliders) {
+      const free = slider.role === "accuracy" ? 0 : STEPS;
+      byId(`range-${slider.role}`).addEventListener("input", (event) => {
+        const place = Number(event.target.value);
+        limits[slider.role] = place === free ? null : Number(valueAt(slider, place).toPrecision(4));
+        update();
+      });
+      byId(`number-${slider.role}`).addEventListener("change", (event) => {
+        const typed = parseFloat(event.target.value);
+        limits[slider.role] = typed > 0 ? Number((typed * slider.scale).toPrecision(6)) : null;
+        update();
+      });
+    }
+    const boxes = [...document.querySelectorAll("input[data-back-end]")];
+    boxes.forEach((box) => {
+      box.checked = limits.back_ends === null || limits.back_ends.includes(box.dataset.backEnd);
+      box.addEventListener("change", () => {
+        const on = boxes.filter((other) => other.checked).map((other) => other.dataset.backEnd);
+        limits.back_ends = on.length === boxes.length ? null : on;
+        update();
+      });
+    });
+    byId("prefer").value = limits.prefer;
+    byId("prefer").addEventListener("change", (event) => { limits.prefer = event.target.value; update(); });
+    byId("reset").addEventListener("click", () => {
+      Object.assign(limits, page.panel.limits);
+      boxes.forEach((box) => { box.checked = true; });
+      byId("prefer").value = limits.prefer;
+      update();
+    });
+  }
+
+  recall();
+  listen();
+  return { update, sentence };
+}

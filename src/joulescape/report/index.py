@@ -1,0 +1,56 @@
+"""results/index.html: every space with its headline."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from joulescape.errors import ResultsError
+from joulescape.report import theme
+from joulescape.report.page import _asset, _environment
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One space on the list."""
+
+    name: str
+    question: str
+    headline: str
+    answer: str
+    scope: tuple[str, ...]
+    link: str
+
+
+def entries(folders: Sequence[Path], out: Path) -> tuple[Entry, ...]:
+    """One entry a results folder, by name. Raises ResultsError when a folder holds no report.json."""
+    return tuple(_entry(folder, out) for folder in sorted(folders, key=lambda folder: folder.name))
+
+
+def render_index(found: Sequence[Entry]) -> str:
+    """The page as text."""
+    return (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            entries=found,
+            css=Markup(_asset("report.css")),  # noqa: S704
+            palettes={mode: theme.colours(mode) for mode in ("light", "dark")},
+            component_names=theme.component_names(),
+        )
+    )
+
+
+def _entry(folder: Path, out: Path) -> Entry:
+    path = folder / "report.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise ResultsError(f"{path} cannot be read: {error}") from error
+    link = Path(os.path.relpath(folder / "report.html", out.parent)).as_posix()
+    return Entry(found["space"], found["question"], found["headline"], found["answer"], tuple(found["scope"]), link)

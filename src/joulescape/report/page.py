@@ -1,0 +1,211 @@
+"""Puts the sections together: facts, figures, data and assets into one HTML page, and the facts into report.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from joulescape.report import theme
+from joulescape.report.blob import Columns, columns_of, packed, script_json
+from joulescape.report.designs import si_factors, table_columns
+from joulescape.report.figure import Figure, Rows
+from joulescape.report.inputs import Tables
+from joulescape.report.sections import (
+    assumed,
+    breakdown,
+    convergence,
+    decision,
+    headline,
+    normalised,
+    pareto,
+    provenance,
+    published,
+    refused,
+    tested,
+    training,
+)
+
+VEGA_LITE = "6.4"
+"""The version that Altair emits and that the bundle must match."""
+
+SCRIPTS = ("decide.js", "numbers.js", "charts.js", "panel.js", "table.js", "main.js")
+"""Joined in this order inside one function."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What every section says, before anything is drawn."""
+
+    headline: headline.HeadlineFacts
+    decision: decision.DecisionFacts
+    pareto: pareto.ParetoFacts
+    training: training.TrainingFacts
+    breakdown: breakdown.BreakdownFacts
+    normalised: normalised.NormalisedFacts
+    tested: tested.TestedFacts
+    published: published.PublishedFacts
+    refused: refused.RefusedFacts
+    convergence: convergence.ConvergenceFacts
+    assumed: assumed.AssumedFacts
+    provenance: provenance.ProvenanceFacts
+
+    @classmethod
+    def of(cls, given: Tables) -> Facts:
+        """Every section's facts from the tables."""
+        return cls(
+            headline=headline.facts(given),
+            decision=decision.facts(given),
+            pareto=pareto.facts(given),
+            training=training.facts(given),
+            breakdown=breakdown.facts(given),
+            normalised=normalised.facts(given),
+            tested=tested.facts(given),
+            published=published.facts(given),
+            refused=refused.facts(given),
+            convergence=convergence.facts(given),
+            assumed=assumed.facts(given),
+            provenance=provenance.facts(given),
+        )
+
+    def figures(self) -> dict[str, Figure]:
+        """Every chart by id; a section without data draws none."""
+        drawn = (
+            *pareto.figures(self.pareto),
+            *training.figures(self.training),
+            *breakdown.figures(self.breakdown),
+            *normalised.figures(self.normalised),
+            *tested.figures(self.tested),
+            *published.figures(self.published),
+            *convergence.figures(self.convergence),
+        )
+        return {figure.id: figure for figure in drawn}
+
+
+def render(given: Tables) -> str:
+    """The whole page as text. The same tables give the same bytes."""
+    found = Facts.of(given)
+    figures = found.figures()
+    environment = _environment()
+    return environment.get_template("report.html.j2").render(
+        name=given.name,
+        facts=found,
+        figures=figures,
+        metrics=dict(given.axes.items()),
+        css=Markup(_asset("report.css")),  # noqa: S704
+        palettes={mode: theme.colours(mode) for mode in ("light", "dark")},
+        component_names=theme.component_names(),
+        bundle=Markup(vega_bundle()),  # noqa: S704
+        script=Markup("\n".join(_asset(name) for name in SCRIPTS)),  # noqa: S704
+        blob=packed(_datasets(given, found, figures)),
+        page=Markup(script_json(_page(given, found, figures))),  # noqa: S704
+        picture=Markup(_picture(found, figures)),  # noqa: S704
+        licences=_asset("licences.txt"),
+    )
+
+
+def summary(given: Tables) -> dict[str, Any]:
+    """report.json: what the page says, for programs; no rows of designs."""
+    found = Facts.of(given)
+    row = found.decision.decision.index
+    return {
+        "space": given.name,
+        "question": found.headline.question,
+        "headline": found.headline.sentence,
+        "scope": list(found.headline.scope),
+        "tiles": [asdict(tile) for tile in found.headline.tiles],
+        "metrics": dict(given.axes.items()),
+        "limits": asdict(found.decision.limits),
+        "answer": found.decision.answer,
+        "why": found.decision.why,
+        "pick": None if row is None else given.valid.row(row, named=True)["design_id"],
+        "back_ends": [asdict(offer) for offer in found.decision.offers],
+        "optimism_fraction": found.tested.optimism_fraction,
+        "predictions": found.published.prediction_count,
+        "predictions_within_tolerance": found.published.prediction_pass_count,
+        "prediction_median_error_fraction": found.published.median_error_fraction,
+        "reasons": [asdict(reason) for reason in found.refused.reasons],
+        "search": found.convergence.verdict,
+        "citations": [citation.key for citation in found.provenance.citations],
+    }
+
+
+def summary_text(given: Tables) -> str:
+    """report.json as text."""
+    return json.dumps(summary(given), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@cache
+def vega_bundle() -> str:
+    """Vega, Vega-Lite and vega-embed as one script, safe inside a <script> element; built once a process."""
+    import vl_convert
+
+    source: str = vl_convert.javascript_bundle(vl_version=VEGA_LITE)
+    return source.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("joulescape.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["show"] = theme.show
+    environment.filters["glyph"] = lambda family: theme.FAMILY_GLYPHS.get(family, "●")
+    return environment
+
+
+@cache
+def _asset(name: str) -> str:
+    return (files("joulescape.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _datasets(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dict[str, Columns]:
+    """Everything the page decodes: the designs once, further table columns, and each chart's own rows."""
+    rows: dict[str, Rows] = {"one": [{"one": 1}]}
+    for figure in figures.values():
+        rows.update(figure.data)
+    own = {name: columns_of(values) for name, values in sorted(rows.items())}
+    return {"designs": found.pareto.columns, "more": table_columns(given), **own}
+
+
+def _page(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dict[str, Any]:
+    """Everything the page's script needs except rows."""
+    units = {suffix: list(unit) for suffix, unit in theme.UNITS.items()}
+    return {
+        "name": given.name,
+        "figures": {figure.id: figure.spec() for figure in figures.values()},
+        "configs": {mode: theme.vega_config(mode) for mode in ("light", "dark")},
+        "colours": {mode: theme.colours(mode) for mode in ("light", "dark")},
+        "glyphs": theme.FAMILY_GLYPHS,
+        "labels": theme.LABELS,
+        "metrics": dict(given.axes.items()),
+        "factors": si_factors(given),
+        "units": units,
+        "plain_units": theme.PLAIN_UNITS,
+        "panel": decision.panel(found.decision),
+        "back_ends": [list(pair) for pair in given.back_ends],
+        "picked": found.decision.decision.index,
+    }
+
+
+def _picture(found: Facts, figures: Mapping[str, Figure]) -> str:
+    """The main chart's fronts as SVG, for a reader without scripts; empty without a valid design."""
+    if "energy" not in figures:
+        return ""
+    import vl_convert
+
+    on_front = {step["id"] for step in found.pareto.fronts["energy"]}
+    rows = [row for row in found.pareto.rows if row["id"] in on_front]
+    spec = figures["energy"].with_rows({"designs": rows, "one": [{"one": 1}]})
+    spec = {**spec, "width": 760, "config": {**theme.vega_config("light"), "background": "white"}}
+    svg: str = vl_convert.vegalite_to_svg(json.dumps(spec), vl_version=VEGA_LITE)
+    return svg

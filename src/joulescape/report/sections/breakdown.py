@@ -1,0 +1,162 @@
+"""Where the energy goes, by component and by layer, in inference and in training; and at a common node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import altair as alt
+import polars as pl
+
+from joulescape.report import figure, theme
+from joulescape.report.blob import rounded
+from joulescape.report.decide import Limits, decide, default_limit
+from joulescape.report.designs import design_columns
+from joulescape.report.figure import Figure, Rows
+from joulescape.report.inputs import Tables
+
+PUBLISHED_NODE = "as_published"
+
+
+@dataclass(frozen=True)
+class BreakdownFacts:
+    """Energy parts of one confirmed design of each back end."""
+
+    designs: Mapping[str, str]
+    """Design by back end."""
+    components: Rows
+    layers: Rows
+    phases: tuple[str, ...]
+    classes: tuple[str, ...]
+
+
+def facts(given: Tables) -> BreakdownFacts:
+    """Parts as published, summed by component class and by layer."""
+    designs = shown_designs(given)
+    parts = _energy_parts(given, designs).filter(pl.col("node") == PUBLISHED_NODE)
+    classes = set(parts["class"].to_list())
+    return BreakdownFacts(
+        designs=designs,
+        components=_summed(parts, ["back_end", "family", "phase", "class"]),
+        layers=_summed(parts, ["back_end", "family", "phase", "layer", "class"]),
+        phases=tuple(phase for phase in ("inference", "training") if phase in set(parts["phase"].to_list())),
+        classes=tuple(name for name in theme.component_names() if name in classes),
+    )
+
+
+def shown_designs(given: Tables) -> dict[str, str]:
+    """One design with parts for each back end: the panel's own choice where it was confirmed, else the best accuracy."""
+    columns = design_columns(given)
+    chosen = decide(columns, Limits(accuracy=default_limit(columns))).best
+    preferred = {columns["id"][row] for row in chosen.values()}
+    known = set(given.parts["design_id"].to_list())
+    typical = given.confirmed.filter((pl.col("corner") == "typical") & pl.col("design_id").is_in(sorted(known)))
+    ranked = sorted(
+        typical.iter_rows(named=True),
+        key=lambda row: (row["design_id"] not in preferred, -(row[given.axes.accuracy] or 0.0), row["design_id"]),
+    )
+    found: dict[str, str] = {}
+    for row in ranked:
+        found.setdefault(row["back_end"], row["design_id"])
+    return {name: found[name] for name, _ in given.back_ends if name in found}
+
+
+def _energy_parts(given: Tables, designs: Mapping[str, str]) -> pl.DataFrame:
+    families = dict(given.back_ends)
+    names = {design: name for name, design in designs.items()}
+    parts = given.parts.filter((pl.col("quantity") == "energy") & pl.col("design_id").is_in(list(names)))
+    return parts.with_columns(
+        pl.col("design_id").replace_strict(names, return_dtype=pl.String).alias("back_end"),
+        pl.col("design_id")
+        .replace_strict({design: families[name] for design, name in names.items()}, return_dtype=pl.String)
+        .alias("family"),
+        pl.col("component").map_elements(theme.component_class, return_dtype=pl.String).alias("class"),
+    )
+
+
+def _summed(parts: pl.DataFrame, keys: list[str]) -> Rows:
+    """Energy by `keys`, with its share of the back end's total in that phase."""
+    summed = parts.group_by(keys, maintain_order=True).agg(
+        pl.col("energy_pj").sum(), pl.col("component").unique(maintain_order=True).str.join(", ").alias("components")
+    )
+    total = pl.col("energy_pj").sum().over("back_end", "phase")
+    shared = summed.with_columns(share=pl.when(total > 0).then(pl.col("energy_pj") / total).otherwise(0.0), total=total)
+    order = {name: place for place, name in enumerate(theme.component_names())}
+    return [
+        {
+            **{key: row[key] for key in keys},
+            "components": row["components"],
+            "order": order[row["class"]],
+            "energy": rounded(row["energy_pj"] * 1e-12),
+            "share": rounded(row["share"]),
+            "text": theme.show(row["energy_pj"], "inference_energy_pj"),
+            "total": theme.show(row["total"], "inference_energy_pj"),
+        }
+        for row in shared.iter_rows(named=True)
+    ]
+
+
+def figures(found: BreakdownFacts) -> tuple[Figure, ...]:
+    """Stacked bars by component class for all back ends, then by layer for one; none without parts."""
+    if not found.components:
+        return ()
+    phase = found.phases[0]
+    first = next(iter(found.designs))
+    layers = len({row["layer"] for row in found.layers})
+    return (
+        Figure(
+            "components",
+            "Energy by component",
+            "One confirmed design of each back end, typical corner, as published. Same colour, same kind of component. "
+            "The number at the right is the total; training is the whole training run.",
+            _stack("components", "back_end", phase, None, 60 + 44 * len(found.designs)),
+            {"components": found.components},
+            summary="Stacked bars: share of each component class in the energy of each back end.",
+        ),
+        Figure(
+            "layers",
+            "Energy by layer and component",
+            "The same designs, one at a time, layers in the order of the network.",
+            _stack("layers", "layer", phase, first, 60 + 26 * layers),
+            {"layers": found.layers},
+            summary="Stacked bars: energy of each layer of one back end by component class.",
+        ),
+    )
+
+
+def _stack(name: str, row: str, phase: str, only: str | None, height: int) -> alt.LayerChart:
+    """Bars of `value`, which is a share or joules by the signal `shares`."""
+    unit = figure.tick_label("inference_energy_pj")
+    base = alt.Chart(alt.NamedData(name)).transform_filter("datum.phase == phase")
+    if only is not None:
+        base = base.transform_filter("datum.back_end == only")
+    base = base.transform_calculate(value="shares ? datum.share : datum.energy")
+    y = alt.Y(f"{row}:N", sort=None, axis=alt.Axis(title=None, labelLimit=180, ticks=False, domain=False))
+    label = f"shares ? format(datum.value, '.0%') : {unit}"
+    x = alt.X("value:Q", stack="zero", axis=alt.Axis(title=None, labelExpr=label, tickCount=6))
+    bars = base.mark_bar(stroke=alt.expr("paper"), strokeWidth=0.6, height={"band": 0.72}).encode(
+        x=x,
+        y=y,
+        color=figure.component_colour(),
+        order=alt.Order("order:Q"),
+        tooltip=[
+            alt.Tooltip(f"{row}:N", title=row.replace("_", " ").capitalize()),
+            alt.Tooltip("class:N", title="Kind"),
+            alt.Tooltip("components:N", title="Components"),
+            alt.Tooltip("text:N", title="Energy"),
+            alt.Tooltip("share:Q", title="Share of the total", format=".1%"),
+        ],
+    )
+    keys = [row] if only is None else [row, "phase"]
+    total = "total:N" if only is None else "sum_text:N"
+    ends = base.transform_aggregate(value="sum(value)", joules="sum(energy)", total="max(total)", groupby=keys)
+    ends = ends.transform_calculate(sum_text=unit.replace("datum.value", "datum.joules").replace("'~s'", "'.3s'"))
+    texts = ends.mark_text(align="left", dx=6, fontSize=11).encode(x=alt.X("value:Q"), y=y, text=total)
+    params = [
+        alt.param(name="phase", value=phase),
+        alt.param(name="shares", value=only is None),
+        alt.param(name="only", value=only or ""),
+        alt.param(name="paper", value="#ffffff"),
+    ]
+    padding = {"left": 5, "top": 5, "bottom": 5, "right": 60}
+    return alt.layer(bars, texts).add_params(*params).properties(width="container", height=height, padding=padding)

@@ -1,0 +1,118 @@
+"""Which design should I use: limits, the answer, and what each back end offers under them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from joulescape.report import theme
+from joulescape.report.decide import COSTS, Columns, Decision, Limits, decide, default_limit
+from joulescape.report.designs import design_columns
+from joulescape.report.inputs import Tables
+
+
+@dataclass(frozen=True)
+class Slider:
+    """One limit of the panel: its range in house units, and the unit in which its number field is read."""
+
+    role: str
+    metric: str
+    label: str
+    low: float
+    high: float
+    scale: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The best of one back end under the limits, as text."""
+
+    back_end: str
+    family: str
+    count: int
+    row: int | None
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class DecisionFacts:
+    """What the panel opens with."""
+
+    limits: Limits
+    decision: Decision
+    sliders: tuple[Slider, ...]
+    offers: tuple[Offer, ...]
+    answer: str
+    why: str
+
+
+def facts(given: Tables) -> DecisionFacts:
+    """The panel's state on opening: accuracy within 5 points of the best, no other limit, balance."""
+    columns = design_columns(given)
+    limits = Limits(accuracy=default_limit(columns))
+    decision = decide(columns, limits)
+    return DecisionFacts(
+        limits=limits,
+        decision=decision,
+        sliders=tuple(slider for role, metric in given.axes.items() if (slider := _slider(role, metric, columns))),
+        offers=tuple(_offer(given, columns, decision, *pair) for pair in given.back_ends),
+        answer=_answer(given, columns, decision),
+        why=_why(given, columns, decision),
+    )
+
+
+def panel(found: DecisionFacts) -> dict[str, Any]:
+    """What the page's script needs of the facts."""
+    return {"limits": asdict(found.limits), "sliders": [asdict(slider) for slider in found.sliders]}
+
+
+def _slider(role: str, metric: str, columns: Columns) -> Slider | None:
+    values = [value for value in columns[role] if value is not None and (value > 0 or role == "accuracy")]
+    if not values:
+        return None
+    scale, unit = (0.01, "%") if role == "accuracy" else display_unit(metric, sorted(values)[len(values) // 2])
+    return Slider(role, metric, theme.LABELS[metric], min(values), max(values), scale, unit)
+
+
+def display_unit(metric: str, typical: float) -> tuple[float, str]:
+    """(house units in one display unit, its name) so that `typical` reads as a number between 1 and 1000."""
+    factor, unit = theme.unit_of(metric)
+    if unit not in {base for _, base in theme.UNITS.values()}:
+        return 1.0, unit
+    power = min(15, max(-18, 3 * math.floor(math.log10(typical * factor) / 3)))
+    return float(f"{10.0**power / factor:.6g}"), f"{theme.PREFIXES[power]}{unit}"
+
+
+def _offer(given: Tables, columns: Columns, decision: Decision, name: str, family: str) -> Offer:
+    row = decision.best.get(name)
+    values = {} if row is None else {role: theme.show(columns[role][row], metric) for role, metric in given.axes.items()}
+    return Offer(name, family, decision.counts.get(name, 0), row, values)
+
+
+def _answer(given: Tables, columns: Columns, decision: Decision) -> str:
+    row = decision.index
+    if row is None:
+        return "No design is valid." if not columns["id"] else "No design meets the limits."
+    said = [f"{theme.show(columns[cost][row], dict(given.axes.items())[cost])} {_noun(cost)}" for cost in COSTS]
+    accuracy = theme.show(columns["accuracy"][row], "accuracy_fraction")
+    return f"{columns['network'][row]} on {columns['back_end'][row]}: {accuracy} accuracy, {', '.join(said)}."
+
+
+def _noun(cost: str) -> str:
+    return {"energy": "energy", "latency": "latency", "area": "area"}[cost]
+
+
+def _why(given: Tables, columns: Columns, decision: Decision) -> str:
+    row = decision.index
+    if row is None:
+        return ""
+    top = max(range(len(columns["accuracy"])), key=lambda index: (columns["accuracy"][index], -index))
+    points = 100 * (columns["accuracy"][top] - columns["accuracy"][row])
+    if row == top or not columns["energy"][row] or not columns["energy"][top]:
+        return "It is also the most accurate design." if row == top else ""
+    ratio = columns["energy"][top] / columns["energy"][row]
+    change = f"cuts energy {theme.significant(ratio, 2)}×" if ratio > 1 else "cuts no energy"
+    return f"Giving up {points:.1f} points against the most accurate design ({columns['back_end'][top]}) {change}."

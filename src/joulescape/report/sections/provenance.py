@@ -1,0 +1,99 @@
+"""Where this came from: the question as asked, seeds, versions, digests, refused pairs, and the papers to cite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import yaml
+
+from joulescape.report.inputs import Tables
+
+
+@dataclass(frozen=True)
+class Citation:
+    """One source that the numbers of this report rest on."""
+
+    key: str
+    text: str
+    bibtex: str
+
+
+@dataclass(frozen=True)
+class ProvenanceFacts:
+    """Everything needed to run the same question again, and to cite it."""
+
+    items: tuple[tuple[str, str], ...]
+    spec_yaml: str
+    refused: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    citations: tuple[Citation, ...]
+    unlisted: tuple[str, ...]
+    """Source keys that the references do not hold."""
+
+
+def facts(given: Tables) -> ProvenanceFacts:
+    """Sources are those of the parts shown and of the published figures of this space's back ends."""
+    keys = source_keys(given)
+    return ProvenanceFacts(
+        items=tuple(_items(given)),
+        spec_yaml=yaml.safe_dump(dict(given.spec), sort_keys=False, allow_unicode=True) if given.spec else "",
+        refused=tuple((str(entry.get("pair", "")), str(entry.get("reason", ""))) for entry in _listed(given, "refused")),
+        notes=tuple(str(note) for note in _listed(given, "notes")),
+        citations=tuple(_citation(key, given.references[key]) for key in keys if key in given.references),
+        unlisted=tuple(key for key in keys if key not in given.references),
+    )
+
+
+def source_keys(given: Tables) -> list[str]:
+    """BibTeX keys of exactly the models used, sorted; a part may name several, separated by commas or `+`."""
+    names = [name for name, _ in given.back_ends]
+    published = given.published.filter(pl.col("back_end").is_in(names))["source"]
+    found = [*given.parts["source"].drop_nulls().unique().to_list(), *published.drop_nulls().unique().to_list()]
+    split = (key.strip() for text in found for key in text.replace("+", ",").replace(";", ",").split(","))
+    return sorted({key for key in split if key})
+
+
+def _listed(given: Tables, key: str) -> list[Any]:
+    return list(given.resolved.get(key) or [])
+
+
+def _items(given: Tables) -> list[tuple[str, str]]:
+    budget = given.spec.get("budget") or {}
+    items = [("Space", given.name), ("Digest of the question", given.resolved.get("digest"))]
+    items += [("Seed", budget.get("seed")), ("Budget", _budget(budget))]
+    items += [(f"Version of {name}", version) for name, version in (given.resolved.get("versions") or {}).items()]
+    items += [(f"Reference weights of {name}", _metrics(metrics)) for name, metrics in given.networks.items() if _is_used(given, name)]
+    return [(name, str(value)) for name, value in items if value not in (None, "")]
+
+
+def _is_used(given: Tables, network: str) -> bool:
+    return network in set(given.trials["network"].drop_nulls().to_list())
+
+
+def _budget(budget: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in budget.items() if name != "seed" and value is not None)
+
+
+def _metrics(metrics: Mapping[str, Any]) -> str:
+    plain = {name: value for name, value in metrics.items() if isinstance(value, str | int | float)}
+    return ", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in plain.items())
+
+
+def _citation(key: str, entry: Mapping[str, str]) -> Citation:
+    place = entry.get("journal") or entry.get("booktitle") or entry.get("howpublished") or entry.get("publisher") or ""
+    doi = f"doi:{entry['doi']}" if entry.get("doi") else entry.get("url", "")
+    said = (entry.get("author", ""), _plain(entry.get("title", "")), _plain(place), entry.get("year", ""), doi)
+    return Citation(key, ". ".join(_plain(part) for part in said if part), _bibtex(entry))
+
+
+def _plain(text: str) -> str:
+    """BibTeX text without its braces."""
+    return text.replace("{", "").replace("}", "").replace("\n", " ")
+
+
+def _bibtex(entry: Mapping[str, str]) -> str:
+    fields = "".join(f"  {name} = {{{value}}},\n" for name, value in entry.items() if name not in {"ID", "ENTRYTYPE"})
+    return f"@{entry['ENTRYTYPE']}{{{entry['ID']},\n{fields}}}"
