@@ -116,8 +116,8 @@ class MziMesh(MatrixNumerics):
     """Matrix products as light through meshes of interferometers.
 
     Static for a device: phases rounded and off, couplers off, loss. Drawn at each call: receiver noise, a fraction of
-    full scale (the largest singular value times the largest input). Without `phase_bits`, `input_bits` or `output_bits` that
-    step is exact.
+    full scale (the largest singular value times the largest input). Without `phase_bits`, `input_bits` or `output_bits`
+    that step is exact.
     """
 
     kind: ClassVar[str] = "mzi_mesh"

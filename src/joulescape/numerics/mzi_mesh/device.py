@@ -2,7 +2,8 @@
 
 An interferometer is R(theta) = B^-1 diag(e^(i theta), e^(-i theta)) B between couplers B, behind the phase phi of its
 upper input. A coupler off by d multiplies by exp(i d X). A shifter in a single arm also turns the common phase
-by half of its error; in push-pull the arms turn oppositely and nothing is left over. All tiles of a layer are drawn together.
+by half of its error; in push-pull the arms turn oppositely and nothing is left over. The tiles of a layer are drawn
+together.
 """
 
 from __future__ import annotations
@@ -185,8 +186,8 @@ def _mis_split(top: Row, bottom: Row, first: Tensor, second: Tensor) -> tuple[Ro
 def realise(written: Written, errors: MeshErrors, generator: torch.Generator) -> Tensor:
     """Tiles (tiles, size, size) that drawn meshes multiply by, in the quadrature that homodyne detection reads.
 
-    The attenuators are interferometers too: they pass cos(theta). Loss and mean phase error shrink the output; one
-    digital gain a tile, found at calibration, undoes that.
+    The attenuators are interferometers too: they pass cos(theta). Loss and mean phase error shrink the outputs; a
+    digital gain for each receiver, found at calibration, undoes that.
     """
     both = unitary(written.mesh, written.phases, errors, generator)
     tiles = len(both) // 2
@@ -227,9 +228,9 @@ def lossy(content: bytes, shape: TileShape, mzi_loss_db: float) -> Tensor:
 
 def _recalibrated(product: Tensor, factors: Factors) -> Tensor:
     ideal = factors.normalised
-    power = (product**2).sum((1, 2)).clamp(min=torch.finfo(product.dtype).tiny)
-    gain = (product * ideal).sum((1, 2)) / power
-    calibrated: Tensor = product * (gain * factors.scales)[:, None, None]
+    power = (product**2).sum(2).clamp(min=torch.finfo(product.dtype).tiny)
+    gain = (product * ideal).sum(2) / power
+    calibrated: Tensor = product * (gain * factors.scales[:, None])[..., None]
     return calibrated
 
 

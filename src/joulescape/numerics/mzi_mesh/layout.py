@@ -27,7 +27,7 @@ class Step:
 
     @property
     def mode(self) -> int:
-        """Upper of its two modes: a right step pairs its column with the next, a left one its row with the one above."""
+        """Upper of its two modes: a right step pairs its column with the next, a left one its row with the last."""
         return self.column if self.is_right else self.row - 1
 
 
