@@ -1,7 +1,8 @@
 """SRAM of any capacity from a table of macros: energy per byte, leakage and area.
 
 Between the tabulated capacities the quantity is a straight line of its logarithm over log(capacity); beyond the ends
-the last segment goes on. This is the named scaling rule `sram_capacity`.
+the last segment goes on, except that leakage and area above the largest capacity grow in proportion: such a memory is
+many of the largest macros side by side. This is the named scaling rule `sram_capacity`.
 """
 
 from __future__ import annotations
@@ -48,11 +49,11 @@ class SramTable(Shape):
 
     def leakage(self, capacity_bytes: Quantity) -> Quantity:
         """Leakage power in mW."""
-        return interpolated(self.leakage_mw, capacity_bytes)
+        return repeated(self.leakage_mw, capacity_bytes)
 
     def area(self, capacity_bytes: Quantity) -> Quantity:
         """Area in mm2."""
-        return interpolated(self.area_mm2, capacity_bytes)
+        return repeated(self.area_mm2, capacity_bytes)
 
     def component(self, name: str, scope: Scope = "chip") -> Component:
         """A buffer built of these macros, as cost tables name it."""
@@ -68,4 +69,12 @@ def interpolated(table: Mapping[int, Sourced], capacity_bytes: Quantity) -> Quan
     segment = np.clip(np.searchsorted(x, wanted, side="right") - 1, 0, len(x) - 2)
     slope = (y[segment + 1] - y[segment]) / (x[segment + 1] - x[segment])
     values: FloatArray = np.exp(y[segment] + slope * (wanted - x[segment]))
+    return float(values) if values.ndim == 0 else values
+
+
+def repeated(table: Mapping[int, Sourced], capacity_bytes: Quantity) -> Quantity:
+    """The same, but in proportion to the capacity above the largest tabulated one."""
+    copies = np.maximum(np.asarray(capacity_bytes, dtype=float) / max(table), 1.0)
+    one = interpolated(table, np.minimum(capacity_bytes, max(table)))
+    values = np.asarray(one * copies)
     return float(values) if values.ndim == 0 else values
