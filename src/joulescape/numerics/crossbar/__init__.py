@@ -1,0 +1,81 @@
+"""Crossbar arithmetic: weights in slices of cells, inputs in pulses, column sums through converters; updates by pulses.
+
+`full` does every tile, slice and input digit; `merged` one matrix product with the same programming errors and Gaussian
+output noise. Merged is good from 4 converter bits on; below, a converter's error follows its signal.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from joulescape.network.error_spec import ErrorSpec
+from joulescape.numerics.base import Detail, MatrixNumerics, Programmed
+from joulescape.numerics.crossbar.coding import InputCode
+from joulescape.numerics.crossbar.device import CrossbarNumbers
+from joulescape.numerics.crossbar.programmed import (
+    CALIBRATION_ROWS,
+    Converter,
+    FullCrossbar,
+    MergedCrossbar,
+    write,
+)
+from joulescape.simulators.crossbar.rules import lossless_adc_bits
+
+
+class CrossbarNumerics(MatrixNumerics):
+    """Numerics of the kind `crossbar`; `simulators.crossbar` states its numbers."""
+
+    kind: ClassVar[str] = "crossbar"
+
+    def program(
+        self, weight: Tensor, errors: ErrorSpec, calibration: Tensor, generator: torch.Generator, detail: Detail
+    ) -> Programmed:
+        """Write (N, K) into cells; ranges of inputs and converters come from `calibration` (rows, K)."""
+        numbers = CrossbarNumbers.of(errors)
+        inputs = InputCode.calibrated(calibration, numbers)
+        cells = write(weight, numbers, generator)
+        seen = inputs.integers(calibration[:: max(1, len(calibration) // CALIBRATION_ROWS)])
+        full = FullCrossbar(cells, inputs, Converter.calibrated(cells, inputs, seen))
+        return full if detail == "full" else MergedCrossbar(full, cells, inputs, seen, generator)
+
+    def gradient(self, gradient: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
+        """An input gradient through a transposed read; a converter with enough bits adds nothing to it.
+
+        The step of each converted column is its range over 2^bits; over all cycles and slices the error is
+        max|g| / 2^bits / sqrt(12) * rms(cycle weights) / mean * rms(slice weights) / mean, Gaussian.
+        """
+        numbers = CrossbarNumbers.of(errors)
+        needed = lossless_adc_bits(numbers.rows, numbers.dac_bits, numbers.cell_bits, not numbers.is_differential)
+        if errors.role != "input_gradient" or numbers.adc_bits >= needed:
+            return gradient
+        cycles = 2.0 ** torch.arange(0, numbers.input_bits, numbers.dac_bits)
+        merged = float(cycles.norm() / cycles.sum() * numbers.slice_weights.norm() / numbers.slice_weights.sum())
+        sigma = float(gradient.abs().max()) * merged / 2**numbers.adc_bits / math.sqrt(12)
+        return torch.add(gradient, torch.randn(gradient.shape, generator=generator), alpha=sigma)
+
+    def update(self, weight: Tensor, step: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
+        """The weight after `step`: by pulses of a soft-bounded device, or rewritten on the weight grid.
+
+        Pulses: dw = 2 bound / states, n = |step| / dw rounded stochastically, each moving dw (1 -+ asymmetry w / bound)
+        (1 + noise N(0, 1)). Rewriting: rounded stochastically to the grid of `weight_bits` between both bounds.
+        """
+        numbers, bound = errors.numbers, errors.numbers["weight_bound"]
+        chance = torch.rand(weight.shape, generator=generator)
+        if not numbers["is_outer_product"]:
+            grid = 2 * bound / 2 ** int(numbers["weight_bits"])
+            rewritten: Tensor = torch.floor((weight + step) / grid + chance) * grid
+            return rewritten.clamp_(-bound, bound)
+        pulse = 2 * bound / numbers["states"]
+        count: Tensor = torch.floor(step.abs() / pulse + chance)
+        direction = torch.sign(step)
+        shrink = 1 - direction * numbers["asymmetry"] * weight / bound
+        jitter = numbers["cycle_noise"] * count.sqrt() * torch.randn(weight.shape, generator=generator)
+        moved: Tensor = weight + pulse * shrink * (direction * count + jitter)
+        return moved.clamp_(-bound, bound)
+
+
+plugin = CrossbarNumerics()

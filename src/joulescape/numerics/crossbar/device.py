@@ -1,0 +1,103 @@
+"""Plain numbers of a crossbar, typed, and what cells really hold after they were programmed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from joulescape.network.error_spec import ErrorSpec
+
+
+@dataclass(frozen=True)
+class CrossbarNumbers:
+    """The numbers of an ErrorSpec of kind `crossbar` that a read needs; sigmas are fractions of the top conductance."""
+
+    rows: int
+    columns: int
+    weight_bits: int
+    input_bits: int
+    cell_bits: int
+    dac_bits: int
+    adc_bits: int
+    adc_clip_fraction: float
+    is_differential: bool
+    programming_sigma_fraction: float
+    read_sigma_fraction: float
+    stuck_off_fraction: float
+    stuck_on_fraction: float
+    g_on_msiemens: float
+    on_off_ratio: float
+    wire_kohm: float
+
+    @classmethod
+    def of(cls, errors: ErrorSpec) -> Self:
+        """From a spec; KeyError names a number that it lacks."""
+        casts = {"int": int, "bool": bool, "float": float}
+        return cls(**{field.name: casts[str(field.type)](errors.numbers[field.name]) for field in fields(cls)})
+
+    @property
+    def top_level(self) -> int:
+        """Highest level of one cell: 2^cell_bits - 1."""
+        return int(2**self.cell_bits - 1)
+
+    @property
+    def slice_count(self) -> int:
+        """Cells of one weight (of one half of a differential pair)."""
+        bits = max(1, self.weight_bits - 1) if self.is_differential else max(2, self.weight_bits)
+        return -(-bits // self.cell_bits)
+
+    @property
+    def slice_weights(self) -> Tensor:
+        """Significance of each slice, (slices,): 2^(cell_bits * s)."""
+        return (2.0**self.cell_bits) ** torch.arange(self.slice_count, dtype=torch.float32)
+
+    @property
+    def has_ideal_cells(self) -> bool:
+        """Whether every cell holds exactly its level."""
+        imperfections = (self.programming_sigma_fraction, self.stuck_off_fraction, self.stuck_on_fraction)
+        return not any(imperfections) and not self.wire_kohm
+
+
+def program_cells(levels: Tensor, numbers: CrossbarNumbers, generator: torch.Generator) -> Tensor:
+    """What cells of integer `levels` (tiles, rows, columns) hold, in levels: programming error, faults, IR drop.
+
+    G = clip(target + sigma * G_max * N(0, 1), 0); a stuck cell stands at either end; currents lose what wires drop.
+    """
+    if numbers.has_ideal_cells:
+        return levels
+    top, span = numbers.top_level, 1 - 1 / numbers.on_off_ratio
+    held = levels
+    if numbers.programming_sigma_fraction:
+        sigma = numbers.programming_sigma_fraction * top / span
+        noise = torch.randn(levels.shape, generator=generator)
+        held = (levels + sigma * noise).clamp_(min=-top / (span * numbers.on_off_ratio))
+    if numbers.stuck_off_fraction or numbers.stuck_on_fraction:
+        chance = torch.rand(levels.shape, generator=generator)
+        held = torch.where(chance < numbers.stuck_off_fraction, torch.zeros(()), held)
+        held = torch.where(chance > 1 - numbers.stuck_on_fraction, torch.full((), float(top)), held)
+    return attenuate(held, numbers) if numbers.wire_kohm else held
+
+
+def attenuate(held: Tensor, numbers: CrossbarNumbers) -> Tensor:
+    """First-order IR drop of every cell of arrays driven from the left and grounded below, (tiles, rows, columns).
+
+    G_eff = G / (1 + r (Kc G + G Kr)), Kc[i, l] = rows - max(i, l), Kr[j, k] = 1 + min(j, k): every wire segment that a
+    cell's current shares with another cell's. A matrix wider than the array goes on in the next array. One gain a tile
+    (its mean loss, known after programming) is calibrated away, as are the levels of the off-state.
+    """
+    tiles, rows, width = held.shape
+    columns = min(numbers.columns, width)
+    g_off = numbers.g_on_msiemens / numbers.on_off_ratio
+    per_level = (numbers.g_on_msiemens - g_off) / numbers.top_level
+    blocks = pad(held, (0, -width % columns)).reshape(tiles, rows, -1, columns) * per_level + g_off
+    row, column = torch.arange(rows), torch.arange(columns)
+    shared_column = (rows - torch.maximum(row[:, None], row)).float()
+    shared_row = (1 + torch.minimum(column[:, None], column)).float()
+    crossed = torch.einsum("il,tlbk->tibk", shared_column, blocks) + blocks @ shared_row
+    effective = blocks / (1 + numbers.wire_kohm * crossed)
+    gain = blocks.sum(dim=(1, 2, 3), keepdim=True) / effective.sum(dim=(1, 2, 3), keepdim=True)
+    return ((effective * gain - g_off) / per_level).reshape(tiles, rows, -1)[..., :width].contiguous()
