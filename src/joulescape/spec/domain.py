@@ -40,8 +40,9 @@ class IntDomain(Shape):
         every = tuple(range(self.low, self.high + 1, self.step))
         if self.points is None or len(every) <= self.points:
             return every
-        space = np.geomspace if self.log else np.linspace
-        return tuple(sorted({round(float(x)) for x in space(self.low, self.high, self.points)}))
+        if self.log:
+            return tuple(sorted({round(float(x)) for x in np.geomspace(self.low, self.high, self.points)}))
+        return tuple(every[round(float(x))] for x in np.linspace(0, len(every) - 1, self.points))
 
 
 class FloatDomain(Shape):
