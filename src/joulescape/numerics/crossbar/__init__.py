@@ -17,10 +17,10 @@ from joulescape.numerics.base import Detail, MatrixNumerics, Programmed
 from joulescape.numerics.crossbar.coding import InputCode
 from joulescape.numerics.crossbar.device import CrossbarNumbers
 from joulescape.numerics.crossbar.programmed import (
-    CALIBRATION_ROWS,
     Converter,
     FullCrossbar,
     MergedCrossbar,
+    some_rows,
     write,
 )
 from joulescape.simulators.crossbar.rules import lossless_adc_bits
@@ -38,9 +38,9 @@ class CrossbarNumerics(MatrixNumerics):
         numbers = CrossbarNumbers.of(errors)
         inputs = InputCode.calibrated(calibration, numbers)
         cells = write(weight, numbers, generator)
-        seen = inputs.integers(calibration[:: max(1, len(calibration) // CALIBRATION_ROWS)])
+        seen = inputs.integers(some_rows(calibration))
         full = FullCrossbar(cells, inputs, Converter.calibrated(cells, inputs, seen))
-        return full if detail == "full" else MergedCrossbar(full, cells, inputs, seen, generator)
+        return full if detail == "full" else MergedCrossbar(full, cells, inputs, seen)
 
     def gradient(self, gradient: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
         """An input gradient through a transposed read; a converter with enough bits adds nothing to it.

@@ -16,8 +16,8 @@ from joulescape.numerics.crossbar.coding import (
 )
 from joulescape.numerics.crossbar.device import CrossbarNumbers, program_cells
 
-CALIBRATION_ROWS = 128
-"""Calibration inputs from which the converters' range is taken: more rows move its maximum little and cost time."""
+CALIBRATION_ROWS = 256
+"""Calibration inputs from which ranges are taken: more rows move the maximum little and cost time."""
 
 EXACT_FLOAT32 = 2**24
 """Integers below are exact in float32."""
@@ -47,6 +47,12 @@ class Cells:
         levels = (self.held + self.constant[:, None]).flatten(0, 1)[: self.integers.shape[1]]
         weights = self.numbers.slice_weights
         return (levels.reshape(len(levels), -1, len(weights)) * weights).sum(dim=2) - self.offset
+
+
+def some_rows(calibration: Tensor) -> Tensor:
+    """At most CALIBRATION_ROWS of them, shuffled: a stride would meet one position of a convolution alone."""
+    order = torch.randperm(len(calibration), generator=torch.Generator().manual_seed(0))
+    return calibration[order[:CALIBRATION_ROWS]]
 
 
 def write(weight: Tensor, numbers: CrossbarNumbers, generator: torch.Generator) -> Cells:
@@ -152,13 +158,12 @@ class MergedCrossbar:
     step^2 / 12 a conversion and the cells' read noise.
     """
 
-    def __init__(
-        self, full: FullCrossbar, cells: Cells, inputs: InputCode, x: Tensor, generator: torch.Generator
-    ) -> None:
+    def __init__(self, full: FullCrossbar, cells: Cells, inputs: InputCode, x: Tensor) -> None:
         self._inputs, self._scale = inputs, cells.scale * inputs.scale
         ideal, wanted = cells.integers.T.double(), x.double()
         error = cells.effective.double() - ideal
-        seen, moved = full.integers(x, generator) - wanted @ ideal, wanted @ error
+        own_noise = torch.Generator().manual_seed(0)  # so that both details meet the same devices in later layers
+        seen, moved = full.integers(x, own_noise) - wanted @ ideal, wanted @ error
         power = float((moved * moved).sum())
         share = float((seen * moved).sum()) / power if power > 0 else 0.0
         rest = seen - share * moved

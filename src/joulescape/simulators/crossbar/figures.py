@@ -56,12 +56,12 @@ def published_figures(settings: CrossbarSettings) -> Mapping[str, float]:
     stored = crossbar_count(settings) * array.rows * array.columns * cell.bits / BITS_PER_BYTE / BYTES_PER_MEBIBYTE
     is_flipped = array.encoding == "offset"
     figures: dict[str, Quantity] = {
-        "ima_power_mw": ima_power_mw(settings),
-        "ima_area_mm2": ima_area_mm2(settings),
-        "tile_power_mw": tile_power_mw(settings),
-        "tile_area_mm2": tile_area_mm2(settings),
-        "chip_power_mw": power,
-        "chip_area_mm2": area,
+        "identity_ima_power_mw": ima_power_mw(settings),
+        "identity_ima_area_mm2": ima_area_mm2(settings),
+        "identity_tile_power_mw": tile_power_mw(settings),
+        "identity_tile_area_mm2": tile_area_mm2(settings),
+        "identity_chip_power_mw": power,
+        "identity_chip_area_mm2": area,
         "peak_tops": gops / 1e3,
         "gops_per_mm2": gops / area,
         "peak_tops_per_w": gops / power,
