@@ -138,11 +138,13 @@ def check_variants(
     swept = {path: values for path, values in sweep.items() if path in simulator.searchable - simulator.changes_numbers}
     if not swept:
         return
-    together = _at(settings, {path: np.asarray(values) for path, values in swept.items()})
+    together = at_paths(settings, {path: np.asarray(values) for path, values in swept.items()})
     count = len(next(iter(swept.values())))
     at_once = _everything(simulator, together, works)
     for index in range(count):
-        alone = _everything(simulator, _at(settings, {path: values[index] for path, values in swept.items()}), works)
+        alone = _everything(
+            simulator, at_paths(settings, {path: values[index] for path, values in swept.items()}), works
+        )
         assert at_once.keys() == alone.keys(), f"{simulator.name}: variants have other parts than one alone"
         for name, quantity in alone.items():
             found = np.broadcast_to(np.asarray(at_once[name]), (count,))[index]
@@ -168,7 +170,7 @@ def check_errors(
         assert all(np.isfinite(value) for value in spec.numbers.values()), f"{simulator.name}: {spec} is not finite"
     for path in sorted(simulator.searchable - simulator.changes_numbers):
         for value in sweep.get(path, ()) or _neighbours(simulator, settings, path):
-            moved = dict(simulator.errors(graph, formats, _at(settings, {path: value})))
+            moved = dict(simulator.errors(graph, formats, at_paths(settings, {path: value})))
             assert moved == errors, f"{simulator.name}: errors depend on {path}, which changes_numbers does not name"
 
 
@@ -230,10 +232,11 @@ def _value(settings: Any, path: str) -> Any:
     return settings
 
 
-def _at(settings: Any, values: Mapping[str, Any]) -> Any:
+def at_paths(settings: Any, values: Mapping[str, Any]) -> Any:
+    """`settings` with other values by dotted path, not validated: a value may be an array of variants."""
     for path, value in values.items():
         head, _, rest = path.partition(".")
-        inner = _at(_value(settings, head), {rest: value}) if rest else value
+        inner = at_paths(_value(settings, head), {rest: value}) if rest else value
         settings = (
             {**settings, head: inner} if isinstance(settings, dict) else settings.model_copy(update={head: inner})
         )
@@ -253,7 +256,9 @@ def _neighbours(simulator: Simulator[Any], settings: Shape, path: str) -> list[A
         options = [value + 1, value - 1, value * 2, value // 2]
     elif isinstance(value, float):
         options = [value * 1.5, value * 0.5]
-    return [option for option in options if option != value and _is_valid(simulator, _at(settings, {path: option}))]
+    return [
+        option for option in options if option != value and _is_valid(simulator, at_paths(settings, {path: option}))
+    ]
 
 
 def _is_valid(simulator: Simulator[Any], settings: Shape) -> bool:
