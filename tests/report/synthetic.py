@@ -1,4 +1,4 @@
-"""Synthetic tables of one space: four families, realistic orders of magnitude, infeasible and failed designs among them."""
+"""Synthetic tables of one space: four families, realistic magnitudes, infeasible and failed designs among them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ import polars as pl
 from joulescape import tables
 from joulescape.report.inputs import Tables
 
+SYSTOLIC = "electronic/systolic_int8"
+OBJECTIVES = {
+    "accuracy_fraction": "maximize",
+    "inference_energy_pj": "minimize",
+    "inference_latency_ns": "minimize",
+}
 BACK_ENDS = {
     "electronic/systolic_int8": ("electronic", "exact", 0.985, 4.0e5, 9.0e3, 1.4),
     "memristive/isaac": ("memristive", "approximate", 0.972, 1.1e5, 2.1e4, 0.9),
@@ -21,7 +27,7 @@ BACK_ENDS = {
 COMPONENTS = {
     "electronic": (("mac_array", "core"), ("sram_buffer", "chip"), ("dram", "system"), ("leakage", "chip")),
     "memristive": (("adc", "core"), ("dac", "core"), ("crossbar", "core"), ("edram_buffer", "chip"), ("noc", "chip")),
-    "photonic": (("laser", "core"), ("mzm_modulator", "core"), ("adc", "core"), ("thermal_tuning", "core"), ("dram", "system")),
+    "photonic": (("laser", "core"), ("modulator", "core"), ("adc", "core"), ("heater", "core"), ("dram", "system")),
     "physical": (("pump_laser", "core"), ("slm", "core"), ("camera", "core"), ("host_scalar_core", "system")),
 }  # fmt: skip
 LAYERS = ("conv1", "conv2", "dense1", "dense2")
@@ -44,7 +50,9 @@ def synthetic(designs: int = 600, seed: int = 0, name: str = "which_machine") ->
         front=front,
         history=_history(designs),
         confirmed=confirmed,
-        parts=tables.make([row for design in chosen.iter_rows(named=True) for row in _parts(rng, design)], tables.PARTS),
+        parts=tables.make(
+            [row for design in chosen.iter_rows(named=True) for row in _parts(rng, design)], tables.PARTS
+        ),
         layers=tables.make([], tables.LAYERS),
         published=_published(),
         resolved=_resolved(name),
@@ -105,7 +113,12 @@ def _row(rng: np.random.Generator, index: int, total: int) -> dict[str, Any]:
     }  # fmt: skip
     if rng.random() < 0.12:
         over = float(rng.uniform(100, 300))
-        return {**row, "state": "infeasible", "reason": f"area_mm2 is {over:.1f}, at most 100", "violation": over / 100 - 1}
+        return {
+            **row,
+            "state": "infeasible",
+            "reason": f"area_mm2 is {over:.1f}, at most 100",
+            "violation": over / 100 - 1,
+        }
     if rng.random() < 0.01:
         return {**row, "state": "failed", "reason": "SimulatorError: laser budget is not finite"}
     return {**row, "state": "valid", **_metrics(rng, family, best, energy, latency, area, index / total)}
@@ -173,11 +186,14 @@ def _parts(rng: np.random.Generator, design: Mapping[str, Any]) -> list[dict[str
         for phase in ("inference", "training"):
             pairs = [(layer, component) for layer in LAYERS for component in components]
             for (layer, (component, scope)), weight in zip(pairs, weights, strict=True):
-                basis = "assumed" if scope == "system" else "derived" if component in {"adc", "crossbar"} else "measured"
+                basis = (
+                    "assumed" if scope == "system" else "derived" if component in {"adc", "crossbar"} else "measured"
+                )
                 energy = scale * float(weight) * design[f"{phase}_energy_pj"]
                 rows.append(
-                    {**shared, "node": node, "quantity": "energy", "phase": phase, "layer": layer, "component": component,
-                     "scope": scope, "energy_pj": energy, "basis": basis, "source": SOURCES[design["family"]]}
+                    {**shared, "node": node, "quantity": "energy", "phase": phase, "layer": layer,
+                     "component": component, "scope": scope, "energy_pj": energy, "basis": basis,
+                     "source": SOURCES[design["family"]]}
                 )  # fmt: skip
         for component, scope in components:
             area = scale * design["area_mm2"] / len(components)
@@ -208,9 +224,9 @@ def _published() -> pl.DataFrame:
     listed = [
         ("memristive/isaac", "memristive", "chip_power_mw", None, "input", 65800.0, 65500.0, 0.3, "pass"),
         ("memristive/isaac", "memristive", "gops_per_mm2", None, "prediction", 479.0, 462.0, 0.2, "pass"),
-        ("electronic/systolic_int8", "electronic", "peak_tops", None, "prediction", 92.0, 91.8, 0.2, "pass"),
-        ("electronic/systolic_int8", "electronic", "inference_energy_pj", "digits_lenet", "prediction", 3.1e5, 2.2e5, 0.3, "pass"),
-        ("electronic/systolic_int8", "electronic", "accuracy_fraction", "digits_lenet", "prediction", 0.981, 0.979, 0.005, "pass"),
+        (SYSTOLIC, "electronic", "peak_tops", None, "prediction", 92.0, 91.8, 0.2, "pass"),
+        (SYSTOLIC, "electronic", "inference_energy_pj", "digits_lenet", "prediction", 3.1e5, 2.2e5, 0.3, "pass"),
+        (SYSTOLIC, "electronic", "accuracy_fraction", "digits_lenet", "prediction", 0.981, 0.979, 0.005, "pass"),
         ("photonic/mzi_mesh", "photonic", "inference_latency_ns", "digits_mlp", "calibration", 0.5, 0.6, 0.2, "pass"),
         ("photonic/mzi_mesh", "photonic", "laser_power_mw", None, "prediction", 12.0, 41.0, 0.3, "miss"),
         ("physical/shg", "physical", "accuracy_fraction", "shg_digits", "prediction", 0.93, 0.905, 0.005, "miss"),
@@ -238,7 +254,7 @@ def _resolved(name: str) -> dict[str, Any]:
             "question": "Which machine recognises digits for the least energy?", "task": "digits",
             "networks": ["digits_lenet", "shg_digits"], "back_ends": list(BACK_ENDS), "boundary": "system", "batch": 1,
             "node": "as_published", "normalise_to_nm": 28, "phases": ["inference", "training"],
-            "objectives": {"accuracy_fraction": "maximize", "inference_energy_pj": "minimize", "inference_latency_ns": "minimize"},
+            "objectives": OBJECTIVES,
             "constraints": {"area_mm2": {"at_most": 100}}, "budget": {"trials": 300, "seed": 0},
         },
     }  # fmt: skip
@@ -246,8 +262,18 @@ def _resolved(name: str) -> dict[str, Any]:
 
 SOURCES = {"electronic": "jouppi2017", "memristive": "shafiee2016", "photonic": "shen2017", "physical": "wright2022"}
 REFERENCES: dict[str, dict[str, str]] = {
-    "jouppi2017": {"ENTRYTYPE": "inproceedings", "ID": "jouppi2017", "author": "Jouppi, Norman P. and others", "title": "In-datacenter performance analysis of a tensor processing unit", "booktitle": "ISCA", "year": "2017"},
-    "shafiee2016": {"ENTRYTYPE": "inproceedings", "ID": "shafiee2016", "author": "Shafiee, Ali and others", "title": "{ISAAC}: a convolutional neural network accelerator with in-situ analog arithmetic in crossbars", "booktitle": "ISCA", "year": "2016", "doi": "10.1109/ISCA.2016.12"},
-    "shen2017": {"ENTRYTYPE": "article", "ID": "shen2017", "author": "Shen, Yichen and others", "title": "Deep learning with coherent nanophotonic circuits", "journal": "Nature Photonics", "year": "2017"},
-    "unused1999": {"ENTRYTYPE": "article", "ID": "unused1999", "author": "Nobody", "title": "Not used", "journal": "None", "year": "1999"},
-}  # fmt: skip
+    key: {"ENTRYTYPE": kind, "ID": key, "author": author, "title": title, place: venue, "year": key[-4:]}
+    for key, kind, author, title, place, venue in (
+        ("jouppi2017", "inproceedings", "Jouppi, N. P. and others", "In-datacenter performance", "booktitle", "ISCA"),
+        ("shafiee2016", "inproceedings", "Shafiee, Ali and others", "{ISAAC}: in-situ analog", "booktitle", "ISCA"),
+        (
+            "shen2017",
+            "article",
+            "Shen, Yichen and others",
+            "Coherent nanophotonics",
+            "journal",
+            "Nat. Photonics",
+        ),
+        ("unused1999", "article", "Nobody", "Not used", "journal", "None"),
+    )
+}

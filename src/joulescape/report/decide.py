@@ -37,7 +37,7 @@ class Decision:
     index: int | None
     counts: Mapping[str, int]
     best: Mapping[str, int]
-    """Chosen row of each back end that has one, under the same limits and preference."""
+    """Chosen row of each back end that has one, under the same limits; the overall choice for its own."""
     relaxations: Mapping[str, float] = field(default_factory=dict)
     """When nothing is feasible: for each limit, the value at which it alone would let a design in."""
 
@@ -48,9 +48,12 @@ def decide(columns: Columns, limits: Limits) -> Decision:
     by_back_end: dict[str, list[int]] = {}
     for row in rows:
         by_back_end.setdefault(columns["back_end"][row], []).append(row)
+    index = choose(columns, rows, limits.prefer)
     best = {name: choose(columns, group, limits.prefer) for name, group in by_back_end.items()}
+    if index is not None:
+        best[columns["back_end"][index]] = index
     return Decision(
-        index=choose(columns, rows, limits.prefer) if rows else None,
+        index=index,
         counts={name: len(group) for name, group in by_back_end.items()},
         best={name: row for name, row in best.items() if row is not None},
         relaxations={} if rows else relaxations(columns, limits),

@@ -1,4 +1,4 @@
-"""The designs as the page holds them: rounded columns for the charts and the decision, and every other column for the table."""
+"""The designs as the page holds them: rounded columns for charts and decision, all other columns for the table."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _drawn(columns: Columns) -> list[bool]:
 
 
 def chart_rows(columns: Columns, given: Tables) -> list[dict[str, Any]]:
-    """The drawn designs as a chart sees them: costs in SI base units, as `energy_si` and so on. The page does the same."""
+    """The drawn designs as a chart sees them, with costs in SI base units as `energy_si` and so on."""
     factors = si_factors(given)
     rows = []
     for index, is_drawn in enumerate(columns["drawn"]):
@@ -77,10 +77,11 @@ def si_factors(given: Tables) -> dict[str, float]:
 
 
 def table_columns(given: Tables) -> Columns:
-    """Further columns of the table and its CSV: every metric and parameter that some valid design has."""
+    """Further columns of the table and its CSV: every other metric and parameter that some valid design has."""
     valid = given.valid
     shown = [*tables.METRICS, "parameter_count", "weight_bytes", "assumed_energy_fraction", "steps_basis"]
-    names = [name for name in (*shown, *tables.parameter_columns(valid)) if name in valid.columns]
+    judged = dict(given.axes.items()).values()
+    names = [name for name in (*shown, *tables.parameter_columns(valid)) if name not in judged]
     return {name: _plain(valid[name]) for name in names if valid[name].null_count() < valid.height}
 
 

@@ -1,11 +1,11 @@
-"""A chart with its words and its rows, and the encodings that every chart shares. Specs hold neither rows nor colours."""
+"""A chart with its words and rows, and the encodings that charts share. Specs hold neither rows nor colours."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import altair as alt
 
@@ -38,6 +38,11 @@ class Figure:
         """The spec with its rows in it: for static pictures and tests."""
         rows = {**shared, **self.data}
         return {**self.spec(), "datasets": {name: list(values) for name, values in rows.items()}}
+
+
+def layered(*layers: alt.Chart) -> alt.LayerChart:
+    """The layers drawn over each other; none of ours is a facet."""
+    return cast(alt.LayerChart, alt.layer(*layers))
 
 
 def family_colour(title: str | None = None) -> alt.Color:
@@ -118,7 +123,7 @@ def accuracy_axis(field_name: str, values: Sequence[float], title: str) -> alt.Y
     """A linear axis of accuracy, in percent."""
     return alt.Y(
         f"{field_name}:Q",
-        scale=alt.Scale(domain=list(accuracy_domain(values)), nice=False, clamp=True),
+        scale=alt.Scale(domain=list(accuracy_domain(values)), nice=False),
         axis=alt.Axis(format="~%", title=f"{title} (better ↑)", tickCount=6),
     )
 

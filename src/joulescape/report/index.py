@@ -39,7 +39,7 @@ def render_index(found: Sequence[Entry]) -> str:
         .get_template("index.html.j2")
         .render(
             entries=found,
-            css=Markup(_asset("report.css")),  # noqa: S704
+            css=Markup(_asset("report.css")),
             palettes={mode: theme.colours(mode) for mode in ("light", "dark")},
             component_names=theme.component_names(),
         )

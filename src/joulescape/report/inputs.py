@@ -88,7 +88,7 @@ def _family_rank(family: str) -> int:
 def read_tables(
     folder: Path, published: Path | None = None, references: Path | None = None, networks: Path | None = None
 ) -> Tables:
-    """Read a results folder. trials.parquet and resolved.json must exist; the other tables may be absent and are then empty.
+    """Read a results folder. trials.parquet and resolved.json must exist; any other table may be absent and is empty.
 
     Raises ResultsError when a needed file is missing or a table lacks a column of its contract.
     """

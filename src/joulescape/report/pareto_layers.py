@@ -18,14 +18,17 @@ from joulescape.report.figure import Rows
 NO_LIMIT = 1e300
 """A limit that no cost meets from above: Vega signals are numbers."""
 
-WITHIN = (
-    "datum.accuracy >= min_accuracy && datum.energy <= max_energy && datum.latency <= max_latency"
-    " && datum.area <= max_area && indexof(hidden, datum.back_end) < 0"
+WITHIN = " && ".join(
+    (
+        "datum.accuracy >= min_accuracy",
+        "indexof(hidden, datum.back_end) < 0",
+        *(f"(max_{cost} >= {NO_LIMIT:g} || (isValid(datum.{cost}) && datum.{cost} <= max_{cost}))" for cost in COSTS),
+    )
 )
 """Vega expression: the design meets the panel's limits."""
 
-ROOM_FRACTION = 0.06
-"""So much accuracy under the lowest front point is drawn; designs further down would squeeze the fronts together."""
+ROOM_FRACTION = 0.08
+"""So much accuracy is drawn under the weakest back end's best; lower designs would squeeze the fronts together."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,13 @@ class Extent:
 
     @classmethod
     def of(cls, cost: str, rows: Rows, front: Rows, confirmed: Rows, published: Rows) -> Extent:
-        """All costs; accuracies from a little under the lowest front point."""
+        """All costs; accuracies from a little under the weakest back end's best."""
         costs = [row[f"{cost}_si"] for row in rows if figure.is_positive(row[f"{cost}_si"])]
-        heights = [row["accuracy"] for row in (*front, *published)]
-        heights += [row[end] for row in confirmed for end in ("low", "high")]
+        best = {row["back_end"]: row["accuracy"] for row in front}
         lowest = min(row["accuracy"] for row in rows)
-        floor = max(lowest, min(heights) - ROOM_FRACTION)
+        floor = max(lowest, min(best.values()) - ROOM_FRACTION)
+        heights = [row["accuracy"] for row in (*front, *published)] + [row["high"] for row in confirmed]
+        heights = [height for height in heights if height >= floor]
         return cls((*costs, *(row["x"] for row in published)), (floor, *heights))
 
     def hides(self, rows: Rows) -> int:
@@ -71,7 +75,7 @@ def chart(metrics: Mapping[str, str], cost: str, height: int, extent: Extent) ->
     """All layers of accuracy against `cost`, with the signals that the page sets."""
     frame = Frame(cost, metrics, extent)
     layers = [_designs(frame), *_limits(frame), *_front(frame), *_tested(frame), _published(frame), _pick(frame)]
-    return alt.layer(*layers).add_params(*_signals()).properties(width="container", height=height)
+    return figure.layered(*layers).add_params(*_signals()).properties(width="container", height=height)
 
 
 def _signals() -> Iterator[alt.Parameter]:
@@ -102,7 +106,7 @@ def _with_texts(base: alt.Chart, metrics: Mapping[str, str]) -> alt.Chart:
 
 def _designs(frame: Frame) -> alt.Chart:
     base = alt.Chart(alt.NamedData("designs")).transform_filter(f"datum.{frame.cost}_si > 0")
-    return (
+    made: alt.Chart = (
         _with_texts(base, frame.metrics)
         .mark_point(filled=True, size=22, strokeWidth=0, clip=True)
         .encode(
@@ -114,6 +118,7 @@ def _designs(frame: Frame) -> alt.Chart:
             tooltip=_tooltip(frame.metrics),
         )
     )
+    return made
 
 
 def _limits(frame: Frame) -> Iterator[alt.Chart]:
@@ -121,7 +126,9 @@ def _limits(frame: Frame) -> Iterator[alt.Chart]:
     factor, _ = theme.unit_of(frame.metrics[frame.cost])
     least = one.transform_calculate(at="min_accuracy").transform_filter("min_accuracy > 0")
     yield least.mark_rule(strokeDash=[2, 3], clip=True).encode(y=frame.y("at"))
-    most = one.transform_calculate(at=f"max_{frame.cost} * ({factor})").transform_filter(f"max_{frame.cost} < {NO_LIMIT}")
+    most = one.transform_calculate(at=f"max_{frame.cost} * ({factor})").transform_filter(
+        f"max_{frame.cost} < {NO_LIMIT}"
+    )
     yield most.mark_rule(strokeDash=[2, 3], clip=True).encode(x=frame.x("at"))
 
 
@@ -135,7 +142,7 @@ def _front(frame: Frame) -> Iterator[alt.Chart]:
         strokeDash=figure.family_dash(),
         detail="back_end:N",
     )
-    yield base.mark_point(filled=True, size=58).encode(
+    yield base.mark_point(filled=True, size=58, clip=True).encode(
         x=frame.x("x"),
         y=frame.y(),
         color=figure.family_colour(),
@@ -143,9 +150,18 @@ def _front(frame: Frame) -> Iterator[alt.Chart]:
         opacity=alt.condition(WITHIN, alt.value(1), alt.value(0.3)),
         tooltip=_tooltip(frame.metrics),
     )
-    yield base.transform_filter("datum.label != ''").mark_text(
-        align="left", baseline="bottom", dx=7, dy=-4, fontSize=12, fontWeight=600
-    ).encode(x=frame.x("x"), y=frame.y(), text="label:N", color=figure.family_colour())
+    yield (
+        base.transform_filter("datum.label != ''")
+        .mark_text(
+            align=alt.expr("datum.side"),
+            baseline="bottom",
+            dx=alt.expr("datum.side == 'left' ? 7 : -7"),
+            dy=-5,
+            fontSize=12,
+            fontWeight=600,
+        )
+        .encode(x=frame.x("x"), y=frame.y(), text="label:N", color=figure.family_colour())
+    )
 
 
 def _tested(frame: Frame) -> Iterator[alt.Chart]:
@@ -153,10 +169,10 @@ def _tested(frame: Frame) -> Iterator[alt.Chart]:
         f"datum.{frame.cost}_si > 0 && indexof(hidden, datum.back_end) < 0"
     )
     x = frame.x(f"{frame.cost}_si")
-    yield base.mark_rule(strokeWidth=1.2, opacity=0.8).encode(
+    yield base.mark_rule(strokeWidth=1.2, opacity=0.8, clip=True).encode(
         x=x, y=frame.y("low"), y2=alt.Y2("high"), color=figure.family_colour()
     )
-    yield base.mark_point(shape="cross", size=30, filled=False, strokeWidth=1.4).encode(
+    yield base.mark_point(shape="cross", size=44, filled=True, opacity=0.9, clip=True).encode(
         x=x,
         y=frame.y("test"),
         color=figure.family_colour(),
@@ -177,13 +193,15 @@ def _published(frame: Frame) -> alt.Chart:
         alt.Tooltip("accuracy:Q", title="Accuracy", format=".1%"),
     ]
     base = alt.Chart(alt.NamedData(f"published_{frame.cost}"))
-    return base.mark_point(filled=False, size=150, strokeWidth=2).encode(
+    made: alt.Chart = base.mark_point(filled=False, size=150, strokeWidth=2).encode(
         x=frame.x("x"), y=frame.y(), color=figure.family_colour(), shape=figure.family_shape(), tooltip=tooltip
     )
+    return made
 
 
 def _pick(frame: Frame) -> alt.Chart:
     base = alt.Chart(alt.NamedData("designs")).transform_filter(f"datum.row === pick && datum.{frame.cost}_si > 0")
-    return base.mark_point(
+    made: alt.Chart = base.mark_point(
         shape="circle", size=330, filled=False, strokeWidth=2.5, stroke=alt.expr("ring"), opacity=1
     ).encode(x=frame.x(f"{frame.cost}_si"), y=frame.y())
+    return made

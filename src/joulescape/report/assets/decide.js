@@ -68,8 +68,10 @@ function decide(columns, limits) {
     counts[name] = group.length;
     best[name] = choose(columns, group, limits.prefer);
   }
+  const index = choose(columns, rows, limits.prefer);
+  if (index !== null) best[columns.back_end[index]] = index;
   return {
-    index: choose(columns, rows, limits.prefer), counts, best,
+    index, counts, best,
     relaxations: rows.length ? {} : relaxations(columns, limits),
   };
 }

@@ -15,7 +15,7 @@ BASES = ("measured", "derived", "assumed")
 
 @dataclass(frozen=True)
 class Basis:
-    """Shares of one design's inference energy by basis, and the range of the assumed share over its back end's designs."""
+    """One design's inference energy by basis, and the range of the assumed share over its back end's designs."""
 
     back_end: str
     family: str
@@ -46,7 +46,7 @@ def _basis(given: Tables, design: str | None, name: str, family: str) -> Basis:
         & (pl.col("phase") == "inference")
         & (pl.col("node") == PUBLISHED_NODE)
     )
-    total = parts["energy_pj"].sum()
+    total = float(parts["energy_pj"].sum())
     sums = {basis: float(parts.filter(pl.col("basis") == basis)["energy_pj"].sum()) for basis in BASES}
     shares = {basis: value / total for basis, value in sums.items()} if total else {}
     return Basis(name, family, shares, min(known, default=None), max(known, default=None))

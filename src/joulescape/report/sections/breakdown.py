@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import polars as pl
@@ -45,7 +46,7 @@ def facts(given: Tables) -> BreakdownFacts:
 
 
 def shown_designs(given: Tables) -> dict[str, str]:
-    """One design with parts for each back end: the panel's own choice where it was confirmed, else the best accuracy."""
+    """One design with parts for each back end: the panel's choice where it was confirmed, else the best accuracy."""
     columns = design_columns(given)
     chosen = decide(columns, Limits(accuracy=default_limit(columns))).best
     preferred = {columns["id"][row] for row in chosen.values()}
@@ -147,7 +148,7 @@ def _stack(name: str, row: str, phase: str, only: str | None, height: int) -> al
             alt.Tooltip("share:Q", title="Share of the total", format=".1%"),
         ],
     )
-    keys = [row] if only is None else [row, "phase"]
+    keys: list[Any] = [row] if only is None else [row, "phase"]
     total = "total:N" if only is None else "sum_text:N"
     ends = base.transform_aggregate(value="sum(value)", joules="sum(energy)", total="max(total)", groupby=keys)
     ends = ends.transform_calculate(sum_text=unit.replace("datum.value", "datum.joules").replace("'~s'", "'.3s'"))
@@ -159,4 +160,4 @@ def _stack(name: str, row: str, phase: str, only: str | None, height: int) -> al
         alt.param(name="paper", value="#ffffff"),
     ]
     padding = {"left": 5, "top": 5, "bottom": 5, "right": 60}
-    return alt.layer(bars, texts).add_params(*params).properties(width="container", height=height, padding=padding)
+    return figure.layered(bars, texts).add_params(*params).properties(width="container", height=height, padding=padding)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import altair as alt
 
+from joulescape.report import figure
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables
@@ -44,7 +45,9 @@ def _verdict(gain: float | None) -> str:
     if gain is None:
         return "Too few batches to tell."
     grew = f"The last quarter of the trials added {100 * gain:.1f} % of the hypervolume"
-    return f"{grew}: a longer search may find better designs." if gain > 0.01 else f"{grew}: the search has levelled off."
+    return (
+        f"{grew}: a longer search may find better designs." if gain > 0.01 else f"{grew}: the search has levelled off."
+    )
 
 
 def figures(found: ConvergenceFacts) -> tuple[Figure, ...]:
@@ -60,7 +63,7 @@ def figures(found: ConvergenceFacts) -> tuple[Figure, ...]:
         alt.Tooltip("failed_count:Q", title="Failed"),
     ]
     base = alt.Chart(alt.NamedData("history")).encode(
-        x=alt.X("trials_told:Q", axis=alt.Axis(title="Trials", tickMinStep=1), scale=alt.Scale(zero=True)),
+        x=alt.X("trials_told:Q", axis=alt.Axis(title="Trials", tickMinStep=1, tickCount=8), scale=alt.Scale(zero=True)),
         y=alt.Y(
             "hypervolume:Q",
             axis=alt.Axis(title="Hypervolume (better ↑)"),
@@ -70,7 +73,10 @@ def figures(found: ConvergenceFacts) -> tuple[Figure, ...]:
     )
     line = base.mark_line(interpolate="step-after", strokeWidth=2, color=alt.expr("ink"))
     points = base.mark_point(filled=True, size=28, color=alt.expr("ink"))
-    chart = alt.layer(line, points).add_params(alt.param(name="ink", value="#1b2026"))
-    caption = "Volume dominated by the front, on the logarithm of costs and on plain fractions, against a reference point fixed after the first batch."
+    chart = figure.layered(line, points).add_params(alt.param(name="ink", value="#1b2026"))
+    caption = (
+        "Volume dominated by the front, on the logarithm of costs and on plain fractions, "
+        "against a reference point fixed after the first batch."
+    )
     made = chart.properties(width="container", height=240)
     return (Figure("history", "Hypervolume over trials", caption, made, {"history": found.rows}),)

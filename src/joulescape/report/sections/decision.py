@@ -60,7 +60,7 @@ def facts(given: Tables) -> DecisionFacts:
         sliders=tuple(slider for role, metric in given.axes.items() if (slider := _slider(role, metric, columns))),
         offers=tuple(_offer(given, columns, decision, *pair) for pair in given.back_ends),
         answer=_answer(given, columns, decision),
-        why=_why(given, columns, decision),
+        why=_why(columns, decision),
     )
 
 
@@ -88,7 +88,9 @@ def display_unit(metric: str, typical: float) -> tuple[float, str]:
 
 def _offer(given: Tables, columns: Columns, decision: Decision, name: str, family: str) -> Offer:
     row = decision.best.get(name)
-    values = {} if row is None else {role: theme.show(columns[role][row], metric) for role, metric in given.axes.items()}
+    values = (
+        {} if row is None else {role: theme.show(columns[role][row], metric) for role, metric in given.axes.items()}
+    )
     return Offer(name, family, decision.counts.get(name, 0), row, values)
 
 
@@ -96,16 +98,12 @@ def _answer(given: Tables, columns: Columns, decision: Decision) -> str:
     row = decision.index
     if row is None:
         return "No design is valid." if not columns["id"] else "No design meets the limits."
-    said = [f"{theme.show(columns[cost][row], dict(given.axes.items())[cost])} {_noun(cost)}" for cost in COSTS]
+    said = [f"{theme.show(columns[cost][row], dict(given.axes.items())[cost])} {cost}" for cost in COSTS]
     accuracy = theme.show(columns["accuracy"][row], "accuracy_fraction")
     return f"{columns['network'][row]} on {columns['back_end'][row]}: {accuracy} accuracy, {', '.join(said)}."
 
 
-def _noun(cost: str) -> str:
-    return {"energy": "energy", "latency": "latency", "area": "area"}[cost]
-
-
-def _why(given: Tables, columns: Columns, decision: Decision) -> str:
+def _why(columns: Columns, decision: Decision) -> str:
     row = decision.index
     if row is None:
         return ""

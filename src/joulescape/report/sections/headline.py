@@ -97,7 +97,9 @@ def _tiles(given: Tables, columns: Columns) -> tuple[Tile, ...]:
     limit = default_limit(columns)
     cheapest = decide(columns, Limits(accuracy=limit, prefer="energy")).index
     on_front = front_ids(given)
-    families = sorted({family for family, design in zip(columns["family"], columns["id"], strict=True) if design in on_front})
+    families = sorted(
+        {family for family, design in zip(columns["family"], columns["id"], strict=True) if design in on_front}
+    )
     tried = {family for _, family in given.back_ends}
     level = theme.show(limit, "accuracy_fraction")
     energy = None if cheapest is None else columns["energy"][cheapest]
@@ -105,7 +107,7 @@ def _tiles(given: Tables, columns: Columns) -> tuple[Tile, ...]:
         Tile(theme.show(best, "accuracy_fraction"), f"best accuracy on validation{_reference(given)}"),
         Tile(theme.show(energy, given.axes.energy), f"least {_lower(theme.LABELS[given.axes.energy])} at ≥ {level}"),
         Tile(f"{len(families)} of {len(tried)}", f"families on the front: {', '.join(families) or 'none'}"),
-        _assumed(given, columns, cheapest),
+        _assumed(given, cheapest),
     )
 
 
@@ -122,7 +124,6 @@ def reference_accuracy(metrics: Mapping[str, Any], split: str = "validation") ->
     return None
 
 
-def _assumed(given: Tables, columns: Columns, cheapest: int | None) -> Tile:
-    rows = [] if cheapest is None else given.valid["assumed_energy_fraction"].to_list()
-    value = rows[cheapest] if cheapest is not None else None
+def _assumed(given: Tables, cheapest: int | None) -> Tile:
+    value = None if cheapest is None else given.valid["assumed_energy_fraction"].to_list()[cheapest]
     return Tile(theme.show(value, "assumed_energy_fraction"), "of that energy rests on assumed numbers")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import polars as pl
@@ -47,13 +48,13 @@ def facts(given: Tables) -> NormalisedFacts:
 
 
 def _total(parts: pl.DataFrame, node: str, phase: str | None, column: str) -> float:
-    chosen = parts.filter((pl.col("node") == node) & (pl.col("quantity") == column.split("_")[0]))
+    chosen = parts.filter((pl.col("node") == node) & (pl.col("quantity") == column.split("_", maxsplit=1)[0]))
     if phase is not None:
         chosen = chosen.filter(pl.col("phase") == phase)
     return float(chosen[column].sum())
 
 
-def _row(family: str, name: str, what: str, metric: str, published: float, scaled: float) -> dict[str, object]:
+def _row(family: str, name: str, what: str, metric: str, published: float, scaled: float) -> dict[str, Any]:
     factor, _ = theme.unit_of(metric)
     return {
         "back_end": name,
@@ -85,6 +86,8 @@ def figures(found: NormalisedFacts) -> tuple[Figure, ...]:
     line = base.mark_rule(strokeWidth=2).encode(x=x, x2=alt.X2("scaled"))
     hollow = base.mark_point(filled=True, size=90, strokeWidth=2).encode(x=other, shape=figure.family_shape())
     dots = base.mark_point(filled=False, size=90, strokeWidth=2).encode(x=x, shape=figure.family_shape())
-    chart = alt.layer(line, dots, hollow).properties(width="container", height=60 + 40 * len(found.rows))
-    caption = f"Hollow: as published. Filled: CMOS parts scaled to {found.node}; optics, devices and apparatus do not scale."
+    chart = figure.layered(line, dots, hollow).properties(width="container", height=60 + 40 * len(found.rows))
+    caption = (
+        f"Hollow: as published. Filled: CMOS parts scaled to {found.node}; optics, devices and apparatus do not scale."
+    )
     return (Figure("normalised", "Energy per inference at a common node", caption, chart, {"normalised": found.rows}),)

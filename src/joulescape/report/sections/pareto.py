@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from joulescape.report.decide import COSTS, energy_front
 from joulescape.report.designs import Columns, chart_rows, design_columns, si_factors
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables
+
 
 @dataclass(frozen=True)
 class ParetoFacts:
@@ -42,6 +44,8 @@ def facts(given: Tables) -> ParetoFacts:
 
 def _steps(columns: Columns, cost: str, factor: float) -> Rows:
     steps = []
+    known = [value for value in columns[cost] if value]
+    middle = 0.2 * math.log(min(known)) + 0.8 * math.log(max(known)) if known else 0.0
     for name in dict.fromkeys(columns["back_end"]):
         rows = [row for row, found in enumerate(columns["back_end"]) if found == name]
         front = energy_front(columns, rows, cost)
@@ -53,6 +57,7 @@ def _steps(columns: Columns, cost: str, factor: float) -> Rows:
                     "x": columns[cost][row] * factor,
                     "accuracy": columns["accuracy"][row],
                     "label": name.split("/")[-1] if row == front[-1] else "",
+                    "side": "left" if math.log(columns[cost][row]) < middle else "right",
                     **{key: columns[key][row] for key in ("id", "network", "energy", "latency", "area")},
                 }
             )
@@ -78,6 +83,7 @@ def _confirmed(given: Tables) -> Rows:
                 "test": mean,
                 "low": mean - 2 * sd,
                 "high": mean + 2 * sd,
+                "draws": row[spread.replace("sd_fraction", "draws_count")],
             }
         )
     return rows
@@ -133,7 +139,11 @@ def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
             height,
             pareto_layers.Extent.of(cost, found.rows, found.fronts[cost], found.confirmed, found.published[cost]),
         ),
-        data={f"front_{cost}": found.fronts[cost], "confirmed": found.confirmed, f"published_{cost}": found.published[cost]},
+        data={
+            f"front_{cost}": found.fronts[cost],
+            "confirmed": found.confirmed,
+            f"published_{cost}": found.published[cost],
+        },
         summary=_summary(found, cost),
     )
 
@@ -141,7 +151,8 @@ def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
 def _summary(found: ParetoFacts, cost: str) -> str:
     ends: dict[str, Mapping[str, Any]] = {step["back_end"]: step for step in found.fronts[cost]}
     said = (
-        f"{name} reaches {theme.show(step['accuracy'], 'accuracy_fraction')} at {theme.show(step[cost], found.metrics[cost])}"
+        f"{name} reaches {theme.show(step['accuracy'], 'accuracy_fraction')} "
+        f"at {theme.show(step[cost], found.metrics[cost])}"
         for name, step in ends.items()
     )
     return "; ".join(said) + "."

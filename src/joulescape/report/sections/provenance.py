@@ -40,7 +40,9 @@ def facts(given: Tables) -> ProvenanceFacts:
     return ProvenanceFacts(
         items=tuple(_items(given)),
         spec_yaml=yaml.safe_dump(dict(given.spec), sort_keys=False, allow_unicode=True) if given.spec else "",
-        refused=tuple((str(entry.get("pair", "")), str(entry.get("reason", ""))) for entry in _listed(given, "refused")),
+        refused=tuple(
+            (str(entry.get("pair", "")), str(entry.get("reason", ""))) for entry in _listed(given, "refused")
+        ),
         notes=tuple(str(note) for note in _listed(given, "notes")),
         citations=tuple(_citation(key, given.references[key]) for key in keys if key in given.references),
         unlisted=tuple(key for key in keys if key not in given.references),
@@ -65,7 +67,11 @@ def _items(given: Tables) -> list[tuple[str, str]]:
     items = [("Space", given.name), ("Digest of the question", given.resolved.get("digest"))]
     items += [("Seed", budget.get("seed")), ("Budget", _budget(budget))]
     items += [(f"Version of {name}", version) for name, version in (given.resolved.get("versions") or {}).items()]
-    items += [(f"Reference weights of {name}", _metrics(metrics)) for name, metrics in given.networks.items() if _is_used(given, name)]
+    items += [
+        (f"Reference weights of {name}", _metrics(metrics))
+        for name, metrics in given.networks.items()
+        if _is_used(given, name)
+    ]
     return [(name, str(value)) for name, value in items if value not in (None, "")]
 
 
@@ -79,7 +85,9 @@ def _budget(budget: Mapping[str, Any]) -> str:
 
 def _metrics(metrics: Mapping[str, Any]) -> str:
     plain = {name: value for name, value in metrics.items() if isinstance(value, str | int | float)}
-    return ", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in plain.items())
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in plain.items()
+    )
 
 
 def _citation(key: str, entry: Mapping[str, str]) -> Citation:

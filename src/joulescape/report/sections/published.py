@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import polars as pl
@@ -45,8 +46,11 @@ def facts(given: Tables) -> PublishedFacts:
     )
 
 
-def _row(row: dict[str, object]) -> dict[str, object]:
-    kept = {name: row[name] for name in ("back_end", "family", "what", "workload", "role", "expected", "reason", "source", "where")}
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    kept = {
+        name: row[name]
+        for name in ("back_end", "family", "what", "workload", "role", "expected", "reason", "source", "where")
+    }
     error = row["error_fraction"]
     return {
         **kept,
@@ -82,7 +86,9 @@ def figures(found: PublishedFacts) -> tuple[Figure, ...]:
     y = alt.Y("model:Q", scale=scale, axis=alt.Axis(values=figure.log_ticks(low, high), format="~g", title="Model"))
     band_rows = [{"published": end, "low": end / 2, "high": end * 2, "model": end} for end in (low, high)]
     band = alt.Chart(alt.NamedData("band"))
-    area = band.mark_area(opacity=0.13, color="#808890", clip=True).encode(x=x, y=alt.Y("low:Q", scale=scale, title="Model"), y2=alt.Y2("high"))
+    area = band.mark_area(opacity=0.13, color="#808890", clip=True).encode(
+        x=x, y=alt.Y("low:Q", scale=scale, title="Model"), y2=alt.Y2("high")
+    )
     line = band.mark_line(strokeWidth=1, strokeDash=[4, 3], color="#808890").encode(x=x, y=y)
     points = alt.Chart(alt.NamedData("published"))
     tooltip = [
@@ -97,13 +103,18 @@ def figures(found: PublishedFacts) -> tuple[Figure, ...]:
     ]
     hollow = points.transform_filter("datum.role != 'prediction'").mark_point(filled=False, size=60, opacity=0.7)
     filled = points.transform_filter("datum.role == 'prediction'").mark_point(filled=True, size=80, opacity=0.9)
-    missed = points.transform_filter("datum.verdict == 'miss'").mark_point(shape="circle", size=260, filled=False, strokeWidth=1.8, stroke=alt.expr("ring"))
+    missed = points.transform_filter("datum.verdict == 'miss'").mark_point(
+        shape="circle", size=260, filled=False, strokeWidth=1.8, stroke=alt.expr("ring")
+    )
     marks = [
         layer.encode(x=x, y=y, color=figure.family_colour(), shape=figure.family_shape(), tooltip=tooltip)
         for layer in (hollow, filled)
     ]
     ring = alt.param(name="ring", value=theme.colours("light")["ring"])
-    chart = alt.layer(area, line, *marks, missed.encode(x=x, y=y)).add_params(ring)
-    caption = "Filled: predictions. Hollow: inputs and calibrations, which agree by construction. Ringed: outside the tolerance. Band: a factor of two."
+    chart = figure.layered(area, line, *marks, missed.encode(x=x, y=y)).add_params(ring)
+    caption = (
+        "Filled: predictions. Hollow: inputs and calibrations, which agree by construction. "
+        "Ringed: outside the tolerance. Band: a factor of two."
+    )
     made = chart.properties(width="container", height=340)
     return (Figure("parity", "Model against published", caption, made, {"published": found.rows, "band": band_rows}),)

@@ -40,7 +40,9 @@ def facts(given: Tables) -> TestedFacts:
     losses = [row["loss"] for row in found if row["loss"] is not None]
     return TestedFacts(
         rows=_labelled(sorted(found, key=lambda row: (-row["test"], row["design"]))),
-        failed=[_failure(row) for row in given.confirmed.iter_rows(named=True) if row["state"] in {"infeasible", "failed"}],
+        failed=[
+            _failure(row) for row in given.confirmed.iter_rows(named=True) if row["state"] in {"infeasible", "failed"}
+        ],
         optimism_fraction=statistics.fmean(gaps) if gaps else None,
         optimism_sd_fraction=statistics.stdev(gaps) if len(gaps) > 1 else None,
         count=len(gaps),
@@ -85,7 +87,7 @@ def _row(given: Tables, corners: Mapping[str, Mapping[str, Any]]) -> dict[str, A
 
 
 def _labelled(rows: list[dict[str, Any]]) -> Rows:
-    """Each design as `isaac 2`: the short name of its back end and its place among that back end's confirmed designs."""
+    """Each design as `isaac 2`: short name of its back end and place among that back end's confirmed designs."""
     seen: dict[str, int] = {}
     labelled = []
     for row in sorted(rows, key=lambda row: (theme.FAMILIES.index(row["family"]), row["back_end"])):
@@ -143,22 +145,30 @@ def _accuracy(found: TestedFacts) -> alt.LayerChart:
         alt.Tooltip("draws:Q", title="Draws"),
     ]
     bars = _base().mark_rule(strokeWidth=2.5, opacity=0.55).encode(x=x, x2=alt.X2("high"))
-    seen = _base().transform_filter("isValid(datum.search)").mark_tick(thickness=2, height=11).encode(x=alt.X("search:Q"))
-    points = _base().mark_point(filled=True, size=55, opacity=1).encode(
-        x=alt.X("test:Q"), shape=figure.family_shape(), tooltip=tooltip
+    seen = (
+        _base().transform_filter("isValid(datum.search)").mark_tick(thickness=2, height=11).encode(x=alt.X("search:Q"))
     )
-    return alt.layer(bars, seen, points)
+    points = (
+        _base()
+        .mark_point(filled=True, size=55, opacity=1)
+        .encode(x=alt.X("test:Q"), shape=figure.family_shape(), tooltip=tooltip)
+    )
+    return figure.layered(bars, seen, points)
 
 
 def _energy(found: TestedFacts) -> alt.LayerChart:
-    x = figure.cost_axis("energy_low", found.energy_metric, [row[key] for row in found.rows for key in ("energy_low", "energy_high")])
+    x = figure.cost_axis(
+        "energy_low", found.energy_metric, [row[key] for row in found.rows for key in ("energy_low", "energy_high")]
+    )
     tooltip = [
         alt.Tooltip("design:N", title="Design"),
         alt.Tooltip("energy_text:N", title="Typical"),
         alt.Tooltip("range_text:N", title="Corners"),
     ]
     bars = _base().mark_rule(strokeWidth=2.5, opacity=0.55).encode(x=x, x2=alt.X2("energy_high"))
-    points = _base().mark_point(filled=True, size=55, opacity=1).encode(
-        x=alt.X("energy:Q"), shape=figure.family_shape(), tooltip=tooltip
+    points = (
+        _base()
+        .mark_point(filled=True, size=55, opacity=1)
+        .encode(x=alt.X("energy:Q"), shape=figure.family_shape(), tooltip=tooltip)
     )
-    return alt.layer(bars, points)
+    return figure.layered(bars, points)

@@ -33,7 +33,7 @@ def facts(given: Tables) -> TrainingFacts:
     costed = given.valid.filter(given.valid["training_energy_pj"].is_not_null())
     rows = [_point(row) for row in costed.iter_rows(named=True)]
     return TrainingFacts(
-        rows=rows[:: 1 + len(rows) // DRAWN],
+        rows=rows[:: 1 + (len(rows) - 1) // DRAWN],
         beside=_beside(given),
         nominal_count=sum(row["steps"] == NOMINAL for row in rows),
         total=len(rows),
@@ -48,7 +48,6 @@ def _point(row: dict[str, Any]) -> dict[str, Any]:
         "family": row["family"],
         "x": rounded(row["training_energy_pj"] * 1e-12),
         "accuracy": rounded(accuracy),
-        "energy_text": theme.show(row["training_energy_pj"], "training_energy_pj"),
         "steps": MEASURED if is_measured else NOMINAL,
     }
 
@@ -95,15 +94,16 @@ def figures(found: TrainingFacts) -> tuple[Figure, ...]:
         alt.Tooltip("energy_text:N", title="Training energy"),
         alt.Tooltip("steps:N", title="Steps"),
     ]
-    base = alt.Chart(alt.NamedData("training"))
+    text = figure.tick_label("training_energy_pj").replace("datum.value", "datum.x").replace("'~s'", "'.3s'")
+    base = alt.Chart(alt.NamedData("training")).transform_calculate(energy_text=text)
     encoded: dict[str, Any] = {"x": x, "y": y, "color": figure.family_colour(), "shape": figure.family_shape()}
     nominal = base.transform_filter(f"datum.steps == '{NOMINAL}'").mark_point(filled=False, size=26, opacity=0.45)
     measured = base.transform_filter(f"datum.steps != '{NOMINAL}'").mark_point(filled=True, size=30, opacity=0.6)
-    chart = alt.layer(nominal.encode(**encoded, tooltip=tooltip), measured.encode(**encoded, tooltip=tooltip))
+    chart = figure.layered(nominal.encode(**encoded, tooltip=tooltip), measured.encode(**encoded, tooltip=tooltip))
     caption = (
-        f"Filled: trained on the machine, accuracy after that training. Hollow: {found.nominal_count:,} of {found.total:,} "
-        "designs whose training is costed at the reference recipe's steps (nominal); their accuracy is that of weights "
-        "trained elsewhere."
+        "Filled: trained on the machine, accuracy after that training. "
+        f"Hollow: {found.nominal_count:,} of {found.total:,} designs whose training is costed at the reference recipe's "
+        "steps (nominal); their accuracy is that of weights trained elsewhere."
     )
     made = chart.properties(width="container", height=300)
     return (Figure("training", "Accuracy against training energy", caption, made, {"training": rows}),)
