@@ -98,14 +98,8 @@ class _Seen:
 
 def _grid(inputs: Inputs, bits: int) -> InputGrid:
     is_signed = any(bool((x < 0).any()) for x in inputs)
-    sample = torch.cat([_some(x.flatten()) for x in inputs])
+    sample = torch.cat([x.flatten() for x in inputs])
     return InputGrid(tensor_scale(sample, bits, is_signed), bits, is_signed)
-
-
-def _some(values: Tensor, most: int = 8192) -> Tensor:
-    """At most `most` values at even distance, the largest magnitude among them."""
-    stride = -(-values.numel() // most)
-    return torch.cat([values[::stride], values[values.abs().argmax()][None]]) if stride > 1 else values
 
 
 def _thinned(rows: Tensor) -> Tensor:

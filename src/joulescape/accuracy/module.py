@@ -54,7 +54,7 @@ def run(
 
 
 def initial(graph: Graph, generator: torch.Generator) -> dict[str, Tensor]:
-    """Fresh weights: uniform in +-1 / sqrt(fan in) for weights and biases, identity for normalisation and scales."""
+    """Fresh weights: uniform in +-sqrt(6 / fan in) (He et al. 2015); zero biases, identity for norms and scales."""
     tensors: dict[str, Tensor] = {}
     for operator in graph.operators:
         tensors.update({f"{operator.name}.{short}": value for short, value in _fresh(operator, generator).items()})
@@ -175,10 +175,6 @@ def _fresh(operator: Operator, generator: torch.Generator) -> dict[str, Tensor]:
     if operator.kind == "scale_offset":
         offset = {"offset": torch.zeros(shape)} if operator.attributes.get("bias", True) else {}
         return {"scale": torch.ones(shape), **offset}
-    limit = 1.0 / math.sqrt(math.prod(shape[1:]))
-    fresh = {"weight": _uniform(shape, limit, generator)}
-    return {**fresh, "bias": _uniform(shape[:1], limit, generator)} if operator.has_bias else fresh
-
-
-def _uniform(shape: tuple[int, ...], limit: float, generator: torch.Generator) -> Tensor:
-    return (torch.rand(shape, generator=generator) * 2 - 1) * limit
+    limit = math.sqrt(6.0 / math.prod(shape[1:]))
+    fresh = {"weight": (torch.rand(shape, generator=generator) * 2 - 1) * limit}
+    return {**fresh, "bias": torch.zeros(shape[:1])} if operator.has_bias else fresh

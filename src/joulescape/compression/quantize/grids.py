@@ -9,6 +9,9 @@ import array_api_compat as api
 RATIOS = tuple(1.0 - 0.04 * step for step in range(20))
 """Clip points that are tried, relative to the largest magnitude (1.0 first: weights on a grid keep it)."""
 
+SCALE_SAMPLES = 4096
+"""Values of a tensor that a scale is judged on."""
+
 
 def largest_level(bits: int, is_signed: bool = True) -> int:
     """Largest whole number of a symmetric signed (2^(bits-1) - 1) or an unsigned (2^bits - 1) grid."""
@@ -33,11 +36,15 @@ def channel_scales(weight: Any, bits: int) -> Any:
 
 
 def tensor_scale(sample: Any, bits: int, is_signed: bool) -> float:
-    """One scale for a whole tensor (activations) with the least mean square error on `sample`."""
+    """One scale for a whole tensor (activations) with the least mean square error on `sample`.
+
+    The range is that of the whole sample; the error is judged on at most SCALE_SAMPLES values at even distance.
+    """
     xp = api.array_namespace(sample)
-    rows = xp.reshape(sample, (1, -1))
+    flat = xp.reshape(sample, (-1,))
+    rows = xp.reshape(flat[:: -(-flat.shape[0] // SCALE_SAMPLES)], (1, -1))
     top = largest_level(bits, is_signed)
-    peak = _no_zero(xp, xp.max(xp.abs(rows), axis=1, keepdims=True)) / top
+    peak = _no_zero(xp, xp.reshape(xp.max(xp.abs(flat)), (1, 1))) / top
     return float(_best(xp, rows, peak, top, is_signed)[0, 0])
 
 
