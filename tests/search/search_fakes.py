@@ -117,8 +117,8 @@ def slow_judge(candidate, space, fidelity, seed, memory=None):
 
 
 def deadly_judge(candidate, space, fidelity, seed, memory=None):
-    """The same, but 5 bits on the grid kill the worker."""
-    if candidate.back_end == "electronic/grid" and candidate.values["compression.1.quantize.weight_bits"] == 5:
+    """The same, but 6 bits on the grid kill the worker."""
+    if candidate.back_end == "electronic/grid" and candidate.values["compression.1.quantize.weight_bits"] == 6:
         os.kill(os.getpid(), signal.SIGKILL)
     return judge(candidate, space, fidelity, seed, memory)
 

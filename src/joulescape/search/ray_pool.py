@@ -24,6 +24,7 @@ CHUNK_S = 0.1
 
 LARGEST_CHUNK = 16
 _GRACE_S = 30.0
+_START_S = 120.0
 _OBJECT_STORE_BYTES = 150_000_000
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_AUTH_MODE": "disabled"}
 
@@ -50,6 +51,10 @@ class _Judge:
         self._work = work
         self._memory = WorkerMemory(work.cache, measured_version())
 
+    def is_ready(self) -> bool:
+        """Answers once the worker stands."""
+        return True
+
     def judge(self, jobs: Sequence[tuple[Ticket, Job]]) -> list[Result]:
         """Judge a chunk."""
         return judge(self._work, self._memory, jobs)
@@ -68,6 +73,7 @@ class RayPool:
         self._actor = ray.remote(_Judge)
         self._workers = workers
         self._idle = [self._spawn() for _ in range(workers)]
+        self._check()
         self._calls: dict[Any, _Call] = {}
         self._queue: deque[_Waiting] = deque()
         self._job_s: float | None = None
@@ -92,6 +98,14 @@ class RayPool:
     def close(self) -> None:
         """End the actors and, if this run started it, Ray."""
         self._ray.shutdown()
+
+    def _check(self) -> None:
+        """Wait for the first workers; one that cannot start would otherwise look like a deadly candidate."""
+        try:
+            self._ray.get([actor.is_ready.remote() for actor in self._idle], timeout=_START_S)
+        except (self._ray.exceptions.RayError, TimeoutError) as error:
+            self.close()
+            raise ResultsError(f"Ray's workers do not start ({error}); --executor serial does without them") from error
 
     def _spawn(self) -> Any:
         return self._actor.options(max_restarts=0, max_task_retries=0, num_cpus=1).remote(self._work)
