@@ -1,0 +1,168 @@
+"""Model against published: classes, verdicts, the summary, slow rows, and the command."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from joulescape import tables
+from joulescape.cli import validate_command as command
+from joulescape.errors import SpecError
+from joulescape.spec.back_end import PublishedRow
+from joulescape.validation import STORE, _slow_figure, published_row, summary, tolerance_fraction, validate
+
+ROOT = Path(__file__).resolve().parents[1]
+SYSTOLIC = "electronic/systolic_int8"
+ROWS = validate(ROOT)
+
+
+def row(what: str = "peak_tops", value: float = 1.024, **more: Any) -> PublishedRow:
+    plain = {"role": "prediction", "source": "joulescape", "where": "made up", **more}
+    return PublishedRow.model_validate({"what": what, "value": value, **plain})
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    """A project that holds only the electronic back ends."""
+    for part in ("hwlib/electronic", "hwlib/components", "models"):
+        shutil.copytree(ROOT / part, tmp_path / part)
+    return tmp_path
+
+
+def publish(shelf: Path, *rows: dict[str, Any]) -> None:
+    path = shelf / "hwlib" / f"{SYSTOLIC}.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    plain = {"role": "prediction", "source": "joulescape", "where": "made up"}
+    content["published"] = [{**plain, **item} for item in rows]
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
+def run(*arguments: str) -> Any:
+    import typer
+
+    app = typer.Typer()
+    app.command()(command.validate_command)
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.mark.parametrize(
+    ("what", "limit"),
+    [
+        ("peak_tops", 0.005), ("unitary_mzi_count", 0.005), ("adc_lossless_bits", 0.005), ("batch_cycles", 0.005),
+        ("identity_area_mm2", 0.005), ("inference_latency_ns", 0.2), ("tops", 0.2), ("inference_energy_pj", 0.3),
+        ("chip_power_mw", 0.3), ("tops_per_w", 0.3), ("peak_tops_per_w", 0.3), ("area_mm2", 0.2),
+        ("gops_per_mm2", 0.2), ("off_chip_bytes", 0.2), ("accuracy_fraction", 0.2),
+    ],
+)  # fmt: skip
+def test_the_name_decides_the_tolerance(what: str, limit: float) -> None:
+    assert tolerance_fraction(what) == limit
+
+
+def test_every_published_row_of_the_shelf_has_a_verdict() -> None:
+    assert tables.make(ROWS, tables.PUBLISHED).height == len(ROWS)
+    quick = [r for r in ROWS if r["kind"] == "quick"]
+    assert quick and all(isinstance(r["pass"], bool) for r in quick)
+    for r in quick:
+        assert r["error_fraction"] == pytest.approx(r["model"] / r["published"] - 1)
+        assert r["pass"] == (abs(r["error_fraction"]) <= r["tolerance_fraction"])
+
+
+def test_no_row_of_the_shelf_misses_unexpectedly() -> None:
+    missed = [(r["back_end"], r["what"], r["model"]) for r in ROWS if r["pass"] is False and r["expected"] == "pass"]
+    assert missed == []
+    assert all(r["reason"] for r in ROWS if r["expected"] == "miss")
+
+
+def test_the_first_tpus_peak_is_an_identity() -> None:
+    peak = next(r for r in ROWS if r["back_end"] == SYSTOLIC and r["what"] == "peak_tops")
+    assert (peak["pass"], peak["role"]) == (True, "input")
+    assert peak["model"] == pytest.approx(91.75, rel=0.001)
+
+
+def test_a_miss_is_shown_and_counts() -> None:
+    found = published_row(ROOT, SYSTOLIC, row(value=2.0, expected="miss", reason="twice too much"), slow=False)
+    assert (found["pass"], found["reason"], found["model"]) == (False, "twice too much", pytest.approx(1.024))
+    passed = published_row(ROOT, SYSTOLIC, row(), slow=False)
+    whole = summary([found, passed])
+    assert (whole.prediction_count, whole.prediction_pass_count, whole.unexpected_miss_count) == (2, 1, 0)
+    assert whole.median_error_fraction == pytest.approx(0.244, abs=1e-3)
+    assert summary([{**found, "expected": "pass"}]).unexpected_miss_count == 1
+
+
+def test_inputs_and_unmeasured_rows_are_not_the_models_record() -> None:
+    rows = [
+        published_row(ROOT, SYSTOLIC, row(role="input"), slow=False),
+        {**published_row(ROOT, SYSTOLIC, row(), slow=False), "model": None, "pass": None, "error_fraction": None},
+    ]
+    found = summary(rows)
+    assert (found.prediction_count, found.median_error_fraction, found.unexpected_miss_count) == (0, None, 0)
+
+
+def test_overrides_change_the_machine() -> None:
+    wide = published_row(ROOT, SYSTOLIC, row(value=2.048, overrides={"array.rows": 64}), slow=False)
+    assert wide["pass"] is True
+
+
+def test_a_workload_row_takes_the_cost_of_that_network() -> None:
+    one = published_row(ROOT, SYSTOLIC, row("inference_interval_ns", 1.0, workload="digits_mlp"), slow=False)
+    many = published_row(ROOT, SYSTOLIC, row("inference_interval_ns", 1.0, workload="digits_mlp", batch=64), slow=False)
+    assert 0 < many["model"] < one["model"], "a batch shares the loading of weights"
+    moved = published_row(
+        ROOT, SYSTOLIC, row("off_chip_bytes", 1.0, workload="digits_mlp", boundary="system"), slow=False
+    )
+    assert moved["model"] > 1000
+
+
+def test_a_figure_that_the_model_does_not_have_is_a_fault() -> None:
+    with pytest.raises(SpecError, match="peak_topps"):
+        published_row(ROOT, SYSTOLIC, row("peak_topps"), slow=False)
+    with pytest.raises(SpecError, match="off_chip_bytes"):
+        published_row(ROOT, SYSTOLIC, row("off_chip_bits", workload="digits_mlp"), slow=False)
+
+
+def test_slow_rows_show_what_was_stored(shelf: Path) -> None:
+    slow = row("accuracy_fraction", 0.97, workload="digits_mlp", kind="slow", reason="noise")
+    asked: list[str] = []
+
+    def measured(root: Path, name: str, given: PublishedRow) -> float:
+        asked.append(given.what)
+        return 0.96
+
+    assert _slow_figure(shelf, SYSTOLIC, slow, False, measured) == (None, "noise; not measured yet: run with --slow")
+    model, reason = _slow_figure(shelf, SYSTOLIC, slow, True, measured)
+    assert model == 0.96 and reason is not None and reason.startswith("noise; measured 20")
+    assert _slow_figure(shelf, SYSTOLIC, slow, False, measured) == (model, reason)
+    assert asked == ["accuracy_fraction"] and (shelf / STORE).exists()
+    path = shelf / "hwlib" / f"{SYSTOLIC}.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("clock_ghz: 0.5", "clock_ghz: 0.6"), encoding="utf-8")
+    assert "has changed since" in str(_slow_figure(shelf, SYSTOLIC, slow, False, measured)[1])
+
+
+def test_the_command_exits_with_one_only_for_an_unexpected_miss(shelf: Path) -> None:
+    publish(shelf, {"what": "peak_tops", "value": 1.024})
+    assert run("--root", str(shelf)).exit_code == 0
+    publish(shelf, {"what": "peak_tops", "value": 2.0, "expected": "miss", "reason": "made up"})
+    shown = run("--root", str(shelf))
+    assert shown.exit_code == 0 and "miss (expected)" in shown.output and "0 of 1" in shown.output
+    publish(shelf, {"what": "peak_tops", "value": 2.0})
+    missed = run("--root", str(shelf))
+    assert missed.exit_code == 1 and "MISS" in missed.output
+
+
+def test_the_command_prints_json_and_writes_parquet(shelf: Path) -> None:
+    publish(shelf, {"what": "peak_tops", "value": 1.024})
+    rows = json.loads(run("--root", str(shelf), "--format", "json").output)
+    assert rows[0]["model"] == pytest.approx(1.024) and rows[0]["pass"] is True
+    assert set(rows[0]) == set(tables.PUBLISHED)
+    out = shelf / "published.parquet"
+    assert run("--root", str(shelf), "--format", "parquet", "--out", str(out)).exit_code == 0
+    import polars as pl
+
+    assert pl.read_parquet(out).schema == pl.Schema(tables.PUBLISHED)
+    assert run("--root", str(shelf), "--format", "parquet").exit_code == 2
