@@ -1,0 +1,49 @@
+# Resolves every question before any work: torch-free, so a fault in a YAML shows within a second.
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from joulescape.errors import SpecError
+from joulescape.resolve.design_space import load_space
+from joulescape.search.digests import code_digest
+
+# `joulescape` is the one beside the interpreter that runs this workflow, also when its environment is not activated.
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+)
+
+
+def resolved_spaces():
+    found, faults = {}, []
+    for path in sorted(Path("spaces").glob("*.yaml")):
+        try:
+            found[path.stem] = load_space(path)
+        except SpecError as error:
+            faults.extend(map(str, error.faults))
+    if faults:
+        count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''} found; nothing was run"
+        raise WorkflowError("\n".join([*faults, count]))
+    return found
+
+
+SPACES = resolved_spaces()
+NETWORKS = sorted(path.stem for path in Path("models").glob("*.yaml"))
+CODE = code_digest()
+
+
+def weights_of(wildcards):
+    """Reference weights that a question starts from."""
+    return expand(
+        "results/networks/{network}.npz", network=SPACES[wildcards.space].networks
+    )
+
+
+def digest_of(wildcards):
+    """Digest of a question with everything that it names: networks, back ends, hosts, shared components."""
+    return SPACES[wildcards.space].digest()
+
+
+wildcard_constraints:
+    space="|".join(SPACES) or "none",

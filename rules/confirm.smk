@@ -1,0 +1,22 @@
+# Measures the best designs again: test split, more draws, three corners.
+rule confirm:
+    input:
+        space="spaces/{space}.yaml",
+        weights=weights_of,
+        trials="results/{space}/trials.parquet",
+    output:
+        confirmed="results/{space}/confirmed.parquet",
+        parts="results/{space}/parts.parquet",
+        layers="results/{space}/layers.parquet",
+        provenance="results/{space}/provenance.json",
+    log:
+        "results/logs/confirm/{space}.log",
+    benchmark:
+        "results/benchmarks/confirm/{space}.tsv"
+    threads: workflow.cores
+    params:
+        out="results/{space}",
+        question=digest_of,
+        code=CODE,
+    shell:
+        "joulescape confirm {input.space} --out {params.out} --workers {threads} 2>&1 | tee {log}"

@@ -1,0 +1,21 @@
+# The record of finished evaluations (results/.cache) is no output: Snakemake deletes outputs before a rerun.
+rule search:
+    input:
+        space="spaces/{space}.yaml",
+        weights=weights_of,
+    output:
+        resolved="results/{space}/resolved.json",
+        trials="results/{space}/trials.parquet",
+        front="results/{space}/front.parquet",
+        history="results/{space}/history.parquet",
+    log:
+        "results/logs/search/{space}.log",
+    benchmark:
+        "results/benchmarks/search/{space}.tsv"
+    threads: workflow.cores
+    params:
+        out="results/{space}",
+        question=digest_of,
+        code=CODE,
+    shell:
+        "joulescape search {input.space} --out {params.out} --workers {threads} 2>&1 | tee {log}"
