@@ -25,7 +25,11 @@ def rounded(value: float | None) -> float | None:
 def packed(datasets: Mapping[str, Columns]) -> str:
     """Base64 text that the page's `unpack` turns into the same columns. The same data gives the same bytes."""
     coded = {name: {key: _coded(values) for key, values in columns.items()} for name, columns in datasets.items()}
-    text = json.dumps(coded, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return packed_text(json.dumps(coded, separators=(",", ":"), ensure_ascii=False, allow_nan=False))
+
+
+def packed_text(text: str) -> str:
+    """`text` as gzip and base64: no character of it can end the element that holds it."""
     return base64.b64encode(gzip.compress(text.encode(), compresslevel=9, mtime=0)).decode()
 
 

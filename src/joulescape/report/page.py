@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from joulescape.report import theme
-from joulescape.report.blob import Columns, columns_of, packed, script_json
+from joulescape.report.blob import Columns, columns_of, packed, packed_text, script_json
 from joulescape.report.designs import si_factors, table_columns
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables
@@ -102,7 +102,7 @@ def render(given: Tables) -> str:
         css=Markup(_asset("report.css")),
         palettes={mode: theme.colours(mode) for mode in ("light", "dark")},
         component_names=theme.component_names(),
-        bundle=Markup(vega_bundle()),
+        library=packed_text(library()),
         script=Markup("\n".join(_asset(name) for name in SCRIPTS)),
         blob=packed(_datasets(given, found, figures)),
         page=Markup(script_json(_page(given, found, figures))),
@@ -143,12 +143,15 @@ def summary_text(given: Tables) -> str:
 
 
 @cache
-def vega_bundle() -> str:
-    """Vega, Vega-Lite and vega-embed as one script, safe inside a <script> element; built once a process."""
+def library() -> str:
+    """Vega, Vega-Lite and vega-embed as one script; built once a process.
+
+    Inside a function, else it leaves thousands of global names; it still sets `window.vegaEmbed`.
+    """
     import vl_convert
 
     source: str = vl_convert.javascript_bundle(vl_version=VEGA_LITE)  # type: ignore[call-arg]  # the stub knows no default
-    return source.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    return f"(function () {{\n{source}\n}})();"
 
 
 def _environment() -> jinja2.Environment:

@@ -35,11 +35,17 @@ function wireMenus(page, charts) {
   }
 }
 
+async function loadLibrary() {
+  const script = document.createElement("script");
+  script.textContent = await inflate("library");
+  document.head.append(script);
+}
+
 async function start() {
   const page = JSON.parse(document.getElementById("page").textContent);
   let mode = preferredTheme();
   document.documentElement.dataset.theme = mode;
-  const datasets = await unpack(document.getElementById("blob").textContent);
+  const datasets = await unpack("blob");
   const hasDesigns = datasets.designs.id.length > 0;
   const charts = makeCharts(page, datasets, mode);
   if (hasDesigns) {
@@ -53,6 +59,7 @@ async function start() {
     addEventListener("beforeprint", () => table.print());
     addEventListener("afterprint", () => table.screen());
   }
+  await loadLibrary(); // after the text, the decision and the table are on screen
   charts.start();
   const idle = window.requestIdleCallback || ((work) => setTimeout(work, 1500));
   idle(() => charts.drawAll()); // so that printing from the keyboard finds every chart drawn

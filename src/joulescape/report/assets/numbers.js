@@ -30,10 +30,15 @@ function show(value, metric, page) {
   return Number.isInteger(value) ? value.toLocaleString("en-US") : String(value);
 }
 
-async function unpack(text) {
+async function inflate(id) {
+  const text = document.getElementById(id).textContent;
   const bytes = Uint8Array.from(atob(text.trim()), (character) => character.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const coded = JSON.parse(await new Response(stream).text());
+  return new Response(stream).text();
+}
+
+async function unpack(id) {
+  const coded = JSON.parse(await inflate(id));
   const datasets = {};
   for (const [name, columns] of Object.entries(coded)) {
     datasets[name] = {};

@@ -1,9 +1,10 @@
 // The table of all designs: only the rows on screen exist.
 function makeTable(page, columns, more) {
   const HEIGHT = 29, PRINTED = 40;
-  const roles = Object.values(page.metrics);
+  const judgedBy = ["accuracy", ...COSTS].map((role) => [role, page.metrics[role]]);
+  const roles = judgedBy.map(([, metric]) => metric);
   const first = { id: columns.id, back_end: columns.back_end, network: columns.network, front: columns.front };
-  const judged = Object.fromEntries(Object.entries(page.metrics).map(([role, metric]) => [metric, columns[role]]));
+  const judged = Object.fromEntries(judgedBy.map(([role, metric]) => [metric, columns[role]]));
   const all = { ...first, ...judged, ...Object.fromEntries(Object.entries(more).filter(([name]) => !roles.includes(name))) };
   const names = Object.keys(all);
   const box = document.getElementById("table-box"), body = box.querySelector("tbody"), head = box.querySelector("thead tr");
@@ -63,6 +64,7 @@ function makeTable(page, columns, more) {
   for (const name of names) {
     const made = document.createElement("th"), button = document.createElement("button");
     made.dataset.name = name;
+    if (all[name].some((value) => typeof value === "number")) made.className = "number";
     button.textContent = name === "front" ? "on the front" : page.labels[name] || name.replaceAll("_", " ");
     button.title = name;
     button.addEventListener("click", () => {

@@ -10,7 +10,7 @@ import polars as pl
 
 from joulescape.report.inputs import Tables
 
-NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,.]*(?:e[-+]?\d+)?(?![\w])")
+NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?(?!\w)")
 
 
 @dataclass(frozen=True)

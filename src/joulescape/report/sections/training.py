@@ -102,8 +102,8 @@ def figures(found: TrainingFacts) -> tuple[Figure, ...]:
     chart = figure.layered(nominal.encode(**encoded, tooltip=tooltip), measured.encode(**encoded, tooltip=tooltip))
     caption = (
         "Filled: trained on the machine, accuracy after that training. "
-        f"Hollow: {found.nominal_count:,} of {found.total:,} designs whose training is costed at the reference recipe's "
-        "steps (nominal); their accuracy is that of weights trained elsewhere."
+        f"Hollow: {found.nominal_count:,} of {found.total:,} designs whose training is costed at the reference "
+        "recipe's steps (nominal); their accuracy is that of weights trained elsewhere."
     )
     made = chart.properties(width="container", height=300)
     return (Figure("training", "Accuracy against training energy", caption, made, {"training": rows}),)
