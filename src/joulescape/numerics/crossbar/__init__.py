@@ -1,7 +1,7 @@
 """Crossbar arithmetic: weights in slices of cells, inputs in pulses, column sums through converters; updates by pulses.
 
 `full` does every tile, slice and input digit; `merged` one matrix product with the same programming errors and Gaussian
-output noise. Merged is good from 4 converter bits on; below, a converter's error follows its signal.
+output noise. On digits both agree within 0.4 points from 6 converter bits on; below, the error follows its signal.
 """
 
 from __future__ import annotations

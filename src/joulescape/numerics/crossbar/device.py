@@ -21,6 +21,7 @@ class CrossbarNumbers:
     weight_bits: int
     input_bits: int
     cell_bits: int
+    cell_copies: int
     dac_bits: int
     adc_bits: int
     adc_clip_fraction: float
@@ -66,9 +67,16 @@ def program_cells(levels: Tensor, numbers: CrossbarNumbers, generator: torch.Gen
     """What cells of integer `levels` (tiles, rows, columns) hold, in levels: programming error, faults, IR drop.
 
     G = clip(target + sigma * G_max * N(0, 1), 0); a stuck cell stands at either end; currents lose what wires drop.
+    Parallel copies of a cell are drawn each for itself and averaged.
     """
     if numbers.has_ideal_cells:
         return levels
+    copies = [_one_copy(levels, numbers, generator) for _ in range(numbers.cell_copies)]
+    held = copies[0] if len(copies) == 1 else torch.stack(copies).mean(dim=0)
+    return attenuate(held, numbers) if numbers.wire_kohm else held
+
+
+def _one_copy(levels: Tensor, numbers: CrossbarNumbers, generator: torch.Generator) -> Tensor:
     top, span = numbers.top_level, 1 - 1 / numbers.on_off_ratio
     held = levels
     if numbers.programming_sigma_fraction:
@@ -79,7 +87,7 @@ def program_cells(levels: Tensor, numbers: CrossbarNumbers, generator: torch.Gen
         chance = torch.rand(levels.shape, generator=generator)
         held = torch.where(chance < numbers.stuck_off_fraction, torch.zeros(()), held)
         held = torch.where(chance > 1 - numbers.stuck_on_fraction, torch.full((), float(top)), held)
-    return attenuate(held, numbers) if numbers.wire_kohm else held
+    return held
 
 
 def attenuate(held: Tensor, numbers: CrossbarNumbers) -> Tensor:

@@ -62,14 +62,15 @@ class Crossbar(Simulator[CrossbarSettings]):
     is_pipelined: ClassVar[bool] = True
     changes_numbers: ClassVar[frozenset[str]] = frozenset({
         "operand_bits", "array.rows", "array.columns", "array.encoding", "adc.bits", "adc.clip_fraction", "dac.bits",
-        "cell.bits", "cell.g_on_msiemens", "cell.on_off_ratio", "cell.wire_kohm", "cell.programming_sigma_fraction",
+        "cell.bits", "cell.copies", "cell.g_on_msiemens", "cell.on_off_ratio", "cell.wire_kohm",
+        "cell.programming_sigma_fraction",
         "cell.read_sigma_fraction", "cell.stuck_off_fraction", "cell.stuck_on_fraction", "training.update_scheme",
         "training.states", "training.asymmetry", "training.cycle_noise", "training.weight_bound",
     })  # fmt: skip
     searchable: ClassVar[frozenset[str]] = frozenset({
         "tiles", "imas_per_tile", "crossbars_per_ima", "replication", "hypertransport.links", "adc.per_crossbar",
         "array.rows", "array.columns", "array.encoding", "adc.bits", "adc.clip_fraction", "dac.bits", "cell.bits",
-        "training.update_scheme",
+        "cell.copies", "training.update_scheme",
     })  # fmt: skip
 
     def takes(self, operator: Operator, role: Role, settings: CrossbarSettings) -> bool:

@@ -44,6 +44,7 @@ def _device_numbers(settings: CrossbarSettings) -> dict[str, float]:
         "adc_clip_fraction": settings.adc.clip_fraction,
         "dac_bits": settings.dac.bits,
         "cell_bits": cell.bits,
+        "cell_copies": cell.copies,
         "g_on_msiemens": cell.g_on_msiemens.value,
         "on_off_ratio": cell.on_off_ratio.value,
         "wire_kohm": cell.wire_kohm.value,

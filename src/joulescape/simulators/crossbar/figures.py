@@ -18,9 +18,9 @@ from joulescape.simulators.crossbar.roll_up import (
 from joulescape.simulators.crossbar.rules import (
     adc_energy,
     column_attenuation,
+    columns_per_weight,
     input_cycles,
     lossless_adc_bits,
-    slices,
     step_ns,
 )
 from joulescape.simulators.crossbar.settings import CrossbarSettings
@@ -43,7 +43,7 @@ def weight_programming_pj(settings: CrossbarSettings) -> Quantity:
 
 def peak_gops(settings: CrossbarSettings) -> Quantity:
     """Every array busy with operands of `operand_bits`: crossbars * rows * weights a row * 2 / (cycles * step)."""
-    weights = settings.array.columns / slices(settings.operand_bits, settings)
+    weights = settings.array.columns / columns_per_weight(settings.operand_bits, settings)
     cycles = input_cycles(settings.operand_bits, False, settings.dac.bits)
     macs = crossbar_count(settings) * settings.array.rows * weights
     return np.asarray(OPS_PER_MAC * macs / (cycles * step_ns(settings)))

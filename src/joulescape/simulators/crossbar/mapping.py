@@ -9,7 +9,7 @@ import numpy as np
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork
 from joulescape.simulators.base import Quantity, ceil_div
-from joulescape.simulators.crossbar.rules import input_cycles, operand_width, slices, step_ns
+from joulescape.simulators.crossbar.rules import columns_per_weight, input_cycles, operand_width, slices, step_ns
 from joulescape.simulators.crossbar.settings import CrossbarSettings
 
 
@@ -23,6 +23,7 @@ class Mapping:
 
     loops: Loops
     slices: Quantity
+    cells_per_weight: Quantity
     row_tiles: Quantity
     column_tiles: Quantity
     copies: Quantity
@@ -54,22 +55,23 @@ class Mapping:
     @property
     def cell_reads(self) -> Quantity:
         """Cells read: every used cell of every read."""
-        return self.reads * self.loops.G * self.loops.reduction * self.loops.K * self.slices
+        return self.reads * self.loops.G * self.loops.reduction * self.loops.K * self.cells_per_weight
 
 
 def map_product(work: MatrixWork, settings: CrossbarSettings) -> Mapping:
-    """Crossbars = groups * ceil(K / rows) * ceil(N * slices / columns); cycles = ceil(input bits / DAC bits)."""
+    """Crossbars = groups * ceil(K / rows) * ceil(N * cells / columns); cycles = ceil(input bits / DAC bits)."""
     loops, width = work.loops, operand_width(work.weight.bits, settings)
-    columns_per_weight = slices(width, settings)
+    slice_count, cells_per_weight = slices(width, settings), columns_per_weight(width, settings)
     is_offset = settings.array.encoding == "offset"
     return Mapping(
         loops=loops,
-        slices=columns_per_weight,
+        slices=slice_count,
+        cells_per_weight=cells_per_weight,
         row_tiles=ceil_div(loops.reduction, settings.array.rows),
-        column_tiles=ceil_div(loops.K * columns_per_weight, settings.array.columns),
+        column_tiles=ceil_div(loops.K * cells_per_weight, settings.array.columns),
         copies=np.minimum(settings.replication, loops.OY * loops.OX),
         cycles=input_cycles(operand_width(work.input.bits, settings), work.input.is_signed, settings.dac.bits),
-        converters_per_weight=columns_per_weight if is_offset else columns_per_weight / 2,
+        converters_per_weight=slice_count if is_offset else slice_count / 2,
         unit_columns=1 if is_offset else 0,
     )
 
@@ -83,7 +85,7 @@ def analog_ns(work: MatrixWork, mapping: Mapping, settings: CrossbarSettings) ->
 
 def utilisation(work: MatrixWork, mapping: Mapping, settings: CrossbarSettings) -> Quantity:
     """MACs over those that the layer's arrays could do in the same reads."""
-    weights = settings.array.rows * settings.array.columns / mapping.slices
+    weights = settings.array.rows * settings.array.columns / mapping.cells_per_weight
     turns = ceil_div(mapping.loops.positions, mapping.copies)
     drives = mapping.slices if work.role == "input_gradient" else 1
     return np.asarray(work.macs / (mapping.arrays * mapping.copies * turns * drives * weights))

@@ -36,10 +36,15 @@ def adc_energy(settings: CrossbarSettings) -> Sourced:
 
 
 def slices(weight_bits: Any, settings: CrossbarSettings) -> Any:
-    """Columns of one weight: ceil(b / cell bits), or two times that of the magnitude for a differential pair."""
+    """Slices of one weight: ceil(b / cell bits), or two times that of the magnitude for a differential pair."""
     if settings.array.encoding == "differential":
         return 2 * np.maximum(1, ceil_div(np.asarray(weight_bits) - 1, settings.cell.bits))
     return ceil_div(np.maximum(2, weight_bits), settings.cell.bits)
+
+
+def columns_per_weight(weight_bits: Any, settings: CrossbarSettings) -> Any:
+    """Columns of cells of one weight: slices times parallel copies."""
+    return slices(weight_bits, settings) * settings.cell.copies
 
 
 def input_cycles(input_bits: int, is_signed: bool, dac_bits: Any) -> Any:

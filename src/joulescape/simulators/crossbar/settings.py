@@ -88,6 +88,8 @@ class Cell(Shape):
     """One memory cell, its read pulse and its imperfections; sigmas are fractions of the largest conductance."""
 
     bits: Annotated[int, Field(ge=1, le=4)]
+    copies: Annotated[int, Field(ge=1, le=16)]
+    """Cells in parallel that hold one slice: their currents add on tied columns, so their errors average."""
     g_on_msiemens: LowerIsBetter
     on_off_ratio: HigherIsBetter
     read_v: LowerIsBetter

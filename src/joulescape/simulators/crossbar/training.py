@@ -10,7 +10,7 @@ import numpy as np
 from joulescape.network.work import MatrixWork, VectorWork, Work
 from joulescape.simulators.base import Component, Energy, LayerCost, Quantity, ceil_div
 from joulescape.simulators.crossbar.mapping import map_product
-from joulescape.simulators.crossbar.rules import operand_width, slices
+from joulescape.simulators.crossbar.rules import columns_per_weight, operand_width
 from joulescape.simulators.crossbar.settings import CrossbarSettings
 from joulescape.spec.sourced import Sourced
 
@@ -59,14 +59,14 @@ def _scale(settings: CrossbarSettings) -> Quantity:
 
 def _laid_out(work: MatrixWork, settings: CrossbarSettings) -> Quantity:
     """Crossbars of one copy of a weight matrix whose gradient is asked for: positions are its rows, K its columns."""
-    columns = work.loops.K * slices(operand_width(work.output.bits, settings), settings)
+    columns = work.loops.K * columns_per_weight(operand_width(work.output.bits, settings), settings)
     tiles = ceil_div(work.loops.positions, settings.array.rows) * ceil_div(columns, settings.array.columns)
     return np.asarray(work.loops.G * tiles)
 
 
 def _packed(work: VectorWork, settings: CrossbarSettings) -> Quantity:
     """Fewest crossbars that hold as many weights as the update writes."""
-    columns = slices(operand_width(work.bits, settings), settings)
+    columns = columns_per_weight(operand_width(work.bits, settings), settings)
     return np.asarray(ceil_div(work.write_elements * columns, settings.array.rows * settings.array.columns))
 
 
