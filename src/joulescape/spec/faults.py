@@ -113,6 +113,8 @@ def _fault(item: Any, keys: Keys, model: Any, content: Any, document: Document, 
     if kind == "extra_forbidden":
         known = known_keys(model, keys[:-1], content)
         name = str(keys[-1])
+        if name in place:  # the key itself, not the end of the domain that stands there
+            place = place[: len(place) - place[::-1].index(name)]
         return document.fault(place, f"unknown key '{name}'", one_of(known), nearest_key(name, known))
     if kind == "missing":
         return document.fault(place, "nothing", _WORDS["missing"])
