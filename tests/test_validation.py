@@ -106,7 +106,7 @@ def test_inputs_and_unmeasured_rows_are_not_the_models_record() -> None:
 
 def test_overrides_change_the_machine() -> None:
     wide = published_row(ROOT, SYSTOLIC, row(value=2.048, overrides={"array.rows": 64}), slow=False)
-    assert wide["pass"] is True
+    assert wide["pass"] is True and wide["model"] == pytest.approx(2.048)
 
 
 def test_a_workload_row_takes_the_cost_of_that_network() -> None:

@@ -39,9 +39,13 @@ class SramTable(Shape):
                 raise ValueError("capacities and values of an SRAM table must be positive")
         return self
 
+    def word_read_pj(self, capacity_bytes: Quantity) -> Quantity:
+        """Energy of reading one word of `word_bits`."""
+        return interpolated(self.read_pj, capacity_bytes)
+
     def read_pj_per_byte(self, capacity_bytes: Quantity) -> Quantity:
         """Energy of reading one byte of a macro of this capacity, whole words being used."""
-        return interpolated(self.read_pj, capacity_bytes) * BITS_PER_BYTE / self.word_bits
+        return self.word_read_pj(capacity_bytes) * BITS_PER_BYTE / self.word_bits
 
     def write_pj_per_byte(self, capacity_bytes: Quantity) -> Quantity:
         """Energy of writing one byte."""

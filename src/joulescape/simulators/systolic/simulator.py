@@ -105,7 +105,7 @@ class Systolic(Simulator[SystolicSettings]):
         ]
 
     def published(self, settings: SystolicSettings) -> Mapping[str, float]:
-        """Peak rate, energy of one multiply-accumulate, areas, also scaled to 28 nm (rule `stillmaker_baas`)."""
+        """Peak rate, energy of a multiply-accumulate and of SRAM words, areas, also at 28 nm (`stillmaker_baas`)."""
         cells = settings.array.rows * settings.array.columns
         peak_tops = OPS_PER_MAC * cells * settings.clock_ghz / 1e3
         area = sum(float(a.area_mm2) for a in self.area(settings))
@@ -114,6 +114,8 @@ class Systolic(Simulator[SystolicSettings]):
             "peak_tops": peak_tops,
             "mac_pj": sum(multiply_add_pj(settings)),
             "area_mm2": area,
+            "sram_8kib_read_pj": float(settings.sram.word_read_pj(8 << 10)),
+            "sram_1mib_read_pj": float(settings.sram.word_read_pj(1 << 20)),
             "peak_gops_per_mm2": 1e3 * peak_tops / area,
             **{f"{a.component.name}_area_mm2": float(a.area_mm2) for a in self.area(settings)},
             **{f"{a.component.name}_area_at_28nm_mm2": float(a.area_mm2) * shrink for a in self.area(settings)},
