@@ -83,7 +83,7 @@ def judge(file: Path) -> None:
             assert fault.line is None or fault.line >= 1
         return
     for pair in space.pairs:
-        values = {p.name: p.domain.values()[0] for p in space.parameters(pair)}
+        values = {p.name: p.domain.ends()[0] for p in space.parameters(pair)}
         machine = space.machine(space.candidate({"pair": pair.name, **values}))
         assert len(machine.variants) == space.hardware[pair.back_end].variant_count
 

@@ -54,6 +54,16 @@ def test_int_sweep_keeps_its_points_and_its_step(domain):
     assert set(values) <= set(every)
 
 
+@given(int_domains() | float_domains())
+def test_the_count_is_that_of_the_values(domain):
+    assert domain.count() == len(domain.values())
+
+
+def test_a_long_range_is_counted_and_not_listed():
+    assert IntDomain(kind="int", low=0, high=10**18).count() == 10**18 + 1
+    assert len(IntDomain(kind="int", low=0, high=10**18, points=5).values()) == 5
+
+
 @given(float_domains())
 def test_float_sweep_runs_from_end_to_end(domain):
     values = domain.values()

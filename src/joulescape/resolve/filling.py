@@ -35,8 +35,8 @@ class Field:
         else:
             yield (*self.keys, "low"), self.domain.low
             yield (*self.keys, "high"), self.domain.high
-            inner = self.domain.values() if isinstance(self.domain, IntDomain) else ()
-            yield from ((self.keys, value) for value in inner[1:-1] if len(inner) <= CHECKED_VALUES)
+            if isinstance(self.domain, IntDomain) and self.domain.count() <= CHECKED_VALUES:
+                yield from ((self.keys, value) for value in self.domain.values()[1:-1])
 
 
 def read_fields(document: Document, keys: Keys, faults: list[Fault]) -> tuple[Field, ...]:

@@ -55,7 +55,7 @@ class HardwarePlan:
     @property
     def variant_count(self) -> int:
         """Points of the sweep."""
-        return math.prod(len(field.domain.values()) for field in self.swept if field.domain is not None)
+        return math.prod(field.domain.count() for field in self.swept if field.domain is not None)
 
     def variants(self) -> tuple[Mapping[str, Scalar], ...]:
         """Swept values of every variant: the product of all swept values, in path order."""

@@ -12,6 +12,9 @@ from joulescape.spec.base import Shape
 
 Scalar = bool | int | float | str
 
+MOST_POINTS = 4096
+"""A sweep of one domain never has more points: resolve refuses larger sweeps anyway."""
+
 
 class IntDomain(Shape):
     """Whole numbers from `low` to `high` in steps of `step`; `points` thins a sweep; `log` draws in log space."""
@@ -21,7 +24,7 @@ class IntDomain(Shape):
     high: int
     step: Annotated[int, Field(ge=1)] = 1
     log: bool = False
-    points: Annotated[int, Field(ge=2)] | None = None
+    points: Annotated[int, Field(ge=2, le=MOST_POINTS)] | None = None
     per: Literal["layer"] | None = None
 
     @model_validator(mode="after")
@@ -37,12 +40,17 @@ class IntDomain(Shape):
 
     def values(self) -> tuple[int, ...]:
         """Every value of a sweep."""
-        every = tuple(range(self.low, self.high + 1, self.step))
+        every = range(self.low, self.high + 1, self.step)
         if self.points is None or len(every) <= self.points:
-            return every
+            return tuple(every)
         if self.log:
             return tuple(sorted({round(float(x)) for x in np.geomspace(self.low, self.high, self.points)}))
         return tuple(every[round(float(x))] for x in np.linspace(0, len(every) - 1, self.points))
+
+    def count(self) -> int:
+        """How many values a sweep has, without listing a long range."""
+        total = (self.high - self.low) // self.step + 1
+        return total if self.points is None or total <= self.points else len(self.values())
 
 
 class FloatDomain(Shape):
@@ -52,7 +60,7 @@ class FloatDomain(Shape):
     low: float
     high: float
     log: bool = False
-    points: Annotated[int, Field(ge=2)] = 5
+    points: Annotated[int, Field(ge=2, le=MOST_POINTS)] = 5
     per: Literal["layer"] | None = None
 
     @model_validator(mode="after")
@@ -69,6 +77,10 @@ class FloatDomain(Shape):
         space = np.geomspace if self.log else np.linspace
         return tuple(float(x) for x in space(self.low, self.high, self.points))
 
+    def count(self) -> int:
+        """How many values a sweep has."""
+        return self.points
+
 
 class ChoiceDomain(Shape):
     """One of the listed values."""
@@ -84,6 +96,10 @@ class ChoiceDomain(Shape):
     def values(self) -> tuple[Scalar, ...]:
         """Every value of a sweep."""
         return self.options
+
+    def count(self) -> int:
+        """How many values a sweep has."""
+        return len(self.options)
 
 
 AnyDomain = IntDomain | FloatDomain | ChoiceDomain
