@@ -24,8 +24,8 @@ BYTES_PER_KIB = 1024
 SVD_FLOPS_PER_CUBE = 21.0
 """Golub-Reinsch singular value decomposition with both factors of an N x N matrix: about 21 N^3 (golub2013)."""
 
-MESH_FLOPS_PER_CUBE = 12.0
-"""Two unitaries of N^2/2 rotations over N complex elements pairs, 12 real operations a pair of reals: 12 N^3."""
+MESH_FLOPS_PER_CUBE = 6.0
+"""Two real unitaries, each cleared by N^2/2 rotations of two rows or columns: N pairs of 6 operations, 6 N^3 in all."""
 
 CONVERTER_CLOCKS = 2
 """A sample spends one clock in the input's and one in the output's converter."""
@@ -55,8 +55,14 @@ class Bytes:
     output_read: Quantity
     output_write: Quantity
     phase_read: Quantity
-    off_read: Quantity
-    off_write: Quantity
+    off_input: Quantity
+    off_phases: Quantity
+    off_output: Quantity
+
+    @property
+    def off_chip(self) -> Quantity:
+        """All bytes across the chip's edge."""
+        return self.off_input + self.off_phases + self.off_output
 
     def traffic(self) -> tuple[Traffic, ...]:
         """The same, by memory and operand."""
@@ -64,7 +70,9 @@ class Bytes:
             Traffic("sram", "input", self.input_read, 0.0),
             Traffic("sram", "output", self.output_read, self.output_write),
             Traffic("sram", "weight", self.phase_read, 0.0),
-            Traffic("off_chip_memory", "all", self.off_read, self.off_write),
+            Traffic("off_chip_memory", "input", self.off_input, 0.0),
+            Traffic("off_chip_memory", "weight", self.off_phases, 0.0),
+            Traffic("off_chip_memory", "output", 0.0, self.off_output),
         )
 
 
@@ -78,7 +86,7 @@ def matrix_cost(work: MatrixWork, settings: MeshSettings, context: Context, plac
     stream_ns = rounds * product.positions / settings.clock_ghz
     fixed_ns = transit_ns(settings) + CONVERTER_CLOCKS / settings.clock_ghz
     compute_ns = reload_ns + stream_ns + fixed_ns
-    off_ns = context.off_chip.time_ns(moved.off_read + moved.off_write) if context.includes_off_chip else 0.0
+    off_ns = context.off_chip.time_ns(moved.off_chip) if context.includes_off_chip else 0.0
     latency_ns = np.maximum(compute_ns, off_ns)
     peak = size**2 * settings.mesh.count * settings.clock_ghz
     return LayerCost(
@@ -128,14 +136,14 @@ def _bytes(
     )
     phases = writes * tile_bytes(settings)
     is_first, is_last = work.layer in context.first, work.layer in context.last
-    activations_in = select(np.logical_or(spills, is_first), work.input.dense_bytes, 0.0)
     return Bytes(
         input_read=sent * work.input.bits / BITS_PER_BYTE,
         output_read=partial,
         output_write=partial + outputs * work.output.bits / BITS_PER_BYTE,
         phase_read=phases,
-        off_read=activations_in + select(placement.is_stored, 0.0, phases),
-        off_write=select(np.logical_or(spills, is_last), work.output.dense_bytes, 0.0),
+        off_input=select(np.logical_or(spills, is_first), work.input.dense_bytes, 0.0),
+        off_phases=select(placement.is_stored, 0.0, phases),
+        off_output=select(np.logical_or(spills, is_last), work.output.dense_bytes, 0.0),
     )
 
 
@@ -158,7 +166,7 @@ def _energies(
         Energy(parts.phase_writing(settings), writes * tile_write_pj(settings)),
         Energy(parts.sram(settings), read + write),
         Energy(parts.accumulator(settings), added * settings.digital.add_pj.value),
-        *_off_chip(context, moved.off_read, moved.off_write),
+        *_off_chip(context, moved.off_input + moved.off_phases, moved.off_output),
     )
 
 
