@@ -1,4 +1,4 @@
-"""Laws of lowering: multiply-accumulates add up, backward loops are those of the gradients, operands have their sizes."""
+"""Laws of lowering: multiply-accumulates add up, backward loops are those of the gradients, operands have sizes."""
 
 from __future__ import annotations
 
