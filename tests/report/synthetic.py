@@ -57,7 +57,7 @@ def synthetic(designs: int = 600, seed: int = 0, name: str = "which_machine") ->
         published=_published(),
         resolved=_resolved(name),
         references=REFERENCES,
-        networks={"digits_lenet": {"test_accuracy_fraction": 0.984, "validation_accuracy_fraction": 0.986}},
+        networks={"digits_lenet": {"test_accuracy_mean_fraction": 0.984, "validation_accuracy_mean_fraction": 0.986}},
     )
 
 
@@ -246,9 +246,12 @@ def _published() -> pl.DataFrame:
 def _resolved(name: str) -> dict[str, Any]:
     return {
         "name": name,
-        "digest": "5f2c1d0a9b",
+        "digests": {"space": "5f2c1d0a9b", "code": "77aa", "weights": {"digits_lenet": "19bc"}},
+        "run": {"ended": "the budget of trials is spent", "seed": 0, "fidelity": "merged/validation/3"},
+        "git_commit": None,
+        "machine": {"system": "Linux", "cores": 2},
         "versions": {"joulescape": "0.1.0", "python": "3.11.2", "numpy": "2.4.6"},
-        "refused": [{"pair": "shg_digits@memristive/isaac", "reason": "physical operator 'shg1' is not taken"}],
+        "refused": [{"network": "shg_digits", "back_end": "memristive/isaac", "reason": "physical operator 'shg1' is not taken"}],
         "notes": ["compression step 1 takes no operator of shg_digits and is dropped there"],
         "spec": {
             "question": "Which machine recognises digits for the least energy?", "task": "digits",

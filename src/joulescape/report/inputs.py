@@ -42,7 +42,7 @@ class Tables:
     layers: pl.DataFrame
     published: pl.DataFrame
     resolved: Mapping[str, Any]
-    """resolved.json: spec, digest, versions, pairs, refused, notes; every key may be absent."""
+    """resolved.json: spec, digests, versions, machine, run, refused, notes; every key may be absent."""
     references: Mapping[str, Mapping[str, str]]
     """BibTeX entries by key."""
     networks: Mapping[str, Mapping[str, Any]]

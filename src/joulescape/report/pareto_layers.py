@@ -150,18 +150,17 @@ def _front(frame: Frame) -> Iterator[alt.Chart]:
         opacity=alt.condition(WITHIN, alt.value(1), alt.value(0.3)),
         tooltip=_tooltip(frame.metrics),
     )
-    yield (
-        base.transform_filter("datum.label != ''")
-        .mark_text(
-            align=alt.expr("datum.side"),
-            baseline="bottom",
-            dx=alt.expr("datum.side == 'left' ? 7 : -7"),
-            dy=-5,
-            fontSize=12,
-            fontWeight=600,
-        )
-        .encode(x=frame.x("x"), y=frame.y(), text="label:N", color=figure.family_colour())
-    )
+    names = base.transform_filter("datum.label != ''").encode(x=frame.x("x"), y=frame.y(), text="label:N")
+    place: dict[str, Any] = {
+        "align": alt.expr("datum.side"),
+        "dx": alt.expr("datum.side == 'left' ? 8 : -8"),
+        "dy": -6,
+        "baseline": "bottom",
+        "fontSize": 12,
+        "fontWeight": 600,
+    }
+    yield names.mark_text(**place, stroke=alt.expr("paper"), strokeWidth=4, strokeJoin="round", opacity=0.85)
+    yield names.mark_text(**place).encode(color=figure.family_colour())
 
 
 def _tested(frame: Frame) -> Iterator[alt.Chart]:

@@ -38,8 +38,8 @@ def facts(given: Tables) -> BreakdownFacts:
     classes = set(parts["class"].to_list())
     return BreakdownFacts(
         designs=designs,
-        components=_summed(parts, ["back_end", "family", "phase", "class"]),
-        layers=_summed(parts, ["back_end", "family", "phase", "layer", "class"]),
+        components=_summed(parts, ["back_end", "family", "phase", "class"], designs),
+        layers=_summed(parts, ["back_end", "family", "phase", "layer", "class"], designs),
         phases=tuple(phase for phase in ("inference", "training") if phase in set(parts["phase"].to_list())),
         classes=tuple(name for name in theme.component_names() if name in classes),
     )
@@ -75,14 +75,16 @@ def _energy_parts(given: Tables, designs: Mapping[str, str]) -> pl.DataFrame:
     )
 
 
-def _summed(parts: pl.DataFrame, keys: list[str]) -> Rows:
-    """Energy by `keys`, with its share of the back end's total in that phase."""
+def _summed(parts: pl.DataFrame, keys: list[str], designs: Mapping[str, str]) -> Rows:
+    """Energy by `keys`, with its share of the back end's total in that phase; back ends in the order of `designs`."""
     summed = parts.group_by(keys, maintain_order=True).agg(
         pl.col("energy_pj").sum(), pl.col("component").unique(maintain_order=True).str.join(", ").alias("components")
     )
     total = pl.col("energy_pj").sum().over("back_end", "phase")
     shared = summed.with_columns(share=pl.when(total > 0).then(pl.col("energy_pj") / total).otherwise(0.0), total=total)
     order = {name: place for place, name in enumerate(theme.component_names())}
+    place = {name: index for index, name in enumerate(designs)}
+    ordered = sorted(shared.iter_rows(named=True), key=lambda row: place[row["back_end"]])
     return [
         {
             **{key: row[key] for key in keys},
@@ -93,7 +95,7 @@ def _summed(parts: pl.DataFrame, keys: list[str]) -> Rows:
             "text": theme.show(row["energy_pj"], "inference_energy_pj"),
             "total": theme.show(row["total"], "inference_energy_pj"),
         }
-        for row in shared.iter_rows(named=True)
+        for row in ordered
     ]
 
 

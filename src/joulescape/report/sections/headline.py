@@ -83,13 +83,24 @@ def _scope(given: Tables) -> tuple[str, ...]:
         ("boundary", spec.get("boundary")),
         ("batch", spec.get("batch")),
         ("node", f"{node} nm" if isinstance(node, int) else str(node).replace("_", " ")),
-        ("accuracy measured as", ", ".join(given.valid["fidelity"].drop_nulls().unique().sort().to_list())),
+        ("accuracy", _measured(given)),
         ("valid candidates", f"{given.valid['candidate_id'].n_unique():,}"),
         ("valid designs", f"{given.valid.height:,} of {given.trials.height:,}"),
         ("infeasible", f"{states.get('infeasible', 0):,}"),
         ("failed", f"{states.get('failed', 0):,}"),
     ]
     return tuple(f"{name} {value}" for name, value in said if value not in (None, ""))
+
+
+def _measured(given: Tables) -> str:
+    """How accuracies were measured, from the fidelity names `rung/split/draws`."""
+    samples = (given.spec.get("budget") or {}).get("samples")
+    count = "all samples" if samples is None else f"{samples:,} samples"
+    said = []
+    for name in given.valid["fidelity"].drop_nulls().unique().sort().to_list():
+        rung, split, draws = name.split("/") if name.count("/") == 2 else (name, "", "")
+        said.append(f"on {split}, {count}, {draws} draws, {rung} numerics" if split else rung)
+    return "; ".join(said)
 
 
 def _tiles(given: Tables, columns: Columns) -> tuple[Tile, ...]:
@@ -117,11 +128,9 @@ def _reference(given: Tables) -> str:
 
 
 def reference_accuracy(metrics: Mapping[str, Any], split: str = "validation") -> float | None:
-    """The accuracy of a reference network on a split, when its file states one."""
-    for key in (f"{split}_accuracy_fraction", f"{split}_accuracy"):
-        if isinstance(metrics.get(key), int | float):
-            return float(metrics[key])
-    return None
+    """Mean accuracy of a reference network over its training seeds, when its file states one."""
+    found = metrics.get(f"{split}_accuracy_mean_fraction")
+    return None if found is None else float(found)
 
 
 def _assumed(given: Tables, cheapest: int | None) -> Tile:

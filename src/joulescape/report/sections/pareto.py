@@ -122,12 +122,14 @@ def figures(found: ParetoFacts) -> tuple[Figure, ...]:
 def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
     metric = found.metrics[cost]
     drawn, total = len(found.rows), len(found.columns["id"])
+    extent = pareto_layers.Extent.of(cost, found.rows, found.fronts[cost], found.confirmed, found.published[cost])
+    under = extent.hides(found.rows)
     cap = "" if drawn == total else f" {drawn:,} of {total:,} designs drawn; filters and table use all."
-    known = len(found.published[cost])
+    cap += f" {under:,} less accurate designs lie below the chart." if under else ""
     words = (
         "Faint: every valid design. Line: the best accuracy of a back end at that cost or less, in the search. "
         "Cross: the same design on the test split, ±2 sd over draws. "
-        + ("Hollow: published, with its own accuracy. " if known else "No published figure states both. ")
+        + ("Hollow: published." if found.published[cost] else "No source states both for a network of this space.")
     )
     return Figure(
         id=cost,
@@ -137,7 +139,7 @@ def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
             found.metrics,
             cost,
             height,
-            pareto_layers.Extent.of(cost, found.rows, found.fronts[cost], found.confirmed, found.published[cost]),
+            extent,
         ),
         data={
             f"front_{cost}": found.fronts[cost],

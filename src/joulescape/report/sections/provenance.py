@@ -41,7 +41,7 @@ def facts(given: Tables) -> ProvenanceFacts:
         items=tuple(_items(given)),
         spec_yaml=yaml.safe_dump(dict(given.spec), sort_keys=False, allow_unicode=True) if given.spec else "",
         refused=tuple(
-            (str(entry.get("pair", "")), str(entry.get("reason", ""))) for entry in _listed(given, "refused")
+            (f"{entry['network']} on {entry['back_end']}", str(entry["reason"])) for entry in _listed(given, "refused")
         ),
         notes=tuple(str(note) for note in _listed(given, "notes")),
         citations=tuple(_citation(key, given.references[key]) for key in keys if key in given.references),
@@ -63,31 +63,28 @@ def _listed(given: Tables, key: str) -> list[Any]:
 
 
 def _items(given: Tables) -> list[tuple[str, str]]:
-    budget = given.spec.get("budget") or {}
-    items = [("Space", given.name), ("Digest of the question", given.resolved.get("digest"))]
-    items += [("Seed", budget.get("seed")), ("Budget", _budget(budget))]
-    items += [(f"Version of {name}", version) for name, version in (given.resolved.get("versions") or {}).items()]
-    items += [
-        (f"Reference weights of {name}", _metrics(metrics))
-        for name, metrics in given.networks.items()
-        if _is_used(given, name)
-    ]
+    budget, run = given.spec.get("budget") or {}, given.resolved.get("run") or {}
+    items = [("Space", given.name), ("Seed", budget.get("seed")), ("Budget", _listing(budget))]
+    items += [("The search ended because", run.get("ended")), ("Fidelity of the search", run.get("fidelity"))]
+    items += [("Reference point of the hypervolume", _listing(run.get("reference_point")))]
+    items += [(f"Digest of {name}", _listing(value)) for name, value in (given.resolved.get("digests") or {}).items()]
+    items += [("Commit", given.resolved.get("git_commit")), ("Versions", _listing(given.resolved.get("versions")))]
+    items += [("Computed on", _listing(given.resolved.get("machine")))]
+    used = set(given.trials["network"].drop_nulls().to_list())
+    items += [(f"Reference of {name}", _listing(found)) for name, found in given.networks.items() if name in used]
     return [(name, str(value)) for name, value in items if value not in (None, "")]
 
 
-def _is_used(given: Tables, network: str) -> bool:
-    return network in set(given.trials["network"].drop_nulls().to_list())
+def _listing(found: Any) -> str:
+    """A mapping's plain values as `name value, name value`; anything else as text."""
+    if not isinstance(found, Mapping):
+        return "" if found is None else str(found)
+    plain = {name: value for name, value in found.items() if isinstance(value, str | int | float)}
+    return ", ".join(f"{name} {_number(value)}" for name, value in plain.items() if name != "seed")
 
 
-def _budget(budget: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in budget.items() if name != "seed" and value is not None)
-
-
-def _metrics(metrics: Mapping[str, Any]) -> str:
-    plain = {name: value for name, value in metrics.items() if isinstance(value, str | int | float)}
-    return ", ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in plain.items()
-    )
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _citation(key: str, entry: Mapping[str, str]) -> Citation:

@@ -27,12 +27,15 @@ class PublishedFacts:
     median_error_fraction: float | None
     """Median of |model / published - 1| over predictions."""
     expected_miss_count: int
+    unmeasured_count: int
+    """Figures that need training to be compared and were not."""
 
 
 def facts(given: Tables) -> PublishedFacts:
     """Counts and medians use predictions only: inputs and calibrations agree by construction."""
     names = [name for name, _ in given.back_ends]
-    known = given.published.filter(pl.col("back_end").is_in(names) & pl.col("model").is_not_null())
+    listed = given.published.filter(pl.col("back_end").is_in(names))
+    known = listed.filter(pl.col("model").is_not_null())
     table = [_row(row) for row in known.sort("back_end", "what", maintain_order=True).iter_rows(named=True)]
     predicted = [row for row in table if row["role"] == "prediction"]
     errors = [abs(row["error"]) for row in predicted if row["error"] is not None]
@@ -43,6 +46,7 @@ def facts(given: Tables) -> PublishedFacts:
         prediction_pass_count=sum(bool(row["passes"]) for row in predicted),
         median_error_fraction=statistics.median(errors) if errors else None,
         expected_miss_count=sum(row["expected"] == "miss" for row in predicted),
+        unmeasured_count=listed.height - known.height,
     )
 
 
