@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
 
-import joulescape
 from joulescape.accuracy.machine_layers import numerics
 from joulescape.accuracy.reference import ensure
 from joulescape.compression.base import Described
@@ -46,7 +45,7 @@ def accuracy_key(
 @cache
 def code_digest() -> str:
     """Digest of every source file of ROOMS."""
-    root = Path(joulescape.__file__).parent
+    root = Path(__file__).parent.parent
     return _digest_of(path for room in ROOMS for path in sorted((root / room).rglob("*.py")))
 
 
