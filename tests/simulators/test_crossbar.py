@@ -124,8 +124,8 @@ def test_one_tile_without_links_is_one_tile_large() -> None:
 
 
 def test_a_full_ima_draws_its_table_power_from_events() -> None:
-    """8 arrays of 128 rows by 16 outputs of 16 bits, read back to back: events within 10 % of the table (the converter's
-    energy is quoted at 1.2 GS/s and used at 1.28: 4 %; the cells' follows from their conductance: 3 %)."""
+    """8 arrays of 128 rows by 16 outputs of 16 bits, read back to back: events within 10 % of the table (converter
+    energy is quoted at 1.2 GS/s and used at 1.28: 4 %; cell energy follows from conductance: 3 %)."""
     work = dense(1024, 16, bits=16, batch=1000)
     names = {"adc", "dac", "crossbar", "sample_hold", "shift_add", "input_register", "output_register"}
     found = cost(work)

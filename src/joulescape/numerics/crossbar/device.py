@@ -90,22 +90,30 @@ def _one_copy(levels: Tensor, numbers: CrossbarNumbers, generator: torch.Generat
     return held
 
 
-def attenuate(held: Tensor, numbers: CrossbarNumbers) -> Tensor:
-    """First-order IR drop of every cell of arrays driven from the left and grounded below, (tiles, rows, columns).
+def wire_loss(conductance: Tensor, wire_kohm: float) -> Tensor:
+    """First-order IR drop: G_eff of arrays (..., rows, columns) in mS, driven from the left and grounded below.
 
     G_eff = G / (1 + r (Kc G + G Kr)), Kc[i, l] = rows - max(i, l), Kr[j, k] = 1 + min(j, k): every wire segment that a
-    cell's current shares with another cell's. A matrix wider than the array goes on in the next array. One gain a tile
-    (its mean loss, known after programming) is calibrated away, as are the levels of the off-state.
+    cell's current shares with another cell's.
+    """
+    rows, columns = conductance.shape[-2:]
+    row, column = torch.arange(rows), torch.arange(columns)
+    shared_column = (rows - torch.maximum(row[:, None], row)).to(conductance)
+    shared_row = (1 + torch.minimum(column[:, None], column)).to(conductance)
+    return conductance / (1 + wire_kohm * (shared_column @ conductance + conductance @ shared_row))
+
+
+def attenuate(held: Tensor, numbers: CrossbarNumbers) -> Tensor:
+    """Levels (tiles, rows, columns) as the wires let them through; a matrix wider than the array goes on in the next.
+
+    One gain a tile (its mean loss, known after programming) is calibrated away, as is the current of the off-state.
     """
     tiles, rows, width = held.shape
     columns = min(numbers.columns, width)
     g_off = numbers.g_on_msiemens / numbers.on_off_ratio
     per_level = (numbers.g_on_msiemens - g_off) / numbers.top_level
-    blocks = pad(held, (0, -width % columns)).reshape(tiles, rows, -1, columns) * per_level + g_off
-    row, column = torch.arange(rows), torch.arange(columns)
-    shared_column = (rows - torch.maximum(row[:, None], row)).float()
-    shared_row = (1 + torch.minimum(column[:, None], column)).float()
-    crossed = torch.einsum("il,tlbk->tibk", shared_column, blocks) + blocks @ shared_row
-    effective = blocks / (1 + numbers.wire_kohm * crossed)
+    blocks = pad(held, (0, -width % columns)).reshape(tiles, rows, -1, columns).transpose(1, 2) * per_level + g_off
+    effective = wire_loss(blocks, numbers.wire_kohm)
     gain = blocks.sum(dim=(1, 2, 3), keepdim=True) / effective.sum(dim=(1, 2, 3), keepdim=True)
-    return ((effective * gain - g_off) / per_level).reshape(tiles, rows, -1)[..., :width].contiguous()
+    levels = (effective * gain - g_off) / per_level
+    return levels.transpose(1, 2).reshape(tiles, rows, -1)[..., :width].contiguous()
