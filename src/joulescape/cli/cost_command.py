@@ -79,7 +79,7 @@ def _pairs(sets: list[str]) -> dict[str, str]:
     bad = [item for item in sets if "=" not in item]
     if bad:
         raise SpecError([Fault("command line", None, "--set", f"'{item}'", "NAME=VALUE") for item in bad])
-    return dict(item.split("=", 1) for item in sets)  # type: ignore[misc]
+    return dict(item.split("=", 1) for item in sets)
 
 
 def _print_json(report: CostReport) -> None:

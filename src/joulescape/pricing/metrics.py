@@ -26,7 +26,7 @@ Metrics = Mapping[str, FloatArray | None]
 class Priced:
     """One network on one machine, costed: the phases that were asked for, the area, and the training plan."""
 
-    phases: Mapping[str, PhaseCost]
+    phases: Mapping[Phase, PhaseCost]
     areas: tuple[Area, ...]
     plan: TrainingPlan | None
     macs: int
@@ -65,9 +65,9 @@ def metrics_of(priced: Priced, variants: int, inferences: float | None) -> dict[
     area = area_mm2(priced, variants)
     metrics = {**_inference(priced, area), **_training(priced), "area_mm2": area}
     once, per_use = metrics.get("training_energy_pj"), metrics.get("inference_energy_pj")
-    has_life = inferences is not None and once is not None and per_use is not None
-    metrics["lifecycle_energy_pj"] = once + inferences * per_use if has_life else None  # type: ignore[operator]
-    return metrics
+    if inferences is None or once is None or per_use is None:
+        return {**metrics, "lifecycle_energy_pj": None}
+    return {**metrics, "lifecycle_energy_pj": once + inferences * per_use}
 
 
 def area_mm2(priced: Priced, variants: int) -> FloatArray:
