@@ -1,0 +1,56 @@
+"""Who gets an ask: every pair first, then every back end its reserve, then freedom."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from joulescape.resolve.candidate import Pair
+from joulescape.search.allocation import Allocation
+
+PAIRS = (Pair("a", "x/1"), Pair("b", "x/1"), Pair("c", "x/1"), Pair("a", "y/2"))
+
+
+def asks(allocation, count):
+    found = []
+    for _ in range(count):
+        name = allocation.next()
+        if name is None:
+            break
+        allocation.count(name)
+        found.append(name)
+    return found
+
+
+def test_the_first_asks_go_round_all_pairs():
+    found = asks(Allocation(PAIRS, 0, stratified=6), 6)
+    assert found[:4] == [pair.name for pair in PAIRS]
+    assert max(Counter(found).values()) == 2
+
+
+def test_every_pair_is_asked_once_even_when_the_batch_is_smaller():
+    assert len(set(asks(Allocation(PAIRS, 0, stratified=2), 9))) == 4
+
+
+@given(st.integers(0, 30), st.integers(1, 24))
+def test_the_reserve_is_kept_and_nothing_more(reserve, stratified):
+    found = asks(Allocation(PAIRS, reserve, stratified), 1000)
+    counts = Counter(name.split("@")[1] for name in found)
+    assert min(counts.values()) >= reserve
+    assert len(found) <= max(stratified, len(PAIRS)) + 2 * reserve
+
+
+def test_within_a_back_end_its_pairs_share_the_reserve():
+    counts = Counter(asks(Allocation(PAIRS, 12, stratified=4), 1000))
+    assert counts["a@x/1"] == counts["b@x/1"] == counts["c@x/1"] == 4
+    assert counts["a@y/2"] == 12
+
+
+def test_an_exhausted_pair_gets_no_more():
+    allocation = Allocation(PAIRS, 6, stratified=4)
+    allocation.count("a@y/2")
+    allocation.exhaust("a@y/2")
+    assert "a@y/2" not in asks(allocation, 100)
+    assert allocation.open_pairs == ("a@x/1", "b@x/1", "c@x/1")

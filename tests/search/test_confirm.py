@@ -1,0 +1,133 @@
+"""Confirm: test split, three corners, one row a (design, corner)."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import polars as pl
+import pytest
+from search_fakes import PAIRS, explain, judge, make_space
+
+from joulescape import tables
+from joulescape.errors import ResultsError
+from joulescape.search.confirm import candidate_of, confirm, confirm_fidelity
+from joulescape.search.driver import Means
+from joulescape.search.run import search
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog):
+    caplog.set_level(logging.CRITICAL, logger="joulescape.search")
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    root = tmp_path_factory.mktemp("confirmed")
+    space = make_space(root, confirm={"designs": 10, "draws": 2})
+    found = search(space, root / "out", Means(), judge)
+    return space, root / "out", found, confirm(space, root / "out", Means(), judge, explain)
+
+
+def test_every_pick_has_three_corners_of_the_test_split(done):
+    _, _, _, found = done
+    table = found.confirmed
+    assert len(table) == 30
+    assert set(table["split"]) == {"test"}
+    assert table.group_by("design_id").agg(pl.col("corner").n_unique())["corner"].to_list() == [3] * 10
+    assert table.columns == list(tables.CONFIRMED)
+    assert table["paired_loss_fraction"].to_list() == [0.01] * 30
+
+
+def test_corners_order_the_energy(done):
+    _, _, _, found = done
+    wide = found.confirmed.pivot("corner", index="design_id", values="inference_energy_pj")
+    assert (wide["optimistic"] < wide["typical"]).all()
+    assert (wide["typical"] < wide["pessimistic"]).all()
+
+
+def test_the_best_of_each_back_end_is_confirmed(done):
+    _, _, searched, found = done
+    assert set(found.confirmed["back_end"]) == set(searched.trials["back_end"])
+    typical = found.confirmed.filter(pl.col("corner") == "typical")
+    joined = typical.join(searched.trials, on="design_id")
+    assert joined["search_accuracy_fraction"].equals(
+        joined["accuracy_fraction_right"].rename("search_accuracy_fraction")
+    )
+
+
+def test_parts_and_layers_belong_to_the_confirmed_designs(done):
+    _, out, _, found = done
+    assert set(found.parts["design_id"]) == set(found.confirmed["design_id"]) == set(found.layers["design_id"])
+    assert pl.read_parquet(out / "parts.parquet").columns == list(tables.PARTS)
+    assert pl.read_parquet(out / "layers.parquet").columns == list(tables.LAYERS)
+    provenance = json.loads((out / "provenance.json").read_text())
+    assert [f["corner"] for f in provenance["fidelities"]] == ["optimistic", "typical", "pessimistic"]
+    assert {f["split"] for f in provenance["fidelities"]} == {"test"}
+
+
+def test_a_second_confirm_is_a_replay(done):
+    space, out, _, found = done
+
+    def never(*_):
+        raise AssertionError("judged again")
+
+    never.__module__, never.__qualname__ = judge.__module__, judge.__qualname__
+    again = confirm(space, out, Means(), never, explain)
+    assert again.confirmed.equals(found.confirmed)
+
+
+def test_every_row_leads_back_to_its_candidate(done):
+    space, _, searched, _ = done
+    for row in searched.trials.iter_rows(named=True):
+        assert candidate_of(space, row).candidate_id == row["candidate_id"]
+
+
+def test_trials_of_another_space_are_refused(done):
+    space, _, searched, _ = done
+    row = searched.trials.row(0, named=True)
+    with pytest.raises(ResultsError, match="another version of space"):
+        candidate_of(space, {**row, "compression.1.quantize.weight_bits": 7, "compression.0": "none"})
+    with pytest.raises(ResultsError, match="search again"):
+        candidate_of(make_space(space.root, pairs=PAIRS[1:]), {**row, "pair": PAIRS[0].name})
+
+
+def test_missing_and_torn_trials_are_named(tmp_path):
+    space = make_space(tmp_path)
+    with pytest.raises(ResultsError, match="run `joulescape search` first"):
+        confirm(space, tmp_path, Means(), judge, explain)
+    (tmp_path / "trials.parquet").write_bytes(b"PAR1 torn")
+    with pytest.raises(ResultsError, match="cannot be read"):
+        confirm(space, tmp_path, Means(), judge, explain)
+
+
+def test_a_design_that_fails_at_a_corner_keeps_its_row_and_has_no_parts_there(tmp_path):
+    def fragile(candidate, space, fidelity, seed, memory=None):
+        if fidelity.split == "test" and candidate.back_end == "electronic/grid":
+            raise ValueError("breaks at test")
+        return judge(candidate, space, fidelity, seed, memory)
+
+    space = make_space(tmp_path, confirm={"designs": 8})
+    search(space, tmp_path / "out", Means(), fragile)
+    found = confirm(space, tmp_path / "out", Means(), fragile, explain)
+    broken = found.confirmed.filter(pl.col("back_end") == "electronic/grid")
+    assert set(broken["reason"]) == {"ValueError: breaks at test"}
+    assert len(broken) > 0
+    assert not set(broken["design_id"]) & set(found.parts["design_id"])
+
+
+def test_an_empty_front_confirms_nothing_and_leaves_empty_tables(tmp_path):
+    def hopeless(*_):
+        raise ValueError("always")
+
+    space = make_space(tmp_path, budget={"failed_share": 1.0, "trials": 5})
+    search(space, tmp_path / "out", Means(), hopeless)
+    found = confirm(space, tmp_path / "out", Means(), hopeless, explain)
+    assert (len(found.confirmed), len(found.parts), len(found.layers)) == (0, 0, 0)
+
+
+def test_training_is_measured_at_confirm_where_the_phase_is_asked(tmp_path):
+    both = make_space(tmp_path, phases=("inference", "training"))
+    assert confirm_fidelity(both.spec, "typical").trains_on_machine
+    assert not confirm_fidelity(make_space(tmp_path).spec, "typical").trains_on_machine
+    assert confirm_fidelity(both.spec, "optimistic").draws == both.spec.confirm.draws
