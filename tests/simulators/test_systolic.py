@@ -216,6 +216,15 @@ def test_static_power_follows_clock_and_size() -> None:
     assert power(array__rows=64) > power()
 
 
+def test_a_part_is_as_well_known_as_its_weakest_constant() -> None:
+    """Leakage of the array rests on its placed area, which is assumed; that of the vector unit on derived ones only."""
+    basis = {part.component.name: part.component.basis for part in plugin.static_power(SETTINGS)}
+    assert basis["mac_array_leakage"] == basis["control_leakage"] == basis["clock_tree"] == "assumed"
+    assert basis["vector_unit_leakage"] == basis["weight_sram_leakage"] == "derived"
+    dynamic = {part.component.name: part.component.basis for part in cost(conv()).energies}
+    assert dynamic["control"] == "assumed" and dynamic["mac_array"] == dynamic["pe_registers"] == "derived"
+
+
 # The first TPU (jouppi2017): 256 x 256 cells, 0.7 GHz, 34 GB/s. Layer shapes are not printed: what the paper fixes is
 # weights, multiply-accumulates per weight byte and batch, so square dense layers of that size stand in for them.
 

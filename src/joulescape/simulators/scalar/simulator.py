@@ -92,9 +92,12 @@ class Scalar(Simulator[ScalarSettings]):
     def static_power(self, settings: ScalarSettings) -> Sequence[StaticPower]:
         """Leakage; the clock is gated while nothing runs, and is part of `instruction_pj` while something does."""
         constant = settings.leakage_mw_per_mm2
-        logic = sum(np.asarray(area.area_mm2) for area in self.area(settings)[:-1])
+        logic = self.area(settings)[:-1]
+        area_mm2 = sum(np.asarray(area.area_mm2) for area in logic)
+        basis = "assumed" if "assumed" in {area.component.basis for area in logic} else constant.basis
+        component = Component("logic_leakage", "core", basis, constant.source, scales=True)
         return [
-            StaticPower(Component.of("logic_leakage", "core", constant, scales=True), logic * constant.value),
+            StaticPower(component, area_mm2 * constant.value),
             StaticPower(settings.sram.component("memory_leakage"), settings.sram.leakage(settings.memory_bytes)),
         ]
 

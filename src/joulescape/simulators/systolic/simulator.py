@@ -79,10 +79,10 @@ class Systolic(Simulator[SystolicSettings]):
         """Leakage of every part, and the clock tree of the array, gated or not."""
         cell = settings.cell
         logic = [
-            StaticPower(Component.of(f"{a.component.name}_leakage", a.component.scope, cell.leakage_mw_per_mm2, True),
-                        np.asarray(a.area_mm2) * cell.leakage_mw_per_mm2.value)
-            for a in self.area(settings) if not a.component.name.endswith("_sram")
-        ]  # fmt: skip
+            StaticPower(_leaking(a.component, settings), np.asarray(a.area_mm2) * cell.leakage_mw_per_mm2.value)
+            for a in self.area(settings)
+            if not a.component.name.endswith("_sram")
+        ]
         sram = [
             StaticPower(settings.sram.component(f"{name}_leakage"), settings.sram.leakage(capacity))
             for name, capacity in _buffers(settings).items()
@@ -139,6 +139,13 @@ def _numbers(role: Role, form: OperandFormat | None, settings: SystolicSettings)
         return {"gradient_bits": float(settings.training.gradient_bits), **accumulator}
     widths = {"weight_bits": form.weight_bits, "input_bits": form.activation_bits}
     return {name: min(float(NATIVE_BITS), bits) for name, bits in widths.items()} | accumulator
+
+
+def _leaking(component: Component, settings: SystolicSettings) -> Component:
+    """Leakage rests on the area too: it is assumed when either is."""
+    constant = settings.cell.leakage_mw_per_mm2
+    basis = "assumed" if component.basis == "assumed" else constant.basis
+    return Component(f"{component.name}_leakage", component.scope, basis, constant.source, scales=True)
 
 
 def _areas(settings: SystolicSettings) -> list[Area]:
