@@ -1,4 +1,4 @@
-"""Training on the machine: it learns, low precision needs stochastic rounding, a target ends it, feedback may be dfa."""
+"""Training on the machine: it learns, eight bits need stochastic rounding, a target ends it, feedback may be dfa."""
 
 from __future__ import annotations
 

@@ -20,6 +20,9 @@ CALIBRATION_SAMPLES = 256
 CALIBRATION_ROWS = 512
 """At most so many im2col rows of a layer calibrate its machine."""
 
+TRAINING_ROWS = 96
+"""The same while training, where the machine is programmed anew at every step."""
+
 FLOAT_BITS = 32
 
 
@@ -59,9 +62,12 @@ class Calibration:
 
 
 def calibrate(
-    network: Described, tensors: Tensors, samples: Tensor, physical: Rule | None = None, rows: bool = True
+    network: Described, tensors: Tensors, samples: Tensor, physical: Rule | None = None, rows: int = CALIBRATION_ROWS
 ) -> Calibration:
-    """Run training samples through the compressed network, layer by layer, and look at each layer's input."""
+    """Run training samples through the compressed network, layer by layer, and look at each layer's input.
+
+    At most `rows` im2col rows a layer are kept for calibrating machines; 0 keeps none.
+    """
     seen = _Seen(network, rows)
     with torch.no_grad():
         run(network.graph, tensors, samples[:CALIBRATION_SAMPLES], seen.rule, physical)
@@ -78,9 +84,9 @@ def layer_statistics(inputs: Tensor, weight: Tensor | None) -> LayerStatistics:
 class _Seen:
     """Collects while the network runs."""
 
-    def __init__(self, network: Described, rows: bool) -> None:
+    def __init__(self, network: Described, rows: int) -> None:
         self._formats = network.formats
-        self._wants_rows = rows
+        self._most_rows = rows
         self.grids: dict[str, InputGrid] = {}
         self.rows: dict[str, Tensor] = {}
         self.statistics: dict[str, LayerStatistics] = {}
@@ -90,8 +96,8 @@ class _Seen:
         if bits < FLOAT_BITS:
             self.grids[operator.name] = _grid(inputs, bits)
             inputs = tuple(self.grids[operator.name](x) for x in inputs)
-        if operator.kind != "matmul" and self._wants_rows:
-            self.rows[operator.name] = _thinned(to_rows(operator, inputs[0]))
+        if operator.kind != "matmul" and self._most_rows:
+            self.rows[operator.name] = _thinned(to_rows(operator, inputs[0]), self._most_rows)
         self.statistics[operator.name] = layer_statistics(inputs[0], tensors.get(f"{operator.name}.weight"))
         return plain(operator, inputs, tensors)
 
@@ -102,8 +108,8 @@ def _grid(inputs: Inputs, bits: int) -> InputGrid:
     return InputGrid(tensor_scale(sample, bits, is_signed), bits, is_signed)
 
 
-def _thinned(rows: Tensor) -> Tensor:
-    stride = -(-rows.shape[1] // CALIBRATION_ROWS)
+def _thinned(rows: Tensor, most: int) -> Tensor:
+    stride = -(-rows.shape[1] // most)
     return rows[:, ::stride]
 
 

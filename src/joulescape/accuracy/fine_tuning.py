@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from joulescape.accuracy.activations import Calibration, calibrate
+from joulescape.accuracy.activations import TRAINING_ROWS, Calibration, calibrate
 from joulescape.accuracy.datasets import Part
 from joulescape.accuracy.machine_layers import program
 from joulescape.accuracy.module import plain, run
@@ -46,7 +46,9 @@ class _Tuning:
         self._network, self._again, self._errors, self._seed = network, again, errors, seed
         self._masks = masks(network, latent)
         self._batch = 0
-        self._calibration: Calibration = calibrate(network, again(latent), part.images, rows=bool(errors))
+        self._calibration: Calibration = calibrate(
+            network, again(latent), part.images, rows=TRAINING_ROWS if errors else 0
+        )
 
     def logits(self, samples: Tensor) -> Tensor:
         seen = straight_through(self.leaves, self._again)

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
-from joulescape.accuracy.activations import Calibration, calibrate
+from joulescape.accuracy.activations import TRAINING_ROWS, Calibration, calibrate
 from joulescape.accuracy.backward import Feedback, Rounded
 from joulescape.accuracy.datasets import Data, Part
 from joulescape.accuracy.fine_tuning import masks, straight_through
@@ -154,7 +154,7 @@ class _Run:
 
     def _calibrated(self) -> Calibration:
         seen = self._again({name: leaf.detach() for name, leaf in self._leaves.items()})
-        return calibrate(self._network, seen, self._data.train.images)
+        return calibrate(self._network, seen, self._data.train.images, rows=TRAINING_ROWS)
 
     def _programmed(self, seen: Tensors) -> MachineLayers:
         """The same device each time: its static errors are drawn again from the start of the same stream."""
