@@ -74,7 +74,10 @@ def test_results_that_cannot_be_written_are_named(project):
     assert "cannot be written" in text
 
 
-def test_missing_reference_weights_are_named_and_nothing_is_lost(project):
+def test_missing_reference_weights_are_trained_first_and_a_rerun_remembers(project):
     code, text = joulescape(project, "search", "spaces/q.yaml")
-    assert code == 2
-    assert "joulescape train" in text
+    assert code == 0, text
+    assert (project / "results" / "networks" / "digits_mlp.npz").exists()
+    code, text = joulescape(project, "search", "spaces/q.yaml")
+    assert code == 0, text
+    assert "(0 judged, 1 remembered)" in text

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from joulescape.accuracy.reference import ensure
 from joulescape.errors import ResultsError
+from joulescape.evaluation import evaluate
 from joulescape.network.digest import digest
 from joulescape.search.cache import PLACE, Cache
 from joulescape.search.digests import code_digest, evaluator_digest, space_digest, weights_digest
@@ -52,6 +54,8 @@ class Driver:
     _pool: Pool | None = None
 
     def __post_init__(self) -> None:
+        if self.evaluate is evaluate:
+            _ready_weights(self.space)
         self._cache = Cache(self.means.cache_of(self.space))
         self._version = digest(
             space_digest(self.space),
@@ -126,6 +130,12 @@ class Driver:
             return Outcome.decoded(text)
         except (ValueError, KeyError, TypeError) as error:
             raise ResultsError(f"the cache {self._cache.path} is damaged ({error}); delete it and run again") from error
+
+
+def _ready_weights(space: DesignSpace) -> None:
+    """Train reference weights that are absent or belong to another recipe, before their digest names an evaluation."""
+    for name, network in space.networks.items():
+        ensure(space.graphs[name], network.training.model_dump(), space.spec.task, space.networks_dir)
 
 
 def _keep(found: dict[int, Outcome], index: int) -> Callable[[Outcome], None]:
