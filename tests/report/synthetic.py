@@ -251,7 +251,7 @@ def _resolved(name: str) -> dict[str, Any]:
         "git_commit": None,
         "machine": {"system": "Linux", "cores": 2},
         "versions": {"joulescape": "0.1.0", "python": "3.11.2", "numpy": "2.4.6"},
-        "refused": [{"network": "shg_digits", "back_end": "memristive/isaac", "reason": "physical operator 'shg1' is not taken"}],
+        "refused": [{"network": "shg_digits", "back_end": "memristive/isaac", "reason": "'shg1' is not taken"}],
         "notes": ["compression step 1 takes no operator of shg_digits and is dropped there"],
         "spec": {
             "question": "Which machine recognises digits for the least energy?", "task": "digits",

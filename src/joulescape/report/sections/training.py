@@ -33,7 +33,7 @@ def facts(given: Tables) -> TrainingFacts:
     costed = given.valid.filter(given.valid["training_energy_pj"].is_not_null())
     rows = [_point(row) for row in costed.iter_rows(named=True)]
     return TrainingFacts(
-        rows=rows[:: 1 + (len(rows) - 1) // DRAWN],
+        rows=rows[:: max(1, -(-len(rows) // DRAWN))],
         beside=_beside(given),
         nominal_count=sum(row["steps"] == NOMINAL for row in rows),
         total=len(rows),
