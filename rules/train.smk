@@ -1,3 +1,4 @@
+# Reference weights, trained in float32 over five seeds; those of seed 0 are kept.
 rule train:
     input:
         "models/{network}.yaml",
@@ -11,5 +12,7 @@ rule train:
     wildcard_constraints:
         network="|".join(NETWORKS),
     threads: 1
+    params:
+        code=CODE,
     shell:
-        "joulescape train {input} --out results/networks > {log} 2>&1"
+        "joulescape train {input} --out results/networks 2>&1 | tee {log}"

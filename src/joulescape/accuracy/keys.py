@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
 
+from joulescape.accuracy.code import digest_of, measuring_code
 from joulescape.accuracy.machine_layers import numerics
 from joulescape.accuracy.reference import ensure
 from joulescape.compression.base import Described
 from joulescape.network.digest import digest
 from joulescape.network.error_spec import Errors
 from joulescape.network.fidelity import Fidelity, Recipe
-
-ROOMS = ("accuracy", "numerics", "compression", "network")
-"""Packages whose code can change a measurement."""
 
 
 def accuracy_key(
@@ -37,32 +33,17 @@ def accuracy_key(
         measured_as,
         seed,
         _file_digest(weights, weights.stat().st_mtime_ns),
-        code_digest(),
+        measuring_code(),
         [_guest_digest(kind) for kind in kinds],
     )
 
 
 @cache
-def code_digest() -> str:
-    """Digest of every source file of ROOMS."""
-    root = Path(__file__).parent.parent
-    return _digest_of(path for room in ROOMS for path in sorted((root / room).rglob("*.py")))
-
-
-@cache
 def _guest_digest(kind: str) -> str:
     """Digest of the file that realises `kind`: guests live outside ROOMS."""
-    return _digest_of([Path(inspect.getfile(type(numerics(kind))))])
+    return digest_of([Path(inspect.getfile(type(numerics(kind))))])
 
 
 @lru_cache(maxsize=64)
 def _file_digest(path: Path, modified_ns: int) -> str:  # noqa: ARG001
-    return _digest_of([path])
-
-
-def _digest_of(paths: Iterable[Path]) -> str:
-    total = hashlib.sha256()
-    for path in paths:
-        total.update(path.name.encode())
-        total.update(path.read_bytes())
-    return total.hexdigest()[:16]
+    return digest_of([path])

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from joulescape.accuracy.code import training_code
 from joulescape.accuracy.datasets import load_task
 from joulescape.accuracy.module import run
 from joulescape.accuracy.training import TrainingRun, correct, fraction, train_weights
@@ -68,8 +69,8 @@ def single_thread() -> None:
 
 
 def identity(graph: Graph, training: Mapping[str, Any], task: str) -> str:
-    """Digest of everything that the reference weights follow from."""
-    return digest(graph, training, task, REFERENCE_SEED)
+    """Digest of everything that the reference weights follow from, code included."""
+    return digest(graph, training, task, REFERENCE_SEED, training_code())
 
 
 def train_reference(name: str, graph: Graph, spec: NetworkSpec, seed: int = REFERENCE_SEED) -> Reference:
