@@ -2,60 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
+from crossbar_cases import ISAAC, SIMULATOR, SPEC, cost, dense, isaac, part
 
 from joulescape.errors import SimulatorError
 from joulescape.network.lower import lower
 from joulescape.network.operators import Loops, Operator
-from joulescape.network.work import MatrixWork, Operand, VectorWork, Work
-from joulescape.registry import load
+from joulescape.network.work import MatrixWork, Operand, VectorWork
 from joulescape.simulators.base import LayerCost
-from joulescape.simulators.crossbar import Crossbar
 from joulescape.simulators.crossbar.mapping import map_product
 from joulescape.simulators.crossbar.roll_up import chip_area_mm2, chip_power_mw, parts
 from joulescape.simulators.crossbar.settings import CrossbarSettings
-from joulescape.spec.back_end import BackEndSpec
 from joulescape.testing import check_simulator
 from joulescape.testing.examples import example_context, example_formats, example_graph
-
-ROOT = Path(__file__).resolve().parents[2]
-SPEC = BackEndSpec.model_validate(yaml.safe_load((ROOT / "hwlib" / "memristive" / "isaac.yaml").read_text()))
-ISAAC = CrossbarSettings.model_validate(SPEC.parameters)
-SIMULATOR: Crossbar = load("joulescape.simulators", "crossbar")
-
-
-def isaac(**values: Any) -> CrossbarSettings:
-    """ISAAC with dotted paths changed; double underscores stand for dots."""
-    raw = ISAAC.model_dump()
-    for path, value in values.items():
-        *parents, leaf = path.split("__")
-        inner = raw
-        for parent in parents:
-            inner = inner[parent]
-        inner[leaf] = value
-    return CrossbarSettings.model_validate(raw)
-
-
-def dense(inputs: int, outputs: int, bits: float = 8, batch: int = 1, **input_statistics: Any) -> MatrixWork:
-    loops = Loops(B=batch, K=outputs, C=inputs)
-    x = Operand(batch * inputs, bits, **{"is_signed": False, **input_statistics})
-    return MatrixWork(
-        "fc", "forward", loops, Operand(inputs * outputs, bits), x, Operand(batch * outputs, bits, is_signed=False)
-    )
-
-
-def cost(work: Work, settings: CrossbarSettings = ISAAC) -> LayerCost:
-    return SIMULATOR.cost([work], settings, example_context())[0]
-
-
-def part(found: LayerCost, name: str) -> float:
-    return float(sum(np.asarray(e.energy_pj) for e in found.energies if e.component.name == name))
-
 
 SWEEP = {
     "tiles": [1, 4, 168],
