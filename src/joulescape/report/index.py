@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from joulescape.errors import ResultsError
 from joulescape.report import theme
-from joulescape.report.page import _asset, _environment
+from joulescape.report.page import asset, environment
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ def entries(folders: Sequence[Path], out: Path) -> tuple[Entry, ...]:
 def render_index(found: Sequence[Entry]) -> str:
     """The page as text."""
     return (
-        _environment()
+        environment()
         .get_template("index.html.j2")
         .render(
             entries=found,
-            css=Markup(_asset("report.css")),
+            css=Markup(asset("report.css")),
             palettes={mode: theme.colours(mode) for mode in ("light", "dark")},
             component_names=theme.component_names(),
         )

@@ -93,21 +93,20 @@ def render(given: Tables) -> str:
     """The whole page as text. The same tables give the same bytes."""
     found = Facts.of(given)
     figures = found.figures()
-    environment = _environment()
-    return environment.get_template("report.html.j2").render(
+    return environment().get_template("report.html.j2").render(
         name=given.name,
         facts=found,
         figures=figures,
         metrics=dict(given.axes.items()),
-        css=Markup(_asset("report.css")),
+        css=Markup(asset("report.css")),
         palettes={mode: theme.colours(mode) for mode in ("light", "dark")},
         component_names=theme.component_names(),
         library=packed_text(library()),
-        script=Markup("\n".join(_asset(name) for name in SCRIPTS)),
+        script=Markup("\n".join(asset(name) for name in SCRIPTS)),
         blob=packed(_datasets(given, found, figures)),
         page=Markup(script_json(_page(given, found, figures))),
         picture=Markup(_picture(found, figures)),
-        licences=_asset("licences.txt"),
+        licences=asset("licences.txt"),
     )
 
 
@@ -154,21 +153,23 @@ def library() -> str:
     return f"(function () {{\n{source}\n}})();"
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Templates with strict escaping: what is not marked as ours is text, and a missing name is an error."""
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("joulescape.report", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["show"] = theme.show
-    environment.filters["glyph"] = lambda family: theme.FAMILY_GLYPHS.get(family, "●")
-    return environment
+    made.filters["show"] = theme.show
+    made.filters["glyph"] = lambda family: theme.FAMILY_GLYPHS.get(family, "●")
+    return made
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file of assets/."""
     return (files("joulescape.report") / "assets" / name).read_text(encoding="utf-8")
 
 
