@@ -8,7 +8,7 @@ from pathlib import Path
 
 from joulescape.accuracy.code import digest_of, measuring_code
 from joulescape.accuracy.machine_layers import numerics
-from joulescape.accuracy.reference import ensure
+from joulescape.accuracy.reference import ensure, is_own
 from joulescape.compression.base import Described
 from joulescape.network.digest import digest
 from joulescape.network.error_spec import Errors
@@ -20,9 +20,9 @@ def accuracy_key(
 ) -> str:
     """Digest of network, reference weights, compression, errors, recipe, fidelity, seed and code.
 
-    The reference weights are trained first where they are absent. The corner is left out: it acts through `errors`.
+    The reference weights are trained first where they are absent; a network that is its own machine has none. The
+    corner is left out: it acts through `errors`.
     """
-    weights = ensure(network.original, recipe.reference, recipe.task, networks_dir)
     measured_as = (fidelity.rung, fidelity.split, fidelity.samples, fidelity.draws, fidelity.trains_on_machine)
     kinds = sorted({spec.kind for spec in errors.values()})
     return digest(
@@ -32,10 +32,17 @@ def accuracy_key(
         recipe,
         measured_as,
         seed,
-        _file_digest(weights, weights.stat().st_mtime_ns),
+        _weights_digest(network, recipe, networks_dir),
         measuring_code(),
         [_guest_digest(kind) for kind in kinds],
     )
+
+
+def _weights_digest(network: Described, recipe: Recipe, networks_dir: Path) -> str | None:
+    if is_own(network.original):
+        return None
+    weights = ensure(network.original, recipe.reference, recipe.task, networks_dir)
+    return _file_digest(weights, weights.stat().st_mtime_ns)
 
 
 @cache
