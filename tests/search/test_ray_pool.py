@@ -11,9 +11,11 @@ import pytest
 from search_fakes import deadly_judge, judge, make_space
 
 from joulescape.errors import ResultsError
+from joulescape.search import driver
 from joulescape.search.driver import Means
 from joulescape.search.ray_pool import probe
 from joulescape.search.run import search
+from joulescape.search.workers import open_pool
 
 
 @pytest.fixture(autouse=True)
@@ -69,3 +71,22 @@ def test_a_living_address_and_a_name_pass_the_probe():
         server.listen()
         probe(f"ray://127.0.0.1:{server.getsockname()[1]}")
     probe("auto")
+
+
+def test_auto_takes_ray_only_where_the_rest_of_the_work_is_long(tmp_path, monkeypatch):
+    opened = []
+
+    def noted(work, workers, executor):
+        opened.append(executor)
+        return open_pool(work, 1, "serial")
+
+    monkeypatch.setattr(driver, "open_pool", noted)
+    space = make_space(tmp_path)
+    quick = search(space, tmp_path / "quick", Means(2, cache=tmp_path / "a.sqlite"), judge)
+    assert opened == ["serial"]
+    monkeypatch.setattr(driver, "RAY_START_S", 0.0)
+    long = search(space, tmp_path / "long", Means(2, cache=tmp_path / "b.sqlite"), judge)
+    assert opened == ["serial", "serial", "ray"]
+    assert long.trials.drop("seconds").equals(quick.trials.drop("seconds"))
+    search(space, tmp_path / "one", Means(1, cache=tmp_path / "c.sqlite"), judge)
+    assert opened[3:] == ["serial"]

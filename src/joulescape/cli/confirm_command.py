@@ -17,7 +17,7 @@ def confirm_command(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Designs measured at the same time.")] = 1,
     executor: Annotated[
-        ExecutorChoice, typer.Option(help="auto takes Ray from two workers on; serial needs no Ray.")
+        ExecutorChoice, typer.Option(help="auto takes Ray where sharing pays; serial never does.")
     ] = ExecutorChoice.auto,
     time_out: Annotated[float, typer.Option(min=1, help="Longest time for one measurement, in seconds.")] = 900.0,
 ) -> None:

@@ -22,7 +22,7 @@ def search_command(
     out: Annotated[Path | None, typer.Option(help="Folder of the results; results/<space> by default.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Candidates judged at the same time.")] = 1,
     executor: Annotated[
-        ExecutorChoice, typer.Option(help="auto takes Ray from two workers on; serial needs no Ray.")
+        ExecutorChoice, typer.Option(help="auto takes Ray where sharing pays; serial never does.")
     ] = ExecutorChoice.auto,
     time_out: Annotated[float, typer.Option(min=1, help="Longest time for one evaluation, in seconds.")] = 900.0,
 ) -> None:

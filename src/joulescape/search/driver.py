@@ -26,12 +26,20 @@ TIME_OUT_S = 900.0
 """Longest time that one evaluation may take."""
 
 
+RAY_START_S = 15.0
+"""What Ray costs before its workers judge: its own start, and their imports."""
+
+PROBE = 6
+"""Jobs that tell how long the others may take."""
+
+
 @dataclass(frozen=True)
 class Means:
     """By what means a run is made; none of it may change a result."""
 
     workers: int = 1
     executor: Executor = "auto"
+    """`auto` begins in this process, and takes Ray between batches once that is sure to pay."""
     time_out_s: float = TIME_OUT_S
     cache: Path | None = None
     """The cache file; by default results/.cache/evaluations.sqlite of the project."""
@@ -50,8 +58,13 @@ class Driver:
     evaluate: Evaluate
     reused: int = 0
     judged: int = 0
+    expected: int = 0
+    """Jobs that the whole run will bring, as far as its owner knows."""
+    seconds: float = 0.0
+    """Time of all judged jobs together."""
     _waiting: dict[Ticket, tuple[Job, Callable[[Outcome], None]]] = field(default_factory=dict)
     _pool: Pool | None = None
+    _has_ray: bool = False
 
     def __post_init__(self) -> None:
         if self.evaluate is evaluate:
@@ -75,6 +88,7 @@ class Driver:
 
     def start(self, jobs: Iterable[tuple[Job, Callable[[Outcome], None]]]) -> None:
         """Answer from memory what is remembered and queue the rest; each callback gets its job's outcome."""
+        self._consider_ray()
         fresh: list[tuple[Ticket, Job, Callable[[Outcome], None]]] = []
         for job, done in jobs:
             known = self._remembered(job)
@@ -95,6 +109,7 @@ class Driver:
             text = result.outcome.encoded()
             self._cache.store(self._key(job) if result.outcome.is_lasting else None, text, result.measurements)
             self.judged += 1
+            self.seconds += result.outcome.seconds
             if result.outcome.log:
                 log.warning("candidate %s failed:\n%s", job.candidate.candidate_id, result.outcome.log)
             done(Outcome.decoded(text))
@@ -102,9 +117,12 @@ class Driver:
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
         """The outcomes of `jobs`, in their order."""
         found: dict[int, Outcome] = {}
-        self.start((job, _keep(found, index)) for index, job in enumerate(jobs))
-        while len(found) < len(jobs):
-            self.wait()
+        self.expected = len(jobs)
+        queue = [(job, _keep(found, index)) for index, job in enumerate(jobs)]
+        for part in (queue[:PROBE], queue[PROBE:]):
+            self.start(part)
+            while self._waiting:
+                self.wait()
         self.flush()
         return [found[index] for index in range(len(jobs))]
 
@@ -114,10 +132,28 @@ class Driver:
 
     def _workers(self) -> Pool:
         if self._pool is None:
-            means = self.means
-            work = Work(self.space, self.space.spec.budget.seed, self.evaluate, self._cache.path, means.time_out_s)
-            self._pool = open_pool(work, means.workers, means.executor)
+            self._pool = self._open(self._first_executor())
         return self._pool
+
+    def _first_executor(self) -> Executor:
+        """With lag 2 (clusters) there is no pause between batches in which to change, so `auto` is Ray at once."""
+        if self.means.executor != "auto":
+            return self.means.executor
+        return "ray" if self.space.spec.budget.lag == 2 and self.means.workers > 1 else "serial"
+
+    def _open(self, executor: Executor) -> Pool:
+        work = Work(self.space, self.space.spec.budget.seed, self.evaluate, self._cache.path, self.means.time_out_s)
+        return open_pool(work, self.means.workers, executor)
+
+    def _consider_ray(self) -> None:
+        """Change to Ray when the rest of the run is so long that sharing it saves more than Ray's start costs."""
+        is_open_question = self.means.executor == "auto" and self.means.workers > 1 and not self._has_ray
+        if not is_open_question or self._waiting or not self.judged:
+            return
+        left_s = (self.expected - self.judged - self.reused) * self.seconds / self.judged
+        if left_s * (1 - 1 / self.means.workers) > RAY_START_S:
+            log.info("about %.0f s of work left: starting %d workers", left_s, self.means.workers)
+            self._pool, self._has_ray = self._open("ray"), True
 
     def _key(self, job: Job) -> str:
         return digest(job.candidate.candidate_id, job.fidelity, job.variants, self._version)

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from joulescape.accuracy.reference import single_thread
 from joulescape.errors import ResultsError
 from joulescape.search.cache import WorkerMemory
 from joulescape.search.digests import measured_version
 from joulescape.search.outcome import Job, failed
-from joulescape.search.workers import Result, Ticket, Work, judge, one_thread
+from joulescape.search.workers import Result, Ticket, Work, judge
 
 ATTEMPTS = 2
 """A job whose worker dies is tried once more, alone."""
@@ -47,7 +48,7 @@ class _Judge:
     """The actor: one process, one PyTorch thread, its own reader of the cache."""
 
     def __init__(self, work: Work) -> None:
-        one_thread()
+        single_thread()
         self._work = work
         self._memory = WorkerMemory(work.cache, measured_version())
 

@@ -100,6 +100,7 @@ class _Search:
         self.progress = Progress(space.spec.objectives, space.spec.budget.trials)
         self.judged: list[tuple[Ask, Outcome]] = []
         self._driver = driver
+        driver.expected = space.spec.budget.trials
         self._fidelity = search_fidelity(space.spec)
         self._open: list[_Batch] = []
         self._began = time.monotonic()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from joulescape.accuracy.reference import single_thread
 from joulescape.search.cache import Measurements, WorkerMemory
 from joulescape.search.digests import measured_version
 from joulescape.search.outcome import Evaluate, Job, Outcome, run_job
@@ -53,13 +54,6 @@ class Pool(Protocol):
         """End the workers."""
 
 
-def one_thread() -> None:
-    """Keep PyTorch to one thread, so that workers do not fight and results do not depend on the machine."""
-    import torch
-
-    torch.set_num_threads(1)
-
-
 def judge(work: Work, memory: WorkerMemory, jobs: Sequence[tuple[Ticket, Job]]) -> list[Result]:
     """Judge jobs one after the other."""
     results = []
@@ -73,7 +67,7 @@ class InProcess:
     """The twin without Ray: judges in this process, one job per `collect`."""
 
     def __init__(self, work: Work) -> None:
-        one_thread()
+        single_thread()
         self._work = work
         self._memory = WorkerMemory(work.cache, measured_version())
         self._queue: deque[tuple[Ticket, Job]] = deque()
@@ -90,10 +84,10 @@ class InProcess:
         """Nothing to end."""
 
 
-def open_pool(work: Work, workers: int, executor: Executor = "auto") -> Pool:
-    """The workers of a run; `auto` takes Ray from two workers on (starting it costs some 4 s)."""
-    if executor == "serial" or (executor == "auto" and workers == 1):
-        return InProcess(work)
-    from joulescape.search.ray_pool import RayPool
+def open_pool(work: Work, workers: int, executor: Executor) -> Pool:
+    """The workers of a run: Ray only when it is asked for by name."""
+    if executor == "ray":
+        from joulescape.search.ray_pool import RayPool
 
-    return RayPool(work, workers)
+        return RayPool(work, workers)
+    return InProcess(work)
