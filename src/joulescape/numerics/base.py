@@ -65,14 +65,18 @@ class PhysicalLayer(ABC):
     def device(self, operator: Operator, errors: ErrorSpec, generator: torch.Generator) -> "DeviceLayer":
         """Draw one device: mismatch is fixed by `generator`, read noise is drawn at each call."""
 
-    def penalty(self, parameters: Mapping[str, Tensor]) -> Tensor:
-        """What keeps parameters inside the device's range; zero by default."""
-        return torch.zeros(())
+    @abstractmethod
+    def in_range(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs clipped to what the system can be driven with, and a scalar penalty on what was cut off."""
+
+    @abstractmethod
+    def confine(self, parameters: Mapping[str, Tensor]) -> None:
+        """Move trained parameters back into the system's range, in place."""
 
 
 class DeviceLayer(Protocol):
     """One physical layer as one device computes it."""
 
     def __call__(self, x: Tensor, parameters: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
-        """(batch, inputs) -> (batch, outputs)."""
+        """(batch, inputs) -> (batch, outputs); differentiable, though only ideal training asks for that gradient."""
         ...
