@@ -23,6 +23,9 @@ CALIBRATION_ROWS = 512
 TRAINING_ROWS = 96
 """The same while training, where the machine is programmed anew at every step."""
 
+_ROWS_TO_CHOOSE_FROM = 4
+"""Rows that are looked at for each row kept, so that neighbours in one image are not all there is."""
+
 FLOAT_BITS = 32
 
 
@@ -97,7 +100,7 @@ class _Seen:
             self.grids[operator.name] = _grid(inputs, bits)
             inputs = tuple(self.grids[operator.name](x) for x in inputs)
         if operator.kind != "matmul" and self._most_rows:
-            self.rows[operator.name] = _thinned(to_rows(operator, inputs[0]), self._most_rows)
+            self.rows[operator.name] = _some_rows(operator, inputs[0], self._most_rows)
         self.statistics[operator.name] = layer_statistics(inputs[0], tensors.get(f"{operator.name}.weight"))
         return plain(operator, inputs, tensors)
 
@@ -108,9 +111,12 @@ def _grid(inputs: Inputs, bits: int) -> InputGrid:
     return InputGrid(tensor_scale(sample, bits, is_signed), bits, is_signed)
 
 
-def _thinned(rows: Tensor, most: int) -> Tensor:
-    stride = -(-rows.shape[1] // most)
-    return rows[:, ::stride]
+def _some_rows(operator: Operator, x: Tensor, most: int) -> Tensor:
+    """At most `most` rows at even distance; samples that no row would come from are not unfolded."""
+    positions = 1 if operator.loops is None else operator.loops.positions
+    wanted = -(-_ROWS_TO_CHOOSE_FROM * most // positions)
+    rows = to_rows(operator, x[:: max(1, len(x) // wanted)])
+    return rows[:, :: -(-rows.shape[1] // most)]
 
 
 def _moments(values: Tensor) -> tuple[float, float, float]:
