@@ -66,7 +66,8 @@ class DesignSpace:
         pair, graph, plan = Pair(network, back_end), self.graphs[network], self.hardware[back_end]
         steps = (step.step(graph, values) for step in self.steps)
         drawn = {p.name.removeprefix(f"hardware.{back_end}."): values[p.name] for p in plan.parameters()}
-        training = self.training.resolved(values) if self._trains(pair) else {}
+        own_recipe = self.networks[network].training.model_dump() if self._is_own(pair) else None
+        training = self.training.resolved(values, own_recipe) if self._trains(pair) else {}
         return Candidate(
             network=network,
             back_end=back_end,
@@ -104,7 +105,10 @@ class DesignSpace:
 
     def _trains(self, pair: Pair) -> bool:
         """Whether the machine trains: where training is asked, and always where the machine is the network."""
-        return "training" in self.spec.phases or self.back_ends[pair.back_end].spec.equivalence == "own"
+        return "training" in self.spec.phases or self._is_own(pair)
+
+    def _is_own(self, pair: Pair) -> bool:
+        return self.back_ends[pair.back_end].spec.equivalence == "own"
 
 
 def load_space(path: Path | str) -> DesignSpace:

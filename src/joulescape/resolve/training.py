@@ -29,6 +29,9 @@ class TrainingSettings(Shape):
     target: Target | None = None
 
 
+_RUN_FIELDS = ("epochs", "batch", "learning_rate")
+
+
 @dataclass(frozen=True)
 class TrainingPlan:
     """Plain values of `training:` and the domains among them."""
@@ -46,10 +49,15 @@ class TrainingPlan:
         domains = {field.path for field in self.fields if field.domain is not None}
         return {name: getattr(default, name) if name in domains else value for name, value in written.items()}
 
-    def resolved(self, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
-        """Plain values with the drawn ones in place."""
+    def resolved(self, values: Mapping[str, Scalar], own_recipe: Mapping[str, Scalar] | None = None) -> dict[str, Any]:
+        """Plain values with the drawn ones in place.
+
+        A machine that is its own network has no training elsewhere: what the question leaves unsaid of epochs, batch
+        and learning rate is then its network's `own_recipe` and not the default of training on other machines.
+        """
         drawn = {p.name.removeprefix("training."): values[p.name] for p in self.parameters()}
-        return {**self.plain(), **drawn}
+        unsaid = [name for name in _RUN_FIELDS if name not in self.spec.model_fields_set]
+        return {**self.plain(), **{name: own_recipe[name] for name in unsaid if own_recipe}, **drawn}
 
 
 def read_training(document: Document, spec: TrainingSpec, faults: list[Fault]) -> TrainingPlan:

@@ -116,7 +116,7 @@ class Shg(Simulator[ShgSettings]):
 
 def layer_ns(settings: ShgSettings) -> Quantity:
     """Time of one sample in one layer: settle + averages (flight + exposure)."""
-    flight = settings.path_mm.value / SPEED_OF_LIGHT_MM_PER_NS
+    flight = _of(settings, "path_mm") / SPEED_OF_LIGHT_MM_PER_NS
     return _of(settings, "settle_ns") + settings.averages * (flight + _of(settings, "exposure_ns"))
 
 

@@ -43,6 +43,8 @@ class Way(Shape):
     """Energy of setting one bin, beside modulator_mw."""
     converter_pj: LowerIsBetter
     """Digital-to-analogue conversion of one bin at 8 bits, other widths by rule dac_no_fom; 0 without a converter."""
+    path_mm: LowerIsBetter
+    """Optical path from the modulator to the detector."""
     exposure_ns: LowerIsBetter
     """Time to expose and read one spectrum."""
     readout_mw: LowerIsBetter
@@ -69,8 +71,6 @@ class ShgSettings(Shape):
     departure: Departure
     bench: Way
     comb: Way
-    path_mm: LowerIsBetter
-    """Optical path from the modulator to the detector."""
     link_pj_per_bit: LowerIsBetter
     """Moving frames and spectra between host and bench."""
     spectrum_bits: Annotated[int, Field(ge=8, le=32)]
