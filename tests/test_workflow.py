@@ -97,13 +97,13 @@ def test_the_run_is_recorded(project):
 
 def test_a_second_run_does_nothing(project):
     code, text = snakemake(project)
-    assert code == 0
+    assert code == 0, text
     assert "Nothing to be done" in text
 
 
 def test_only_the_report_is_drawn_again_when_only_it_must_be(project):
     code, text = snakemake(project, "--dry-run", "--forcerun", "report")
-    assert code == 0
+    assert code == 0, text
     assert "rule report:" in text
     assert not any(f"rule {name}:" in text for name in ("train", "search", "confirm"))
 
