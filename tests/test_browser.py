@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from joulescape.report.page import render
+from joulescape.report.page import Facts, render
 from report.synthetic import empty, synthetic
 
 CHROMIUM = shutil.which("chromium")
@@ -205,3 +205,23 @@ def test_an_empty_report_opens_too(browser: Any, tmp_path: Path) -> None:
     opened(browser, path.as_uri())
     assert browser.get_log("browser") == []
     assert painted(browser, "history") > 5
+
+
+def test_a_click_on_a_front_point_tells_what_it_is(browser: Any, page: str) -> None:
+    opened(browser, page)
+    columns = Facts.of(synthetic()).pareto
+    step = next(step for step in columns.fronts["energy"] if step["label"] == "shg")
+    across, up = browser.execute_script(
+        """const place = document.querySelector('[data-chart="energy"]'), view = place.view;
+        const box = place.querySelector('canvas').getBoundingClientRect();
+        const [left, top] = view.origin(), gap = view.padding(), [x, y] = arguments;
+        return [box.left + gap.left + left + view.scale('x')(x), box.top + gap.top + top + view.scale('y')(y)];""",
+        step["x"],
+        step["accuracy"],
+    )
+    for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+        event = {"type": kind, "x": across, "y": up, "button": "left", "clickCount": 1}
+        browser.execute_cdp_cmd("Input.dispatchMouseEvent", event)
+    wait(browser, "document.getElementById('looked').textContent !== ''")
+    told = browser.execute_script("return document.getElementById('looked').textContent")
+    assert told.startswith("Clicked: shg_digits on physical/shg: ")

@@ -247,7 +247,7 @@ def test_citations_are_exactly_the_models_used(given: Tables) -> None:
 
 
 def test_a_part_may_name_several_sources(given: Tables) -> None:
-    both = given.parts.with_columns(source=pl.lit("shen2017, murmann2024"))
+    both = given.parts.with_columns(source=pl.lit("shen2017, murmann2024; scaled by adc bits"))
     keys = provenance.source_keys(dataclasses.replace(given, parts=both, published=given.published.clear()))
     assert keys == ["murmann2024", "shen2017"]
 

@@ -115,7 +115,7 @@ def cost_axis(field_name: str, metric: str, values: Sequence[float], title: str 
 def accuracy_domain(values: Sequence[float]) -> tuple[float, float]:
     """From a little under the lowest to a little over the highest; never above 1."""
     low, high = min(values), max(values)
-    margin = max(0.005, 0.05 * (high - low))
+    margin = max(0.005, 0.07 * (high - low))
     return max(0.0, low - margin), min(1.0, high + margin)
 
 

@@ -93,20 +93,24 @@ def render(given: Tables) -> str:
     """The whole page as text. The same tables give the same bytes."""
     found = Facts.of(given)
     figures = found.figures()
-    return environment().get_template("report.html.j2").render(
-        name=given.name,
-        facts=found,
-        figures=figures,
-        metrics=dict(given.axes.items()),
-        css=Markup(asset("report.css")),
-        palettes={mode: theme.colours(mode) for mode in ("light", "dark")},
-        component_names=theme.component_names(),
-        library=packed_text(library()),
-        script=Markup("\n".join(asset(name) for name in SCRIPTS)),
-        blob=packed(_datasets(given, found, figures)),
-        page=Markup(script_json(_page(given, found, figures))),
-        picture=Markup(_picture(found, figures)),
-        licences=asset("licences.txt"),
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            name=given.name,
+            facts=found,
+            figures=figures,
+            metrics=dict(given.axes.items()),
+            css=Markup(asset("report.css")),
+            palettes={mode: theme.colours(mode) for mode in ("light", "dark")},
+            component_names=theme.component_names(),
+            library=packed_text(library()),
+            script=Markup("\n".join(asset(name) for name in SCRIPTS)),
+            blob=packed(_datasets(given, found, figures)),
+            page=Markup(script_json(_page(given, found, figures))),
+            picture=Markup(_picture(found, figures)),
+            licences=asset("licences.txt"),
+        )
     )
 
 

@@ -24,7 +24,7 @@ FAMILY_GLYPHS: dict[str, str] = {"electronic": "●", "photonic": "▲", "memris
 COMPONENTS: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
     ("host", ("host", "scalar_core"), "#d99aa5", "#d99aa5"),
     ("programming", ("program", "write", "update"), "#87a330", "#a9c04f"),
-    ("ADC", ("adc",), "#5b4ea0", "#8f82d8"),
+    ("ADC", ("adc", "sample_hold"), "#5b4ea0", "#8f82d8"),
     ("DAC and drivers", ("dac", "driver"), "#a99ddb", "#c1b6f0"),
     ("modulators", ("modulator", "slm", "dmd"), "#d6c8ee", "#e6dcf7"),
     ("lasers", ("laser", "pump", "comb"), "#d4b100", "#e6c62e"),
@@ -32,9 +32,9 @@ COMPONENTS: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
     ("detectors", ("detector", "photodiode", "tia", "receiver", "camera"), "#8d7a1f", "#a8954a"),
     ("on-chip memory", ("edram", "sram", "buffer", "register", "cache"), "#2c8fa8", "#46adc6"),
     ("off-chip memory", ("dram", "off_chip", "hbm"), "#9ad0dd", "#b5e0ea"),
-    ("interconnect", ("noc", "bus", "router", "htree", "link", "network"), "#8a9aa6", "#9fb0bd"),
+    ("interconnect", ("noc", "bus", "router", "htree", "link", "network", "transport"), "#8a9aa6", "#9fb0bd"),
     ("array", ("array", "cell", "crossbar", "mac", "pe_", "mesh", "ring", "compute"), "#46515c", "#6f7f8e"),
-    ("digital", ("digital", "alu", "vector", "adder", "shift", "activation", "pool"), "#a0785a", "#c09a7c"),
+    ("digital", ("digital", "alu", "vector", "adder", "shift", "sigmoid", "pool"), "#a0785a", "#c09a7c"),
     ("static", ("static", "leak", "clock", "control"), "#c3c9cf", "#565f69"),
     ("other", (), "#e6e2da", "#3b4148"),
 )
@@ -108,12 +108,11 @@ def show(value: float | None, metric: str) -> str:
 
 
 def component_class(component: str) -> str:
-    """The class whose colour a component takes, by its own name."""
+    """The class whose colour a component takes, by its own name; leakage is static whatever leaks."""
     lowered = component.lower()
-    for name, marks, _, _ in COMPONENTS:
-        if any(mark in lowered for mark in marks):
-            return name
-    return "other"
+    if "leak" in lowered and "host" not in lowered:
+        return "static"
+    return next((name for name, marks, _, _ in COMPONENTS if any(mark in lowered for mark in marks)), "other")
 
 
 def component_names() -> list[str]:

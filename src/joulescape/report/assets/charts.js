@@ -24,9 +24,10 @@ function makeCharts(page, datasets, theme) {
   async function draw(place) {
     const id = place.dataset.chart;
     if (pending.has(id)) return pending.get(id);
-    const options = { renderer: "canvas", actions: false, ast: true, config: page.configs[mode], patch: patched };
+    const options = { renderer: "canvas", actions: false, ast: true, config: page.configs[mode], tooltip: { theme: mode }, patch: patched };
     const work = window.vegaEmbed(place, page.figures[id], options).then(({ view }) => {
       views.set(id, view);
+      place.view = view; // whoever looks at the page from outside can ask where a mark is
       place.dataset.drawn = "yes";
       view.addEventListener("click", (_, item) => {
         if (item && item.datum && Number.isInteger(item.datum.row)) charts.onPick(item.datum.row);

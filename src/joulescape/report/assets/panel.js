@@ -55,6 +55,7 @@ function makePanel(page, columns, told) {
 
   function update() {
     page.panel.sliders.forEach(shown);
+    byId("looked").textContent = "";
     const found = decide(columns, limits);
     byId("answer").textContent = found.index === null ? "No design meets the limits." : sentence(found.index);
     byId("why").textContent = found.index === null ? limitSentence(found) : why(found.index);

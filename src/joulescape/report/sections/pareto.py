@@ -59,6 +59,7 @@ def _steps(columns: Columns, cost: str, factor: float) -> Rows:
                     "label": name.split("/")[-1] if row == front[-1] else "",
                     "side": "left" if math.log(columns[cost][row]) < middle else "right",
                     **{key: columns[key][row] for key in ("id", "network", "energy", "latency", "area")},
+                    "row": row,
                 }
             )
     return steps

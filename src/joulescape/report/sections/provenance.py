@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -50,12 +51,12 @@ def facts(given: Tables) -> ProvenanceFacts:
 
 
 def source_keys(given: Tables) -> list[str]:
-    """BibTeX keys of exactly the models used, sorted; a part may name several, separated by commas or `+`."""
+    """BibTeX keys of exactly the models used, sorted; a part may name several, and how one was scaled."""
     names = [name for name, _ in given.back_ends]
     published = given.published.filter(pl.col("back_end").is_in(names))["source"]
     found = [*given.parts["source"].drop_nulls().unique().to_list(), *published.drop_nulls().unique().to_list()]
-    split = (key.strip() for text in found for key in text.replace("+", ",").replace(";", ",").split(","))
-    return sorted({key for key in split if key})
+    split = (word.strip() for text in found for word in re.split("[,;+]", text))
+    return sorted({word for word in split if word and " " not in word})
 
 
 def _listed(given: Tables, key: str) -> list[Any]:

@@ -135,7 +135,9 @@ def _accuracy(found: TestedFacts) -> alt.LayerChart:
     ends = [row[key] for row in found.rows for key in ("low", "high", "search") if row[key] is not None]
     domain = list(figure.accuracy_domain(ends))
     x = alt.X(
-        "low:Q", scale=alt.Scale(domain=domain, nice=False), axis=alt.Axis(format="~%", title="Accuracy (better →)")
+        "low:Q",
+        scale=alt.Scale(domain=domain, nice=False),
+        axis=alt.Axis(format="~%", title="Accuracy (better →)", tickCount=6),
     )
     tooltip = [
         alt.Tooltip("design:N", title="Design"),
