@@ -1,12 +1,18 @@
-# Tables -> pages. The report's own code is an input: changing a template draws again and measures nothing.
+# Tables -> pages. A digest of the report's own code and templates is a parameter: changing one draws again, measures nothing.
+import hashlib
 from importlib.resources import files
 
-REPORT = Path(str(files("joulescape"))) / "report"
-REPORT_CODE = sorted(
-    str(path)
-    for path in REPORT.rglob("*")
-    if path.suffix in {".py", ".j2", ".css", ".js", ".txt"}
-)
+
+def report_digest():
+    """Digest of every file of the report: code, templates, style, scripts."""
+    root = Path(str(files("joulescape"))) / "report"
+    paths = sorted(
+        path for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc"
+    )
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
+REPORT_CODE = report_digest()
 
 
 def metrics_of(wildcards):
@@ -32,7 +38,6 @@ rule published:
 
 rule report:
     input:
-        code=REPORT_CODE,
         metrics=metrics_of,
         resolved="results/{space}/resolved.json",
         trials="results/{space}/trials.parquet",
@@ -50,6 +55,7 @@ rule report:
         "results/logs/report/{space}.log",
     params:
         folder="results/{space}",
+        code=REPORT_CODE,
     shell:
         "joulescape report {params.folder} --published {input.published} --references {input.references} "
         "--out {output.page} > {log} 2>&1"
@@ -57,7 +63,6 @@ rule report:
 
 rule index:
     input:
-        code=REPORT_CODE,
         summaries=expand("results/{space}/report.json", space=SPACES),
     output:
         "results/index.html",
@@ -65,5 +70,6 @@ rule index:
         "results/logs/index.log",
     params:
         folders=expand("results/{space}", space=SPACES),
+        code=REPORT_CODE,
     shell:
         "joulescape report --index {params.folders} --out {output} > {log} 2>&1"
