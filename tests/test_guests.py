@@ -1,4 +1,4 @@
-"""An outside simulator, installed as a wheel, goes the whole way: check, search, cost; slow and failing calls included."""
+"""An outside simulator, installed as a wheel, goes the whole way: check, search, cost; slow and failing calls too."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, s
     """A project of its own with the guest's wheel installed beside it."""
     home = tmp_path_factory.mktemp("guest")
     source = shutil.copytree(WHEEL_SOURCE, home / "source")
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, "--target", home / "site", source], check=True, capture_output=True)
     for shelf in ("hwlib", "models"):
         shutil.copytree(ROOT / shelf, home / "project" / shelf)

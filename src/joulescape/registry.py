@@ -47,7 +47,7 @@ def names(group: str) -> tuple[str, ...]:
 
 @cache
 def load(group: str, name: str) -> Any:
-    """The plug-in object called `name`: attribute `plugin` of a built-in module, or what a guest's entry point names."""
+    """The plug-in called `name`: attribute `plugin` of a built-in module, or what a guest's entry point names."""
     if name in builtin_names(group):
         return importlib.import_module(f"{group}.{name}").plugin
     if name not in guests(group):

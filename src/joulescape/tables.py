@@ -35,7 +35,7 @@ _MEASUREMENT = {
 }  # fmt: skip
 
 TRIALS = {**_IDENTITY, **dict.fromkeys(METRICS, pl.Float64), **_MEASUREMENT}
-"""trials.parquet and front.parquet: one row a design. Parameters follow as further columns (see `parameter_columns`)."""
+"""trials.parquet and front.parquet: one row a design. Parameters follow as columns (see `parameter_columns`)."""
 
 CONFIRMED = {
     "design_id": pl.String, "candidate_id": pl.String, "back_end": pl.String, "family": pl.String, "network": pl.String,
@@ -45,16 +45,16 @@ CONFIRMED = {
     "trained_accuracy_sd_fraction": pl.Float64, "trained_accuracy_draws_count": pl.Int64,
     "search_accuracy_fraction": pl.Float64, "paired_loss_fraction": pl.Float64, "state": pl.String, "reason": pl.String,
 }  # fmt: skip
-"""confirmed.parquet: one row a (design, corner). `pick` says why: front, near_front or best_of_back_end; `paired_loss_fraction`
-is the reference's accuracy minus this design's, on the same test images."""
+"""confirmed.parquet: one row a (design, corner). `pick` says why: front, near_front or best_of_back_end;
+`paired_loss_fraction` is the reference's accuracy minus this design's, on the same test images."""
 
 PARTS = {
     "design_id": pl.String, "node": pl.String, "quantity": pl.String, "phase": pl.String, "layer": pl.String,
     "role": pl.String, "component": pl.String, "scope": pl.String, "energy_pj": pl.Float64, "area_mm2": pl.Float64,
     "basis": pl.String, "source": pl.String,
 }  # fmt: skip
-"""parts.parquet: additive parts of confirmed designs at the typical corner. `quantity` is energy or area; `node` is as_published or e.g. 28 nm.
-Inference parts are per inference; training parts are per whole training run."""
+"""parts.parquet: additive parts of confirmed designs at the typical corner. `quantity` is energy or area; `node` is
+as_published or e.g. 28 nm. Inference parts are per inference; training parts are per whole training run."""
 
 LAYERS = {
     "design_id": pl.String, "phase": pl.String, "layer": pl.String, "role": pl.String, "macs": pl.Int64,
@@ -67,7 +67,7 @@ HISTORY = {
     "batch": pl.Int64, "trials_told": pl.Int64, "valid_count": pl.Int64, "infeasible_count": pl.Int64,
     "failed_count": pl.Int64, "front_size": pl.Int64, "hypervolume": pl.Float64,
 }  # fmt: skip
-"""history.parquet: one row a batch. Hypervolume is on (log10 costs, linear fractions) against the fixed reference point."""
+"""history.parquet: one row a batch. Hypervolume is on (log10 costs, linear fractions) against a fixed reference."""
 
 PUBLISHED = {
     "back_end": pl.String, "family": pl.String, "what": pl.String, "workload": pl.String, "role": pl.String,

@@ -25,31 +25,31 @@ def asks(allocation, count):
 
 
 def test_the_first_asks_go_round_all_pairs():
-    found = asks(Allocation(PAIRS, 0, stratified=6), 6)
+    found = asks(Allocation(PAIRS, lambda _: 0, stratified=6), 6)
     assert found[:4] == [pair.name for pair in PAIRS]
     assert max(Counter(found).values()) == 2
 
 
 def test_every_pair_is_asked_once_even_when_the_batch_is_smaller():
-    assert len(set(asks(Allocation(PAIRS, 0, stratified=2), 9))) == 4
+    assert len(set(asks(Allocation(PAIRS, lambda _: 0, stratified=2), 9))) == 4
 
 
 @given(st.integers(0, 30), st.integers(1, 24))
 def test_the_reserve_is_kept_and_nothing_more(reserve, stratified):
-    found = asks(Allocation(PAIRS, reserve, stratified), 1000)
+    found = asks(Allocation(PAIRS, lambda _: reserve, stratified), 1000)
     counts = Counter(name.split("@")[1] for name in found)
     assert min(counts.values()) >= reserve
     assert len(found) <= max(stratified, len(PAIRS)) + 2 * reserve
 
 
 def test_within_a_back_end_its_pairs_share_the_reserve():
-    counts = Counter(asks(Allocation(PAIRS, 12, stratified=4), 1000))
+    counts = Counter(asks(Allocation(PAIRS, {"x/1": 12, "y/2": 12}.__getitem__, stratified=4), 1000))
     assert counts["a@x/1"] == counts["b@x/1"] == counts["c@x/1"] == 4
     assert counts["a@y/2"] == 12
 
 
 def test_an_exhausted_pair_gets_no_more():
-    allocation = Allocation(PAIRS, 6, stratified=4)
+    allocation = Allocation(PAIRS, lambda _: 6, stratified=4)
     allocation.count("a@y/2")
     allocation.exhaust("a@y/2")
     assert "a@y/2" not in asks(allocation, 100)

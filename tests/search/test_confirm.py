@@ -11,8 +11,10 @@ from search_fakes import PAIRS, explain, judge, make_space
 
 from joulescape import tables
 from joulescape.errors import ResultsError
-from joulescape.search.confirm import candidate_of, confirm, confirm_fidelity
+from joulescape.search.confirm import candidate_of, confirm, read_trials
 from joulescape.search.driver import Means
+from joulescape.search.fidelities import ConfirmPlan
+from joulescape.search.picks import pick
 from joulescape.search.run import search
 
 
@@ -62,8 +64,7 @@ def test_parts_and_layers_belong_to_the_confirmed_designs(done):
     assert pl.read_parquet(out / "parts.parquet").columns == list(tables.PARTS)
     assert pl.read_parquet(out / "layers.parquet").columns == list(tables.LAYERS)
     provenance = json.loads((out / "provenance.json").read_text())
-    assert [f["corner"] for f in provenance["fidelities"]] == ["optimistic", "typical", "pessimistic"]
-    assert {f["split"] for f in provenance["fidelities"]} == {"test"}
+    assert (provenance["confirm"]["draws"], provenance["confirm"]["designs"]) == (2, 10)
 
 
 def test_a_second_confirm_is_a_replay(done):
@@ -128,6 +129,16 @@ def test_an_empty_front_confirms_nothing_and_leaves_empty_tables(tmp_path):
 
 def test_training_is_measured_at_confirm_where_the_phase_is_asked(tmp_path):
     both = make_space(tmp_path, phases=("inference", "training"))
-    assert confirm_fidelity(both.spec, "typical").trains_on_machine
-    assert not confirm_fidelity(make_space(tmp_path).spec, "typical").trains_on_machine
-    assert confirm_fidelity(both.spec, "optimistic").draws == both.spec.confirm.draws
+    search(both, tmp_path / "out", Means(), judge)
+    picks = pick(list(read_trials(tmp_path / "out").iter_rows(named=True)), both.spec.objectives, 8)
+    plan = ConfirmPlan.of(both, picks)
+    assert 0 < len(plan.shown) <= both.spec.confirm.trained_designs
+    assert {p.row["back_end"] for p in picks if p.row["candidate_id"] in plan.shown} == {
+        p.row["back_end"] for p in picks
+    }
+    for row in (p.row for p in picks):
+        typical, other = (plan.fidelity(candidate_of(both, row), corner) for corner in ("typical", "optimistic"))
+        assert typical.trains_on_machine == (row["candidate_id"] in plan.shown)
+        assert not other.trains_on_machine
+        assert (other.draws, typical.trainings) == (both.spec.confirm.draws, both.spec.confirm.trainings)
+    assert not ConfirmPlan.of(make_space(tmp_path), picks).shown

@@ -13,7 +13,8 @@ from joulescape import tables
 from joulescape.errors import ResultsError, SimulatorError
 from joulescape.search.cache import locked
 from joulescape.search.driver import Means
-from joulescape.search.run import search, search_fidelity
+from joulescape.search.fidelities import search_fidelity
+from joulescape.search.run import search
 
 
 def table(result):

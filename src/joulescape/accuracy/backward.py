@@ -8,10 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from joulescape.accuracy.module import Inputs
 from joulescape.network.build import DATA
 from joulescape.network.error_spec import ErrorSpec
 from joulescape.network.operators import Graph, Operator
 from joulescape.numerics.base import MatrixNumerics
+
+Read = tuple[str, int]
+"""One input of an operator: its name and the input's place."""
 
 
 class Rounded(torch.autograd.Function):
@@ -35,9 +39,10 @@ class Feedback:
     def __init__(self, graph: Graph, stream: torch.Generator) -> None:
         classes = graph.output.out_elements
         self._matrices = {
-            o.name: torch.randn(classes, math.prod(o.in_shapes[0]), generator=stream) / math.sqrt(classes)
+            (o.name, place): torch.randn(classes, math.prod(shape), generator=stream) / math.sqrt(classes)
             for o in graph.matrix_operators
-            if DATA not in o.inputs
+            for place, (source, shape) in enumerate(zip(o.inputs, o.in_shapes, strict=True))
+            if source != DATA
         }
         self._error = torch.zeros(0)
 
@@ -48,24 +53,27 @@ class Feedback:
             error[torch.arange(len(labels)), labels] -= 1.0
             self._error = error / len(labels)
 
-    def replaced(self, operator: Operator, x: Tensor) -> Tensor:
-        """`x` itself; on the way back the layer before `operator` is handed random feedback instead of its error."""
-        if operator.name not in self._matrices:
-            return x
-        replaced: Tensor = _Replaced.apply(x, self, operator.name)  # type: ignore[no-untyped-call]
-        return replaced
+    def replaced(self, operator: Operator, inputs: Inputs) -> Inputs:
+        """`inputs` themselves; on the way back what `operator` reads is handed random feedback instead of its error."""
+        return tuple(self._replaced((operator.name, place), x) for place, x in enumerate(inputs))
 
-    def error(self, name: str, shape: torch.Size) -> Tensor:
-        """The output error, spread over the input of operator `name`."""
-        return (self._error @ self._matrices[name]).reshape(shape)
+    def error(self, read: Read, shape: torch.Size) -> Tensor:
+        """The output error, spread over one input of an operator."""
+        return (self._error @ self._matrices[read]).reshape(shape)
+
+    def _replaced(self, read: Read, x: Tensor) -> Tensor:
+        if read not in self._matrices:
+            return x
+        replaced: Tensor = _Replaced.apply(x, self, read)  # type: ignore[no-untyped-call]
+        return replaced
 
 
 class _Replaced(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, feedback: Feedback, name: str) -> Tensor:
-        ctx.feedback, ctx.name = feedback, name
+    def forward(ctx: Any, x: Tensor, feedback: Feedback, read: Read) -> Tensor:
+        ctx.feedback, ctx.read = feedback, read
         return x.view_as(x)
 
     @staticmethod
     def backward(ctx: Any, *errors: Tensor) -> tuple[Tensor, None, None]:
-        return ctx.feedback.error(ctx.name, errors[0].shape), None, None
+        return ctx.feedback.error(ctx.read, errors[0].shape), None, None

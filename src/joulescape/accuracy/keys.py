@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from joulescape.accuracy.code import digest_of, measuring_code
 from joulescape.accuracy.machine_layers import numerics
 from joulescape.accuracy.reference import ensure, is_own
 from joulescape.compression.base import Described
+from joulescape.compression.pipeline import method_of
 from joulescape.network.digest import digest
 from joulescape.network.error_spec import Errors
 from joulescape.network.fidelity import Fidelity, Recipe
@@ -23,7 +25,7 @@ def accuracy_key(
     The reference weights are trained first where they are absent; a network that is its own machine has none. The
     corner is left out: it acts through `errors`.
     """
-    measured_as = (fidelity.rung, fidelity.split, fidelity.samples, fidelity.draws, fidelity.trains_on_machine)
+    measured_as = replace(fidelity, corner="typical")
     kinds = sorted({spec.kind for spec in errors.values()})
     return digest(
         network.original,
@@ -34,7 +36,8 @@ def accuracy_key(
         seed,
         _weights_digest(network, recipe, networks_dir),
         measuring_code(),
-        [_guest_digest(kind) for kind in kinds],
+        [_code_of(type(numerics(kind))) for kind in kinds],
+        [_code_of(type(method_of(step))) for step in network.steps],
     )
 
 
@@ -46,9 +49,9 @@ def _weights_digest(network: Described, recipe: Recipe, networks_dir: Path) -> s
 
 
 @cache
-def _guest_digest(kind: str) -> str:
-    """Digest of the file that realises `kind`: guests live outside ROOMS."""
-    return digest_of([Path(inspect.getfile(type(numerics(kind))))])
+def _code_of(plugin: type) -> str:
+    """Digest of the file that a plug-in stands in: guests live outside ROOMS."""
+    return digest_of([Path(inspect.getfile(plugin))])
 
 
 @lru_cache(maxsize=64)

@@ -48,7 +48,7 @@ def train_on_machine(
     network: Described, errors: Errors, recipe: Recipe, fidelity: Fidelity, seed: int, data: Data
 ) -> Trained:
     """Train once per device draw; with a target, until the first epoch whose validation accuracy reaches it."""
-    is_random = recipe.training.get("rounding") == "stochastic" or recipe.equivalence != "exact"
+    is_random = _rounding(recipe) == "stochastic" or recipe.equivalence != "exact"
     draws = range(fidelity.draws if is_random else 1)
     runs = [_Run(network, errors, recipe, fidelity, seed, draw, data).result() for draw in draws]
     has_target = bool(recipe.training.get("target"))
@@ -75,7 +75,7 @@ class _Run:
         self._network, self._fidelity, self._data = network, fidelity, data
         self._how = TrainingRun.of(recipe.training)
         self._target = recipe.training.get("target")
-        self._errors = _with_rounding(errors, str(recipe.training.get("rounding", "stochastic")))
+        self._errors = _with_rounding(errors, _rounding(recipe))
         self._seed, self._draw = seed, draw
         self._streams = {p: generator(seed, p, draw) for p in ("training read", "rounding", "training batches")}
         fresh = projector(network, False)(initial(network.original, generator(seed, "initial weights", draw)))
@@ -123,13 +123,14 @@ class _Run:
         self._move({n: -self._how.learning_rate * g for n, g in zip(moved, gradients, strict=True)}, is_gradient=True)
 
     def _with_backward(self, operator: Operator, inputs: Inputs, tensors: Tensors) -> Tensor:
-        """The machine's product; on the way back the error is rounded, or replaced by random feedback."""
-        if self._feedback is not None:
-            inputs = tuple(self._feedback.replaced(operator, x) for x in inputs)
+        """The machine's product; on the way back the error may be replaced by random feedback, and is rounded."""
         spec = spec_of(self._errors, operator, "input_gradient")
         if spec is not None:
             rounding = self._streams["rounding"]
             inputs = tuple(Rounded.apply(x, numerics(spec.kind), spec, rounding) for x in inputs)  # type: ignore[no-untyped-call]
+        if self._feedback is not None:
+            # After the rounding on the way there, so before it on the way back: random feedback is rounded as well.
+            inputs = self._feedback.replaced(operator, inputs)
         return self._rule(operator, inputs, tensors)
 
     def _move(self, steps: Mapping[str, Tensor], is_gradient: bool = False) -> None:
@@ -170,6 +171,10 @@ class _Run:
 
 
 _WRITING: tuple[Role, Role] = ("weight_gradient", "update")
+
+
+def _rounding(recipe: Recipe) -> str:
+    return str(recipe.training.get("rounding", "stochastic"))
 
 
 def _with_rounding(errors: Errors, rounding: str) -> dict[tuple[str, Role], ErrorSpec]:

@@ -39,7 +39,7 @@ def projector(described: Described, is_repeated: bool | None = None) -> Callable
     stages = [
         (method, after, _settings(method, step, before.graph))
         for step, before, after in zip(described.steps, states, states[1:], strict=False)
-        for method in [_method(step)]
+        for method in [method_of(step)]
         if is_repeated is None or method.is_repeated == is_repeated
     ]
 
@@ -55,7 +55,7 @@ def _replay(graph: Graph, steps: Sequence[Step]) -> list[Described]:
     """The description before the first step and after each one."""
     states = [Described(graph, graph, {o.name: plain_format(o) for o in graph.operators}, ())]
     for step in steps:
-        method, before = _method(step), states[-1]
+        method, before = method_of(step), states[-1]
         after = method.describe(before, _settings(method, step, before.graph))
         states.append(Described(graph, after.graph, after.formats, (*before.steps, step)))
     return states
@@ -67,7 +67,8 @@ def plain_format(operator: Operator) -> OperandFormat:
     return OperandFormat(weight_bytes=float(FLOAT_BYTES * count))
 
 
-def _method(step: Step) -> Method[Any]:
+def method_of(step: Step) -> Method[Any]:
+    """The plug-in that a step names; PluginError when there is none."""
     method: Method[Any] = registry.load(GROUP, step.method)
     return method
 

@@ -18,9 +18,6 @@ from joulescape.spec.space import Bound, SpaceSpec
 if TYPE_CHECKING:
     from joulescape.evaluation.case import Case
 
-TRAINING_METRICS = frozenset(
-    {"trained_accuracy_fraction", "training_energy_pj", "training_time_ns", "lifecycle_energy_pj"}
-)
 Overshoot = tuple[Quantity, str]
 """Overshoot divided by the limit (> 0 breaks it), by variant, and the reason."""
 
@@ -66,8 +63,7 @@ def judged(metrics: Metrics, spec: SpaceSpec, measured: Measured, count: int) ->
             found.append((1.0, f"{name} does not exist for this design"))
         elif bound is not None:
             found.append(_broken(name, value, bound))
-    wanted = set(spec.objectives) | set(spec.constraints)
-    if wanted & TRAINING_METRICS and measured.reached_target is False:
+    if spec.names_training and measured.reached_target is False:
         found.append((1.0, "training on the machine did not reach training.target"))
     return worst(found, count)
 

@@ -15,13 +15,18 @@ Split = Literal["validation", "test"]
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How one candidate is measured. `samples` None means the whole split; `trains_on_machine` asks for trained accuracy."""
+    """How one candidate is measured; `samples` None means the whole split.
+
+    `draws` devices run weights that were trained elsewhere. Where `trains_on_machine`, `trainings` devices are trained
+    on; a machine that is its own network always trains.
+    """
 
     rung: Rung = "merged"
     split: Split = "validation"
     samples: int | None = None
     draws: int = 3
     trains_on_machine: bool = False
+    trainings: int = 1
     corner: Corner = "typical"
 
     @property
@@ -43,7 +48,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a measurement returns: one accuracy a draw, statistics a layer; training facts only if it trained on the machine.
+    """What a measurement returns: one accuracy a draw, statistics a layer, training facts where it trained there.
 
     `correct` holds, per draw, one byte a sample (1 = right), so that designs are compared paired on the same images.
     """

@@ -9,7 +9,7 @@ from typing import Literal
 from joulescape.network.operators import Loops, Phase, Role
 
 Structure = Literal["dense", "unstructured"]
-"""Where zeros stand: `dense` none worth naming; `unstructured` anywhere, with an index. Removed channels change the loops instead."""
+"""Where zeros stand: `dense` nowhere, `unstructured` anywhere, with an index. Removed channels change the loops."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Operand:
 class MatrixWork:
     """A matrix product of one layer and role, for the whole batch (`loops.B`).
 
-    `weight` is the stationary operand; `is_weight_stored` is False where it is an activation (attention, weight gradient).
+    `weight` is the stationary operand; `is_weight_stored` is False where it is an activation (attention, say).
     """
 
     layer: str

@@ -49,7 +49,7 @@ class MatrixNumerics(ABC):
 
 
 class PhysicalLayer(ABC):
-    """One physical operator of a machine that is its own network: a differentiable twin and a device that departs from it."""
+    """One physical operator of a machine that is its own network: a differentiable twin, and devices that depart."""
 
     kind: ClassVar[str]
 
@@ -62,7 +62,7 @@ class PhysicalLayer(ABC):
         """The differentiable model: (batch, inputs) -> (batch, outputs)."""
 
     @abstractmethod
-    def device(self, operator: Operator, errors: ErrorSpec, generator: torch.Generator) -> "DeviceLayer":
+    def device(self, operator: Operator, errors: ErrorSpec, generator: torch.Generator) -> DeviceLayer:
         """Draw one device: mismatch is fixed by `generator`, read noise is drawn at each call."""
 
     @abstractmethod

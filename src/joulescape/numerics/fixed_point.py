@@ -92,7 +92,7 @@ class FixedPoint(MatrixNumerics):
             return gradient
         top = largest_level(int(bits))
         scale = gradient.abs().max().clamp_min(torch.finfo(gradient.dtype).tiny * top) / top
-        return _rounded(gradient / scale, errors, generator) * scale
+        return _rounded(gradient / scale, errors, generator).clamp(-top, top) * scale
 
     def update(self, weight: Tensor, step: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
         """Weight plus step, rounded to the grid of `update_bits` and clipped to its range."""
@@ -107,7 +107,9 @@ class FixedPoint(MatrixNumerics):
 def _rounded(values: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
     if not errors.numbers.get("is_stochastic", 0.0):
         return values.round()
-    return (values + torch.rand(values.shape, generator=generator)).floor()
+    # floor(v + u) would be wrong in float32: v + u rounds up, so that large whole numbers drift by one level.
+    below = values.floor()
+    return below + (torch.rand(values.shape, generator=generator) < values - below).to(values.dtype)
 
 
 plugin = FixedPoint()

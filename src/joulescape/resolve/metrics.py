@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from joulescape.errors import Fault
 from joulescape.spec.document import Document, Keys
-from joulescape.spec.space import SpaceSpec
+from joulescape.spec.space import TRAINING_METRICS, SpaceSpec
 
 BIGGER_IS_BETTER = frozenset({"accuracy_fraction", "trained_accuracy_fraction", "tops_per_w", "gops_per_mm2"})
 """Every other metric is minimized."""
-
-TRAINING_METRICS = frozenset(
-    {"trained_accuracy_fraction", "training_energy_pj", "training_time_ns", "lifecycle_energy_pj"}
-)
-"""Metrics that exist only where the phase training is asked."""
 
 INFERENCE_METRICS = frozenset(
     {"inference_energy_pj", "inference_latency_ns", "inference_interval_ns", "lifecycle_energy_pj", "mean_power_mw",

@@ -8,7 +8,7 @@ of a longer one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from joulescape.resolve.candidate import Pair
 
@@ -16,9 +16,9 @@ from joulescape.resolve.candidate import Pair
 class Allocation:
     """Counts the asks of each pair and back end."""
 
-    def __init__(self, pairs: Sequence[Pair], per_back_end: int, stratified: int) -> None:
+    def __init__(self, pairs: Sequence[Pair], reserve: Callable[[str], int], stratified: int) -> None:
         self._pairs = {pair.name: pair for pair in pairs}
-        self._reserve = per_back_end
+        self._reserve = reserve
         self._stratified = max(stratified, len(pairs))
         self._asked: Counter[str] = Counter()
         self._exhausted: set[str] = set()
@@ -34,10 +34,14 @@ class Allocation:
         if self._asked.total() < self._stratified:
             return min(open_pairs, key=lambda name: self._asked[name])
         counts = self._by_back_end()
-        short = [name for name in open_pairs if counts[self._pairs[name].back_end] < self._reserve]
+        short = [name for name in open_pairs if self._is_short(name, counts)]
         if not short:
             return None
         return min(short, key=lambda name: (counts[self._pairs[name].back_end], self._asked[name]))
+
+    def _is_short(self, pair: str, counts: Counter[str]) -> bool:
+        back_end = self._pairs[pair].back_end
+        return counts[back_end] < self._reserve(back_end)
 
     def count(self, pair: str) -> None:
         """Note that the pair got an ask."""

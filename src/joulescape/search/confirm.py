@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,17 +16,16 @@ from joulescape.evaluation import Breakdown, Evaluation
 from joulescape.evaluation import breakdown as real_breakdown
 from joulescape.evaluation import evaluate as real_evaluate
 from joulescape.network.digest import digest
-from joulescape.network.fidelity import Fidelity
 from joulescape.search.cache import WorkerMemory, locked
 from joulescape.search.digests import code_digest, measured_version, space_digest, weights_digest
 from joulescape.search.driver import Driver, Means
+from joulescape.search.fidelities import ConfirmPlan
 from joulescape.search.outcome import Evaluate, Job, Outcome
 from joulescape.search.picks import Pick, pick
 from joulescape.search.progress import log
 from joulescape.search.record import provenance, write_json
 from joulescape.search.sampler import active
 from joulescape.spec.sourced import CORNERS, Corner
-from joulescape.spec.space import SpaceSpec
 
 if TYPE_CHECKING:
     from joulescape.resolve.candidate import Candidate
@@ -43,12 +42,6 @@ class Confirmation:
     confirmed: pl.DataFrame
     parts: pl.DataFrame
     layers: pl.DataFrame
-
-
-def confirm_fidelity(spec: SpaceSpec, corner: Corner) -> Fidelity:
-    """How a design is confirmed: full numerics, the whole test split, `confirm.draws` draws."""
-    trains = "training" in spec.phases
-    return Fidelity("full", "test", None, spec.confirm.draws, trains_on_machine=trains, corner=corner)
 
 
 def confirm(
@@ -68,10 +61,11 @@ def confirm(
         log.warning("no design of %s is feasible: there is nothing to confirm", space.name)
     with locked(out), Driver(space, means or Means(), evaluate) as driver:
         candidates = {p.row["candidate_id"]: candidate_of(space, p.row) for p in picks}
-        outcomes = _measure(space, driver, picks, candidates)
+        plan = ConfirmPlan.of(space, picks)
+        outcomes = _measure(plan, driver, picks, candidates)
         confirmed = _confirmed(picks, outcomes)
         memory = WorkerMemory(driver.means.cache_of(space), measured_version())
-        parts, layers = _explained(space, explain, memory, picks, candidates, confirmed)
+        parts, layers = _explained(plan, explain, memory, picks, candidates, confirmed)
         found = Confirmation(confirmed, parts, layers)
         _write(space, out, found)
     return found
@@ -102,12 +96,12 @@ def candidate_of(space: DesignSpace, row: Mapping[str, Any]) -> Candidate:
 
 
 def _measure(
-    space: DesignSpace, driver: Driver, picks: Sequence[Pick], candidates: Mapping[str, Candidate]
+    plan: ConfirmPlan, driver: Driver, picks: Sequence[Pick], candidates: Mapping[str, Candidate]
 ) -> dict[tuple[str, Corner], Outcome]:
     """One job a (candidate, corner) for all of its picked variants."""
     wanted = {name: _variants(picks, name) for name in candidates}
     keys: list[tuple[str, Corner]] = [(name, corner) for name in candidates for corner in CORNERS]
-    jobs = [Job(candidates[name], confirm_fidelity(space.spec, corner), wanted[name]) for name, corner in keys]
+    jobs = [Job(candidates[name], plan.fidelity(candidates[name], corner), wanted[name]) for name, corner in keys]
     log.info("confirming %d designs of %d candidates at %d corners", len(picks), len(candidates), len(CORNERS))
     return dict(zip(keys, driver.run(jobs), strict=True))
 
@@ -147,7 +141,7 @@ def _row(chosen: Pick, corner: Corner, found: Evaluation) -> dict[str, Any]:
 
 
 def _explained(
-    space: DesignSpace,
+    plan: ConfirmPlan,
     explain: Explain,
     memory: WorkerMemory,
     picks: Sequence[Pick],
@@ -156,12 +150,11 @@ def _explained(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Parts and layers of every confirmed design that has costs at the typical corner."""
     wanted = set(confirmed.filter((pl.col("corner") == "typical") & _has_energy())["design_id"])
-    fidelity, seed = confirm_fidelity(space.spec, "typical"), space.spec.budget.seed
-    found = [
-        explain(candidates[p.row["candidate_id"]], space, int(p.row["variant_id"]), fidelity, seed, memory)
-        for p in picks
-        if p.row["design_id"] in wanted
+    chosen = [
+        (candidates[p.row["candidate_id"]], int(p.row["variant_id"])) for p in picks if p.row["design_id"] in wanted
     ]
+    seed = plan.space.spec.budget.seed
+    found = [explain(c, plan.space, v, plan.fidelity(c, "typical"), seed, memory) for c, v in chosen]
     parts = tables.make((row for item in found for row in item.parts), tables.PARTS)
     return parts, tables.make((row for item in found for row in item.layers), tables.LAYERS)
 
@@ -171,12 +164,11 @@ def _has_energy() -> pl.Expr:
 
 
 def _write(space: DesignSpace, out: Path, found: Confirmation) -> None:
-    fidelities = [asdict(confirm_fidelity(space.spec, corner)) for corner in CORNERS]
     written = {
         "space": space.name,
         "confirmed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": space.spec.budget.seed,
-        "fidelities": fidelities,
+        "confirm": space.spec.confirm.model_dump(),
         "digests": {"space": space_digest(space), "code": code_digest(), "weights": weights_digest(space)},
         "tables_digest": digest([found.confirmed.to_dicts()]) if len(found.confirmed) else None,
         **provenance(space.root),

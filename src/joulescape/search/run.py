@@ -13,9 +13,9 @@ import polars as pl
 from joulescape import tables
 from joulescape.errors import SimulatorError
 from joulescape.evaluation import evaluate as real_evaluate
-from joulescape.network.fidelity import Fidelity
 from joulescape.search.cache import locked
 from joulescape.search.driver import Driver, Means
+from joulescape.search.fidelities import search_fidelity
 from joulescape.search.outcome import Evaluate, Job, Outcome
 from joulescape.search.progress import Progress, log
 from joulescape.search.record import front_of, trials_table, write_resolved
@@ -23,12 +23,6 @@ from joulescape.search.study import Ask, Study
 
 if TYPE_CHECKING:
     from joulescape.resolve.design_space import DesignSpace
-    from joulescape.spec.space import SpaceSpec
-
-TRAINING_METRICS = frozenset(
-    {"trained_accuracy_fraction", "training_energy_pj", "training_time_ns", "lifecycle_energy_pj"}
-)
-"""Naming one of these as objective or constraint makes the search train on the machine."""
 
 
 @dataclass
@@ -60,18 +54,6 @@ class SearchResult:
     ended: str
     reused: int
     judged: int
-
-
-def search_fidelity(spec: SpaceSpec) -> Fidelity:
-    """How the search measures every candidate: its top, and only, fidelity."""
-    return Fidelity(
-        rung="merged",
-        split="validation",
-        samples=spec.budget.samples,
-        draws=spec.budget.draws,
-        trains_on_machine=bool(TRAINING_METRICS & {*spec.objectives, *spec.constraints}),
-        corner=spec.corner,
-    )
 
 
 def search(

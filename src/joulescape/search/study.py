@@ -46,7 +46,7 @@ class Study:
         self._budget = space.spec.budget
         self._parameters = {pair.name: tuple(space.parameters(pair)) for pair in space.pairs}
         self._distributions = {name: distributions(found) for name, found in self._parameters.items()}
-        self._allocation = Allocation(space.pairs, self._budget.per_back_end, self._budget.population)
+        self._allocation = Allocation(space.pairs, self._budget.reserve, self._budget.population)
         self._told: list[Told] = []
         self._seen: set[str] = set()
         self._batches = 0

@@ -1,8 +1,8 @@
 """What every simulator answers, and the additive shapes that it answers in.
 
 Energy is additive over (phase, layer, component), area and static power over component. Any number may be an array of
-shape (variants,): in a hardware sweep the swept fields of `settings` hold such arrays (typed as scalars, they are
-read through NumPy), so one call costs every variant. A simulator writes broadcasting formulas and never loops over variants.
+shape (variants,): in a hardware sweep the swept fields of `settings` hold such arrays (typed as scalars, they are read
+through NumPy), so one call costs every variant. A simulator writes broadcasting formulas, no loops over variants.
 """
 
 from __future__ import annotations

@@ -23,6 +23,11 @@ Metric = Literal[
     "tops_per_w",
     "gops_per_mm2",
 ]
+TRAINING_METRICS: frozenset[Metric] = frozenset(
+    {"trained_accuracy_fraction", "training_energy_pj", "training_time_ns", "lifecycle_energy_pj"}
+)
+"""Metrics of training on the machine: naming one as objective or constraint makes the search train there."""
+
 Direction = Literal["minimize", "maximize"]
 Boundary = Literal["core", "chip", "system"]
 PhaseName = Literal["inference", "training"]
@@ -72,6 +77,10 @@ class FineTuneSpec(Shape):
     """Whether the machine's own errors are injected during fine-tuning."""
 
 
+DEFAULT_RESERVE = 20
+"""Asks of a back end that `budget.per_back_end` does not name."""
+
+
 class BudgetSpec(Shape):
     """How long the search goes on, and its seed."""
 
@@ -79,13 +88,21 @@ class BudgetSpec(Shape):
     seed: Annotated[int, Field(ge=0)] = 0
     population: Annotated[int, Field(ge=2)] = 24
     lag: Literal[1, 2] = 1
-    per_back_end: Annotated[int, Field(ge=0)] = 20
+    per_back_end: Annotated[int, Field(ge=0)] | dict[str, Annotated[int, Field(ge=0)]] = 20
+    """Asks reserved for each back end, so that every technology is looked at; a mapping names some, others have 20."""
     seconds: Annotated[float, Field(gt=0)] | None = None
     failed_share: Annotated[float, Field(ge=0, le=1)] = 0.2
     samples: Annotated[int, Field(ge=1)] | None = None
     """Validation samples per accuracy measurement; all when absent."""
     draws: Annotated[int, Field(ge=1)] = 3
     """Device draws per accuracy measurement in the search."""
+    trainings: Annotated[int, Field(ge=1)] = 1
+    """Devices trained on, per measurement, where training on the machine is asked for or the machine is the network."""
+
+    def reserve(self, back_end: str) -> int:
+        """Asks reserved for one back end."""
+        listed = self.per_back_end
+        return listed.get(back_end, DEFAULT_RESERVE) if isinstance(listed, dict) else listed
 
 
 class ConfirmSpec(Shape):
@@ -94,6 +111,12 @@ class ConfirmSpec(Shape):
     draws: Annotated[int, Field(ge=2)] = 5
     designs: Annotated[int, Field(ge=1)] = 24
     """At most so many: the front by hypervolume contribution, then the best of each back end, then the near-front."""
+    trained_designs: Annotated[int, Field(ge=0)] = 4
+    """So many designs, the best of each back end first, are also trained on their machine at the typical corner.
+
+    Where an objective or constraint names a training metric, every design is, at every corner and with all draws."""
+    trainings: Annotated[int, Field(ge=1)] = 2
+    """Devices that each of the `trained_designs` is trained on."""
 
 
 class LifecycleSpec(Shape):
@@ -125,3 +148,8 @@ class SpaceSpec(Shape):
     confirm: ConfirmSpec = ConfirmSpec()
     lifecycle: LifecycleSpec | None = None
     corner: Corner = "typical"
+
+    @property
+    def names_training(self) -> bool:
+        """Whether an objective or a constraint is a metric of training on the machine."""
+        return bool(TRAINING_METRICS & {*self.objectives, *self.constraints})

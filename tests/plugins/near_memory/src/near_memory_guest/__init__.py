@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import OperandFormat, Work
