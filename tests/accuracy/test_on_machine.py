@@ -95,8 +95,8 @@ def test_feedback_replaces_the_error_of_hidden_layers(small: Graph) -> None:
     logits, labels = torch.randn(4, 10), torch.arange(4)
     feedback.set_error(logits, labels)
     x = torch.randn(4, 24, requires_grad=True)
-    hidden = feedback.replaced(small.operator("fc2"), x)
+    (hidden,) = feedback.replaced(small.operator("fc2"), (x,))
     (back,) = torch.autograd.grad(hidden, x, torch.zeros(4, 24))
     assert float(back.abs().sum()) > 0
     data = torch.randn(4, 64, requires_grad=True)
-    assert feedback.replaced(small.operator("fc1"), data) is data
+    assert feedback.replaced(small.operator("fc1"), (data,))[0] is data
