@@ -29,6 +29,11 @@ class Stored:
     index_bytes: float
 
 
+def bits_with_zeros(bits: float) -> float:
+    """Bits of a weight that may be zero: a sign alone cannot say so, two bits hold -1, 0 and 1."""
+    return max(bits, 2.0)
+
+
 def stored(elements: int, bits: float, density: float, is_sparse: bool) -> Stored:
     """Expected bytes of `elements` weights of `bits` bits of which `density` are non-zero, zeros standing anywhere.
 
@@ -45,7 +50,7 @@ def stored(elements: int, bits: float, density: float, is_sparse: bool) -> Store
 
 
 def encode_sparse(levels: Integers, bits: int) -> bytes:
-    """The relative-index code of whole-number weights (two's complement, `bits` wide); trailing zeros are implied."""
+    """The relative-index code of whole-number weights (two's complement, `bits` >= 2 wide); last zeros are implied."""
     flat = levels.ravel()
     places = np.flatnonzero(flat)
     if not places.size:
@@ -75,13 +80,15 @@ def decode_sparse(code: bytes, bits: int, elements: int) -> Integers:
 
 
 def encode_dense(levels: Integers, bits: int) -> bytes:
-    """Whole-number weights packed side by side, `bits` wide, two's complement."""
-    return _pack(levels.ravel() & ((1 << bits) - 1), bits)
+    """Whole-number weights packed side by side, `bits` wide, two's complement; one bit holds the sign of +-1."""
+    flat = levels.ravel()
+    return _pack((flat < 0).astype(np.int64) if bits == 1 else flat & ((1 << bits) - 1), bits)
 
 
 def decode_dense(code: bytes, bits: int, elements: int) -> Integers:
     """The `elements` whole numbers that `encode_dense` was given."""
-    return _signed(_unpack(code, bits, elements), bits)
+    words = _unpack(code, bits, elements)
+    return 1 - 2 * words if bits == 1 else _signed(words, bits)
 
 
 def _pack(words: Integers, width: int) -> bytes:

@@ -43,7 +43,7 @@ class Prune(Method[PruneSettings]):
     def project(self, tensors: Tensors, described: Described, settings: Mapping[str, PruneSettings]) -> Tensors:
         """The largest weights or channels, as `describe` counted them."""
         smaller = project_channels(tensors, described) if _of(settings, "channel") else tensors
-        return project_elements(smaller, _of(settings, "element"))
+        return project_elements(smaller, described.graph, _of(settings, "element"))
 
 
 def _of(settings: Mapping[str, PruneSettings], granularity: str) -> dict[str, float]:

@@ -14,6 +14,7 @@ import array_api_compat as api
 
 from joulescape.compression._coding import stored
 from joulescape.compression.base import Described, Tensors
+from joulescape.compression.prune.elements import kept_count, project_elements
 from joulescape.network.build import reshape
 from joulescape.network.channels import ChannelMap, channel_groups
 from joulescape.network.operators import Attribute, Graph, Operator
@@ -46,7 +47,13 @@ def project_channels(tensors: Tensors, described: Described) -> Tensors:
     }
     for operator in graph.operators:
         tensors = {**tensors, **_cut(operator, tensors, channel_map, kept)}
-    return tensors
+    return project_elements(tensors, graph, _sparse_densities(described))
+
+
+def _sparse_densities(described: Described) -> dict[str, float]:
+    """Layers whose single weights were pruned before: channels full of zeros go first, so the rest is pruned again."""
+    formats = described.formats
+    return {name: form.weight_density for name, form in formats.items() if form.weight_structure == "unstructured"}
 
 
 def _scales(graph: Graph, changes: Mapping[str, Mapping[str, Attribute]]) -> dict[str, dict[str, Attribute]]:
@@ -67,9 +74,10 @@ def _format(operator: Operator, form: OperandFormat) -> OperandFormat:
     """The same widths and density on fewer weights."""
     if not operator.is_matrix:
         return form.with_(weight_bytes=4.0 * operator.parameter_count)
-    elements = math.prod(operator.weight_shape or (0,))
-    held = stored(elements, form.weight_bits, form.weight_density, form.weight_structure == "unstructured")
-    return form.with_(weight_bytes=held.weight_bytes, index_bytes=held.index_bytes)
+    elements, is_sparse = math.prod(operator.weight_shape or (0,)), form.weight_structure == "unstructured"
+    density = kept_count(elements, form.weight_density) / elements if is_sparse else form.weight_density
+    held = stored(elements, form.weight_bits, density, is_sparse)
+    return form.with_(weight_density=density, weight_bytes=held.weight_bytes, index_bytes=held.index_bytes)
 
 
 def _kept(tensors: Tensors, producers: tuple[str, ...], size: int) -> Any:
@@ -88,8 +96,8 @@ def _cut(operator: Operator, tensors: Tensors, channel_map: ChannelMap, kept: Ma
     own = {name: value for name, value in tensors.items() if name.startswith(f"{operator.name}.")}
     source = channel_map.origins[operator.inputs[0]]
     if operator.kind not in _WIDTH:
-        has_channels = operator.kind == "norm" or operator.weight_shape != (1,)
-        return {n: _take(v, kept, source.group, source.block, 0) for n, v in own.items()} if has_channels else own
+        # One scale for all features has no channels; the array says so, as a network cut to one channel cannot.
+        return {n: v if v.shape[0] == 1 else _take(v, kept, source.group, source.block, 0) for n, v in own.items()}
     group = channel_map.origins[operator.name].group
     cut = {name: _take(value, kept, group, 1, 0) for name, value in own.items()}
     weight = f"{operator.name}.weight"

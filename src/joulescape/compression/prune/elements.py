@@ -9,9 +9,9 @@ from typing import Any
 
 import array_api_compat as api
 
-from joulescape.compression._coding import stored
+from joulescape.compression._coding import bits_with_zeros, stored
 from joulescape.compression.base import Described, Tensors
-from joulescape.network.operators import Operator
+from joulescape.network.operators import Graph, Operator
 from joulescape.network.work import OperandFormat
 
 
@@ -27,19 +27,24 @@ def describe_elements(described: Described, densities: Mapping[str, float]) -> D
     return replace(described, formats={**formats, **changed})
 
 
-def project_elements(tensors: Tensors, densities: Mapping[str, float]) -> Tensors:
-    """Each layer keeps its weights of largest magnitude."""
-    changed = {f"{name}.weight": _largest(tensors[f"{name}.weight"], density) for name, density in densities.items()}
-    return {**tensors, **changed}
+def project_elements(tensors: Tensors, graph: Graph, densities: Mapping[str, float]) -> Tensors:
+    """Each layer of `graph` keeps its weights of largest magnitude.
+
+    They are counted on the shapes of `graph`: an array that a later step has already cut is not pruned once more.
+    """
+    counts = {name: kept_count(_elements(graph.operator(name)), density) for name, density in densities.items()}
+    return {**tensors, **{f"{n}.weight": _largest(tensors[f"{n}.weight"], count) for n, count in counts.items()}}
 
 
 def _format(operator: Operator, form: OperandFormat, density: float) -> OperandFormat:
-    elements = math.prod(operator.weight_shape or (0,))
+    elements = _elements(operator)
     left = min(form.weight_density, kept_count(elements, density) / elements)
     if left >= 1.0:
         return form
-    held = stored(elements, form.weight_bits, left, is_sparse=True)
+    bits = bits_with_zeros(form.weight_bits)
+    held = stored(elements, bits, left, is_sparse=True)
     return form.with_(
+        weight_bits=bits,
         weight_density=left,
         weight_structure="unstructured",
         weight_bytes=held.weight_bytes,
@@ -47,11 +52,14 @@ def _format(operator: Operator, form: OperandFormat, density: float) -> OperandF
     )
 
 
-def _largest(weight: Any, density: float) -> Any:
-    """`weight` with all but its largest magnitudes zero; equal magnitudes are kept in memory order."""
+def _elements(operator: Operator) -> int:
+    return math.prod(operator.weight_shape or (0,))
+
+
+def _largest(weight: Any, count: int) -> Any:
+    """`weight` with all but its `count` largest magnitudes zero; equal magnitudes are kept in memory order."""
     xp = api.array_namespace(weight)
     flat = xp.reshape(weight, (-1,))
     order = xp.argsort(-xp.abs(flat), stable=True)
     rank = xp.argsort(order, stable=True)
-    kept = rank < kept_count(flat.shape[0], density)
-    return xp.reshape(xp.where(kept, flat, xp.zeros_like(flat)), weight.shape)
+    return xp.reshape(xp.where(rank < count, flat, xp.zeros_like(flat)), weight.shape)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from joulescape.compression._coding import stored
+from joulescape.compression._coding import bits_with_zeros, stored
 from joulescape.compression.base import Described, Method, Tensors
 from joulescape.compression.quantize.grids import quantised
 from joulescape.network.operators import Operator
@@ -21,7 +21,7 @@ class QuantizeSettings(Shape):
     """Widths of one layer."""
 
     weight_bits: Annotated[int, Field(ge=1, le=16)] = 8
-    """Bits of a weight; 1 is a sign with one scale per output channel, 2 is ternary."""
+    """Bits of a weight; 1 is a sign with one scale per output channel (where pruned, 2 bits with the zero), 2 is ternary."""
     activation_bits: Annotated[int, Field(ge=2, le=16)] = 8
     """Bits of the layer's input, unsigned where it cannot be negative; its scale is calibrated on training data."""
 
@@ -53,11 +53,12 @@ def _taken(described: Described, settings: Mapping[str, QuantizeSettings]) -> li
 
 
 def _format(operator: Operator, form: OperandFormat, at: QuantizeSettings) -> OperandFormat:
-    elements = math.prod(operator.weight_shape or (0,))
-    held = stored(elements, at.weight_bits, form.weight_density, form.weight_structure == "unstructured")
+    elements, is_sparse = math.prod(operator.weight_shape or (0,)), form.weight_structure == "unstructured"
+    bits = bits_with_zeros(at.weight_bits) if is_sparse else float(at.weight_bits)
+    held = stored(elements, bits, form.weight_density, is_sparse)
     return replace(
         form,
-        weight_bits=float(at.weight_bits),
+        weight_bits=bits,
         activation_bits=float(at.activation_bits),
         weight_bytes=held.weight_bytes,
         index_bytes=held.index_bytes,
