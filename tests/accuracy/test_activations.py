@@ -59,12 +59,12 @@ def test_rows_are_those_of_the_layers_input(convnet: Graph) -> None:
     tensors, x = initial(convnet, stream()), torch.rand(20, 1, 8, 8, generator=stream(1))
     found = calibrate(describe(convnet, ()), tensors, x)
     assert {name: tuple(rows.shape) for name, rows in found.rows.items()} == {
-        "conv": (1, 427, 9),
-        "grouped": (2, 360, 18),
+        "conv": (1, 512, 9),
+        "grouped": (2, 512, 18),
         "fc": (1, 20, 216),
     }
-    whole = to_rows(convnet.operator("conv"), x)
-    assert torch.equal(found.rows["conv"], whole[:, ::3])
+    whole = {tuple(row) for row in to_rows(convnet.operator("conv"), x)[0].tolist()}
+    assert {tuple(row) for row in found.rows["conv"][0].tolist()} <= whole
     assert all(rows.shape[1] <= CALIBRATION_ROWS for rows in found.rows.values())
     assert found.grids == {}
 

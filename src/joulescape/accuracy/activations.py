@@ -10,7 +10,7 @@ from torch import Tensor
 
 from joulescape.accuracy.module import Inputs, Rule, Tensors, plain, run, to_rows
 from joulescape.compression.base import Described
-from joulescape.compression.quantize.grids import largest_level, tensor_scale
+from joulescape.compression.quantize.grids import coprime_step, largest_level, tensor_scale
 from joulescape.network.operators import Operator
 from joulescape.network.work import LayerStatistics
 
@@ -112,11 +112,12 @@ def _grid(inputs: Inputs, bits: int) -> InputGrid:
 
 
 def _some_rows(operator: Operator, x: Tensor, most: int) -> Tensor:
-    """At most `most` rows at even distance; samples that no row would come from are not unfolded."""
+    """At most `most` rows, spread over all positions; samples that no row would come from are not unfolded."""
     positions = 1 if operator.loops is None else operator.loops.positions
     wanted = -(-_ROWS_TO_CHOOSE_FROM * most // positions)
     rows = to_rows(operator, x[:: max(1, len(x) // wanted)])
-    return rows[:, :: -(-rows.shape[1] // most)]
+    count = rows.shape[1]
+    return rows if count <= most else rows[:, torch.arange(most) * coprime_step(count) % count]
 
 
 def _moments(values: Tensor) -> tuple[float, float, float]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import array_api_compat as api
 
 RATIOS = tuple(1.0 - 0.04 * step for step in range(20))
 """Clip points that are tried, relative to the largest magnitude (1.0 first: weights on a grid keep it)."""
+
+_GOLDEN = 0.6180339887498949
 
 SCALE_SAMPLES = 4096
 """Values of a tensor that a scale is judged on."""
@@ -38,11 +41,11 @@ def channel_scales(weight: Any, bits: int) -> Any:
 def tensor_scale(sample: Any, bits: int, is_signed: bool) -> float:
     """One scale for a whole tensor (activations) with the least mean square error on `sample`.
 
-    The range is that of the whole sample; the error is judged on at most SCALE_SAMPLES values at even distance.
+    The range is that of the whole sample; the error is judged on at most SCALE_SAMPLES values spread over it.
     """
     xp = api.array_namespace(sample)
     flat = xp.reshape(sample, (-1,))
-    rows = xp.reshape(flat[:: -(-flat.shape[0] // SCALE_SAMPLES)], (1, -1))
+    rows = xp.reshape(xp.take(flat, _spread(xp, flat.shape[0])), (1, -1))
     top = largest_level(bits, is_signed)
     peak = _no_zero(xp, xp.reshape(xp.max(xp.abs(flat)), (1, 1))) / top
     return float(_best(xp, rows, peak, top, is_signed)[0, 0])
@@ -63,6 +66,21 @@ def quantised(weight: Any, bits: int) -> Any:
     rows = xp.reshape(weight, (weight.shape[0], -1))
     scales = channel_scales(weight, bits)
     return xp.reshape(levels(rows, scales, bits) * scales, weight.shape)
+
+
+def coprime_step(count: int) -> int:
+    """A step, near the golden section, that visits every one of `count` places: no column of an image is preferred."""
+    step = max(1, round(count * _GOLDEN))
+    while math.gcd(step, count) != 1:
+        step += 1
+    return step
+
+
+def _spread(xp: Any, count: int) -> Any:
+    """At most SCALE_SAMPLES places among `count`; all of them, in order, where that is not too many."""
+    if count <= SCALE_SAMPLES:
+        return xp.arange(count)
+    return (xp.arange(SCALE_SAMPLES) * coprime_step(count)) % count
 
 
 def _best(xp: Any, rows: Any, peak: Any, top: int, is_signed: bool) -> Any:
