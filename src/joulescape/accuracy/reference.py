@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -21,6 +23,7 @@ from joulescape.accuracy.code import training_code
 from joulescape.accuracy.datasets import load_task
 from joulescape.accuracy.module import run
 from joulescape.accuracy.training import TrainingRun, correct, fraction, train_weights
+from joulescape.errors import ResultsError
 from joulescape.network.digest import digest
 from joulescape.network.operators import Graph
 from joulescape.spec.network import NetworkSpec
@@ -130,14 +133,24 @@ def _kept_digest(path: Path) -> str | None:
 
 @lru_cache(maxsize=64)
 def _read_digest(metrics: Path, modified_ns: int) -> str | None:  # noqa: ARG001
-    found = json.loads(metrics.read_text()).get("digest")
+    try:
+        found = json.loads(metrics.read_text()).get("digest")
+    except (ValueError, AttributeError) as error:
+        raise _unreadable(metrics, error) from error
     return None if found is None else str(found)
 
 
 @lru_cache(maxsize=16)
 def _loaded(path: Path, modified_ns: int) -> Mapping[str, Tensor]:  # noqa: ARG001
-    with np.load(path) as kept:
-        return {name: torch.from_numpy(kept[name]) for name in kept.files}
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return {name: torch.from_numpy(kept[name]) for name in kept.files}
+    except (BadZipFile, zlib.error, ValueError, EOFError, TypeError, AttributeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> ResultsError:
+    return ResultsError(f"{path} cannot be read ({error}); delete it, and the weights are trained again")
 
 
 def _save(reference: Reference, networks_dir: Path) -> None:
