@@ -21,7 +21,7 @@ class QuantizeSettings(Shape):
     """Widths of one layer."""
 
     weight_bits: Annotated[int, Field(ge=1, le=16)] = 8
-    """Bits of a weight; 1 is a sign with one scale per output channel (where pruned, 2 bits with the zero), 2 is ternary."""
+    """Bits of a weight; 1 is a sign with one scale per output channel, 2 is ternary."""
     activation_bits: Annotated[int, Field(ge=2, le=16)] = 8
     """Bits of the layer's input, unsigned where it cannot be negative; its scale is calibrated on training data."""
 
