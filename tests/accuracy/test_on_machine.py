@@ -29,7 +29,7 @@ def trained(small: Graph, recipe: Make, fixed_point: Make, networks_dir: Path) -
         training: dict[str, Any] | None = None, steps: tuple[Step, ...] = (), draws: int = 1, **widths: float
     ) -> Measured:
         errors = fixed_point(small, **widths)
-        fidelity = Fidelity(draws=draws, trains_on_machine=True)
+        fidelity = Fidelity(trains_on_machine=True, trainings=draws)
         return measure(describe(small, steps), errors, recipe({"epochs": 0}, training), fidelity, 0, networks_dir)
 
     return train

@@ -72,7 +72,7 @@ def _data(graph: Graph) -> Any:
 
 
 def test_one_trained_device_a_draw(small: Graph, tmp_path: Path) -> None:
-    found = _measured(small, _errors(small), tmp_path, Fidelity(draws=2, samples=100))
+    found = _measured(small, _errors(small), tmp_path, Fidelity(trainings=2, samples=100))
     assert len(found.accuracy_fraction) == len(found.correct) == 2
     assert found.trained_accuracy_fraction == found.accuracy_fraction
     assert found.accuracy_fraction == tuple(fraction(one) for one in found.correct)
@@ -87,7 +87,7 @@ def test_one_trained_device_a_draw(small: Graph, tmp_path: Path) -> None:
 def test_the_same_seed_trains_the_same_network(small: Graph, tmp_path: Path) -> None:
     first, again = (_measured(small, _errors(small), tmp_path) for _ in range(2))
     assert first == again
-    two = _measured(small, _errors(small), tmp_path, Fidelity(draws=2))
+    two = _measured(small, _errors(small), tmp_path, Fidelity(trainings=2))
     assert two.correct[0] == first.correct[0]
 
 

@@ -49,7 +49,7 @@ def train_on_machine(
 ) -> Trained:
     """Train once per device draw; with a target, until the first epoch whose validation accuracy reaches it."""
     is_random = _rounding(recipe) == "stochastic" or recipe.equivalence != "exact"
-    draws = range(fidelity.draws if is_random else 1)
+    draws = range(fidelity.trainings if is_random else 1)
     runs = [_Run(network, errors, recipe, fidelity, seed, draw, data).result() for draw in draws]
     has_target = bool(recipe.training.get("target"))
     return Trained(

@@ -35,7 +35,7 @@ def measure_own(
     del networks_dir
     data = load_task(recipe.task).shaped(network.graph.input_shape)
     part = data.part(fidelity.split).first(fidelity.samples)
-    runs = [_run(recipe, seed, draw) for draw in range(fidelity.draws)]
+    runs = [_run(recipe, seed, draw) for draw in range(fidelity.trainings)]
     trained = [train(network.graph, errors, run, data) for run in runs]
     right = tuple(one.right(part) for one in trained)
     extras = {"twin_accuracy_fraction": _mean([one.accuracy(part, "in_silico") for one in trained])}

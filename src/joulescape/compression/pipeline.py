@@ -26,7 +26,10 @@ def describe(graph: Graph, steps: Sequence[Step]) -> Described:
 
 
 def project(tensors: Tensors, described: Described) -> Tensors:
-    """The weights after every step, of the shapes of `described.graph`. Twice = once."""
+    """The weights after every step, of the shapes of `described.graph`.
+
+    Twice = once, unless the steps lay two grids, or cut channels of a grid: what is left gets a grid of its own.
+    """
     return projector(described)(tensors)
 
 

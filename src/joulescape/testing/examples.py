@@ -17,13 +17,14 @@ def example_graph() -> Graph:
     operators = (
         Operator(
             "conv1", "conv", ("input",), ((3, 12, 12),), (10, 10, 10),
-            {"kernel": 3, "stride": 1, "padding": 0, "groups": 1}, Loops(K=10, C=3, OY=10, OX=10, FY=3, FX=3),
+            {"out_channels": 10, "kernel": 3, "stride": 1, "padding": 0, "groups": 1},
+            Loops(K=10, C=3, OY=10, OX=10, FY=3, FX=3),
             parameter_count=280, weight_shape=(10, 3, 3, 3), has_bias=True,
         ),
         Operator("relu1", "relu", ("conv1",), ((10, 10, 10),), (10, 10, 10), ops_per_element=1.0),
         Operator(
             "pool1", "max_pool", ("relu1",), ((10, 10, 10),), (10, 5, 5),
-            {"kernel": 2, "stride": 2, "padding": 0}, ops_per_element=4.0,
+            {"kernel": 2, "stride": 2}, ops_per_element=3.0,
         ),
         Operator("flat", "flatten", ("pool1",), ((10, 5, 5),), (250,)),
         _dense("fc1", "flat", 250, 40),
@@ -36,7 +37,7 @@ def example_graph() -> Graph:
 
 def _dense(name: str, source: str, inputs: int, outputs: int) -> Operator:
     return Operator(
-        name, "dense", (source,), ((inputs,),), (outputs,), {}, Loops(K=outputs, C=inputs),
+        name, "dense", (source,), ((inputs,),), (outputs,), {"out_features": outputs}, Loops(K=outputs, C=inputs),
         parameter_count=(inputs + 1) * outputs, weight_shape=(outputs, inputs), has_bias=True,
     )  # fmt: skip
 

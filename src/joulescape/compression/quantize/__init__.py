@@ -16,6 +16,8 @@ from joulescape.network.operators import Operator
 from joulescape.network.work import OperandFormat
 from joulescape.spec.base import Shape
 
+FLOAT_BITS = 32
+
 
 class QuantizeSettings(Shape):
     """Widths of one layer."""
@@ -54,7 +56,9 @@ def _taken(described: Described, settings: Mapping[str, QuantizeSettings]) -> li
 
 def _format(operator: Operator, form: OperandFormat, at: QuantizeSettings) -> OperandFormat:
     elements, is_sparse = math.prod(operator.weight_shape or (0,)), form.weight_structure == "unstructured"
-    bits = bits_with_zeros(at.weight_bits) if is_sparse else float(at.weight_bits)
+    # An earlier, wider grid has put some weights on zero: their sign is neither.
+    has_zeros = is_sparse or 1 < form.weight_bits < FLOAT_BITS
+    bits = bits_with_zeros(at.weight_bits) if has_zeros else float(at.weight_bits)
     held = stored(elements, bits, form.weight_density, is_sparse)
     return replace(
         form,
