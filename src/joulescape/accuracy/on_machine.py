@@ -28,7 +28,7 @@ from joulescape.compression.base import Described
 from joulescape.compression.pipeline import projector
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
-from joulescape.network.fidelity import Fidelity, Recipe
+from joulescape.network.fidelity import Fidelity, Recipe, Rung
 from joulescape.network.operators import Operator, Role
 
 LAST_EVALUATIONS = 3
@@ -110,7 +110,7 @@ class _Run:
 
     def _step(self, images: Tensor, labels: Tensor) -> None:
         seen = straight_through(self._leaves, self._again)
-        self._device = self._programmed(seen)
+        self._device = self._programmed(seen, "merged")
         self._rule = self._device.straight_through(seen)
         logits = run(self._network.graph, seen, images, self._with_backward, is_training=True)
         loss = nnf.cross_entropy(logits, labels)
@@ -157,15 +157,17 @@ class _Run:
         seen = self._again({name: leaf.detach() for name, leaf in self._leaves.items()})
         return calibrate(self._network, seen, self._data.train.images, rows=TRAINING_ROWS)
 
-    def _programmed(self, seen: Tensors) -> MachineLayers:
-        """The same device each time: its static errors are drawn again from the start of the same stream."""
-        device, detail = generator(self._seed, "device", self._draw), self._fidelity.rung
-        reading = self._streams["training read"]
+    def _programmed(self, seen: Tensors, detail: Rung) -> MachineLayers:
+        """The same device each time: its static errors are drawn again from the start of the same stream.
+
+        Steps use the merged form, as in the search; what they reach is evaluated in the fidelity's own detail.
+        """
+        device, reading = generator(self._seed, "device", self._draw), self._streams["training read"]
         return program(self._network.graph, seen, self._errors, self._calibration, device, reading, detail)
 
     def _evaluate(self, part: Part) -> float:
         seen = self._again({name: leaf.detach() for name, leaf in self._leaves.items()})
-        machine = self._programmed(seen)
+        machine = self._programmed(seen, self._fidelity.rung)
         with torch.no_grad():
             return fraction(correct(run(self._network.graph, seen, part.images, machine.rule), part.labels))
 
