@@ -83,3 +83,10 @@ def test_faults_of_all_files_come_together(project):
     assert [said.partition(": ")[0] for said in faults("spaces/s.yaml")] == [
         "hwlib/electronic/core.yaml:8", "models/mlp.yaml:3", "spaces/s.yaml:7",
     ]  # fmt: skip
+
+
+def test_reserves_of_back_ends_of_the_question_are_taken(project):
+    text = SPACE.replace("budget: {trials: 10}", "budget: {trials: 10, per_back_end: {electronic/grid: 4}}")
+    (project / "spaces" / "s.yaml").write_text(text)
+    budget = load_space("spaces/s.yaml").spec.budget
+    assert (budget.reserve("electronic/grid"), budget.reserve("another")) == (4, 20)

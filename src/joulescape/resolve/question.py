@@ -66,6 +66,7 @@ def read_question(document: Document, root: Path, needs_designs: bool) -> Questi
         _read_networks(question)
     if "back_ends" not in question.broken:
         _read_back_ends(question)
+        _check_reserves(question)
     question.steps = read_steps(question.document, question.faults)
     question.hardware = read_hardware(question.document, question.back_ends, question.faults)
     question.training = read_training(question.document, question.spec.training, question.faults)
@@ -159,6 +160,15 @@ def _read_back_ends(question: Question) -> None:
             expected = "a back end that is a design of its own"
             question.faults.append(question.document.fault(keys, f"'{name}', which only serves as host", expected))
         question.back_ends[name] = back_end
+
+
+def _check_reserves(question: Question) -> None:
+    """Asks may be reserved only for back ends of the question."""
+    listed, known = question.spec.budget.per_back_end, question.spec.back_ends
+    for name in listed if isinstance(listed, dict) else ():
+        if name not in known:
+            keys: Keys = ("budget", "per_back_end", name)
+            question.faults.append(unknown_name(question.document, keys, name, known))
 
 
 def _pair(question: Question) -> None:
