@@ -36,6 +36,7 @@ from joulescape.network.task import TASKS
 from joulescape.numerics.base import MatrixNumerics, Programmed
 from joulescape.spec.network import NetworkSpec
 
+torch.set_num_threads(1)
 Make = Callable[..., Any]
 PRUNE = Step("prune", {"density": 0.4}, {})
 CUT = Step("prune", {"granularity": "channel", "density": 0.5}, {})
@@ -391,6 +392,28 @@ def test_a_machine_for_stored_matrices_refuses_products_of_activations(recipe: M
     assert measure(network, {}, how, Fidelity(), 0, tmp_path).accuracy_fraction[0] > 0.2
     with pytest.raises(SimulatorError, match="'m' multiplies two activations"):
         measure(network, {("m", "forward"): _fixed("m", "forward", 8)}, how, Fidelity(), 0, tmp_path)
+
+
+def test_the_key_names_every_field_of_a_fidelity_but_the_corner(small: Graph, recipe: Make, networks_dir: Path) -> None:
+    """A field that is added to `Fidelity` without a value here fails: nobody may forget it in the key."""
+    other: dict[str, Any] = {
+        "rung": "full",
+        "split": "test",
+        "samples": 9,
+        "draws": 4,
+        "trains_on_machine": True,
+        "trainings": 7,
+        "corner": "optimistic",
+    }
+    plain, network = Fidelity(), describe(small, ())
+    assert other.keys() == {field.name for field in dataclasses.fields(plain)}
+
+    def key(fidelity: Fidelity) -> str:
+        return accuracy_key(network, {}, recipe(), fidelity, 0, networks_dir)
+
+    changed = {name: key(dataclasses.replace(plain, **{name: value})) for name, value in other.items()}
+    assert changed.pop("corner") == key(plain)
+    assert len({key(plain), *changed.values()}) == len(changed) + 1
 
 
 def test_the_key_names_the_code_of_a_guest_compression(
