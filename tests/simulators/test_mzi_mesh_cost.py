@@ -105,7 +105,7 @@ def test_activations_that_overflow_the_buffer_spill() -> None:
 
 def test_slow_memory_binds() -> None:
     cost = one(dense(64, 64), MANY, context(is_edge=True))
-    assert cost.bound_by == "off_chip"
+    assert cost.bound_by == "off_chip_memory"
     assert cost.latency_ns == pytest.approx(OFF_CHIP.time_ns(128))
 
 

@@ -63,7 +63,8 @@ def test_boundaries_only_add(machine: str, phase: Phase) -> None:
     costs = [phase_cost("digits_lenet", machine, phase, scope, batch=4) for scope in scopes]
     energies = [float(np.sum(cost.energy_pj())) for cost in costs]
     assert energies[0] < energies[1] < energies[2]
-    assert len({float(cost.makespan_ns[0]) for cost in costs}) == 1, "time does not depend on who pays"
+    spans = [float(cost.makespan_ns[0]) for cost in costs]
+    assert spans[0] == spans[1] <= spans[2], "only off-chip memory can bound a time, and only inside the boundary"
 
 
 def test_training_costs_about_three_forward_passes_and_more_traffic() -> None:

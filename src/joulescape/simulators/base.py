@@ -144,6 +144,10 @@ class Context:
     last: frozenset[str] = frozenset()
     resident_bytes: float = 0.0
 
+    def off_chip_ns(self, moved_bytes: Quantity) -> Quantity:
+        """Shortest time to move so many bytes; none where off-chip memory lies outside the boundary."""
+        return self.off_chip.time_ns(moved_bytes) if self.includes_off_chip else 0.0 * np.asarray(moved_bytes)
+
 
 @dataclass(frozen=True)
 class Limit:

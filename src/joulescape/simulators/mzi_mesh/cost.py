@@ -86,7 +86,7 @@ def matrix_cost(work: MatrixWork, settings: MeshSettings, context: Context, plac
     stream_ns = rounds * product.positions / settings.clock_ghz
     fixed_ns = transit_ns(settings) + CONVERTER_CLOCKS / settings.clock_ghz
     compute_ns = reload_ns + stream_ns + fixed_ns
-    off_ns = context.off_chip.time_ns(moved.off_chip) if context.includes_off_chip else 0.0
+    off_ns = context.off_chip_ns(moved.off_chip)
     latency_ns = np.maximum(compute_ns, off_ns)
     peak = size**2 * settings.mesh.count * settings.clock_ghz
     return LayerCost(
@@ -175,5 +175,5 @@ def _off_chip(context: Context, read_bytes: Quantity, write_bytes: Quantity) -> 
 
 
 def _bound_by(is_off_chip: Quantity, is_reload: Quantity) -> str | np.ndarray[tuple[int, ...], np.dtype[np.str_]]:
-    names = np.where(is_off_chip, "off_chip", np.where(is_reload, "reload", "stream"))
+    names = np.where(is_off_chip, "off_chip_memory", np.where(is_reload, "reload", "stream"))
     return str(names) if names.ndim == 0 else names

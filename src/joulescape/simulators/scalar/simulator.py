@@ -124,7 +124,7 @@ def _work_cost(work: Work, settings: ScalarSettings, context: Context) -> LayerC
         raise SimulatorError(f"scalar was given {work.layer}, {work.role}: a physical system is not arithmetic")
     instructions = np.ceil(ops / np.asarray(settings.simd_lanes)) * settings.instructions_per_op.value
     busy = instructions / np.asarray(settings.clock_ghz)
-    off_chip = context.off_chip.time_ns(sum(t.read_bytes + t.write_bytes for t in traffic[2:]))
+    off_chip = context.off_chip_ns(sum(t.read_bytes + t.write_bytes for t in traffic[2:]))
     times = np.stack(np.broadcast_arrays(busy, off_chip))
     latency = times.max(axis=0)
     used = ops / np.maximum(np.asarray(settings.simd_lanes) * latency * np.asarray(settings.clock_ghz), 1.0)

@@ -139,7 +139,7 @@ def _times_ns(machine: SystolicMachine, chosen: Chosen, traffic: list[Traffic]) 
         ports.append(np.maximum(*moved) / width / machine.clock_ghz)
     off_chip = moved_bytes(traffic, "off_chip_memory") or (0.0, 0.0)
     array = chosen.cycles / machine.clock_ghz
-    return np.stack(np.broadcast_arrays(array, machine.context.off_chip.time_ns(sum(off_chip)), *ports))
+    return np.stack(np.broadcast_arrays(array, machine.context.off_chip_ns(sum(off_chip)), *ports))
 
 
 def _active_cells(product: Product, machine: SystolicMachine) -> Any:

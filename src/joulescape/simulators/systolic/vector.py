@@ -27,7 +27,7 @@ def vector_cost(work: VectorWork, machine: SystolicMachine) -> LayerCost:
     ]
     cycles = np.ceil(work.ops / machine.lanes)
     buffer = np.maximum(*(moved_bytes(traffic, "activation_sram") or (0.0, 0.0)))
-    off_chip = machine.context.off_chip.time_ns(sum(moved_bytes(traffic, "off_chip_memory") or (0.0, 0.0)))
+    off_chip = machine.context.off_chip_ns(sum(moved_bytes(traffic, "off_chip_memory") or (0.0, 0.0)))
     clock = machine.clock_ghz
     times = np.stack(np.broadcast_arrays(cycles / clock, off_chip, buffer / machine.rows / clock))
     latency = times.max(axis=0)
