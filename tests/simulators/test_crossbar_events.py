@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulescape.network.operators import Loops
-from joulescape.network.work import VectorWork
+from joulescape.network.work import MatrixWork, VectorWork
 from joulescape.simulators.crossbar.events import io_bytes
 from joulescape.simulators.crossbar.figures import crossbar_count, weight_programming_pj
 from joulescape.simulators.crossbar.mapping import map_product
@@ -96,7 +96,7 @@ def test_a_slow_memory_bounds_the_first_layer() -> None:
     first = context.__class__(**{**context.__dict__, "first": frozenset({"fc"})})
     slow = SIMULATOR.cost([work], isaac(tiles=1, array__step_ns={**ISAAC.array.step_ns.model_dump(), "value": 1.0},
                                          array__fill_cycles=0, adc__per_crossbar=128), first)[0]  # fmt: skip
-    assert str(slow.bound_by) == "off_chip"
+    assert str(slow.bound_by) == "off_chip_memory"
     assert float(slow.latency_ns) == pytest.approx(4000 * 8 / context.off_chip.bandwidth_gbps.value)
 
 
@@ -211,3 +211,68 @@ def test_units_of_every_level_multiply_to_the_chip() -> None:
 def test_writing_a_crossbar_once_follows_its_cells() -> None:
     assert float(weight_programming_pj(ISAAC)) == 21125
     assert float(weight_programming_pj(isaac(array__rows=64))) == pytest.approx(21125 / 2)
+
+
+# --- vector units, transposed reads, pulses ------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(ops=st.integers(1, 5000), tiles=st.integers(1, 40), kind=st.sampled_from(["relu", "max_pool"]))
+def test_a_unit_needs_a_whole_clock_and_is_never_more_than_used(ops: int, tiles: int, kind: str) -> None:
+    found = cost(VectorWork("v", "forward", kind, ops, ops, ops, 8), isaac(tiles=tiles))
+    clocks = float(found.latency_ns) * 1.2
+    assert clocks == pytest.approx(round(clocks)) and clocks >= 1 - 1e-9
+    assert 0 < float(found.utilisation_fraction) <= 1
+    assert float(found.active_units) <= ops
+
+
+def transposed(forward: Loops) -> MatrixWork:
+    """The input gradient that lowering makes of a convolution with stride 1 and full padding."""
+    loops = Loops(B=forward.B, G=forward.G, K=forward.C, C=forward.K, OY=forward.OY, OX=forward.OX,
+                  FY=forward.FY, FX=forward.FX)  # fmt: skip
+    return product(loops, role="input_gradient", is_signed=True)
+
+
+def test_an_input_gradient_is_read_from_the_arrays_that_the_forward_pass_wrote() -> None:
+    """72 rows and 16 outputs of 4 slices: each of 32 error vectors is driven in 4 turns of 1 + 7 reads; every turn
+    converts the 72 rows and the unit row of its slice. Taps stand in rows of their own, so their sum is digital."""
+    forward, back = product(CONV), transposed(CONV)
+    mapping = map_product(back, ISAAC, forward)
+    assert (int(mapping.arrays), int(mapping.turns), int(mapping.cycles)) == (1, 4, 8)
+    assert (mapping.loops.K, mapping.loops.reduction, mapping.loops.positions) == (72, 16, 32)
+    assert float(mapping.conversions) == 32 * 8 * (72 * 4 + 1)
+    assert float(mapping.drives) == 32 * 8 * 4 * 16
+    found = SIMULATOR.cost([forward, back], ISAAC, example_context())[1]
+    assert float(np.asarray(found.occupancy_ns)) == pytest.approx(32 * 8 * 4 * 100)
+    assert part(found, "adc") == pytest.approx(32 * 8 * (72 * 4 + 1) * 1.667)
+    assert part(found, "dac") == pytest.approx(32 * 8 * 4 * 16 * 4.0 / 1024 * 100)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    k=st.integers(1, 90), c=st.integers(1, 30), side=st.integers(1, 4), taps=st.integers(1, 3),
+    cell_bits=st.integers(1, 4), encoding=st.sampled_from(["offset", "differential"]),
+)  # fmt: skip
+def test_forward_and_transposed_reads_meet_the_same_arrays(
+    k: int, c: int, side: int, taps: int, cell_bits: int, encoding: str
+) -> None:
+    machine = isaac(cell__bits=cell_bits, array__encoding=encoding)
+    loops = Loops(K=k, C=c, OY=side, OX=side, FY=taps, FX=taps)
+    forward, back = product(loops), transposed(loops)
+    there, again = map_product(forward, machine), map_product(back, machine, forward)
+    assert int(there.arrays) == int(again.arrays)
+    assert (int(there.row_tiles), int(there.column_tiles)) == (int(again.column_tiles), int(again.row_tiles))
+    assert there.loops.macs == again.loops.macs
+    costs = SIMULATOR.cost([forward, back], machine, example_context())
+    assert 0 < float(costs[1].utilisation_fraction) <= 1
+    assert energy(costs[1]) > 0
+
+
+def test_an_outer_product_fetches_both_of_its_vectors() -> None:
+    """The gradient of a 72 x 16 matrix from 32 positions: 32 vectors of 72 activations and of 16 errors, 8 bits."""
+    loops = Loops(B=8, K=16, C=2, OY=3, OX=3, FY=4, FX=4)
+    work = product(loops, role="weight_gradient", is_signed=True)
+    found, bits = cost(work), 32 * (72 + 16) * 8
+    assert part(found, "edram") == pytest.approx(bits * 0.0799)
+    assert part(found, "bus") == pytest.approx(bits * 0.054)
+    assert part(found, "crossbar_pulse") == pytest.approx(32 * 1.134 * 256)

@@ -37,6 +37,7 @@ from joulescape.simulators.crossbar.events import (
     output_bits,
 )
 from joulescape.simulators.crossbar.figures import published_figures
+from joulescape.simulators.crossbar.mapping import Mapping as Mapped
 from joulescape.simulators.crossbar.mapping import analog_ns, map_product, utilisation
 from joulescape.simulators.crossbar.roll_up import Parts, copies, parts
 from joulescape.simulators.crossbar.rules import step_ns
@@ -90,7 +91,8 @@ class Crossbar(Simulator[CrossbarSettings]):
     def cost(self, works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Sequence[LayerCost]:
         """Cost of each work; SimulatorError for a work that it does not take."""
         found, crossbars = parts(settings), crossbars_by_layer(works, settings)
-        return [_work_cost(work, found, crossbars, settings, context) for work in works]
+        forward = {work.layer: work for work in works if isinstance(work, MatrixWork) and work.role == "forward"}
+        return [_work_cost(work, forward.get(work.layer), found, crossbars, settings, context) for work in works]
 
     def area(self, settings: CrossbarSettings) -> Sequence[Area]:
         """Area of every component of the chip."""
@@ -125,12 +127,17 @@ class Crossbar(Simulator[CrossbarSettings]):
 
 
 def _work_cost(
-    work: Work, found: Parts, crossbars: Crossbars, settings: CrossbarSettings, context: Context
+    work: Work,
+    forward: MatrixWork | None,
+    found: Parts,
+    crossbars: Crossbars,
+    settings: CrossbarSettings,
+    context: Context,
 ) -> LayerCost:
     if isinstance(work, MatrixWork) and work.role == "weight_gradient":
-        return outer_product_cost(work, crossbars, settings)
+        return outer_product_cost(work, found, crossbars, settings)
     if isinstance(work, MatrixWork):
-        return _matrix_cost(work, found, settings, context)
+        return _matrix_cost(work, map_product(work, settings, forward), found, settings, context)
     if isinstance(work, VectorWork) and work.role == "update":
         return update_cost(work, crossbars, settings)
     if isinstance(work, VectorWork) and work.kind in VECTOR_UNITS:
@@ -138,21 +145,22 @@ def _work_cost(
     raise SimulatorError(f"crossbar does not take {work.layer} in role {work.role}")
 
 
-def _matrix_cost(work: MatrixWork, found: Parts, settings: CrossbarSettings, context: Context) -> LayerCost:
-    mapping = map_product(work, settings)
-    busy, fill = analog_ns(work, mapping, settings), settings.array.fill_cycles * step_ns(settings)
+def _matrix_cost(
+    work: MatrixWork, mapping: Mapped, found: Parts, settings: CrossbarSettings, context: Context
+) -> LayerCost:
+    busy, fill = analog_ns(mapping, settings), settings.array.fill_cycles * step_ns(settings)
     crossing, transfers, io_ns = _edge(work, found, settings, context)
     is_slow_io = io_ns > busy + fill
     limit = np.where(step_ns(settings) > settings.array.step_ns.value, "adc", "array")
-    fetched, stored = input_bits(work, settings) / BITS_PER_BYTE, output_bits(work, settings) / BITS_PER_BYTE
+    fetched, stored = (bits(work, mapping.loops, settings) / BITS_PER_BYTE for bits in (input_bits, output_bits))
     return LayerCost(
         layer=work.layer,
         role=work.role,
         macs=work.macs,
         latency_ns=np.maximum(busy + fill, io_ns),
         active_units=mapping.arrays * mapping.copies,
-        utilisation_fraction=utilisation(work, mapping, settings),
-        bound_by=np.where(is_slow_io, "off_chip", limit),
+        utilisation_fraction=utilisation(mapping, settings),
+        bound_by=np.where(is_slow_io, "off_chip_memory", limit),
         energies=(*matrix_energies(work, mapping, found, settings), *crossing),
         traffic=(Traffic("edram", "input", fetched, 0.0), Traffic("edram", "output", 0.0, stored), *transfers),
         occupancy_ns=np.maximum(busy, io_ns),
@@ -169,8 +177,8 @@ def _edge(
     energies = (link_energy(found, settings, read + written),)
     if not context.includes_off_chip:
         return energies, (), 0.0
-    moves = (Traffic("off_chip", "input", read, 0.0), Traffic("off_chip", "output", 0.0, written))
-    return (*energies, context.off_chip.transfer(read, written)), moves, context.off_chip.time_ns(read + written)
+    moves = (Traffic("off_chip_memory", "input", read, 0.0), Traffic("off_chip_memory", "output", 0.0, written))
+    return (*energies, context.off_chip.transfer(read, written)), moves, context.off_chip_ns(read + written)
 
 
 def _tensor_bytes(work: MatrixWork | VectorWork, settings: CrossbarSettings) -> tuple[float, float]:
@@ -185,16 +193,17 @@ def _vector_cost(work: VectorWork, found: Parts, settings: CrossbarSettings, con
     unit = found[VECTOR_UNITS[work.kind]]
     units = unit.units * np.asarray(settings.tiles)
     crossing, transfers, io_ns = _edge(work, found, settings, context)
-    busy = work.ops / (units * settings.clock_ghz.value)
+    clocks = np.maximum(1.0, np.ceil(work.ops / units))
+    busy = clocks / settings.clock_ghz.value
     used = Energy(unit.component(unit.unit_power_mw), unit.unit_power_mw.value * work.ops / settings.clock_ghz.value)
     return LayerCost(
         layer=work.layer,
         role=work.role,
         macs=0,
         latency_ns=np.maximum(busy, io_ns),
-        active_units=units,
-        utilisation_fraction=1.0,
-        bound_by=np.where(io_ns > busy, "off_chip", "vector units"),
+        active_units=np.minimum(units, work.ops),
+        utilisation_fraction=work.ops / (units * clocks),
+        bound_by=np.where(io_ns > busy, "off_chip_memory", "vector units"),
         energies=(used, *crossing),
         traffic=transfers,
     )

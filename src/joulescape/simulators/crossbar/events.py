@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork
 from joulescape.simulators.base import Component, Energy, Quantity
 from joulescape.simulators.crossbar.mapping import Mapping
@@ -33,15 +34,13 @@ def cell_read_pj(work: MatrixWork, settings: CrossbarSettings) -> Quantity:
     return cell.read_v.value**2 * drive * conductance * cell.read_pulse_ns.value
 
 
-def input_bits(work: MatrixWork, settings: CrossbarSettings) -> Quantity:
-    """Bits fetched from the tile buffer: the im2col vector of every position."""
-    loops = work.loops
+def input_bits(work: MatrixWork, loops: Loops, settings: CrossbarSettings) -> Quantity:
+    """Bits fetched from the tile buffer: the whole input vector of every position, as `loops` lay the product out."""
     return loops.positions * loops.G * loops.reduction * operand_width(work.input.bits, settings)
 
 
-def output_bits(work: MatrixWork, settings: CrossbarSettings) -> Quantity:
+def output_bits(work: MatrixWork, loops: Loops, settings: CrossbarSettings) -> Quantity:
     """Bits of the results that go back into a tile buffer."""
-    loops = work.loops
     return loops.positions * loops.G * loops.K * operand_width(work.output.bits, settings)
 
 
@@ -69,15 +68,16 @@ def _analog(work: MatrixWork, mapping: Mapping, found: Parts, settings: Crossbar
 
 def _digital(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
     """Tile buffer and bus carry inputs and outputs; partial sums of row tiles cross the bus to the tile's adder."""
-    fetched, stored = input_bits(work, settings), output_bits(work, settings)
-    partial_sums = mapping.row_tiles * work.loops.positions * work.loops.G * work.loops.K
+    loops = mapping.loops
+    fetched, stored = input_bits(work, loops, settings), output_bits(work, loops, settings)
+    partial_sums = mapping.row_tiles * loops.positions * loops.G * loops.K
     partial_bits = partial_sums * settings.operand_bits
     clock_ns = 1 / settings.clock_ghz.value
     register_ns = (partial_bits + stored) / REGISTER_PORT_BITS * clock_ns
     return (
-        _moved(found["edram"], settings.edram, fetched + stored),
-        _moved(found["bus"], settings.bus, fetched + stored + partial_bits),
-        _moved(found["router"], settings.router, stored),
+        moved_energy(found["edram"], settings.edram, fetched + stored),
+        moved_energy(found["bus"], settings.bus, fetched + stored + partial_bits),
+        moved_energy(found["router"], settings.router, stored),
         _use(found["tile_shift_add"], partial_sums * clock_ns),
         _use(found["tile_output_register"], register_ns),
     )
@@ -94,5 +94,6 @@ def _use(part: Fitted, busy_unit_ns: Quantity) -> Energy:
     return Energy(part.component(part.unit_power_mw), part.unit_power_mw.value * busy_unit_ns)
 
 
-def _moved(part: Fitted, memory: PerBit, bits: Quantity) -> Energy:
+def moved_energy(part: Fitted, memory: PerBit, bits: Quantity) -> Energy:
+    """Energy of a memory or link that is charged by the bit."""
     return Energy(part.component(memory.energy_pj_per_bit), memory.energy_pj_per_bit.value * bits)

@@ -17,8 +17,9 @@ from joulescape.simulators.crossbar.settings import CrossbarSettings
 class Mapping:
     """One layer on its arrays. `reads` are input vectors times bit cycles; counts are for the whole batch.
 
-    A transposed read (input gradient) drives the columns: the slices of a weight need different factors, so each slice
-    is driven alone and an input vector takes `slices` times as many reads.
+    A transposed read (input gradient) drives the columns of the arrays that the forward pass wrote and reads their
+    rows: one error vector an output position gives a whole patch of input errors, and overlapping patches are added
+    digitally. The slices of a weight need different factors, so each slice is driven alone, in a turn of its own.
     """
 
     loops: Loops
@@ -30,6 +31,8 @@ class Mapping:
     cycles: Quantity
     converters_per_weight: Quantity
     unit_columns: Quantity
+    turns: Quantity
+    """Turns in which one input vector is driven: 1, or the slices of a weight in a transposed read."""
 
     @property
     def arrays(self) -> Quantity:
@@ -49,8 +52,8 @@ class Mapping:
 
     @property
     def drives(self) -> Quantity:
-        """Row drives: every used row of every read."""
-        return self.reads * self.loops.G * self.column_tiles * self.loops.reduction
+        """Line drives: every used row of every read; of a transposed read every used column, in its slice's turn."""
+        return self.reads * self.turns * self.loops.G * self.column_tiles * self.loops.reduction
 
     @property
     def cell_reads(self) -> Quantity:
@@ -58,17 +61,27 @@ class Mapping:
         return self.reads * self.loops.G * self.loops.reduction * self.loops.K * self.cells_per_weight
 
 
-def map_product(work: MatrixWork, settings: CrossbarSettings) -> Mapping:
-    """Crossbars = groups * ceil(K / rows) * ceil(N * cells / columns); cycles = ceil(input bits / DAC bits)."""
-    loops, width = work.loops, operand_width(work.weight.bits, settings)
+def map_product(work: MatrixWork, settings: CrossbarSettings, forward: MatrixWork | None = None) -> Mapping:
+    """Crossbars = groups * ceil(K / rows) * ceil(N * cells / columns); cycles = ceil(input bits / DAC bits).
+
+    An input gradient is read from the arrays of `forward`; without that work at hand its own loop bounds are taken to
+    be those of the arrays' transpose.
+    """
+    is_transposed = work.role == "input_gradient"
+    loops = _transposed(forward.loops) if is_transposed and forward is not None else work.loops
+    width = operand_width(work.weight.bits, settings)
     slice_count, cells_per_weight = slices(width, settings), columns_per_weight(width, settings)
     is_offset = settings.array.encoding == "offset"
+    outputs, reduction = (loops.reduction, loops.K) if is_transposed else (loops.K, loops.reduction)
+    along_rows = ceil_div(reduction, settings.array.rows)
+    along_columns = ceil_div(outputs * cells_per_weight, settings.array.columns)
     return Mapping(
         loops=loops,
         slices=slice_count,
         cells_per_weight=cells_per_weight,
-        row_tiles=ceil_div(loops.reduction, settings.array.rows),
-        column_tiles=ceil_div(loops.K * cells_per_weight, settings.array.columns),
+        row_tiles=along_columns if is_transposed else along_rows,
+        column_tiles=along_rows if is_transposed else along_columns,
+        turns=slice_count if is_transposed else 1,
         copies=np.minimum(settings.replication, loops.OY * loops.OX),
         cycles=input_cycles(operand_width(work.input.bits, settings), work.input.is_signed, settings.dac.bits),
         converters_per_weight=slice_count if is_offset else slice_count / 2,
@@ -76,16 +89,19 @@ def map_product(work: MatrixWork, settings: CrossbarSettings) -> Mapping:
     )
 
 
-def analog_ns(work: MatrixWork, mapping: Mapping, settings: CrossbarSettings) -> Quantity:
+def _transposed(loops: Loops) -> Loops:
+    """One error vector of K values an output position; its product is a patch of C FY FX input errors."""
+    return Loops(B=loops.B, G=loops.G, K=loops.reduction, C=loops.K, OY=loops.OY, OX=loops.OX)
+
+
+def analog_ns(mapping: Mapping, settings: CrossbarSettings) -> Quantity:
     """Time for which the layer's arrays are read: the input vectors are shared among the copies."""
-    turns = ceil_div(mapping.loops.positions, mapping.copies) * mapping.cycles
-    drives = mapping.slices if work.role == "input_gradient" else 1
-    return np.asarray(turns * drives * step_ns(settings))
+    vectors = ceil_div(mapping.loops.positions, mapping.copies)
+    return np.asarray(vectors * mapping.cycles * mapping.turns * step_ns(settings))
 
 
-def utilisation(work: MatrixWork, mapping: Mapping, settings: CrossbarSettings) -> Quantity:
+def utilisation(mapping: Mapping, settings: CrossbarSettings) -> Quantity:
     """MACs over those that the layer's arrays could do in the same reads."""
     weights = settings.array.rows * settings.array.columns / mapping.cells_per_weight
-    turns = ceil_div(mapping.loops.positions, mapping.copies)
-    drives = mapping.slices if work.role == "input_gradient" else 1
-    return np.asarray(work.macs / (mapping.arrays * mapping.copies * turns * drives * weights))
+    vectors = ceil_div(mapping.loops.positions, mapping.copies) * mapping.turns
+    return np.asarray(mapping.loops.macs / (mapping.arrays * mapping.copies * vectors * weights))

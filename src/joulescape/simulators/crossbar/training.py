@@ -8,11 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from joulescape.network.work import MatrixWork, VectorWork, Work
-from joulescape.simulators.base import Component, Energy, LayerCost, Quantity, ceil_div
+from joulescape.simulators.base import Component, Energy, LayerCost, Quantity, Traffic, ceil_div
+from joulescape.simulators.crossbar.events import moved_energy
 from joulescape.simulators.crossbar.mapping import map_product
+from joulescape.simulators.crossbar.roll_up import Parts
 from joulescape.simulators.crossbar.rules import columns_per_weight, operand_width
 from joulescape.simulators.crossbar.settings import CrossbarSettings
 from joulescape.spec.sourced import Sourced
+from joulescape.units import BITS_PER_BYTE
 
 Crossbars = MappingOf[str, Quantity]
 """Crossbars that hold each layer's weights, copies included."""
@@ -24,15 +27,34 @@ def crossbars_by_layer(works: Sequence[Work], settings: CrossbarSettings) -> Cro
     return {layer: mapping.arrays * mapping.copies for layer, mapping in mapped.items()}
 
 
-def outer_product_cost(work: MatrixWork, crossbars: Crossbars, settings: CrossbarSettings) -> LayerCost:
-    """Weight gradient and update in one event: every input vector pulses every array of the layer once."""
+def outer_product_cost(work: MatrixWork, found: Parts, crossbars: Crossbars, settings: CrossbarSettings) -> LayerCost:
+    """Weight gradient and update in one event: every input vector pulses every array of the layer once.
+
+    Both vectors of each pulse, activations along the rows and errors along the columns, come from the tile buffer.
+    """
     training, scale = settings.training, _scale(settings)
     arrays = crossbars.get(work.layer, _laid_out(work, settings))
     energy = training.outer_product_mw.value * training.outer_product_ns.value * scale * arrays * work.loops.reduction
     latency = training.outer_product_ns.value * work.loops.reduction
     pulse = Energy(_write_component("crossbar_pulse", training.outer_product_mw), energy)
     capacity = arrays * settings.array.rows * settings.array.columns * work.loops.reduction
-    return LayerCost(work.layer, work.role, work.macs, latency, arrays, work.macs / capacity, "pulses", (pulse,))
+    bits = _pulse_bits(work, settings)
+    read = (
+        moved_energy(found["edram"], settings.edram, bits),
+        moved_energy(found["bus"], settings.bus, bits),
+    )
+    traffic = (Traffic("edram", "input", bits / BITS_PER_BYTE, 0.0),)
+    return LayerCost(
+        work.layer, work.role, work.macs, latency, arrays, work.macs / capacity, "pulses", (pulse, *read), traffic,
+    )  # fmt: skip
+
+
+def _pulse_bits(work: MatrixWork, settings: CrossbarSettings) -> float:
+    """Bits of all activation vectors (one value a row of the weight matrix) and error vectors (one a column)."""
+    loops = work.loops
+    rows = loops.positions * operand_width(work.input.bits, settings)
+    columns = loops.K * operand_width(work.weight.bits, settings)
+    return float(loops.G * loops.reduction * (rows + columns))
 
 
 def update_cost(work: VectorWork, crossbars: Crossbars, settings: CrossbarSettings) -> LayerCost:
