@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from joulescape.search.fidelities import ConfirmPlan
 from joulescape.search.outcome import Evaluate, Job, Outcome
 from joulescape.search.picks import Pick, pick
 from joulescape.search.progress import log
-from joulescape.search.record import provenance, write_json
+from joulescape.search.record import as_drawn, provenance, write_json, writing
 from joulescape.search.sampler import active
 from joulescape.spec.sourced import CORNERS, Corner
 
@@ -56,6 +57,7 @@ def confirm(
     Raises ResultsError when the trials are missing, or were written for another space.
     """
     trials = read_trials(out)
+    _check_question(space, out / "resolved.json")
     picks = pick(list(trials.iter_rows(named=True)), space.spec.objectives, space.spec.confirm.designs)
     if not picks:
         log.warning("no design of %s is feasible: there is nothing to confirm", space.name)
@@ -67,7 +69,8 @@ def confirm(
         memory = WorkerMemory(driver.means.cache_of(space), measured_version())
         parts, layers = _explained(plan, explain, memory, picks, candidates, confirmed)
         found = Confirmation(confirmed, parts, layers)
-        _write(space, out, found)
+        with writing(out):
+            _write(space, out, found)
     return found
 
 
@@ -82,12 +85,23 @@ def read_trials(out: Path) -> pl.DataFrame:
         raise ResultsError(f"{path} cannot be read ({error}): run `joulescape search` again") from error
 
 
+def _check_question(space: DesignSpace, path: Path) -> None:
+    """Refuse trials of a question that has changed since (constants of the shelf included); budget and picks may."""
+    try:
+        searched = json.loads(path.read_text(encoding="utf-8"))["digests"]["space"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ResultsError(f"{path} cannot be read ({error}): run `joulescape search` again") from error
+    if searched != space_digest(space):
+        raise ResultsError(f"{path.parent} was searched in another version of space '{space.name}': search again")
+
+
 def candidate_of(space: DesignSpace, row: Mapping[str, Any]) -> Candidate:
     """The candidate of one row of trials.parquet; ResultsError when the space has changed since."""
     pair = next((pair for pair in space.pairs if pair.name == row["pair"]), None)
     if pair is not None:
-        genes = {name: value for name, value in row.items() if value is not None}
-        candidate = space.candidate({"pair": pair.name, **active(genes, space.parameters(pair))})
+        parameters = space.parameters(pair)
+        genes = {p.name: as_drawn(p.domain, row[p.name]) for p in parameters if row.get(p.name) is not None}
+        candidate = space.candidate({"pair": pair.name, **active(genes, parameters)})
         if candidate.candidate_id == row["candidate_id"]:
             return candidate
     raise ResultsError(

@@ -25,7 +25,6 @@ log = logging.getLogger("joulescape.search")
 TIME_OUT_S = 900.0
 """Longest time that one evaluation may take."""
 
-
 RAY_START_S = 15.0
 """What Ray costs before its workers judge: its own start, and their imports."""
 
@@ -64,7 +63,8 @@ class Driver:
     """Time of all judged jobs together."""
     _waiting: dict[Ticket, tuple[Job, Callable[[Outcome], None]]] = field(default_factory=dict)
     _pool: Pool | None = None
-    _has_ray: bool = False
+    _is_settled: bool = False
+    """Whether Ray was tried: a run asks only once."""
 
     def __post_init__(self) -> None:
         if self.evaluate is evaluate:
@@ -131,15 +131,24 @@ class Driver:
         self._cache.flush()
 
     def _workers(self) -> Pool:
+        """With lag 2 (clusters) there is hardly a pause in which to change, so that `auto` is Ray at once."""
+        if self._pool is None and self._may_take_ray and self.space.spec.budget.lag == 2:
+            self._take_ray()
         if self._pool is None:
-            self._pool = self._open(self._first_executor())
+            self._pool = self._open("ray" if self.means.executor == "ray" else "serial")
         return self._pool
 
-    def _first_executor(self) -> Executor:
-        """With lag 2 (clusters) there is no pause between batches in which to change, so `auto` is Ray at once."""
-        if self.means.executor != "auto":
-            return self.means.executor
-        return "ray" if self.space.spec.budget.lag == 2 and self.means.workers > 1 else "serial"
+    @property
+    def _may_take_ray(self) -> bool:
+        return self.means.executor == "auto" and self.means.workers > 1 and not self._is_settled
+
+    def _take_ray(self) -> None:
+        """Change to Ray; where it does not start, the run goes on in this process: the same results, only later."""
+        self._is_settled = True
+        try:
+            self._pool = self._open("ray")
+        except ResultsError as error:
+            log.warning("%s; the run goes on with one worker, in this process", error)
 
     def _open(self, executor: Executor) -> Pool:
         work = Work(self.space, self.space.spec.budget.seed, self.evaluate, self._cache.path, self.means.time_out_s)
@@ -147,13 +156,12 @@ class Driver:
 
     def _consider_ray(self) -> None:
         """Change to Ray when the rest of the run is so long that sharing it saves more than Ray's start costs."""
-        is_open_question = self.means.executor == "auto" and self.means.workers > 1 and not self._has_ray
-        if not is_open_question or self._waiting or not self.judged:
+        if not self._may_take_ray or self._waiting or not self.judged:
             return
         left_s = (self.expected - self.judged - self.reused) * self.seconds / self.judged
         if left_s * (1 - 1 / self.means.workers) > RAY_START_S:
             log.info("about %.0f s of work left: starting %d workers", left_s, self.means.workers)
-            self._pool, self._has_ray = self._open("ray"), True
+            self._take_ray()
 
     def _key(self, job: Job) -> str:
         return digest(job.candidate.candidate_id, job.fidelity, job.variants, self._version)
@@ -170,8 +178,13 @@ class Driver:
 
 def _ready_weights(space: DesignSpace) -> None:
     """Train reference weights that are absent or belong to another recipe, before their digest names an evaluation."""
-    for name, network in space.networks.items():
-        ensure(space.graphs[name], network.training.model_dump(), space.spec.task, space.networks_dir)
+    try:
+        for name, network in space.networks.items():
+            ensure(space.graphs[name], network.training.model_dump(), space.spec.task, space.networks_dir)
+    except OSError as error:
+        raise ResultsError(
+            f"{space.networks_dir} cannot be used ({error}); make it writable, then run again"
+        ) from error
 
 
 def _keep(found: dict[int, Outcome], index: int) -> Callable[[Outcome], None]:

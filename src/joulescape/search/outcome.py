@@ -77,24 +77,40 @@ def run_job(
     try:
         with _time_limit(time_out_s):
             found = tuple(evaluate(job.candidate, space, job.fidelity, seed, memory))
-        kept = tuple(_slim(item) for item in _kept(found, job, list(space.spec.objectives.items())))
-        outcome = Outcome(kept, time.perf_counter() - began)
-        outcome.encoded()
+        outcome = Outcome(tuple(_slim(item) for item in _kept(found, job, dict(space.spec.objectives))), 0.0)
     except _TimeOut:
-        return failed(job, f"took longer than {time_out_s:g} s", is_lasting=False)
+        outcome = failed(job, f"took longer than {time_out_s:g} s", is_lasting=False)
     except ResultsError:
         raise
     except Infeasible as error:
         refused = replace(_without_metrics(job, "infeasible", error.reason), violation=error.violation)
-        return Outcome((refused,), time.perf_counter() - began)
+        outcome = Outcome((refused,), 0.0)
     except Exception as error:  # noqa: BLE001 - one failing design must not end the search; its traceback is kept
-        return failed(job, f"{type(error).__name__}: {error}", traceback.format_exc())
-    return outcome
+        reason, is_lasting = f"{type(error).__name__}: {error}", not _is_of_this_machine(error)
+        outcome = failed(job, reason, traceback.format_exc(), is_lasting)
+    return _storable(replace(outcome, seconds=time.perf_counter() - began), job)
 
 
 def failed(job: Job, reason: str, log: str | None = None, is_lasting: bool = True) -> Outcome:
     """The outcome of a job that gave nothing."""
     return Outcome((_without_metrics(job, "failed", reason),), 0.0, log, is_lasting)
+
+
+def _storable(outcome: Outcome, job: Job) -> Outcome:
+    """The outcome, or a failure in its place where it holds what no cache and no table may hold (NaN, infinity ...)."""
+    try:
+        outcome.encoded()
+    except (TypeError, ValueError) as error:
+        return replace(failed(job, f"its result cannot be stored: {error}"), seconds=outcome.seconds)
+    return outcome
+
+
+def _is_of_this_machine(error: Exception) -> bool:
+    """Whether a failure says more about memory, disk or network than about the design, so that it must not last.
+
+    PyTorch tells a lack of main memory by a RuntimeError.
+    """
+    return isinstance(error, (MemoryError, OSError)) or "allocate memory" in str(error)
 
 
 def _without_metrics(job: Job, state: Any, reason: str) -> Evaluation:
@@ -103,19 +119,21 @@ def _without_metrics(job: Job, state: Any, reason: str) -> Evaluation:
     return Evaluation(name, name, 0, state, reason, 1.0, job.fidelity.name, {}, nothing, {})
 
 
-def _kept(found: tuple[Evaluation, ...], job: Job, objectives: Sequence[tuple[str, str]]) -> tuple[Evaluation, ...]:
+def _kept(found: tuple[Evaluation, ...], job: Job, objectives: Mapping[Any, str]) -> tuple[Evaluation, ...]:
     """The variants asked for; else every non-dominated valid one; else the one that misses by least."""
+    if not found:
+        raise SimulatorError("the evaluation gave no variant at all")
     if job.variants is not None:
         chosen = tuple(item for item in found if item.variant_id in job.variants)
         return chosen or found[:1]
     valid = [item for item in found if item.state == "valid"]
     if not valid:
         return (min(found, key=lambda item: (item.violation, item.variant_id)),)
-    bad = next((item for item in valid if not is_comparable(item.metrics, dict(objectives))), None)
+    bad = next((item for item in valid if not is_comparable(item.metrics, objectives)), None)
     if bad is not None:
-        values = {name: bad.metrics.get(name) for name, _ in objectives}
+        values = {name: bad.metrics.get(name) for name in objectives}
         raise SimulatorError(f"design {bad.design_id} is called valid, but its objectives are {values}")
-    mask = nondominated(objective_matrix([item.metrics for item in valid], dict(objectives)))
+    mask = nondominated(objective_matrix([item.metrics for item in valid], objectives))
     return tuple(item for item, kept in zip(valid, mask, strict=True) if kept)
 
 

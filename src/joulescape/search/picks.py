@@ -36,7 +36,7 @@ def pick(rows: Sequence[Row], objectives: Mapping[Any, str], count: int) -> list
         return []
     points = objective_matrix(valid, objectives)
     on_front = nondominated(points)
-    best = [index for index in _best(valid, objectives) if not on_front[index]][: max(1, count // 2)]
+    best = [index for index in _best(valid, objectives) if not on_front[index]][: count // 2]
     front = _front_first(points, on_front)[: count - len(best)]
     near = _near(points, on_front, {*best})[: max(0, count - len(best) - len(front))]
     chosen: list[tuple[list[int], Reason]] = [(front, "front"), (best, "best_of_back_end"), (near, "near_front")]

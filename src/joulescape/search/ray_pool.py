@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from joulescape.accuracy.reference import single_thread
-from joulescape.errors import ResultsError
+from joulescape.errors import JoulescapeError, ResultsError
 from joulescape.search.cache import WorkerMemory
 from joulescape.search.digests import measured_version
 from joulescape.search.outcome import Job, failed
@@ -24,10 +24,13 @@ CHUNK_S = 0.1
 """A call to a worker should take about this long, so that Ray's own cost (about 1 ms a call) does not show."""
 
 LARGEST_CHUNK = 16
+_REMEDY = "--executor serial does without them"
 _GRACE_S = 30.0
 _START_S = 120.0
 _OBJECT_STORE_BYTES = 150_000_000
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_AUTH_MODE": "disabled"}
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+_ON_LOOPBACK = {"RAY_AUTH_MODE": "disabled"}
+"""Tokens guard clusters that others can reach; a Ray that listens on this machine alone needs no token file."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class RayPool:
             self._ray.get([actor.is_ready.remote() for actor in self._idle], timeout=_START_S)
         except (self._ray.exceptions.RayError, TimeoutError) as error:
             self.close()
-            raise ResultsError(f"Ray's workers do not start ({error}); --executor serial does without them") from error
+            raise ResultsError(f"Ray's workers do not start ({_in_short(error)}); {_REMEDY}") from error
 
     def _spawn(self) -> Any:
         return self._actor.options(max_restarts=0, max_task_retries=0, num_cpus=1).remote(self._work)
@@ -135,6 +138,8 @@ class RayPool:
         except (gone.RayActorError, gone.OutOfMemoryError, gone.WorkerCrashedError):
             self._idle.append(self._spawn())
             return self._again(call, "its worker died")
+        except gone.RayTaskError as error:
+            raise (error.cause if isinstance(error.cause, JoulescapeError) else error) from None
         self._idle.append(call.actor)
         self._job_s = sum(result.outcome.seconds for result in results) / len(results)
         return results
@@ -161,15 +166,28 @@ class RayPool:
 
 def _start(ray: Any, workers: int) -> None:
     """Start Ray here, or join the cluster that RAY_ADDRESS names after a probe (a dead one would hang for a minute)."""
-    os.environ.update({name: value for name, value in _QUIET.items() if name not in os.environ})
     address = os.environ.get("RAY_ADDRESS")
-    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
-    if address is None:
-        here = {"address": "local", "_node_ip_address": "127.0.0.1", "object_store_memory": _OBJECT_STORE_BYTES}
-        ray.init(num_cpus=workers, **here, **quiet)
-        return
-    probe(address)
-    ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    wanted = _QUIET if address else {**_QUIET, **_ON_LOOPBACK}
+    os.environ.update({name: value for name, value in wanted.items() if name not in os.environ})
+    here = {
+        "address": "local",
+        "num_cpus": workers,
+        "include_dashboard": False,
+        "_node_ip_address": "127.0.0.1",
+        "object_store_memory": _OBJECT_STORE_BYTES,
+    }
+    if address:
+        probe(address)
+    try:
+        ray.init(**({"address": address} if address else here), log_to_driver=False, logging_level="ERROR")
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        ray.shutdown()
+        raise ResultsError(f"Ray does not start ({_in_short(error)}); {_REMEDY}") from error
+
+
+def _in_short(error: Exception) -> str:
+    """The first line: Ray adds a page of remote tracebacks."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def probe(address: str, wait_s: float = 3.0) -> None:

@@ -6,7 +6,8 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,14 @@ import polars as pl
 
 import joulescape
 from joulescape import tables
+from joulescape.errors import ResultsError
 from joulescape.evaluation import Evaluation
 from joulescape.front import nondominated, objective_matrix
 from joulescape.network.digest import canonical
 from joulescape.search.digests import code_digest, space_digest, weights_digest
 from joulescape.search.outcome import Outcome
 from joulescape.search.study import Ask
-from joulescape.spec.domain import ChoiceDomain, FloatDomain, IntDomain
+from joulescape.spec.domain import AnyDomain, ChoiceDomain, FloatDomain, IntDomain, Scalar
 
 if TYPE_CHECKING:
     from joulescape.resolve.design_space import DesignSpace
@@ -36,7 +38,16 @@ def trials_table(space: DesignSpace, judged: Sequence[tuple[Ask, Outcome]]) -> p
     """One row a design, in ask order: every non-dominated variant, or the one row of what is infeasible or failed."""
     rows = [_row(space, ask, outcome, item) for ask, outcome in judged for item in outcome.evaluations]
     _mark_front(rows, space.spec.objectives)
-    return tables.make(rows, tables.TRIALS, parameter_schema(space, rows))
+    schema = parameter_schema(space, rows)
+    return tables.make([_spelt_row(row, schema) for row in rows], tables.TRIALS, schema)
+
+
+def as_drawn(domain: AnyDomain, value: Scalar) -> Scalar:
+    """The drawn value that a table spells as `value`: options of several kinds share a column of one."""
+    if not isinstance(domain, ChoiceDomain):
+        return value
+    dtype = _domain_dtype(domain)
+    return next((option for option in domain.options if _spelt(option, dtype) == value), value)
 
 
 def front_of(trials: pl.DataFrame) -> pl.DataFrame:
@@ -80,6 +91,17 @@ def provenance(root: Path) -> Row:
     return {"versions": _versions(), "machine": machine, "git_commit": _commit(root)}
 
 
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn what a full or closed disk says while tables are written into a ResultsError with a remedy."""
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ResultsError(
+            f"{folder} cannot be written ({error}); finished evaluations are kept: free the disk, then run again"
+        ) from error
+
+
 def write_json(content: Mapping[str, Any], path: Path) -> None:
     """Write atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,9 +120,22 @@ def _row(space: DesignSpace, ask: Ask, outcome: Outcome, item: Evaluation) -> Ro
         "network": candidate.network, "back_end": candidate.back_end,
         "family": space.back_ends[candidate.back_end].family, "equivalence": spec.equivalence,
         "state": item.state, "reason": item.reason, "violation": item.violation, "fidelity": item.fidelity,
-        **item.metrics, "seconds": outcome.seconds / len(outcome.evaluations), **facts, "is_front": False,
+        **item.metrics, **facts, "seconds": outcome.seconds / len(outcome.evaluations), "is_front": False,
         **values, **item.variant,
     }  # fmt: skip
+
+
+def _spelt_row(row: Row, schema: Mapping[str, Any]) -> Row:
+    return {name: _spelt(value, schema[name]) if name in schema else value for name, value in row.items()}
+
+
+def _spelt(value: Any, dtype: Any) -> Any:
+    """A parameter as its column holds it: as text where options are of several kinds."""
+    if value is None or isinstance(value, str):
+        return value
+    if dtype == pl.String:
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    return float(value) if dtype == pl.Float64 else value
 
 
 def _mark_front(rows: Sequence[Row], objectives: Mapping[Any, str]) -> None:
@@ -110,7 +145,7 @@ def _mark_front(rows: Sequence[Row], objectives: Mapping[Any, str]) -> None:
         row["is_front"] = bool(is_front)
 
 
-def _domain_dtype(domain: IntDomain | FloatDomain | ChoiceDomain) -> Any:
+def _domain_dtype(domain: AnyDomain) -> Any:
     if isinstance(domain, IntDomain):
         return pl.Int64
     return pl.Float64 if isinstance(domain, FloatDomain) else _dtype(domain.options)

@@ -18,7 +18,7 @@ from joulescape.search.driver import Driver, Means
 from joulescape.search.fidelities import search_fidelity
 from joulescape.search.outcome import Evaluate, Job, Outcome
 from joulescape.search.progress import Progress, log
-from joulescape.search.record import front_of, trials_table, write_resolved
+from joulescape.search.record import front_of, trials_table, write_resolved, writing
 from joulescape.search.study import Ask, Study
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def search(
         search_run = _Search(space, driver)
         ended = search_run.go()
         result = search_run.result(ended)
-        _write(space, out, result, search_run.study)
+        with writing(out):
+            _write(space, out, result, search_run.study)
     _refuse_failures(space, search_run)
     return result
 
@@ -94,7 +95,7 @@ class _Search:
             while len(self._open) < budget.lag and self._ask():
                 pass
             if not self._open:
-                return "the space is exhausted" if self.study.is_exhausted else "the budget of trials is spent"
+                return "the budget of trials is spent" if self.study.is_spent else "the space is exhausted"
             self._tell()
             if self.failed_share > budget.failed_share:
                 return "too many candidates failed"

@@ -13,6 +13,7 @@ from optuna.distributions import CategoricalDistribution
 from joulescape.evaluation import Evaluation
 from joulescape.search.allocation import Allocation
 from joulescape.search.archive import Archive
+from joulescape.search.grid import grid
 from joulescape.search.sampler import PAIR, SMALLEST_ELITE, Genes, Told, active, children, distributions, elite
 
 if TYPE_CHECKING:
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
     from joulescape.resolve.design_space import DesignSpace
 
 REDRAWS = 4
-"""How often NSGA-II may replace a candidate that was asked before; then chance may, RANDOM_REDRAWS times."""
+"""How often NSGA-II may replace a candidate that was asked before; then chance may, RANDOM_REDRAWS times; then all
+that is left is gone through."""
 
 RANDOM_REDRAWS = 24
+GRID_STEPS = 4096
+"""So many candidates are gone through for one ask; a pair where all of them were asked before counts as exhausted."""
+
 PAIR_MUTATION = 0.1
 """Share of free asks whose pair is drawn from all pairs instead of being bred."""
 
@@ -47,6 +52,7 @@ class Study:
         self._parameters = {pair.name: tuple(space.parameters(pair)) for pair in space.pairs}
         self._distributions = {name: distributions(found) for name, found in self._parameters.items()}
         self._allocation = Allocation(space.pairs, self._budget.reserve, self._budget.population)
+        self._grids = {name: grid(found) for name, found in self._parameters.items()}
         self._told: list[Told] = []
         self._seen: set[str] = set()
         self._batches = 0
@@ -55,11 +61,18 @@ class Study:
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether every candidate of every pair seems to have been asked."""
+        """Whether every candidate of every pair has been asked."""
         return not self._allocation.open_pairs
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the budget of trials has been asked."""
+        return self._trials >= self._budget.trials
 
     def ask(self) -> list[Ask]:
         """The next batch: `population` new candidates, fewer only at the end of the budget or of the space."""
+        if self.is_spent:
+            return []
         batch = _Batch(self, self._batches)
         asks: list[Ask] = []
         while len(asks) < self._budget.population and not self.is_exhausted:
@@ -86,14 +99,15 @@ class Study:
     def children(self, pair: str, batch: int, is_bred: bool) -> Iterator[Genes]:
         """New genes for one pair: bred from the better half of what was told of it, or drawn at random."""
         told = [item for item in self._told if item.pair == pair]
-        size = min(self._budget.population, max(SMALLEST_ELITE, len(told) // 2))
+        size = max(SMALLEST_ELITE, min(self._budget.population, len(told) // 2))
         stream = list(self._distributions).index(pair) * 2 + is_bred
         parents = elite(told, size) if is_bred else []
         return children(parents, self._distributions[pair], self._objective_count, self._seed(batch, stream + 1))
 
     def pair_names(self, batch: int) -> Iterator[str]:
         """Pairs of free asks: bred from the elite of all told candidates."""
-        parents = [replace(item, genes={PAIR: item.pair}) for item in elite(self._told, self._budget.population)]
+        size = max(SMALLEST_ELITE, self._budget.population)
+        parents = [replace(item, genes={PAIR: item.pair}) for item in elite(self._told, size)]
         space = {PAIR: CategoricalDistribution(tuple(self._distributions))}
         for genes in children(parents, space, self._objective_count, self._seed(batch, 0), PAIR_MUTATION):
             yield str(genes[PAIR])
@@ -105,6 +119,10 @@ class Study:
             return None
         self._seen.add(found.candidate_id)
         return found
+
+    def left_over(self, pair: str) -> Iterator[Genes]:
+        """What the pair's grid has not come to yet: a generator that goes on where it was left."""
+        return self._grids[pair]
 
     @property
     def open_pairs(self) -> tuple[str, ...]:
@@ -134,10 +152,10 @@ class _Batch:
         return next((pair for pair in drawn if pair in self._study.open_pairs), self._study.open_pairs[0])
 
     def draw(self, pair: str) -> tuple[Genes, Candidate] | None:
-        """A candidate of the pair that was never asked; None when many draws gave nothing new."""
+        """A candidate of the pair that was never asked; None when neither draws nor the grid have one."""
         bred = islice(self._stream(pair, True), 1 + REDRAWS)
         random = islice(self._stream(pair, False), RANDOM_REDRAWS)
-        for genes in chain(bred, random):
+        for genes in chain(bred, random, islice(self._study.left_over(pair), GRID_STEPS)):
             candidate = self._study.candidate(pair, genes)
             if candidate is not None:
                 return genes, candidate
