@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -148,7 +149,7 @@ def test_update_decomposes_and_writes_what_stays() -> None:
     assert written.latency_ns == pytest.approx(flops / 64.0 + write_ns(resident))
     assert part(stored, "phase_writing") == 0
     assert stored.latency_ns == pytest.approx(flops / 64.0)
-    assert part(stored, "sram") == pytest.approx(8 * 16 * 136 * 0.024)
+    assert part(stored, "sram") == pytest.approx(8 * 16 * 136 * 0.024 + 32 * 650 * (2 * 0.02349 + 0.024))
 
 
 def test_an_update_alone_counts_full_tiles() -> None:
@@ -239,6 +240,21 @@ def test_scaled_converters_are_derived_and_assumptions_show() -> None:
     found = {energy.component.name: energy.component for energy in one(dense(8, 8), DEFAULT).energies}
     assert found["adc"].basis == "derived"
     assert "scaled by" in found["adc"].source
-    assert found["modulator"].basis == "measured"
+    assert found["modulator"].basis == "derived"
     assert found["adc"].scales
     assert not found["modulator"].scales
+
+
+@pytest.mark.parametrize(("bits", "stored"), [(4, 4), (8, 8), (16, 16), (32, 16)])
+def test_values_are_stored_no_wider_than_partial_sums(bits: int, stored: int) -> None:
+    plain = dense(64, 32)
+    work = replace(plain, input=replace(plain.input, bits=bits), output=replace(plain.output, bits=bits))
+    moved = {(t.memory, t.operand): t for t in one(work, MANY, context(is_edge=True)).traffic}
+    assert moved["off_chip_memory", "input"].read_bytes == 64 * stored / 8
+    assert moved["off_chip_memory", "output"].write_bytes == 32 * stored / 8
+
+
+def test_only_the_forward_pass_meets_the_chips_edge() -> None:
+    """Errors come from the host's loss and leave for the host's weight gradient, not for off-chip memory."""
+    back = one(dense(64, 32, role="input_gradient"), MANY, context(is_edge=True))
+    assert part(back, "off_chip_memory") == 0

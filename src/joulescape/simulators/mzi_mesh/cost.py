@@ -27,6 +27,9 @@ SVD_FLOPS_PER_CUBE = 21.0
 MESH_FLOPS_PER_CUBE = 6.0
 """Two real unitaries, each cleared by N^2/2 rotations of two rows or columns: N pairs of 6 operations, 6 N^3 in all."""
 
+UPDATE_BITS = 32
+"""Widest weight that the digital side keeps beside its phases."""
+
 CONVERTER_CLOCKS = 2
 """A sample spends one clock in the input's and one in the output's converter."""
 
@@ -103,14 +106,19 @@ def matrix_cost(work: MatrixWork, settings: MeshSettings, context: Context, plac
 
 
 def update_cost(work: VectorWork, settings: MeshSettings, context: Context, placement: Placement) -> LayerCost:
-    """Cost of a weight update: the step itself, the decomposition of every tile, and the phases written or stored."""
+    """Cost of a weight update: the step on stored weights, each tile's decomposition, phases written or stored."""
     tiles, size = placement.tiles(work, settings.mesh.size), settings.mesh.size
     flops = work.ops + tiles * (SVD_FLOPS_PER_CUBE + MESH_FLOPS_PER_CUBE) * size**3
     rounds = ceil_div(tiles, settings.mesh.count)
     write = select(placement.is_resident, rounds * write_ns(settings), 0.0)
     bytes_stored = tiles * tile_bytes(settings)
     written_off = select(placement.is_stored, 0.0, bytes_stored)
-    sram_pj = BITS_PER_BYTE * bytes_stored * settings.buffer.write_pj_per_bit.value
+    width = min(work.bits, UPDATE_BITS) / BITS_PER_BYTE
+    read, written = work.read_elements * width, work.write_elements * width
+    buffer = settings.buffer
+    sram_pj = BITS_PER_BYTE * (
+        read * buffer.read_pj_per_bit.value + (written + bytes_stored) * buffer.write_pj_per_bit.value
+    )
     energies = (
         Energy(parts.decomposer(settings), flops * settings.digital.flop_pj.value),
         Energy(parts.phase_writing(settings), select(placement.is_resident, tiles * tile_write_pj(settings), 0.0)),
@@ -120,7 +128,10 @@ def update_cost(work: VectorWork, settings: MeshSettings, context: Context, plac
     latency_ns = flops / settings.digital.flops_per_ns.value + write
     return LayerCost(
         work.layer, work.role, 0, latency_ns, np.minimum(tiles, settings.mesh.count), 1.0, "decomposition", energies,
-        (Traffic("sram", "weight", 0.0, bytes_stored), Traffic("off_chip_memory", "weight", 0.0, written_off)),
+        (
+            Traffic("sram", "weight", read, written + bytes_stored),
+            Traffic("off_chip_memory", "weight", 0.0, written_off),
+        ),
     )  # fmt: skip
 
 
@@ -131,20 +142,25 @@ def _bytes(
     outputs = product.groups * product.outputs * product.positions
     partial = (product.across(size) - 1) * outputs * settings.digital.partial_sum_bits / BITS_PER_BYTE
     sent = product.groups * product.reduction * product.positions * product.down(size)
-    spills = np.greater(
-        work.input.dense_bytes + work.output.dense_bytes, np.multiply(settings.buffer.kib, BYTES_PER_KIB)
-    )
+    in_width, out_width = (stored_bytes(operand.bits, settings) for operand in (work.input, work.output))
+    in_bytes, out_bytes = work.input.elements * in_width, work.output.elements * out_width
+    spills = np.greater(in_bytes + out_bytes, np.multiply(settings.buffer.kib, BYTES_PER_KIB))
     phases = writes * tile_bytes(settings)
-    is_first, is_last = work.layer in context.first, work.layer in context.last
+    is_forward = work.role == "forward"
     return Bytes(
-        input_read=sent * work.input.bits / BITS_PER_BYTE,
+        input_read=sent * in_width,
         output_read=partial,
-        output_write=partial + outputs * work.output.bits / BITS_PER_BYTE,
+        output_write=partial + outputs * out_width,
         phase_read=phases,
-        off_input=select(np.logical_or(spills, is_first), work.input.dense_bytes, 0.0),
+        off_input=select(np.logical_or(spills, is_forward and work.layer in context.first), in_bytes, 0.0),
         off_phases=select(placement.is_stored, 0.0, phases),
-        off_output=select(np.logical_or(spills, is_last), work.output.dense_bytes, 0.0),
+        off_output=select(np.logical_or(spills, is_forward and work.layer in context.last), out_bytes, 0.0),
     )
+
+
+def stored_bytes(bits: float, settings: MeshSettings) -> float:
+    """Bytes of one stored value: values wider than a partial sum are held at its width."""
+    return min(bits, settings.digital.partial_sum_bits) / BITS_PER_BYTE
 
 
 def _energies(
