@@ -147,6 +147,26 @@ def test_read_noise_of_the_cycles_of_one_sample_adds_up_as_if_independent() -> N
     assert spread == pytest.approx(expected, rel=0.05)
 
 
+@pytest.mark.parametrize("ratio", [17.0, 3.0])
+@pytest.mark.parametrize("copies", [1, 4])
+@pytest.mark.parametrize("differential", [0, 1])
+def test_both_cells_of_a_pair_are_noisy_and_levels_span_what_lies_above_the_off_state(
+    differential: int, copies: int, ratio: float
+) -> None:
+    """sigma is a share of the top conductance, a level of the span above the off state; variances of a pair add."""
+    errors = spec(
+        read_sigma_fraction=0.3, adc_bits=10, is_differential=differential, cell_copies=copies, on_off_ratio=ratio
+    )
+    weight, _ = case(outputs=40)
+    x = torch.ones(2000, 128)
+    machine = plugin.program(weight, errors, x, generator(), "full")
+    codes = InputCode.calibrated(x, CrossbarNumbers.of(errors)).integers(x)
+    spread = float(machine.integers(codes, generator(1)).std(dim=0).mean())  # type: ignore[attr-defined]
+    cell = (0.3 * 3 / (1 - 1 / ratio)) ** 2 * 128 * (2 if differential else 1) / copies
+    factor = sum(4.0**i for i in range(8)) * sum(16.0**s for s in range(4))
+    assert spread == pytest.approx(math.sqrt(factor * (cell + 1 / 12)), rel=0.05)
+
+
 @pytest.mark.parametrize(("bits", "weighs"), [(4, 240.1), (2, 198.3), (1, 147.8)])
 def test_an_integer_weight_errs_by_its_slices_weighed_together(bits: int, weighs: float) -> None:
     """sigma is a share of the full conductance: (2^bits - 1) sqrt(sum 4^(bits s)), with an off-state at half of it so

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -57,6 +58,17 @@ class CrossbarNumbers:
         return (2.0**self.cell_bits) ** torch.arange(self.slice_count, dtype=torch.float32)
 
     @property
+    def level_span(self) -> float:
+        """Share of the top conductance between the lowest and the highest level: 1 - 1 / on_off_ratio."""
+        return 1 - 1 / self.on_off_ratio
+
+    @property
+    def read_sigma_levels(self) -> float:
+        """Read noise of what one converter sees of one weight, in levels: copies average, both cells of a pair add."""
+        cells = (2 if self.is_differential else 1) / self.cell_copies
+        return self.read_sigma_fraction * self.top_level / self.level_span * math.sqrt(cells)
+
+    @property
     def has_ideal_cells(self) -> bool:
         """Whether every cell holds exactly its level."""
         imperfections = (self.programming_sigma_fraction, self.stuck_off_fraction, self.stuck_on_fraction)
@@ -77,7 +89,7 @@ def program_cells(levels: Tensor, numbers: CrossbarNumbers, generator: torch.Gen
 
 
 def _one_copy(levels: Tensor, numbers: CrossbarNumbers, generator: torch.Generator) -> Tensor:
-    top, span = numbers.top_level, 1 - 1 / numbers.on_off_ratio
+    top, span = numbers.top_level, numbers.level_span
     held = levels
     if numbers.programming_sigma_fraction:
         sigma = numbers.programming_sigma_fraction * top / span

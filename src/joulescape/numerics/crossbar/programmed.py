@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -104,8 +103,7 @@ class FullCrossbar:
         levels = cells.constant.reshape(len(cells.constant), -1, slices)
         self._constant = (levels * numbers.slice_weights).sum(dim=2).double()
         self._significance = converter.step[:slices].double() * numbers.slice_weights.double()
-        sigma = numbers.read_sigma_fraction * numbers.top_level / math.sqrt(numbers.cell_copies)
-        self._read_sigma = sigma / converter.step
+        self._read_sigma = numbers.read_sigma_levels / converter.step
         drive = 2**numbers.dac_bits - 1
         reach = drive * float(self._matrix.abs().sum(dim=1).max())
         self._can_clip = reach > self._top or numbers.read_sigma_fraction > 0
