@@ -105,7 +105,7 @@ class Crossbar(Simulator[CrossbarSettings]):
         """`idle_fraction` of every component's table power on the whole chip; cells hold without power."""
         idle = settings.idle_fraction
         return [
-            StaticPower(part.component(idle), idle.value * copies(part, settings) * part.power_mw)
+            StaticPower(part.idle(idle), idle.value * copies(part, settings) * part.power_mw)
             for part in parts(settings).values()
             if part.name != "crossbar"
         ]

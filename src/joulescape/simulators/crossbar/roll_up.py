@@ -29,6 +29,10 @@ class Fitted:
         """The component with its proof taken from `constant`."""
         return Component.of(self.name, self.scope, constant, self.scales)
 
+    def idle(self, share: Sourced) -> Component:
+        """What the component draws when idle, as a component of its own: it rests on `share`."""
+        return Component.of(f"{self.name}_idle", self.scope, share, self.scales)
+
     @property
     def power_mw(self) -> Quantity:
         """Power at full use, per IMA, tile or chip."""

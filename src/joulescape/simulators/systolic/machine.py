@@ -56,7 +56,9 @@ class SystolicMachine:
         arrays = np.broadcast_arrays(*(np.atleast_1d(value) for value in swept.values()))
         plain = {name: a if a.dtype == bool else a.astype(float) for name, a in zip(swept, arrays, strict=True)}
         is_training = any(work.role != "forward" for work in works)
-        fits = _weight_bytes(works, settings) <= plain["weight_bytes"] / 2
+        # Weights that stay need no room for what comes next; a stationary activation still streams through half of it.
+        has_streams = any(isinstance(work, MatrixWork) and not work.is_weight_stored for work in works)
+        fits = _weight_bytes(works, settings) <= plain["weight_bytes"] / (2 if has_streams else 1)
         kept_bytes = _forward_bytes(works, settings) if is_training else 0.0
         return cls(
             settings=settings,

@@ -82,7 +82,9 @@ class SystolicSettings(Shape):
     zero_gating: bool = False
     """Whether a multiplier stays still when an operand is zero: saves its energy, never a cycle."""
     weights_stay: bool = False
-    """Whether weights that fit half of their buffer stay there between batches; else each batch reads them again."""
+    """Whether weights stay in their buffer between batches, as a crossbar's do: all of them, or none when they do not
+    fit it together (half of it where activations are stationary too). Else each batch reads them from off-chip memory.
+    What stays was loaded once, at power-up, which is charged to no machine. A training step always reads them."""
     accumulator_bits: Annotated[int, Field(ge=16, le=48)] = 32
     buffers: BufferSettings
     training: TrainingWidths
