@@ -103,7 +103,7 @@ def test_it_draws_without_an_error_or_a_request(browser: Any, page: str) -> None
     assert browser.get_log("browser") == []
     assert requests(browser) == {page}
     charts = browser.execute_script("return [...document.querySelectorAll('[data-chart]')].map((c) => c.dataset.chart)")
-    assert len(charts) == 11
+    assert len(charts) == 15
     assert min(painted(browser, chart) for chart in charts) > 10
 
 
@@ -211,17 +211,85 @@ def test_a_click_on_a_front_point_tells_what_it_is(browser: Any, page: str) -> N
     opened(browser, page)
     columns = Facts.of(synthetic()).pareto
     step = next(step for step in columns.fronts["energy"] if step["label"] == "shg")
+    for _ in range(20):  # a chart that is drawn meanwhile may move this one, so a click that told nothing is made again
+        click(browser, *mark_at(browser, step["x"], step["accuracy"]))
+        if told := browser.execute_script("return document.getElementById('looked').textContent"):
+            break
+        time.sleep(0.25)
+    assert told.startswith("Clicked: shg_digits on physical/shg: ")
+
+
+def mark_at(browser: Any, x: float, y: float) -> tuple[float, float]:
+    """Where a point of the energy chart is on the screen, with the chart scrolled into it."""
     across, up = browser.execute_script(
         """const place = document.querySelector('[data-chart="energy"]'), view = place.view;
+        document.documentElement.style.scrollBehavior = 'auto';
+        place.scrollIntoView({block: 'center'});
         const box = place.querySelector('canvas').getBoundingClientRect();
         const [left, top] = view.origin(), gap = view.padding(), [x, y] = arguments;
         return [box.left + gap.left + left + view.scale('x')(x), box.top + gap.top + top + view.scale('y')(y)];""",
-        step["x"],
-        step["accuracy"],
+        x,
+        y,
     )
+    return across, up
+
+
+def click(browser: Any, x: float, y: float) -> None:
     for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
-        event = {"type": kind, "x": across, "y": up, "button": "left", "clickCount": 1}
+        event = {"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1}
         browser.execute_cdp_cmd("Input.dispatchMouseEvent", event)
-    wait(browser, "document.getElementById('looked').textContent !== ''")
-    told = browser.execute_script("return document.getElementById('looked').textContent")
-    assert told.startswith("Clicked: shg_digits on physical/shg: ")
+
+
+def test_the_panel_tells_range_and_command_of_each_choice(browser: Any, page: str) -> None:
+    """The script's words are Python's for the opening choice, and follow the limits afterwards."""
+    opened(browser, page)
+    wanted = Facts.of(synthetic()).decision
+    for name in ("range", "tie", "command", "answer", "why"):
+        assert browser.execute_script(f"return document.getElementById('{name}').textContent") == getattr(wanted, name)
+    browser.execute_script(
+        "const prefer = document.getElementById('prefer'); prefer.value = 'accuracy';"
+        "prefer.dispatchEvent(new Event('change'));"
+    )
+    command = browser.execute_script("return document.getElementById('command').textContent")
+    assert command.startswith("joulescape cost ") and command != wanted.command
+    browser.execute_script("document.getElementById('copy').click()")
+    wait(browser, "document.getElementById('copy').textContent !== 'Copy'")
+
+
+def test_the_best_of_table_stays_in_its_card(browser: Any, page: str) -> None:
+    for width in (1440, 1100, 390):
+        opened(browser, page, width)
+        assert browser.execute_script(
+            "const card = document.querySelector('.panel').getBoundingClientRect(), "
+            "table = document.querySelector('.panel .scroll').getBoundingClientRect();"
+            "return table.left >= card.left && table.right <= card.right"
+        ), width
+
+
+def test_every_control_has_a_name_and_a_size(browser: Any, page: str) -> None:
+    opened(browser, page)
+    nameless = browser.execute_script(
+        """return [...document.querySelectorAll('button, input, select, summary, a[href]')].filter((control) => {
+            const labels = [...(control.labels || [])].map((label) => label.textContent).join('');
+            return !(control.getAttribute('aria-label') || labels || control.textContent || '').trim();
+        }).map((control) => control.outerHTML)"""
+    )
+    assert nameless == []
+    small = browser.execute_script(
+        """return [...document.querySelectorAll('main button, main select, main input[type=number]')]
+            .filter((control) => control.offsetParent && control.getBoundingClientRect().height < 24)
+            .map((control) => control.outerHTML)"""
+    )
+    assert small == []
+
+
+def test_printing_shows_the_answer_and_no_controls(browser: Any, page: str) -> None:
+    opened(browser, page)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    shown = "return [...document.querySelectorAll(arguments[0])].filter((found) => found.offsetParent).length"
+    try:
+        assert browser.execute_script(shown, ".controls, nav, details.menu") == 0
+        assert browser.execute_script(shown, "#answer, #command, figure") > 10
+        assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

@@ -186,7 +186,9 @@ def test_a_confirmation_without_a_design_is_told(given: Tables) -> None:
     bad = given.confirmed.with_columns(**reason, accuracy_fraction=pl.lit(None, pl.Float64))
     found = tested.facts(dataclasses.replace(given, confirmed=bad))
     assert found.rows == []
-    assert len(found.failed) == given.confirmed.height
+    assert found.failed_count == given.confirmed.height
+    assert {row.reason for row in found.failed} == {"area is … mm2"}
+    assert sum(len(row.designs) for row in found.failed) == given.confirmed.height
 
 
 def test_misses_are_counted_among_predictions_only(given: Tables) -> None:

@@ -92,7 +92,9 @@ def tick_label(metric: str) -> str:
     _, unit = theme.unit_of(metric)
     if unit in {base for _, base in theme.UNITS.values()}:
         return f"replace(format(datum.value, '~s'), regexp('([a-zA-Zµ]?)$'), ' $1{unit}')"
-    return f"format(datum.value, ',~r') + ' {unit}'"
+    plain = f"format(datum.value, ',~r') + ' {unit}'"
+    large = f"datum.value >= {theme.LARGE_MM2:g} ? format(datum.value * 1e-6, ',~r') + ' m²' : {plain}"
+    return large if unit == "mm²" else plain
 
 
 def cost_title(metric: str) -> str:

@@ -72,14 +72,15 @@ class Tables:
     def back_ends(self) -> tuple[tuple[str, str], ...]:
         """(back end, family) of every design tried, in the order of families, then names."""
         pairs = self.trials.select("back_end", "family").drop_nulls().unique().rows()
-        return tuple(sorted(pairs, key=lambda pair: (_family_rank(pair[1]), pair[0])))
+        return tuple(sorted(pairs, key=lambda pair: (family_rank(pair[1]), pair[0])))
 
 
 def _first(wanted: list[str], known: tuple[str, ...]) -> str:
     return next((name for name in wanted if name in known), known[0])
 
 
-def _family_rank(family: str) -> int:
+def family_rank(family: str) -> int:
+    """Place of a family in every legend and list; a family of a plug-in comes last."""
     from joulescape.report.theme import FAMILIES
 
     return FAMILIES.index(family) if family in FAMILIES else len(FAMILIES)

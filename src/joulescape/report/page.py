@@ -23,6 +23,7 @@ from joulescape.report.sections import (
     breakdown,
     convergence,
     decision,
+    families,
     headline,
     normalised,
     pareto,
@@ -36,7 +37,7 @@ from joulescape.report.sections import (
 VEGA_LITE = "6.4"
 """The version that Altair emits and that the bundle must match."""
 
-SCRIPTS = ("decide.js", "numbers.js", "charts.js", "panel.js", "table.js", "main.js")
+SCRIPTS = ("decide.js", "numbers.js", "certainty.js", "charts.js", "panel.js", "table.js", "main.js")
 """Joined in this order inside one function."""
 
 
@@ -47,6 +48,7 @@ class Facts:
     headline: headline.HeadlineFacts
     decision: decision.DecisionFacts
     pareto: pareto.ParetoFacts
+    families: families.FamiliesFacts
     training: training.TrainingFacts
     breakdown: breakdown.BreakdownFacts
     normalised: normalised.NormalisedFacts
@@ -64,6 +66,7 @@ class Facts:
             headline=headline.facts(given),
             decision=decision.facts(given),
             pareto=pareto.facts(given),
+            families=families.facts(given),
             training=training.facts(given),
             breakdown=breakdown.facts(given),
             normalised=normalised.facts(given),
@@ -79,6 +82,7 @@ class Facts:
         """Every chart by id; a section without data draws none."""
         drawn = (
             *pareto.figures(self.pareto),
+            *families.figures(self.families),
             *training.figures(self.training),
             *breakdown.figures(self.breakdown),
             *normalised.figures(self.normalised),
@@ -100,6 +104,7 @@ def render(given: Tables) -> str:
             name=given.name,
             facts=found,
             figures=figures,
+            family_charts=[name for name in figures if name.startswith("family_")],
             metrics=dict(given.axes.items()),
             css=Markup(asset("report.css")),
             palettes={mode: theme.colours(mode) for mode in ("light", "dark")},
@@ -128,6 +133,9 @@ def summary(given: Tables) -> dict[str, Any]:
         "limits": asdict(found.decision.limits),
         "answer": found.decision.answer,
         "why": found.decision.why,
+        "energy_range": found.decision.range,
+        "tie": found.decision.tie,
+        "command": found.decision.command,
         "pick": None if row is None else given.valid.row(row, named=True)["design_id"],
         "back_ends": [asdict(offer) for offer in found.decision.offers],
         "optimism_fraction": found.tested.optimism_fraction,

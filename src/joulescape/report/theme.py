@@ -49,6 +49,9 @@ UNITS: dict[str, tuple[float, str]] = {
 
 PLAIN_UNITS = {"_mm2": "mm²", "_tops_per_w": "TOPS/W", "_gops_per_mm2": "GOPS/mm²"}
 
+LARGE_MM2 = 1e5
+"""From so much on an area is shown in m²: an optical table is no chip."""
+
 LABELS = {
     "accuracy_fraction": "Accuracy",
     "trained_accuracy_fraction": "Accuracy after training on the machine",
@@ -84,6 +87,11 @@ def prefixed(value: float, unit: str) -> str:
     return f"{significant(rounded / 10.0**power)}{SPACE}{PREFIXES[power]}{unit}"
 
 
+def factor_text(factor: float) -> str:
+    """A factor on a typical value: `×2.4` above one, `÷2.1` below."""
+    return f"×{significant(factor, 2)}" if factor >= 1 else f"÷{significant(1 / factor, 2)}"
+
+
 def unit_of(metric: str) -> tuple[float, str]:
     """(factor to SI, unit) of the quantity called `metric`; (1, plain unit) where no prefix is taken."""
     for suffix, found in UNITS.items():
@@ -104,6 +112,8 @@ def show(value: float | None, metric: str) -> str:
     factor, unit = unit_of(metric)
     if unit in {base for _, base in UNITS.values()}:
         return prefixed(value * factor, unit)
+    if unit == "mm²" and abs(value) >= LARGE_MM2:
+        return f"{significant(value * 1e-6)}{SPACE}m²"
     return f"{significant(value)}{SPACE}{unit}".rstrip()
 
 

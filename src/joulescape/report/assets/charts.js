@@ -12,7 +12,7 @@ function makeCharts(page, datasets, theme) {
     for (const [role, factor] of Object.entries(page.factors)) row[`${role}_si`] = row[role] === null ? null : row[role] * factor;
   }
   const signals = { hidden: [], pick: -1, min_accuracy: 0, max_energy: NO_LIMIT, max_latency: NO_LIMIT, max_area: NO_LIMIT };
-  const colours = () => ({ ring: page.colours[mode].ring, paper: page.colours[mode].page, ink: page.colours[mode].ink });
+  const colours = () => ({ ring: page.colours[mode].ring, paper: page.colours[mode].page, ink: page.colours[mode].ink, quiet: page.colours[mode].quiet });
 
   function patched(vega) {
     for (const source of vega.data) if (source.name in rows) source.values = rows[source.name];

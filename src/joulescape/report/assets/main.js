@@ -50,7 +50,7 @@ async function start() {
   const charts = makeCharts(page, datasets, mode);
   if (hasDesigns) {
     const table = makeTable(page, datasets.designs, datasets.more);
-    const panel = makePanel(page, datasets.designs, ({ limits, signals }) => { table.limit(limits); charts.push(signals); });
+    const panel = makePanel(page, datasets.designs, datasets.more, ({ limits, signals }) => { table.limit(limits); charts.push(signals); });
     panel.update();
     charts.onPick = (row) => {
       document.getElementById("looked").textContent = `Clicked: ${panel.sentence(row)}`;

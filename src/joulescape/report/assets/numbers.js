@@ -16,6 +16,10 @@ function prefixed(value, unit) {
   return `${significant(rounded / 10 ** power)}${SPACE}${PREFIXES[power]}${unit}`;
 }
 
+function factorText(factor) {
+  return factor >= 1 ? `×${significant(factor, 2)}` : `÷${significant(1 / factor, 2)}`;
+}
+
 function show(value, metric, page) {
   if (value === null || value === undefined) return "–";
   if (typeof value === "boolean") return value ? "yes" : "no";
@@ -25,6 +29,7 @@ function show(value, metric, page) {
     if (metric.endsWith(suffix)) return prefixed(value * factor, unit);
   }
   for (const [suffix, unit] of Object.entries(page.plain_units)) {
+    if (metric.endsWith("_mm2") && suffix === "_mm2" && Math.abs(value) >= 1e5) return `${significant(value * 1e-6)}${SPACE}m²`;
     if (`_${metric}`.endsWith(suffix)) return `${significant(value)}${SPACE}${unit}`;
   }
   return Number.isInteger(value) ? value.toLocaleString("en-US") : String(value);

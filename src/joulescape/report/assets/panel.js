@@ -1,5 +1,16 @@
 // The decision panel: limits in, answer out, charts and table told.
-function makePanel(page, columns, told) {
+async function copyText(source, button) {
+  getSelection().selectAllChildren(source); // a page opened from a file may not write to the clipboard: the text is then selected
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = document.execCommand("copy") ? "Copied" : "Selected";
+  }
+  setTimeout(() => { button.textContent = "Copy"; }, 1500);
+}
+
+function makePanel(page, columns, more, told) {
   const byId = (id) => document.getElementById(id);
   const limits = { accuracy: null, energy: null, latency: null, area: null, back_ends: null, ...page.panel.limits };
   const sliders = Object.fromEntries(page.panel.sliders.map((slider) => [slider.role, slider]));
@@ -59,6 +70,10 @@ function makePanel(page, columns, told) {
     const found = decide(columns, limits);
     byId("answer").textContent = found.index === null ? "No design meets the limits." : sentence(found.index);
     byId("why").textContent = found.index === null ? limitSentence(found) : why(found.index);
+    const row = found.index, bands = page.panel.bands;
+    byId("range").textContent = row === null ? "" : rangeText(columns, bands, row, page.metrics.energy, page);
+    byId("tie").textContent = tieText(columns, rivals(columns, found, bands, limits.prefer));
+    byId("command").textContent = row === null ? "" : commandText(columns, more, page.panel.fixed, row);
     for (const [name] of page.back_ends) {
       const line = document.querySelector(`tr[data-back-end="${CSS.escape(name)}"]`), row = found.best[name];
       line.querySelector(".count").textContent = (found.counts[name] || 0).toLocaleString("en-US");
@@ -115,6 +130,7 @@ function makePanel(page, columns, told) {
     });
     byId("prefer").value = limits.prefer;
     byId("prefer").addEventListener("change", (event) => { limits.prefer = event.target.value; update(); });
+    byId("copy").addEventListener("click", () => copyText(byId("command"), byId("copy")));
     byId("reset").addEventListener("click", () => {
       Object.assign(limits, page.panel.limits);
       boxes.forEach((box) => { box.checked = true; });

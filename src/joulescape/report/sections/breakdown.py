@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,11 @@ from joulescape.report.designs import design_columns
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables
 
+LAYERS_SHOWN = 9
+"""Rows of the chart by layer: the layers of most energy, and one for all the others."""
+
+BAR_PX = 19
+
 PUBLISHED_NODE = "as_published"
 
 
@@ -29,6 +35,8 @@ class BreakdownFacts:
     layers: Rows
     phases: tuple[str, ...]
     classes: tuple[str, ...]
+    labels: Mapping[str, str]
+    """`back end · network` of each shown design, by back end."""
 
 
 def facts(given: Tables) -> BreakdownFacts:
@@ -36,30 +44,47 @@ def facts(given: Tables) -> BreakdownFacts:
     designs = shown_designs(given)
     parts = _energy_parts(given, designs).filter(pl.col("node") == PUBLISHED_NODE)
     classes = set(parts["class"].to_list())
+    labels = {
+        name: " · ".join(filter(None, (name.split("/")[-1], network)))
+        for name, network in networks_of(given, designs).items()
+    }
+    components = _summed(parts, ["back_end", "family", "phase", "class"], designs)
     return BreakdownFacts(
         designs=designs,
-        components=_summed(parts, ["back_end", "family", "phase", "class"], designs),
-        layers=_summed(parts, ["back_end", "family", "phase", "layer", "class"], designs),
+        labels=labels,
+        components=[{**row, "label": labels[row["back_end"]]} for row in components],
+        layers=_summed(_folded(parts), ["back_end", "family", "phase", "layer", "class"], designs),
         phases=tuple(phase for phase in ("inference", "training") if phase in set(parts["phase"].to_list())),
         classes=tuple(name for name in theme.component_names() if name in classes),
     )
 
 
 def shown_designs(given: Tables) -> dict[str, str]:
-    """One design with parts for each back end: the panel's choice where it was confirmed, else the best accuracy."""
+    """One design with parts for each back end: the panel's choice, made again among the confirmed designs.
+
+    Test accuracies count; a back end without a confirmed design within the limit shows its most accurate one.
+    """
     columns = design_columns(given)
-    chosen = decide(columns, Limits(accuracy=default_limit(columns))).best
-    preferred = {columns["id"][row] for row in chosen.values()}
     known = set(given.parts["design_id"].to_list())
     typical = given.confirmed.filter((pl.col("corner") == "typical") & pl.col("design_id").is_in(sorted(known)))
-    ranked = sorted(
-        typical.iter_rows(named=True),
-        key=lambda row: (row["design_id"] not in preferred, -(row[given.axes.accuracy] or 0.0), row["design_id"]),
+    rows = sorted(
+        (row for row in typical.iter_rows(named=True) if row[given.axes.accuracy] is not None),
+        key=lambda row: row["design_id"],
     )
-    found: dict[str, str] = {}
-    for row in ranked:
-        found.setdefault(row["back_end"], row["design_id"])
+    table = {role: [row[metric] for row in rows] for role, metric in given.axes.items()}
+    table["back_end"] = [row["back_end"] for row in rows]
+    within = decide(table, Limits(accuracy=default_limit(columns))).best
+    chosen = {**decide(table, Limits(prefer="accuracy")).best, **within}
+    panel = {columns["id"][row] for row in decide(columns, Limits(accuracy=default_limit(columns))).best.values()}
+    found = {name: rows[row]["design_id"] for name, row in chosen.items()}
+    found.update({row["back_end"]: row["design_id"] for row in rows if row["design_id"] in panel})
     return {name: found[name] for name, _ in given.back_ends if name in found}
+
+
+def networks_of(given: Tables, designs: Mapping[str, str]) -> dict[str, str]:
+    """The network of each shown design, by back end: bars of different networks are not to be compared blindly."""
+    known = dict(given.confirmed.select("design_id", "network").rows())
+    return {name: known.get(design) or "" for name, design in designs.items()}
 
 
 def _energy_parts(given: Tables, designs: Mapping[str, str]) -> pl.DataFrame:
@@ -73,6 +98,21 @@ def _energy_parts(given: Tables, designs: Mapping[str, str]) -> pl.DataFrame:
         .alias("family"),
         pl.col("component").map_elements(theme.component_class, return_dtype=pl.String).alias("class"),
     )
+
+
+def _folded(parts: pl.DataFrame) -> pl.DataFrame:
+    """The same parts with all but the layers of most energy of each back end and phase under one name, put last."""
+    keys = ["back_end", "phase"]
+    layers = parts.group_by([*keys, "layer"], maintain_order=True).agg(pl.col("energy_pj").sum())
+    place = pl.col("energy_pj").rank("ordinal", descending=True).over(keys)
+    count = pl.len().over(keys)
+    layers = layers.with_columns(is_small=(place >= LAYERS_SHOWN) & (count > LAYERS_SHOWN))
+    rest = pl.format("{} other layers", pl.col("is_small").sum().over(keys))
+    layers = layers.with_columns(shown=pl.when("is_small").then(rest).otherwise(pl.col("layer")))
+    joined = parts.join(
+        layers.drop("energy_pj"), on=[*keys, "layer"], how="left", maintain_order="left", nulls_equal=True
+    )
+    return joined.sort("is_small", maintain_order=True).with_columns(layer=pl.col("shown"))
 
 
 def _summed(parts: pl.DataFrame, keys: list[str], designs: Mapping[str, str]) -> Rows:
@@ -105,22 +145,24 @@ def figures(found: BreakdownFacts) -> tuple[Figure, ...]:
         return ()
     phase = found.phases[0]
     first = next(iter(found.designs))
-    layers = len({row["layer"] for row in found.layers})
+    layers = {(row["back_end"], row["phase"], row["layer"]) for row in found.layers}
+    most = max(Counter(key[:2] for key in layers).values())
     return (
         Figure(
             "components",
             "Energy by component",
-            "One confirmed design of each back end, typical corner, as published. Same colour, same kind of component. "
+            "One confirmed design of each back end, the panel's choice made again among those, typical corner, "
+            "as published. Bars of different networks do different work. "
             "The number at the right is the total; training is the whole training run.",
-            _stack("components", "back_end", phase, None, 60 + 44 * len(found.designs)),
+            _stack("components", "label", phase, None, 40 * len(found.designs)),
             {"components": found.components},
             summary="Stacked bars: share of each component class in the energy of each back end.",
         ),
         Figure(
             "layers",
             "Energy by layer and component",
-            "The same designs, one at a time, layers in the order of the network.",
-            _stack("layers", "layer", phase, first, 60 + 26 * layers),
+            f"The same designs, one at a time, layers in the order of the network; at most {LAYERS_SHOWN - 1} by name.",
+            _stack("layers", "layer", phase, first, 26 * most),
             {"layers": found.layers},
             summary="Stacked bars: energy of each layer of one back end by component class.",
         ),
@@ -134,16 +176,16 @@ def _stack(name: str, row: str, phase: str, only: str | None, height: int) -> al
     if only is not None:
         base = base.transform_filter("datum.back_end == only")
     base = base.transform_calculate(value="shares ? datum.share : datum.energy")
-    y = alt.Y(f"{row}:N", sort=None, axis=alt.Axis(title=None, labelLimit=180, ticks=False, domain=False))
+    y = alt.Y(f"{row}:N", sort=None, axis=alt.Axis(title=None, labelLimit=210, ticks=False, domain=False))
     label = f"shares ? format(datum.value, '.0%') : {unit}"
     x = alt.X("value:Q", stack="zero", axis=alt.Axis(title=None, labelExpr=label, tickCount=6))
-    bars = base.mark_bar(stroke=alt.expr("paper"), strokeWidth=0.6, height={"band": 0.72}).encode(
+    bars = base.mark_bar(stroke=alt.expr("paper"), strokeWidth=0.6, height=BAR_PX).encode(
         x=x,
         y=y,
         color=figure.component_colour(),
         order=alt.Order("order:Q"),
         tooltip=[
-            alt.Tooltip(f"{row}:N", title=row.replace("_", " ").capitalize()),
+            alt.Tooltip(f"{row}:N", title="Layer" if only else "Design"),
             alt.Tooltip("class:N", title="Kind"),
             alt.Tooltip("components:N", title="Components"),
             alt.Tooltip("text:N", title="Energy"),

@@ -50,11 +50,17 @@ def _verdict(gain: float | None) -> str:
     )
 
 
+def domain(rows: Rows) -> tuple[float, float]:
+    """The range of the hypervolume with a tenth to spare; around a constant one, a hundredth of it."""
+    low, high = min(row["hypervolume"] for row in rows), max(row["hypervolume"] for row in rows)
+    margin = 0.1 * (high - low) or 0.01 * abs(high) or 1.0
+    return low - margin, high + margin
+
+
 def figures(found: ConvergenceFacts) -> tuple[Figure, ...]:
     """A step line over trials; none without history."""
     if not found.rows:
         return ()
-    top = max(row["hypervolume"] for row in found.rows)
     tooltip = [
         alt.Tooltip("trials_told:Q", title="Trials"),
         alt.Tooltip("hypervolume:Q", title="Hypervolume", format=".4~g"),
@@ -67,7 +73,7 @@ def figures(found: ConvergenceFacts) -> tuple[Figure, ...]:
         y=alt.Y(
             "hypervolume:Q",
             axis=alt.Axis(title="Hypervolume (better ↑)"),
-            scale=alt.Scale(domain=[0, 1.05 * top or 1]),
+            scale=alt.Scale(domain=list(domain(found.rows)), nice=False, zero=False),
         ),
         tooltip=tooltip,
     )
@@ -76,7 +82,7 @@ def figures(found: ConvergenceFacts) -> tuple[Figure, ...]:
     chart = figure.layered(line, points).add_params(alt.param(name="ink", value="#1b2026"))
     caption = (
         "Volume dominated by the front, on the logarithm of costs and on plain fractions, "
-        "against a reference point fixed after the first batch."
+        "against a reference point fixed after the first batch. The axis starts near the first value, not at zero."
     )
     made = chart.properties(width="container", height=240)
     return (Figure("history", "Hypervolume over trials", caption, made, {"history": found.rows}),)

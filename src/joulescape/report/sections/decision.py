@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from joulescape.report import theme
+from joulescape.report import certainty, theme
+from joulescape.report.certainty import Bands
+from joulescape.report.command import boundary, command, fixed_values
 from joulescape.report.decide import COSTS, Columns, Decision, Limits, decide, default_limit
 from joulescape.report.designs import design_columns
 from joulescape.report.inputs import Tables
@@ -47,6 +49,15 @@ class DecisionFacts:
     offers: tuple[Offer, ...]
     answer: str
     why: str
+    bands: Bands
+    range: str
+    """Energy of the answer over the corners."""
+    tie: str
+    """Which other families the answer is not told apart from; empty where it is."""
+    command: str
+    """What costs the answer again; empty without one."""
+    fixed: Mapping[str, Any]
+    """What the page's script needs to write that command for any design."""
 
 
 def facts(given: Tables) -> DecisionFacts:
@@ -54,6 +65,7 @@ def facts(given: Tables) -> DecisionFacts:
     columns = design_columns(given)
     limits = Limits(accuracy=default_limit(columns))
     decision = decide(columns, limits)
+    index, bands = decision.index, certainty.bands(given)
     return DecisionFacts(
         limits=limits,
         decision=decision,
@@ -61,12 +73,26 @@ def facts(given: Tables) -> DecisionFacts:
         offers=tuple(_offer(given, columns, decision, *pair) for pair in given.back_ends),
         answer=_answer(given, columns, decision),
         why=_why(columns, decision),
+        bands=bands,
+        range="" if index is None else certainty.range_text(columns, bands, index, given.axes.energy),
+        tie=certainty.tie_text(columns, certainty.rivals(columns, decision, bands, limits.prefer)),
+        command="" if index is None else command(given, given.valid.row(index, named=True)),
+        fixed={"values": [asdict(value) for value in fixed_values(given)], "boundary": list(boundary(given))},
     )
 
 
 def panel(found: DecisionFacts) -> dict[str, Any]:
     """What the page's script needs of the facts."""
-    return {"limits": asdict(found.limits), "sliders": [asdict(slider) for slider in found.sliders]}
+    bands = {
+        cost: {name: [band.low, band.high, band.designs] for name, band in known.items()}
+        for cost, known in found.bands.items()
+    }
+    return {
+        "limits": asdict(found.limits),
+        "sliders": [asdict(slider) for slider in found.sliders],
+        "bands": bands,
+        "fixed": found.fixed,
+    }
 
 
 def _slider(role: str, metric: str, columns: Columns) -> Slider | None:
@@ -100,7 +126,9 @@ def _answer(given: Tables, columns: Columns, decision: Decision) -> str:
         return "No design is valid." if not columns["id"] else "No design meets the limits."
     said = [f"{theme.show(columns[cost][row], dict(given.axes.items())[cost])} {cost}" for cost in COSTS]
     accuracy = theme.show(columns["accuracy"][row], "accuracy_fraction")
-    return f"{columns['network'][row]} on {columns['back_end'][row]}: {accuracy} accuracy, {', '.join(said)}."
+    sd = columns["sd"][row]
+    spread = "" if sd is None else f" ± {200 * sd:.1f} (2 sd)"
+    return f"{columns['network'][row]} on {columns['back_end'][row]}: {accuracy}{spread} accuracy, {', '.join(said)}."
 
 
 def _why(columns: Columns, decision: Decision) -> str:

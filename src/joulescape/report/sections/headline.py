@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from joulescape.report import theme
+from joulescape.report import certainty, theme
 from joulescape.report.decide import Columns, Limits, decide, default_limit
 from joulescape.report.designs import design_columns, front_ids
 from joulescape.report.inputs import Tables
@@ -36,7 +36,7 @@ def facts(given: Tables) -> HeadlineFacts:
     return HeadlineFacts(
         question=str(given.spec.get("question") or given.name),
         sentence=_sentence(given, columns) if columns["id"] else _nothing(given),
-        scope=_scope(given),
+        scope=_scope(given, columns),
         tiles=_tiles(given, columns) if columns["id"] else (),
     )
 
@@ -52,11 +52,22 @@ def _sentence(given: Tables, columns: Columns) -> str:
         return f"Designs reach {level} accuracy, but none states its {what}."
     energy, name, row = known[0]
     rivals = [entry for entry in known[1:] if columns["family"][entry[2]] != columns["family"][row]]
-    if rivals:
-        factor = theme.significant(rivals[0][0] / energy, 2)
+    if not rivals:
+        reached, shown = (
+            theme.show(columns["accuracy"][row], "accuracy_fraction"),
+            theme.show(energy, given.axes.energy),
+        )
+        return f"Only {name} designs reach {level} accuracy: {reached} at {shown} ({what})."
+    factor = theme.significant(rivals[0][0] / energy, 2)
+    found = certainty.bands(given)
+    close = [entry for entry in rivals if certainty.overlap(columns, found, "energy", row, entry[2])]
+    if not close:
         return f"At {level} accuracy or more, {name} needs {factor}× less {what} than {rivals[0][1]}."
-    reached = theme.show(columns["accuracy"][row], "accuracy_fraction")
-    return f"Only {name} designs reach {level} accuracy: {reached} at {theme.show(energy, given.axes.energy)} ({what})."
+    head = f"No clear winner at {level} accuracy or more: {name} needs {factor}× less {what} than {rivals[0][1]}"
+    if close == rivals[:1]:
+        return f"{head}, but their ranges over the corners overlap."
+    others = " and ".join(entry[1] for entry in close)
+    return f"{head}, but over the corners its range overlaps with that of {others}."
 
 
 def _lower(label: str) -> str:
@@ -75,7 +86,7 @@ def _states(given: Tables) -> dict[str, int]:
     return dict(given.trials["state"].value_counts().sort("state").rows())
 
 
-def _scope(given: Tables) -> tuple[str, ...]:
+def _scope(given: Tables, columns: Columns) -> tuple[str, ...]:
     spec, states = given.spec, _states(given)
     node = spec.get("node", "as_published")
     said: list[tuple[str, Any]] = [
@@ -88,6 +99,7 @@ def _scope(given: Tables) -> tuple[str, ...]:
         ("valid designs", f"{given.valid.height:,} of {given.trials.height:,}"),
         ("infeasible", f"{states.get('infeasible', 0):,}"),
         ("failed", f"{states.get('failed', 0):,}"),
+        ("least energy", _mostly_assumed(given, columns)),
     ]
     return tuple(f"{name} {value}" for name, value in said if value not in (None, ""))
 
@@ -106,20 +118,41 @@ def _measured(given: Tables) -> str:
 def _tiles(given: Tables, columns: Columns) -> tuple[Tile, ...]:
     best = max(columns["accuracy"])
     limit = default_limit(columns)
-    cheapest = decide(columns, Limits(accuracy=limit, prefer="energy")).index
-    on_front = front_ids(given)
-    families = sorted(
-        {family for family, design in zip(columns["family"], columns["id"], strict=True) if design in on_front}
-    )
-    tried = {family for _, family in given.back_ends}
+    cheapest = _cheapest(columns)
     level = theme.show(limit, "accuracy_fraction")
     energy = None if cheapest is None else columns["energy"][cheapest]
+    families = front_families(given, columns)
+    tried = {family for _, family in given.back_ends}
     return (
         Tile(theme.show(best, "accuracy_fraction"), f"best accuracy on validation{_reference(given)}"),
         Tile(theme.show(energy, given.axes.energy), f"least {_lower(theme.LABELS[given.axes.energy])} at ≥ {level}"),
-        Tile(f"{len(families)} of {len(tried)}", f"families on the front: {', '.join(families) or 'none'}"),
-        _assumed(given, cheapest),
+        Tile(
+            f"{len(families)} of {len(tried)}",
+            f"families on the front at ≥ {level}: {', '.join(families) or 'none'}",
+        ),
+        Tile(
+            theme.show(_assumed_fraction(given, cheapest), "assumed_energy_fraction"),
+            "of that least energy rests on assumed numbers",
+        ),
     )
+
+
+def front_families(given: Tables, columns: Columns) -> tuple[str, ...]:
+    """Families with a design on the search's front that is also accurate enough to be of use, by name."""
+    on_front, limit = front_ids(given), default_limit(columns) or 0.0
+    rows = zip(columns["family"], columns["id"], columns["accuracy"], strict=True)
+    return tuple(sorted({family for family, design, accuracy in rows if design in on_front and accuracy >= limit}))
+
+
+def _cheapest(columns: Columns) -> int | None:
+    return decide(columns, Limits(accuracy=default_limit(columns), prefer="energy")).index
+
+
+def _mostly_assumed(given: Tables, columns: Columns) -> str:
+    """Says so where more than half of the winner's energy is assumed."""
+    share = _assumed_fraction(given, _cheapest(columns))
+    shown = theme.show(share, "assumed_energy_fraction")
+    return "" if share is None or share <= 0.5 else f"rests mostly on assumed numbers ({shown})"
 
 
 def _reference(given: Tables) -> str:
@@ -133,6 +166,8 @@ def reference_accuracy(metrics: Mapping[str, Any], split: str = "validation") ->
     return None if found is None else float(found)
 
 
-def _assumed(given: Tables, cheapest: int | None) -> Tile:
-    value = None if cheapest is None else given.valid["assumed_energy_fraction"].to_list()[cheapest]
-    return Tile(theme.show(value, "assumed_energy_fraction"), "of that energy rests on assumed numbers")
+def _assumed_fraction(given: Tables, row: int | None) -> float | None:
+    if row is None:
+        return None
+    share: float | None = given.valid["assumed_energy_fraction"].to_list()[row]
+    return share

@@ -63,6 +63,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         "published_text": shown(row["published"], str(row["what"])),
         "model_text": shown(row["model"], str(row["what"])),
         "error": error,
+        "tolerance": row["tolerance_fraction"],
         "error_text": "–" if not isinstance(error, float) else f"{100 * error:+.1f}{theme.SPACE}%",
         "passes": row["pass"],
         "verdict": "within tolerance" if row["pass"] else "miss",
@@ -79,46 +80,80 @@ def shown(value: object, what: str) -> str:
 
 
 def figures(found: PublishedFacts) -> tuple[Figure, ...]:
-    """Log-log with the band of a factor of two; each figure in its own unit."""
+    """Model over published, one line a figure: a ratio has no unit, so misses show at their size."""
     if not found.rows:
         return ()
-    values = [float(row[key]) for row in found.rows for key in ("published", "model")]
-    low, high = figure.log_domain(values)
-    scale = alt.Scale(type="log", domain=[low, high], nice=False, clamp=True)
-    ticks = alt.Axis(values=figure.log_ticks(low, high), format="~g", title="Published, each in its own unit")
-    x = alt.X("published:Q", scale=scale, axis=ticks)
-    y = alt.Y("model:Q", scale=scale, axis=alt.Axis(values=figure.log_ticks(low, high), format="~g", title="Model"))
-    band_rows = [{"published": end, "low": end / 2, "high": end * 2, "model": end} for end in (low, high)]
-    band = alt.Chart(alt.NamedData("band"))
-    area = band.mark_area(opacity=0.13, color="#808890", clip=True).encode(
-        x=x, y=alt.Y("low:Q", scale=scale, title="Model"), y2=alt.Y2("high")
+    rows = _charted(found.rows)
+    ends = [end for row in rows for end in (row["ratio"], row["least"], row["most"])]
+    low, high = figure.log_domain([0.5, 2.0, *ends])
+    x = alt.X(
+        "ratio:Q",
+        scale=alt.Scale(type="log", domain=[low, high], nice=False, clamp=True),
+        axis=alt.Axis(values=figure.log_ticks(low, high), format="~g", title="Model ÷ published (1 is exact)"),
     )
-    line = band.mark_line(strokeWidth=1, strokeDash=[4, 3], color="#808890").encode(x=x, y=y)
-    points = alt.Chart(alt.NamedData("published"))
-    tooltip = [
-        alt.Tooltip("back_end:N", title="Back end"),
-        alt.Tooltip("what:N", title="Figure"),
-        alt.Tooltip("published_text:N", title="Published"),
-        alt.Tooltip("model_text:N", title="Model"),
-        alt.Tooltip("error_text:N", title="Error"),
-        alt.Tooltip("role:N", title="Role"),
-        alt.Tooltip("verdict:N", title="Verdict"),
-        alt.Tooltip("source:N", title="Source"),
-    ]
-    hollow = points.transform_filter("datum.role != 'prediction'").mark_point(filled=False, size=60, opacity=0.7)
-    filled = points.transform_filter("datum.role == 'prediction'").mark_point(filled=True, size=80, opacity=0.9)
-    missed = points.transform_filter("datum.verdict == 'miss'").mark_point(
-        shape="circle", size=260, filled=False, strokeWidth=1.8, stroke=alt.expr("ring")
+    axis = alt.Axis(title=None, ticks=False, domain=False, grid=True, labelLimit=310)
+    base = alt.Chart(alt.NamedData("published")).encode(
+        y=alt.Y("label:N", sort=None, axis=axis), color=figure.family_colour()
     )
+    tooltip = [alt.Tooltip(f"{field}:N", title=title) for field, title in TOOLTIP.items()]
+    tolerance = base.mark_rule(strokeWidth=7, opacity=0.22).encode(x=x.copy(deep=False), x2=alt.X2("most"))
+    tolerance.encoding.x.shorthand = "least:Q"
+    exact = alt.Chart(alt.NamedData("one")).transform_calculate(ratio="1")
+    line = exact.mark_rule(strokeDash=[4, 3]).encode(x=x)
     marks = [
-        layer.encode(x=x, y=y, color=figure.family_colour(), shape=figure.family_shape(), tooltip=tooltip)
-        for layer in (hollow, filled)
+        base.transform_filter(f"datum.role {test} 'prediction'")
+        .mark_point(filled=is_filled, size=70, opacity=0.95)
+        .encode(x=x, shape=figure.family_shape(), tooltip=tooltip)
+        for test, is_filled in (("!=", False), ("==", True))
     ]
+    missed = (
+        base.transform_filter("datum.verdict == 'miss'")
+        .mark_point(shape="circle", size=240, filled=False, strokeWidth=1.8, stroke=alt.expr("ring"))
+        .encode(x=x)
+    )
     ring = alt.param(name="ring", value=theme.colours("light")["ring"])
-    chart = figure.layered(area, line, *marks, missed.encode(x=x, y=y)).add_params(ring)
+    chart = figure.layered(tolerance, line, *marks, missed).add_params(ring)
     caption = (
         "Filled: predictions. Hollow: inputs and calibrations, which agree by construction. "
-        "Ringed: outside the tolerance. Band: a factor of two."
+        "Pale bar: the tolerance set before. Ringed: outside it."
     )
-    made = chart.properties(width="container", height=340)
-    return (Figure("parity", "Model against published", caption, made, {"published": found.rows, "band": band_rows}),)
+    made = chart.properties(width="container", height=20 * len(rows))
+    return (Figure("parity", "Model against published", caption, made, {"published": rows}, _summary(found)),)
+
+
+TOOLTIP = {
+    "back_end": "Back end",
+    "what": "Figure",
+    "published_text": "Published",
+    "model_text": "Model",
+    "error_text": "Error",
+    "role": "Role",
+    "verdict": "Verdict",
+    "source": "Source",
+}
+
+
+def _charted(rows: Rows) -> Rows:
+    """Rows with the ratio, the tolerated ratios and a label of their own: predictions first, worst first."""
+    seen: dict[str, int] = {}
+    charted = []
+    for row in sorted(rows, key=lambda row: (row["role"] != "prediction", -abs(row["error"] or 0.0), row["what"])):
+        text = " · ".join(
+            filter(None, (row["back_end"].split("/")[-1], row["what"].replace("_", " "), row["workload"]))
+        )
+        seen[text] = seen.get(text, 0) + 1
+        tolerance = min(row["tolerance"] or 0.0, 0.99)
+        charted.append(
+            {
+                **row,
+                "label": text if seen[text] == 1 else f"{text} ({seen[text]})",
+                "ratio": rounded(row["model"] / row["published"]),
+                "least": 1.0 - tolerance,
+                "most": 1.0 + tolerance,
+            }
+        )
+    return charted
+
+
+def _summary(found: PublishedFacts) -> str:
+    return f"{found.prediction_pass_count} of {found.prediction_count} predictions lie within their tolerance."

@@ -1,0 +1,63 @@
+// How sure a choice is, and how to cost it again: the same rules as report/certainty.py and report/command.py.
+// `bands` is cost -> design or back end -> [least factor, greatest factor, confirmed designs]; null is an open end.
+const SPREAD_SD = 2;
+
+function bandOf(columns, known, row) {
+  return known[columns.id[row]] || known[columns.back_end[row]] || null;
+}
+
+function span(columns, bands, name, row) {
+  const value = columns[name][row];
+  if (value === null) return null;
+  if (name === "accuracy") {
+    const reach = SPREAD_SD * (columns.sd[row] || 0);
+    return [value - reach, value + reach];
+  }
+  const [low, high] = bandOf(columns, bands[name], row) || [1, 1];
+  return [value * (low || 0), high === null ? Infinity : value * high];
+}
+
+function overlap(columns, bands, name, first, second) {
+  const one = span(columns, bands, name, first), other = span(columns, bands, name, second);
+  return one !== null && other !== null && one[0] <= other[1] && other[0] <= one[1];
+}
+
+function rivals(columns, found, bands, prefer) {
+  if (found.index === null) return [];
+  const judged = prefer === "balance" ? ["accuracy", "energy"] : [prefer];
+  return Object.values(found.best)
+    .filter((row) => columns.family[row] !== columns.family[found.index])
+    .filter((row) => judged.every((name) => overlap(columns, bands, name, found.index, row)))
+    .sort((a, b) => (columns.back_end[a] < columns.back_end[b] ? -1 : columns.back_end[a] > columns.back_end[b] ? 1 : a - b));
+}
+
+function tieText(columns, close) {
+  const names = [...new Set(close.map((row) => columns.back_end[row]))].join(" or ");
+  return names ? `No clear winner: the ranges of this choice overlap with the best of ${names}.` : "";
+}
+
+function rangeText(columns, bands, row, metric, page) {
+  const value = columns.energy[row], band = bandOf(columns, bands.energy, row);
+  if (band === null || value === null) return "No design of this back end was confirmed: the range of its energy over the corners is not known.";
+  const end = (factor, corner) => (factor === null
+    ? `no valid design at the ${corner} corner` : `${show(value * factor, metric, page)} (${factorText(factor)})`);
+  const count = `${band[2]} confirmed design${band[2] === 1 ? "" : "s"}`;
+  const whose = columns.id[row] in bands.energy
+    ? "this design, confirmed on test" : `${count} of ${columns.back_end[row]}; this design itself was not confirmed`;
+  return `Energy over the corners of all constants: ${end(band[0], "optimistic")} to ${end(band[1], "pessimistic")} (from ${whose}).`;
+}
+
+function quoted(word) {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}
+
+function commandText(columns, more, fixed, row) {
+  const drawn = Object.keys(more).filter((name) => /^(compression|hardware|training)\./.test(name));
+  const sets = fixed.values
+    .filter((value) => value.back_end === null || value.back_end === columns.back_end[row])
+    .filter((value) => value.column === null || (more[value.column] || [])[row] === value.method)
+    .map((value) => `${value.name}=${value.value}`);
+  for (const name of drawn) if (more[name][row] !== null) sets.push(`${name}=${more[name][row]}`);
+  const words = ["joulescape", "cost", columns.network[row], columns.back_end[row], ...fixed.boundary];
+  return [...words, ...sets.flatMap((text) => ["--set", text])].map(quoted).join(" ");
+}

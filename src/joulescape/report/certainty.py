@@ -1,0 +1,136 @@
+"""How sure a cost is: its range over the corners of all sourced constants, and which designs cannot be told apart.
+
+A range is a pair of factors on the typical value, taken from confirmed designs: the design's own where it was
+confirmed, else the widest of its back end. The same rules stand in assets/certainty.js.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from joulescape.report import theme
+from joulescape.report.blob import rounded
+from joulescape.report.decide import COSTS, Columns, Decision
+from joulescape.report.inputs import Tables
+
+SPREAD_SD = 2.0
+"""Accuracies are told apart when their means differ by more than so many standard deviations on either side."""
+
+JUDGED = {"balance": ("accuracy", "energy")}
+"""What a preference compares; any other preference compares its own metric."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """Least and greatest factor of a cost over the corners; None when a corner there admits no valid design."""
+
+    low: float | None
+    high: float | None
+    designs: int
+    """Confirmed designs behind it."""
+
+
+Bands = Mapping[str, Mapping[str, Band]]
+"""By cost, then by design or back end."""
+
+
+def bands(given: Tables) -> dict[str, dict[str, Band]]:
+    """Bands of every confirmed design and of every back end that has one."""
+    corners: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for row in given.confirmed.iter_rows(named=True):
+        corners.setdefault(row["design_id"], {})[row["corner"]] = row
+    metrics = dict(given.axes.items())
+    return {cost: _bands(corners.values(), metrics[cost]) for cost in COSTS}
+
+
+def _bands(designs: Iterable[Mapping[str, Mapping[str, Any]]], metric: str) -> dict[str, Band]:
+    own: dict[str, Band] = {}
+    groups: dict[str, list[Band]] = {}
+    for rows in designs:
+        band = _own(rows, metric)
+        if band is not None:
+            own[rows["typical"]["design_id"]] = band
+            groups.setdefault(rows["typical"]["back_end"], []).append(band)
+    return {**{name: _widest(group) for name, group in groups.items()}, **own}
+
+
+def _own(rows: Mapping[str, Mapping[str, Any]], metric: str) -> Band | None:
+    typical = rows["typical"][metric] if "typical" in rows else None
+    if not typical:
+        return None
+    known = [1.0, *(row[metric] / typical for row in rows.values() if row[metric])]
+    ends = {corner: row["state"] in {"infeasible", "failed"} for corner, row in rows.items()}
+    low = None if ends.get("optimistic") else rounded(min(known))
+    return Band(low, None if ends.get("pessimistic") else rounded(max(known)), 1)
+
+
+def _widest(group: Sequence[Band]) -> Band:
+    """The widest over a back end: an end is open only when it is so for every design."""
+    lows = [band.low for band in group if band.low is not None]
+    highs = [band.high for band in group if band.high is not None]
+    return Band(min(lows, default=None), max(highs, default=None), len(group))
+
+
+def band_of(columns: Columns, found: Mapping[str, Band], row: int) -> Band | None:
+    """The design's own band, else its back end's, else None."""
+    return found.get(columns["id"][row]) or found.get(columns["back_end"][row])
+
+
+def span(columns: Columns, found: Bands, name: str, row: int) -> tuple[float, float] | None:
+    """Range of accuracy (± 2 sd over draws) or of a cost (over corners) of one design; None for an absent cost.
+
+    A cost without a band is a point; an open end is 0 or infinite.
+    """
+    value = columns[name][row]
+    if value is None:
+        return None
+    if name == "accuracy":
+        reach = SPREAD_SD * (columns["sd"][row] or 0.0)
+        return value - reach, value + reach
+    band = band_of(columns, found[name], row) or Band(1.0, 1.0, 0)
+    return value * (band.low or 0.0), math.inf if band.high is None else value * band.high
+
+
+def overlap(columns: Columns, found: Bands, name: str, first: int, second: int) -> bool:
+    """Whether two designs cannot be told apart by one metric."""
+    one, other = span(columns, found, name, first), span(columns, found, name, second)
+    return one is not None and other is not None and one[0] <= other[1] and other[0] <= one[1]
+
+
+def rivals(columns: Columns, decision: Decision, found: Bands, prefer: str) -> list[int]:
+    """Best designs of other families that the preferred metrics do not tell apart from the choice."""
+    index = decision.index
+    if index is None:
+        return []
+    judged = JUDGED.get(prefer, (prefer,))
+    others = [row for row in decision.best.values() if columns["family"][row] != columns["family"][index]]
+    close = [row for row in others if all(overlap(columns, found, name, index, row) for name in judged)]
+    return sorted(close, key=lambda row: (columns["back_end"][row], row))
+
+
+def tie_text(columns: Columns, close: Sequence[int]) -> str:
+    """One sentence that names designs not told apart from the choice; empty without any."""
+    names = " or ".join(dict.fromkeys(columns["back_end"][row] for row in close))
+    return f"No clear winner: the ranges of this choice overlap with the best of {names}." if names else ""
+
+
+def range_text(columns: Columns, found: Bands, row: int, metric: str) -> str:
+    """The energy of a design over the corners, and which confirmed designs say so."""
+    value, band = columns["energy"][row], band_of(columns, found["energy"], row)
+    if band is None or value is None:
+        return "No design of this back end was confirmed: the range of its energy over the corners is not known."
+    ends = (_end(value, band.low, metric, "optimistic"), _end(value, band.high, metric, "pessimistic"))
+    whose = "this design, confirmed on test"
+    if columns["id"][row] not in found["energy"]:
+        count = f"{band.designs} confirmed design{'' if band.designs == 1 else 's'}"
+        whose = f"{count} of {columns['back_end'][row]}; this design itself was not confirmed"
+    return f"Energy over the corners of all constants: {ends[0]} to {ends[1]} (from {whose})."
+
+
+def _end(value: float, factor: float | None, metric: str, corner: str) -> str:
+    if factor is None:
+        return f"no valid design at the {corner} corner"
+    return f"{theme.show(value * factor, metric)} ({theme.factor_text(factor)})"
