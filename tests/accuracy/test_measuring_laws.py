@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -207,7 +208,9 @@ def test_another_process_measures_the_same_to_the_image(
         "where": str(tmp_path / "there"),
     }
     command = [sys.executable, "-c", ELSEWHERE]
-    done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, env={"PYTHONHASHSEED": "5"})
+    done = subprocess.run(
+        command, input=json.dumps(asked), capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": "5"}
+    )
     assert done.returncode == 0, done.stderr
     key, correct, trained, taken, densities = json.loads(done.stdout)
     assert correct == [one.hex() for one in here.correct]
