@@ -20,6 +20,7 @@ from joulescape.pricing.metrics import Priced, at_node, metrics_of, nominal_plan
 from joulescape.resolve.candidate import Candidate
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.machine import Machine
+from joulescape.resolve.shelves import find_root
 from joulescape.resolve.single import single
 from joulescape.spec.sourced import Corner
 
@@ -61,7 +62,7 @@ def cost(
     not fit the machine.
     """
     space, candidate = single(
-        network, back_end, root=root or Path.cwd(), sets=sets or {}, phases=tuple(phases), boundary=boundary
+        network, back_end, root=find_root(root or Path.cwd()), sets=sets or {}, phases=tuple(phases), boundary=boundary
     )
     return report_on(space, candidate, corner)
 
