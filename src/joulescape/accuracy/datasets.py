@@ -42,6 +42,10 @@ class Part:
         return Part(self.images.reshape(-1, *input_shape), self.labels)
 
 
+MONITOR_COUNT = 360
+"""At most so many training samples are looked at after each epoch of a run with a target."""
+
+
 @dataclass(frozen=True)
 class Data:
     """One task's samples: training, validation (chooses designs) and test (confirms them)."""
@@ -49,6 +53,11 @@ class Data:
     train: Part
     validation: Part
     test: Part
+
+    @property
+    def monitor(self) -> Part:
+        """Training samples on which a training target is judged: early stopping never sees validation or test."""
+        return self.train.first(MONITOR_COUNT)
 
     def part(self, split: Split) -> Part:
         """The part that a fidelity names."""

@@ -47,7 +47,7 @@ class Trained:
 def train_on_machine(
     network: Described, errors: Errors, recipe: Recipe, fidelity: Fidelity, seed: int, data: Data
 ) -> Trained:
-    """Train once per device draw; with a target, until the first epoch whose validation accuracy reaches it."""
+    """Train once per device draw; with a target, until the first epoch whose accuracy on training data reaches it."""
     is_random = _rounding(recipe) == "stochastic" or recipe.equivalence != "exact"
     draws = range(fidelity.trainings if is_random else 1)
     runs = [_Run(network, errors, recipe, fidelity, seed, draw, data).result() for draw in draws]
@@ -94,7 +94,7 @@ class _Run:
         for epoch in range(1, self._how.epochs + 1):
             self._epoch()
             self._calibration = self._calibrated()
-            if self._target and self._evaluate(self._data.validation) >= self._target["accuracy_fraction"]:
+            if self._target and self._evaluate(self._data.monitor) >= self._target["accuracy_fraction"]:
                 return self._evaluate(self._judged()), epoch * per_epoch, True
             if epoch > self._how.epochs - LAST_EVALUATIONS:
                 reached.append(self._evaluate(self._judged()))

@@ -59,7 +59,7 @@ class Trained:
 
 
 def train(graph: Graph, errors: Errors, run: OwnRun, data: Data) -> Trained:
-    """Train from fresh parameters; with a target until the first epoch whose validation accuracy on the device has it.
+    """Train from fresh parameters; with a target until the first epoch whose accuracy on training data reaches it.
 
     The same for the same (seed, draw). Raises SimulatorError when the loss is not a number.
     """
@@ -70,7 +70,7 @@ def train(graph: Graph, errors: Errors, run: OwnRun, data: Data) -> Trained:
     for _ in range(run.how.epochs):
         loop.epoch()
         reached = Trained(network, loop.step, True)
-        if run.target_fraction is not None and reached.accuracy(data.validation) >= run.target_fraction:
+        if run.target_fraction is not None and reached.accuracy(data.monitor) >= run.target_fraction:
             return reached
     return Trained(network, loop.step, False)
 

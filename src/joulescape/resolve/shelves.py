@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from joulescape.spec.faults import one_of
 
 def find_root(start: Path) -> Path:
     """The project of a file: the nearest folder at or above it that holds `hwlib/`; SpecError when none does."""
-    absolute = start.absolute()
+    absolute = Path(os.path.normpath(start.absolute()))  # `..` goes up; links are not followed
     found = next((folder for folder in (absolute, *absolute.parents) if (folder / "hwlib").is_dir()), None)
     if found is None:
         expected = "a file inside a project (a folder that holds hwlib/, models/ and spaces/)"

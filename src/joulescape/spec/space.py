@@ -47,7 +47,7 @@ class Bound(Shape):
 
 
 class Target(Shape):
-    """What training on the machine must reach; its cost is counted until then."""
+    """What training on the machine must reach, on training data; its cost is counted until then."""
 
     accuracy_fraction: Annotated[float, Field(gt=0, le=1)]
 
