@@ -1,0 +1,171 @@
+"""Sweeps and searches: a variant costs in a sweep what it costs alone; errors read exactly what is declared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from machine_cases import BENCH, CROSSBAR, DOMAINS, MACHINES, MESH, ROOT, SYSTOLIC, Case, product, small_loops, vector
+
+from joulescape.network.build import build_graph
+from joulescape.network.operators import Graph, Loops, Phase
+from joulescape.network.work import Work
+from joulescape.simulators.base import Limit
+from joulescape.spec.network import NetworkSpec
+from joulescape.testing.examples import example_context, example_formats, example_graph
+from joulescape.testing.simulators import at_paths, check_variants, works_of
+
+MANY = settings(max_examples=15, deadline=None)
+machines = pytest.mark.parametrize("name", list(MACHINES))
+BENCH_SWEEP = {"interface": ["bench", "comb"]}
+
+
+def sweeps(name: str) -> st.SearchStrategy[dict[str, list[Any]]]:
+    """Four variants: a random value of every path in each."""
+    columns = {path: st.lists(st.sampled_from(o), min_size=4, max_size=4) for path, o in DOMAINS[name].items()}
+    return st.fixed_dictionaries(columns)
+
+
+@machines
+def test_the_domains_here_are_all_that_may_be_swept(name: str) -> None:
+    simulator = MACHINES[name].simulator
+    assert set(DOMAINS[name]) | simulator.changes_numbers >= simulator.searchable
+    assert set(DOMAINS[name]) == set(simulator.searchable - simulator.changes_numbers)
+
+
+def test_the_bench_sweeps_its_interface_alone() -> None:
+    assert set(BENCH_SWEEP) == set(BENCH.simulator.searchable - BENCH.simulator.changes_numbers)
+
+
+@machines
+@MANY
+@given(data=st.data(), loops=small_loops(3))
+def test_a_variant_costs_the_same_in_a_sweep_and_alone(name: str, data: st.DataObject, loops: Loops) -> None:
+    machine, sweep = MACHINES[name], data.draw(sweeps(name))
+    works: list[Work] = [product(loops)]
+    if name != "mzi_mesh":
+        works.append(vector(100))
+    check_variants(machine.simulator, machine.settings, works, sweep)
+
+
+@machines
+@pytest.mark.parametrize("phase", ["inference", "training"])
+@settings(max_examples=4, deadline=None)
+@given(data=st.data())
+def test_so_it_does_in_every_role_of_a_network(name: str, phase: Phase, data: st.DataObject) -> None:
+    machine = MACHINES[name]
+    works = works_of(machine.simulator, machine.settings, network("digits_lenet"), phase)(2, 8.0)
+    check_variants(machine.simulator, machine.settings, works, data.draw(sweeps(name)))
+
+
+@machines
+def test_each_path_alone_may_be_swept(name: str) -> None:
+    """One path an array, all others plain: results broadcast."""
+    machine = MACHINES[name]
+    for path, options in DOMAINS[name].items():
+        check_variants(machine.simulator, machine.settings, [product(Loops(B=2, K=20, C=30))], {path: options})
+
+
+@machines
+@MANY
+@given(data=st.data(), loops=small_loops(3))
+def test_limits_of_a_sweep_are_those_of_each_variant(name: str, data: st.DataObject, loops: Loops) -> None:
+    machine, sweep = MACHINES[name], data.draw(sweeps(name))
+    together = limits(machine.at({path: np.asarray(values) for path, values in sweep.items()}), loops)
+    for index in range(4):
+        alone = limits(machine.at({path: values[index] for path, values in sweep.items()}), loops)
+        assert [limit.reason for limit in alone] == [limit.reason for limit in together]
+        for one, many in zip(alone, together, strict=True):
+            found = np.broadcast_to(np.asarray(many.overshoot, dtype=float).ravel(), (4,))[index]
+            assert found == pytest.approx(float(np.asarray(one.overshoot).ravel()[0]), rel=1e-9, abs=1e-12)
+
+
+def limits(machine: Case, loops: Loops) -> list[Limit]:
+    return list(machine.simulator.limits([product(loops)], machine.settings, example_context()))
+
+
+def network(name: str) -> Graph:
+    content: Any = yaml.safe_load((ROOT / "models" / f"{name}.yaml").read_text(encoding="utf-8"))
+    return build_graph(name, NetworkSpec.model_validate(content))
+
+
+# --- errors ------------------------------------------------------------------------------------------------------
+
+DRAWN: dict[str, dict[str, list[Any]]] = {
+    "systolic": {"accumulator_bits": [16, 24], "training.gradient_bits": [8, 12], "training.update_bits": [8, 24]},
+    "crossbar": {
+        "array.rows": [64, 256], "array.columns": [64, 256], "array.encoding": ["differential"], "adc.bits": [5, 9],
+        "adc.clip_fraction": [0.5], "dac.bits": [2], "cell.bits": [1, 4], "cell.copies": [2],
+        "training.update_scheme": ["serial"], "operand_bits": [4],
+    },
+    "mzi_mesh": {
+        "mesh.size": [4, 16], "mesh.scheme": ["reck"], "clock_ghz": [1.0, 10.0], "shifter.kind": ["mems", "ito"],
+        "shifter.convention": ["push_pull"], "shifter.bits": [5], "link.rule": ["given"], "dac.bits": [4],
+        "adc.bits": [4],
+    },
+}  # fmt: skip
+"""Other values of the paths that Optuna draws."""
+
+
+def errors(machine: Case) -> Any:
+    graph = example_graph()
+    return dict(machine.simulator.errors(graph, example_formats(graph, 8.0), machine.settings))
+
+
+@pytest.mark.parametrize(("name", "path"), [(name, path) for name, paths in DRAWN.items() for path in paths])
+def test_every_drawn_path_changes_the_numbers(name: str, path: str) -> None:
+    """Else the search would spend trainings on designs that measure alike."""
+    machine = MACHINES[name]
+    assert path in machine.simulator.changes_numbers
+    for value in DRAWN[name][path]:
+        assert errors(machine.at({path: value})) != errors(machine), f"{path} = {value}"
+
+
+@machines
+def test_no_swept_path_changes_them(name: str) -> None:
+    machine = MACHINES[name]
+    for path, options in DOMAINS[name].items():
+        for value in options:
+            assert errors(machine.at({path: value})) == errors(machine), f"{path} = {value}"
+
+
+@pytest.mark.parametrize("machine", [SYSTOLIC, CROSSBAR, MESH])
+def test_a_drawn_searchable_path_is_covered_here(machine: Case) -> None:
+    drawn = machine.simulator.searchable & machine.simulator.changes_numbers
+    left = drawn - set(DRAWN[machine.simulator.name])
+    assert left <= {"link.received_dbm", "link.local_oscillator_mw"}, "the next test's"
+
+
+@pytest.mark.parametrize("values", [{"link.received_dbm": -30.0}, {"link.local_oscillator_mw": 0.2}])
+def test_powers_of_the_link_count_where_the_laser_does_not_make_up_for_them(values: dict[str, Any]) -> None:
+    """A matched link turns its laser up until the receiver has the converter's bits, whatever else it is given."""
+    given_rule = MESH.at({"link.rule": "given"})
+    assert errors(MESH.at(values))["fc1", "forward"].numbers == pytest.approx(
+        errors(MESH)["fc1", "forward"].numbers, rel=1e-6
+    )
+    assert errors(given_rule.at(values)) != errors(given_rule)
+
+
+@pytest.mark.parametrize("values", [{"averages": 4}, {"modulator_bits": 3}])
+def test_a_bench_that_averages_or_drives_otherwise_errs_otherwise(values: dict[str, Any]) -> None:
+    graph = network("shg_digits")
+    found = [BENCH.simulator.errors(graph, {}, s) for s in (BENCH.settings, at_paths(BENCH.settings, values))]
+    assert found[0] != found[1]
+
+
+def test_averaging_divides_noise_by_its_root() -> None:
+    graph = network("shg_digits")
+    one, four = (BENCH.simulator.errors(graph, {}, at_paths(BENCH.settings, {"averages": n})) for n in (1, 4))
+    for key, spec in one.items():
+        for noise in ("read_noise_fraction", "floor_noise_fraction"):
+            assert four[key].numbers[noise] == pytest.approx(spec.numbers[noise] / 2)
+
+
+@pytest.mark.parametrize("phase", ["inference", "training"])
+def test_the_bench_sweeps_both_interfaces_at_once(phase: Phase) -> None:
+    works = works_of(BENCH.simulator, BENCH.settings, network("shg_digits"), phase)(3, 8.0)
+    check_variants(BENCH.simulator, BENCH.settings, works, BENCH_SWEEP)
