@@ -1,13 +1,15 @@
 # Resolves every question before any work: torch-free, so a fault in a YAML shows within a second.
 import os
+import re
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from joulescape.errors import SpecError
+from joulescape.accuracy.code import training_code
+from joulescape.errors import JoulescapeError, SpecError
 from joulescape.resolve.design_space import load_space
-from joulescape.search.digests import code_digest
+from joulescape.search.digests import code_digest, workflow_digest
 
 # `joulescape` is the one beside the interpreter that runs this workflow, also when its environment is not activated.
 os.environ["PATH"] = os.pathsep.join(
@@ -22,6 +24,9 @@ def resolved_spaces():
             found[path.stem] = load_space(path)
         except SpecError as error:
             faults.extend(map(str, error.faults))
+        except JoulescapeError as error:  # a plug-in that does not load
+            faults.append(f"{path}: {error}")
+    faults = list(dict.fromkeys(faults))  # two questions may name one broken file
     if faults:
         count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''} found; nothing was run"
         raise WorkflowError("\n".join([*faults, count]))
@@ -31,6 +36,8 @@ def resolved_spaces():
 SPACES = resolved_spaces()
 NETWORKS = sorted(path.stem for path in Path("models").glob("*.yaml"))
 CODE = code_digest()
+SEARCH_CODE = workflow_digest()
+TRAINING_CODE = training_code()
 
 
 def weights_of(wildcards):
@@ -46,4 +53,4 @@ def digest_of(wildcards):
 
 
 wildcard_constraints:
-    space="|".join(SPACES) or "none",
+    space="|".join(map(re.escape, SPACES)) or "none",

@@ -17,6 +17,6 @@ rule confirm:
     params:
         out="results/{space}",
         question=digest_of,
-        code=CODE,
+        code=SEARCH_CODE,
     shell:
         "joulescape confirm {input.space} --out {params.out} --workers {threads} 2>&1 | tee {log}"

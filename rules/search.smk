@@ -16,6 +16,6 @@ rule search:
     params:
         out="results/{space}",
         question=digest_of,
-        code=CODE,
+        code=SEARCH_CODE,
     shell:
         "joulescape search {input.space} --out {params.out} --workers {threads} 2>&1 | tee {log}"

@@ -10,9 +10,9 @@ rule train:
     benchmark:
         "results/benchmarks/train/{network}.tsv"
     wildcard_constraints:
-        network="|".join(NETWORKS),
+        network="|".join(map(re.escape, NETWORKS)) or "none",
     threads: 1
     params:
-        code=CODE,
+        code=TRAINING_CODE,
     shell:
         "joulescape train {input} --out results/networks 2>&1 | tee {log}"

@@ -43,18 +43,17 @@ def test_two_ray_workers_give_the_trials_of_one_process_even_when_a_candidate_ki
 
 
 @pytest.mark.slow
-def test_serial_one_ray_worker_and_two_ray_workers_agree_to_the_last_row(tmp_path):
+def test_one_process_and_two_ray_workers_agree_to_the_last_row_of_what_is_infeasible_or_fails(tmp_path):
     space = make_space(tmp_path)
-    ways = {"serial": Means(1, "serial"), "ray1": Means(1, "ray"), "ray2": Means(2, "ray")}
+    ways = {"serial": Means(1, "serial"), "ray2": Means(2, "ray")}
     found = []
     for name, means in ways.items():
         here = Means(means.workers, means.executor, cache=tmp_path / f"{name}.sqlite")
         found.append(search(space, tmp_path / name, here, judge))
     tables = [result.trials.drop("seconds") for result in found]
-    assert [result.judged for result in found] == [60, 60, 60]
+    assert [result.judged for result in found] == [60, 60]
     assert tables[0].equals(tables[1])
-    assert tables[0].equals(tables[2])
-    assert found[0].history.equals(found[2].history)
+    assert found[0].history.equals(found[1].history)
 
 
 def test_a_dead_cluster_address_is_refused_at_once():

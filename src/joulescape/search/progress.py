@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 from joulescape.evaluation import Evaluation
 
 log = logging.getLogger("joulescape.search")
+
+_UNITS = {"pj": ("J", -12), "ns": ("s", -9), "mw": ("W", -3)}
+"""SI unit of a suffix, and the power of ten that leads to it."""
 
 
 def show_progress() -> None:
@@ -60,7 +64,7 @@ class Progress:
                     self._best[name] = better(value, self._best.get(name, value))
 
     def _line(self, front_size: int, judged: int) -> str:
-        best = ", ".join(f"{name} {value:.4g}" for name, value in self._best.items()) or "nothing feasible yet"
+        best = ", ".join(shown(name, value) for name, value in self._best.items()) or "nothing feasible yet"
         kinds = f"{self.counts['valid']} valid, {self.counts['infeasible']} infeasible, {self.counts['failed']} failed"
         return (
             f"{self.told}/{self._trials} candidates ({kinds}); {front_size} designs on the front; "
@@ -70,7 +74,25 @@ class Progress:
     def _remaining(self, judged: int) -> str:
         left, elapsed = self._trials - self.told, time.monotonic() - self._began
         if left <= 0:
-            return f"done in {elapsed:.0f} s"
+            return f"done in {duration(elapsed)}"
         if judged == 0:
             return "replaying what is remembered"
-        return f"about {left * elapsed / judged:.0f} s left"
+        return f"about {duration(left * elapsed / judged)} left"
+
+
+def shown(metric: str, value: float) -> str:
+    """A metric as a line shows it: its name without the unit, then at most four digits and an SI prefix."""
+    name, _, suffix = metric.rpartition("_")
+    if suffix not in _UNITS or value <= 0:
+        return f"{metric} {value:.4g}"
+    unit, power = _UNITS[suffix]
+    exponent = math.log10(value) + power
+    steps = min(max(math.floor(exponent / 3), -5), 4)
+    return f"{name} {10 ** (exponent - 3 * steps):.4g} {'fpnµm kMGT'[steps + 5].strip()}{unit}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
