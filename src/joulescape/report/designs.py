@@ -24,7 +24,10 @@ def front_ids(given: Tables) -> set[str]:
 
 
 def design_columns(given: Tables) -> Columns:
-    """Neutral names for the space's four metrics, valid designs only, in table order."""
+    """Neutral names for the space's four metrics, valid designs only, in table order.
+
+    A cost of nothing is taken as not known: it would win every comparison, and no logarithmic axis holds it.
+    """
     valid, on_front = given.valid, front_ids(given)
     columns: Columns = {
         "id": valid["design_id"].to_list(),
@@ -33,7 +36,8 @@ def design_columns(given: Tables) -> Columns:
         "network": valid["network"].to_list(),
     }
     for role, metric in given.axes.items():
-        columns[role] = [rounded(value) for value in valid[metric].to_list()]
+        values = [rounded(value) for value in valid[metric].to_list()]
+        columns[role] = values if role == "accuracy" else [value or None for value in values]
     columns["sd"] = [rounded(value) for value in valid["accuracy_sd_fraction"].to_list()]
     columns["draws"] = valid["accuracy_draws_count"].to_list()
     columns["front"] = [design in on_front for design in columns["id"]]
