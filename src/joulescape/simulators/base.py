@@ -32,6 +32,9 @@ Scope = Literal["core", "chip", "system"]
 
 SCOPES: tuple[Scope, ...] = ("core", "chip", "system")
 
+WEAKNESS: tuple[Basis, ...] = ("measured", "derived", "assumed")
+"""From the best known to the least known."""
+
 
 @dataclass(frozen=True)
 class Component:
@@ -50,6 +53,11 @@ class Component:
     def of(cls, name: str, scope: Scope, constant: Sourced, scales: bool = False) -> Component:
         """A component whose numbers rest on `constant`."""
         return cls(name, scope, constant.basis, constant.source, scales)
+
+    @classmethod
+    def resting_on(cls, name: str, scope: Scope, *constants: Sourced, scales: bool = False) -> Component:
+        """A component whose numbers rest on several constants: as well known as the weakest, the first such one."""
+        return cls.of(name, scope, max(constants, key=lambda constant: WEAKNESS.index(constant.basis)), scales)
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,7 @@ class OffChip:
 
     def component(self) -> Component:
         """Its name in every energy table."""
-        return Component("off_chip_memory", "system", self.read_pj_per_bit.basis, self.read_pj_per_bit.source)
+        return Component.resting_on("off_chip_memory", "system", self.read_pj_per_bit, self.write_pj_per_bit)
 
     def transfer(self, read_bytes: Quantity, write_bytes: Quantity) -> Energy:
         """Energy of moving so many bytes."""

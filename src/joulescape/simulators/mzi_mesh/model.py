@@ -9,7 +9,7 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
-from joulescape.simulators.base import Area, Context, LayerCost, Limit, Simulator, StaticPower
+from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Simulator, StaticPower
 from joulescape.simulators.mzi_mesh import parts
 from joulescape.simulators.mzi_mesh.cost import adc_pj, dac_pj, matrix_cost, update_cost
 from joulescape.simulators.mzi_mesh.geometry import (
@@ -91,23 +91,25 @@ class MziMesh(Simulator[MeshSettings]):
         size, count = settings.mesh.size, settings.mesh.count
         ports = size * count * (2 if settings.mesh.is_bidirectional else 1)
         meshes_mm2 = count * matrix_mzis(size) * mzi_area_um2(settings) / UM2_PER_MM2
-        mesh = parts.resting_on("mesh", "core", settings.shifter.device.length_um, settings.coupler.length_um)
+        mesh = Component.resting_on("mesh", "core", settings.shifter.device.length_um, settings.coupler.length_um)
         dacs = (ports + settings.shifter.dac_count * count) * settings.dac.area_mm2.value
-        front = parts.resting_on("receiver", "core", settings.detector.area_mm2)
-        sram = parts.resting_on("sram", "chip", settings.buffer.area_mm2_per_kib, scales=True)
-        logic = parts.resting_on("decomposer", "chip", settings.digital.area_mm2, scales=True)
+        front = Component.of("receiver", "core", settings.detector.area_mm2)
+        sram = Component.of("sram", "chip", settings.buffer.area_mm2_per_kib, scales=True)
+        logic = Component.of("decomposer", "chip", settings.digital.area_mm2, scales=True)
         return (
             Area(mesh, meshes_mm2),
             Area(
-                parts.resting_on("laser", "core", settings.laser.area_mm2), size * count * settings.laser.area_mm2.value
+                Component.of("laser", "core", settings.laser.area_mm2),
+                size * count * settings.laser.area_mm2.value,
             ),
             Area(
-                parts.resting_on("modulator", "core", settings.modulator.area_mm2),
+                Component.of("modulator", "core", settings.modulator.area_mm2),
                 ports * settings.modulator.area_mm2.value,
             ),
-            Area(parts.resting_on("dac", "core", settings.dac.area_mm2, scales=True), dacs),
+            Area(Component.of("dac", "core", settings.dac.area_mm2, scales=True), dacs),
             Area(
-                parts.resting_on("adc", "core", settings.adc.area_mm2, scales=True), ports * settings.adc.area_mm2.value
+                Component.of("adc", "core", settings.adc.area_mm2, scales=True),
+                ports * settings.adc.area_mm2.value,
             ),
             Area(front, ports * settings.detector.area_mm2.value),
             Area(sram, settings.buffer.kib * settings.buffer.area_mm2_per_kib.value),
@@ -146,6 +148,7 @@ class MziMesh(Simulator[MeshSettings]):
             "modulator_power_mw": float(settings.modulator.energy_pj.value * clock),
             "path_loss_db": budget(settings).loss_db,
             "peak_gops": float(peak_ops),
+            "peak_tops": float(peak_ops) / 1e3,
         }
 
 

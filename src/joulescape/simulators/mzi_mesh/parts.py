@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from joulescape.simulators.base import Component, Scope
+from joulescape.simulators.base import Component
 from joulescape.simulators.mzi_mesh.settings import MeshSettings
-from joulescape.spec.sourced import Basis, Sourced
-
-_WEAKNESS: tuple[Basis, ...] = ("measured", "derived", "assumed")
-
-
-def resting_on(name: str, scope: Scope, *constants: Sourced, scales: bool = False) -> Component:
-    """A component that rests on several constants: it is as well known as the weakest of them."""
-    weakest = max(constants, key=lambda constant: _WEAKNESS.index(constant.basis))
-    return Component.of(name, scope, weakest, scales)
+from joulescape.spec.sourced import Sourced
 
 
 def laser(settings: MeshSettings) -> Component:
     """Laser wall plug: rests on every loss of the path."""
     device = settings.shifter.device
-    return resting_on(
+    return Component.resting_on(
         "laser", "core", settings.laser.wall_plug_fraction, settings.laser.coupling_loss_db, settings.modulator.loss_db,
         settings.coupler.loss_db, device.loss_db, settings.waveguide.loss_db_per_cm,
     )  # fmt: skip
@@ -26,57 +18,63 @@ def laser(settings: MeshSettings) -> Component:
 
 def phase_shifters(settings: MeshSettings) -> Component:
     """Power that holds the phases."""
-    return resting_on("phase_shifters", "core", settings.shifter.device.pi_power_mw, settings.shifter.mean_fraction)
+    return Component.resting_on(
+        "phase_shifters", "core", settings.shifter.device.pi_power_mw, settings.shifter.mean_fraction
+    )
 
 
 def phase_writing(settings: MeshSettings) -> Component:
     """Converters that write phases, and what the shifters take to move."""
-    return resting_on("phase_writing", "core", _scaled(settings.dac.power_mw), settings.shifter.device.switch_pj)
+    return Component.resting_on(
+        "phase_writing", "core", _scaled(settings.dac.power_mw), settings.shifter.device.switch_pj
+    )
 
 
 def input_dac(settings: MeshSettings) -> Component:
     """Converters of the inputs."""
-    return resting_on("input_dac", "core", _scaled(settings.dac.power_mw), scales=True)
+    return Component.resting_on("input_dac", "core", _scaled(settings.dac.power_mw), scales=True)
 
 
 def modulator(settings: MeshSettings) -> Component:
     """Modulators of the inputs."""
-    return resting_on("modulator", "core", settings.modulator.energy_pj)
+    return Component.resting_on("modulator", "core", settings.modulator.energy_pj)
 
 
 def photodetector(settings: MeshSettings) -> Component:
     """Balanced photodiodes."""
-    return resting_on("photodetector", "core", settings.detector.diode_mw)
+    return Component.resting_on("photodetector", "core", settings.detector.diode_mw)
 
 
 def amplifier(settings: MeshSettings) -> Component:
     """Transimpedance amplifiers."""
-    return resting_on("amplifier", "core", settings.detector.amplifier_mw, scales=True)
+    return Component.resting_on("amplifier", "core", settings.detector.amplifier_mw, scales=True)
 
 
 def adc(settings: MeshSettings) -> Component:
     """Converters of the outputs."""
-    return resting_on("adc", "core", _scaled(settings.adc.power_mw), scales=True)
+    return Component.resting_on("adc", "core", _scaled(settings.adc.power_mw), scales=True)
 
 
 def sram(settings: MeshSettings) -> Component:
     """Buffer of activations, partial sums and phases."""
-    return resting_on("sram", "chip", settings.buffer.read_pj_per_bit, settings.buffer.write_pj_per_bit, scales=True)
+    return Component.resting_on(
+        "sram", "chip", settings.buffer.read_pj_per_bit, settings.buffer.write_pj_per_bit, scales=True
+    )
 
 
 def sram_leakage(settings: MeshSettings) -> Component:
     """What the buffer leaks."""
-    return resting_on("sram_leakage", "chip", settings.buffer.leakage_mw_per_kib, scales=True)
+    return Component.resting_on("sram_leakage", "chip", settings.buffer.leakage_mw_per_kib, scales=True)
 
 
 def accumulator(settings: MeshSettings) -> Component:
     """Adders of partial sums."""
-    return resting_on("accumulator", "chip", settings.digital.add_pj, scales=True)
+    return Component.resting_on("accumulator", "chip", settings.digital.add_pj, scales=True)
 
 
 def decomposer(settings: MeshSettings) -> Component:
     """Logic that updates weights and decomposes them into phases."""
-    return resting_on("decomposer", "chip", settings.digital.flop_pj, scales=True)
+    return Component.resting_on("decomposer", "chip", settings.digital.flop_pj, scales=True)
 
 
 def _scaled(constant: Sourced) -> Sourced:

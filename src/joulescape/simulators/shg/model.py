@@ -33,7 +33,7 @@ from joulescape.simulators.base import (
 )
 from joulescape.simulators.shg.settings import Departure, ShgSettings, Way
 from joulescape.spec.base import Shape
-from joulescape.spec.sourced import Basis, Sourced
+from joulescape.spec.sourced import Sourced
 from joulescape.units import SPEED_OF_LIGHT_MM_PER_NS
 
 KIND = "shg"
@@ -44,7 +44,6 @@ TWIN_BINS = 100
 """Bins of the layer that `published` figures speak of: the demonstrated one."""
 
 NOISES = ("read_noise_fraction", "floor_noise_fraction")
-_WEAKNESS: tuple[Basis, ...] = ("measured", "derived", "assumed")
 
 
 class Shg(Simulator[ShgSettings]):
@@ -160,7 +159,7 @@ def _part(settings: ShgSettings, name: str, scope: Scope, constant: str) -> Comp
     """The component behind a number of the chosen way; as weak as the weaker one where the interface is swept."""
     ways = {"bench": settings.bench, "comb": settings.comb}
     chosen = (_constant(ways[way], constant) for way in sorted(set(np.atleast_1d(settings.interface).tolist())))
-    return Component.of(name, scope, max(chosen, key=lambda number: _WEAKNESS.index(number.basis)))
+    return Component.resting_on(name, scope, *chosen)
 
 
 def _constant(way: Way, name: str) -> Sourced:

@@ -115,7 +115,7 @@ def _array_energies(work: MatrixWork, product: Product, chosen: Chosen, machine:
     moved = steps * (operands + settings.accumulator_bits) + chosen.shifted_bits
     registers = moved * cell.register_pj_per_bit.value
     return [
-        Energy(Component.of("mac_array", "core", cell.multiply_pj, scales=True), arithmetic),
+        Energy(Component.resting_on("mac_array", "core", cell.multiply_pj, cell.add_pj, scales=True), arithmetic),
         Energy(Component.of("pe_registers", "core", cell.register_pj_per_bit, scales=True), registers),
         control_energy(settings, arithmetic + registers),
     ]
