@@ -166,3 +166,54 @@ def test_the_command_prints_json_and_writes_parquet(shelf: Path) -> None:
 
     assert pl.read_parquet(out).schema == pl.Schema(tables.PUBLISHED)
     assert run("--root", str(shelf), "--format", "parquet").exit_code == 2
+
+
+# --- honesty of the shelf's rows ---------------------------------------------------------------------------------
+
+
+def stated(node: Any) -> set[float]:
+    """Every number below `parameters` of an entry."""
+    if isinstance(node, dict):
+        return set().union(*(stated(value) for value in node.values())) if node else set()
+    if isinstance(node, list):
+        return set().union(*(stated(value) for value in node)) if node else set()
+    return {float(node)} if isinstance(node, (int, float)) and not isinstance(node, bool) else set()
+
+
+@pytest.mark.parametrize("name", sorted({r["back_end"] for r in ROWS}))
+def test_what_is_called_a_prediction_does_not_stand_in_the_entry(name: str) -> None:
+    content = yaml.safe_load((ROOT / "hwlib" / f"{name}.yaml").read_text(encoding="utf-8"))
+    numbers = stated(content["parameters"])
+    for published in content["published"]:
+        if published["role"] == "prediction":
+            assert float(published["value"]) not in numbers, published
+
+
+def test_an_expected_miss_does_miss() -> None:
+    """Else its reason is stale and the row should be a pass."""
+    stale = [(r["back_end"], r["what"], r["published"]) for r in ROWS if r["expected"] == "miss" and r["pass"]]
+    assert stale == []
+
+
+def test_no_figure_is_held_against_the_model_twice() -> None:
+    keys = [(r["back_end"], r["what"], r["published"], r["workload"], r["source"], r["where"]) for r in ROWS]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize(("what", "published", "error"), [
+    ("chip_power_mw", 62500, 0.107), ("chip_area_mm2", 90.64, -0.101), ("gops_per_mm2", 577, -0.038),
+    ("peak_tops_per_w", 0.837, -0.219),
+])  # fmt: skip
+def test_puma_is_predicted_within_tolerance_from_isaacs_components(what: str, published: float, error: float) -> None:
+    found = next(r for r in ROWS if (r["what"], r["published"], r["source"]) == (what, published, "ankit2019"))
+    assert (found["role"], found["pass"]) == ("prediction", True)
+    assert found["error_fraction"] == pytest.approx(error, abs=0.001)
+
+
+def test_the_record_counts_misses_and_passes() -> None:
+    found = summary(ROWS)
+    predictions = [r for r in ROWS if r["role"] == "prediction" and r["model"] is not None]
+    assert found.prediction_count == len(predictions) >= 16
+    assert 0 < found.prediction_pass_count < found.prediction_count, "neither hopeless nor tuned"
+    errors = sorted(abs(r["error_fraction"]) for r in predictions)
+    assert errors[0] <= found.median_error_fraction <= errors[-1]  # type: ignore[operator]
