@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,47 +13,69 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent / "search"))
+from real_project import is_free, remembered, wait_until
+
 ROOT = Path(__file__).parents[1]
 SPACE = """\
-question: Which of two machines recognises digits for less energy?
+question: Which machine of four families recognises digits for less energy?
 task: digits
-networks: [digits_mlp]
-back_ends: [electronic/systolic_int8, memristive/isaac]
+networks: [digits_mlp, shg_digits]
+back_ends: [electronic/systolic_int8, memristive/isaac, photonic/mzi_mesh, physical/shg]
 compression:
   - quantize: {weight_bits: {kind: int, low: 3, high: 8}, activation_bits: 8}
 fine_tune: {epochs: 0}
+training: {epochs: 1}
 hardware:
   electronic/systolic_int8:
     array.rows: {kind: choice, options: [16, 32]}
 objectives:
   accuracy_fraction: maximize
   inference_energy_pj: minimize
-budget: {trials: 8, population: 4, per_back_end: 4, draws: 1, samples: 60}
+budget: {trials: 8, population: 4, per_back_end: {physical/shg: 1}, draws: 1, samples: 60}
 confirm: {draws: 2, designs: 4}
 """
 
 pytestmark = pytest.mark.slow
 
 
-def snakemake(project, *arguments):
-    """The installed workflow command in `project`, with an environment that is not activated."""
+def started(project, *arguments):
+    """The workflow of `project` under way, with an environment that is not activated and the project's own package."""
     paths = [p for p in os.environ["PATH"].split(os.pathsep) if Path(p) != Path(sys.executable).parent]
     command = [str(Path(sys.executable).parent / "snakemake"), "--cores", "2", *arguments]
-    environment = {**os.environ, "PATH": os.pathsep.join(paths)}
-    done = subprocess.run(
-        command, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=400
-    )
-    return done.returncode, done.stdout + done.stderr
+    environment = {**os.environ, "PATH": os.pathsep.join(paths), "PYTHONPATH": str(project / "src")}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, cwd=project, env=environment, **pipes)
+
+
+def snakemake(project, *arguments):
+    """The workflow run to its end: exit code and all that it said."""
+    with started(project, *arguments) as process:
+        text, _ = process.communicate(timeout=400)
+    return process.returncode, text
+
+
+def ran(text):
+    """The rules that ran, by what Snakemake said."""
+    return set(re.findall(r"^(?:local)?rule (\w+):", text, flags=re.MULTILINE))
+
+
+def copied(project, folder, *left_out):
+    """The project in another folder: shelves, package, results and Snakemake's memory of them."""
+    shutil.copytree(project, folder, ignore=shutil.ignore_patterns(*left_out))
+    return folder
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
+    """The real shelf with one small question; its own copy of the package, so that only tests change it."""
     folder = tmp_path_factory.mktemp("project")
     for name in ("hwlib", "models", "rules", "profiles"):
         shutil.copytree(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     shutil.copy(ROOT / "Snakefile", folder / "Snakefile")
     for model in (folder / "models").glob("*.yaml"):
-        if model.stem != "digits_mlp":
+        if model.stem not in ("digits_mlp", "shg_digits"):
             model.unlink()
     (folder / "spaces").mkdir()
     (folder / "spaces" / "tiny.yaml").write_text(SPACE)
@@ -75,11 +98,14 @@ def test_every_promised_file_is_there(project):
 def test_the_tables_hold_the_whole_search(project):
     trials = pl.read_parquet(project / "results" / "tiny" / "trials.parquet")
     assert trials["candidate_id"].n_unique() == 8
-    assert set(trials["back_end"]) == {"electronic/systolic_int8", "memristive/isaac"}
+    assert set(trials["family"]) == {"electronic", "memristive", "photonic", "physical"}
+    assert set(trials["state"]) == {"valid"}
     assert trials.filter(pl.col("is_front"))["state"].unique().to_list() == ["valid"]
     confirmed = pl.read_parquet(project / "results" / "tiny" / "confirmed.parquet")
     assert set(confirmed["corner"]) == {"optimistic", "typical", "pessimistic"}
-    assert confirmed["paired_loss_fraction"].null_count() == 0
+    compared = confirmed.filter((pl.col("back_end") != "physical/shg") & (pl.col("state") == "valid"))
+    assert compared["back_end"].n_unique() >= 2
+    assert compared["paired_loss_fraction"].null_count() == 0
     parts = pl.read_parquet(project / "results" / "tiny" / "parts.parquet").filter(
         (pl.col("quantity") == "energy") & (pl.col("phase") == "inference") & (pl.col("node") == "as_published")
     )
@@ -91,7 +117,7 @@ def test_the_tables_hold_the_whole_search(project):
 def test_the_run_is_recorded(project):
     resolved = json.loads((project / "results" / "tiny" / "resolved.json").read_text())
     assert resolved["name"] == "tiny"
-    assert len(resolved["pairs"]) == 2
+    assert {pair["back_end"] for pair in resolved["pairs"]} == set(resolved["spec"]["back_ends"])
     assert resolved["run"]["ended"] == "the budget of trials is spent"
 
 
@@ -101,11 +127,29 @@ def test_a_second_run_does_nothing(project):
     assert "Nothing to be done" in text
 
 
-def test_only_the_report_is_drawn_again_when_only_it_must_be(project):
-    code, text = snakemake(project, "--dry-run", "--forcerun", "report")
+def test_only_the_report_is_drawn_again_when_a_template_changes(project):
+    template = project / "src" / "joulescape" / "report" / "templates" / "report.html.j2"
+    template.write_text(template.read_text() + "{# another draft #}\n")
+    code, text = snakemake(project)
     assert code == 0, text
-    assert "rule report:" in text
-    assert not any(f"rule {name}:" in text for name in ("train", "search", "confirm"))
+    assert ran(text) == {"report", "index", "all"}
+    code, text = snakemake(project)
+    assert "Nothing to be done" in text
+
+
+def test_a_change_of_the_sampler_asks_again_and_of_a_simulator_does_not_train(project, tmp_path):
+    folder = copied(project, tmp_path / "edited")
+    study = folder / "src" / "joulescape" / "search" / "study.py"
+    study.write_text(study.read_text() + "# another draft\n")
+    code, text = snakemake(folder, "--dry-run")
+    assert code == 0, text
+    assert ran(text) >= {"search", "confirm", "report"}
+    assert "train" not in ran(text)
+    systolic = folder / "src" / "joulescape" / "simulators" / "scalar" / "simulator.py"
+    systolic.write_text(systolic.read_text() + "# another draft\n")
+    code, text = snakemake(folder, "--dry-run")
+    assert ran(text) >= {"search", "confirm", "report", "published"}
+    assert "train" not in ran(text)
 
 
 def test_a_lost_search_is_replayed_to_the_same_table(project):
@@ -120,13 +164,51 @@ def test_a_lost_search_is_replayed_to_the_same_table(project):
 
 def test_a_fault_shows_before_any_work_with_its_place(project, tmp_path):
     folder = tmp_path / "faulty"
-    shutil.copytree(project, folder, ignore=shutil.ignore_patterns("results", ".snakemake"))
-    broken = SPACE.replace("memristive/isaac]", "memristive/isac]").replace("objectives:", "objectivs:")
+    copied(project, folder, "results", ".snakemake")
+    broken = SPACE.replace("memristive/isaac,", "memristive/isac,").replace("objectives:", "objectivs:")
     (folder / "spaces" / "tiny.yaml").write_text(broken)
     code, text = snakemake(folder)
     assert code != 0
-    assert "spaces/tiny.yaml:11" in text
+    assert "spaces/tiny.yaml:12: at 'objectivs'" in text
     assert "did you mean 'objectives'?" in text
     assert "did you mean 'memristive/isaac'?" in text
     assert "Traceback" not in text
     assert not (folder / "results").exists()
+
+
+def test_a_killed_workflow_leaves_its_search_to_end_and_its_rerun_ends_with_the_same_table(project, tmp_path):
+    folder = copied(project, tmp_path / "killed", ".cache")
+    shutil.rmtree(folder / "results" / "tiny")
+    with started(folder, "results/tiny/trials.parquet") as process:
+        assert wait_until(lambda: remembered(folder) >= 1 or process.poll() is not None)
+        process.kill()
+    assert remembered(folder) >= 1
+    assert wait_until(lambda: is_free(folder / "results" / "tiny"))
+    code, text = snakemake(folder, "results/tiny/trials.parquet")
+    assert code != 0
+    assert "--unlock" in text
+    code, text = snakemake(folder, "--unlock")
+    assert code == 0, text
+    kept = remembered(folder)
+    code, text = snakemake(folder, "results/tiny/trials.parquet")
+    assert code == 0, text
+    assert f"({8 - kept} judged, {kept} remembered)" in text or "Nothing to be done" in text
+    tables = [pl.read_parquet(p / "results" / "tiny" / "trials.parquet").drop("seconds") for p in (project, folder)]
+    assert tables[0].equals(tables[1])
+
+
+def test_a_question_that_no_design_answers_ends_in_a_report_that_says_so(project, tmp_path):
+    folder = copied(project, tmp_path / "hopeless")
+    hopeless = SPACE + "constraints: {inference_latency_ns: {at_most: 1.0e-6}}\n"
+    (folder / "spaces" / "hopeless.yaml").write_text(hopeless)
+    code, text = snakemake(folder, "results/hopeless/report.html")
+    assert code == 0, text
+    trials = pl.read_parquet(folder / "results" / "hopeless" / "trials.parquet")
+    assert set(trials["state"]) == {"infeasible"}
+    assert trials["candidate_id"].n_unique() == 8
+    assert trials["reason"].unique().to_list() == ["inference_latency_ns must be at most 1e-06"]
+    assert trials["inference_latency_ns"].null_count() == 0
+    assert len(pl.read_parquet(folder / "results" / "hopeless" / "front.parquet")) == 0
+    assert len(pl.read_parquet(folder / "results" / "hopeless" / "confirmed.parquet")) == 0
+    page = (folder / "results" / "hopeless" / "report.html").read_text()
+    assert "inference_latency_ns must be at most 1e-06" in page
