@@ -109,7 +109,7 @@ def render(given: Tables) -> str:
             css=Markup(asset("report.css")),
             palettes={mode: theme.colours(mode) for mode in ("light", "dark")},
             component_names=theme.component_names(),
-            library=packed_text(library()),
+            library=packed_library(),
             script=Markup("\n".join(asset(name) for name in SCRIPTS)),
             blob=packed(_datasets(given, found, figures)),
             page=Markup(script_json(_page(given, found, figures))),
@@ -163,6 +163,12 @@ def library() -> str:
 
     source: str = vl_convert.javascript_bundle(vl_version=VEGA_LITE)  # type: ignore[call-arg]  # the stub knows no default
     return f"(function () {{\n{source}\n}})();"
+
+
+@cache
+def packed_library() -> str:
+    """The library as the page holds it; packing it takes longer than everything else."""
+    return packed_text(library())
 
 
 def environment() -> jinja2.Environment:
