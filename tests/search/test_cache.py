@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pickle
 import sqlite3
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from joulescape.errors import ResultsError
 from joulescape.network.fidelity import Measured
@@ -132,3 +136,84 @@ def test_the_lock_is_exclusive_and_ends_with_the_block(tmp_path):
         pass
     with locked(tmp_path):
         pass
+
+
+statistics = st.builds(LayerStatistics, input_density=st.floats(0, 1))
+measurements = st.builds(
+    Measured,
+    accuracy_fraction=st.lists(st.floats(0, 1), min_size=1, max_size=3).map(tuple),
+    trained_accuracy_fraction=st.one_of(st.none(), st.lists(st.floats(0, 1), min_size=1, max_size=2).map(tuple)),
+    training_steps=st.one_of(st.none(), st.integers(0, 10**6)),
+    reached_target=st.one_of(st.none(), st.booleans()),
+    statistics=st.dictionaries(st.text(max_size=4), statistics, max_size=2),
+    correct=st.lists(st.binary(max_size=5), max_size=2).map(tuple),
+    extras=st.dictionaries(st.text(max_size=4), st.floats(allow_nan=False), max_size=2),
+)
+
+
+@given(measurements)
+@settings(deadline=None, max_examples=40)
+def test_every_field_of_a_measurement_comes_back_as_it_went(measured):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cache.sqlite"
+        with Cache(path) as cache:
+            one = WorkerMemory(path, "v1")
+            one.put("k", measured)
+            cache.store("a", "{}", one.hand_over())
+        assert WorkerMemory(path, "v1").get("k") == measured
+
+
+def test_a_result_and_its_measurements_are_stored_together_or_not_at_all(path):
+    with Cache(path) as cache:
+        with pytest.raises(ResultsError):
+            cache.store("a", None, [("v1:k", b"blob")])
+        assert cache.outcome("a") is None
+        cache.store("b", "goes on", [])
+        assert cache._connection.execute("SELECT COUNT(*) FROM measurements").fetchone() == (0,)
+
+
+def test_two_writers_wait_for_each_other(path):
+    with Cache(path) as first, Cache(path) as second:
+        for index in range(50):
+            first.store(f"a{index}", "1", [])
+            second.store(f"b{index}", "2", [])
+        assert (first.outcome("b49"), second.outcome("a49")) == ("2", "1")
+
+
+def test_a_cache_locked_by_another_program_is_named(path, monkeypatch):
+    monkeypatch.setattr("joulescape.search.cache._WAIT_S", 0.05)
+    with Cache(path) as cache, sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ResultsError, match=r"locked.*finished evaluations are kept"):
+            cache.store("a", "1", [])
+        other.execute("ROLLBACK")
+        cache.store("a", "1", [])
+        assert cache.outcome("a") == "1"
+
+
+def test_a_worker_that_finds_no_file_says_so_and_makes_none(path):
+    with pytest.raises(ResultsError, match="cannot be used"):
+        WorkerMemory(path, "v1").get("k")
+    assert not path.exists()
+
+
+def test_a_flushed_file_is_whole_without_its_log(path):
+    cache = Cache(path)
+    cache.store("a", "kept", [])
+    cache.flush()
+    copy = path.with_name("copy.sqlite")
+    copy.write_bytes(path.read_bytes())
+    cache.close()
+    with Cache(copy) as again:
+        assert again.outcome("a") == "kept"
+
+
+@pytest.mark.parametrize("error", [sqlite3.OperationalError("disk I/O error"), OSError(30, "Read-only file system")])
+def test_whatever_the_disk_says_arrives_as_one_line_with_a_remedy(path, monkeypatch, error):
+    def refused(*_, **__):
+        raise error
+
+    monkeypatch.setattr("joulescape.search.cache.sqlite3.connect", refused)
+    with pytest.raises(ResultsError, match=r"disk I/O error|Read-only") as caught:
+        Cache(path)
+    assert "\n" not in str(caught.value)

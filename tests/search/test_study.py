@@ -12,8 +12,7 @@ from search_fakes import PAIRS, FakeSpace, judge, make_space
 from joulescape.errors import Infeasible
 from joulescape.network.fidelity import Fidelity
 from joulescape.resolve.candidate import Parameter
-from joulescape.search.outcome import failed, run_job
-from joulescape.search.outcome import Job as WaitingJob
+from joulescape.search.outcome import Job, failed, run_job
 from joulescape.search.sampler import SMALLEST_ELITE
 from joulescape.search.study import Study
 from joulescape.spec.domain import ChoiceDomain, IntDomain
@@ -30,7 +29,7 @@ class SmallSpace(FakeSpace):
 
 
 def judged(ask, space):
-    return ask, run_job(WaitingJob(ask.candidate, Fidelity()), space, 0, judge, None, 10.0).evaluations
+    return ask, run_job(Job(ask.candidate, Fidelity()), space, 0, judge, None, 10.0).evaluations
 
 
 def played(space, batches):
@@ -106,12 +105,12 @@ def test_failed_candidates_are_not_parents_and_infeasible_ones_carry_their_viola
     space = make_space(tmp_path, pairs=PAIRS[:1])
     study = Study(space)
     asks = study.ask()
-    lost = [(ask, failed(WaitingJob(ask.candidate, Fidelity()), "no").evaluations) for ask in asks[:6]]
+    lost = [(ask, failed(Job(ask.candidate, Fidelity()), "no").evaluations) for ask in asks[:6]]
 
     def refused(*_):
         raise Infeasible("too big", 0.25)
 
-    jobs = [WaitingJob(ask.candidate, Fidelity()) for ask in asks[6:]]
+    jobs = [Job(ask.candidate, Fidelity()) for ask in asks[6:]]
     rest = [
         (ask, run_job(job, space, 0, refused, None, 1.0).evaluations) for ask, job in zip(asks[6:], jobs, strict=True)
     ]
@@ -132,6 +131,6 @@ def test_what_is_told_decides_what_is_asked_next_and_only_that(tmp_path):
         asks = other.ask()
         turned = [(ask, judged(ask, space)[1]) for ask in asks]
         if batch is first[2]:
-            turned = [(ask, failed(WaitingJob(ask.candidate, Fidelity()), "no").evaluations) for ask in asks]
+            turned = [(ask, failed(Job(ask.candidate, Fidelity()), "no").evaluations) for ask in asks]
         other.tell(turned)
     assert [a.candidate.candidate_id for a in other.ask()] != [a.candidate.candidate_id for a in first[3]]

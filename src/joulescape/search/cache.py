@@ -56,12 +56,11 @@ class Cache:
 
     def store(self, key: str | None, outcome: str, measurements: Measurements) -> None:
         """Store one result in one transaction; without a key only its measurements are kept."""
-        with _explained(self.path):
+        with _explained(self.path), self._connection:  # commits, or rolls back where anything goes wrong
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany("INSERT OR REPLACE INTO measurements VALUES (?, ?)", measurements)
             if key is not None:
                 self._connection.execute("INSERT OR REPLACE INTO evaluations VALUES (?, ?)", (key, outcome))
-            self._connection.execute("COMMIT")
 
     def flush(self) -> None:
         """Move the write-ahead log into the file and wait for the disk: once a batch, against power loss."""
