@@ -126,3 +126,36 @@ def test_area_and_leakage_grow_with_lanes_and_a_clock_limit_holds() -> None:
     assert sum(p.power_mw for p in plugin.static_power(wide)) > sum(p.power_mw for p in plugin.static_power(SETTINGS))
     fast = SETTINGS.model_copy(update={"clock_ghz": np.array([0.5, 1.2])})
     np.testing.assert_allclose(plugin.limits([], fast, example_context())[0].overshoot, [-0.5, 0.2])
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "batch", "weight_visits", "input_visits"), [
+    (64, 64, 4, 1, 1),  # both fit half of 64 KiB
+    (4096, 16, 1, 1, 1),  # the smaller operand fits
+    (128, 128, 512, 8, 1),  # 64 KiB of weights, 256 KiB of inputs: weights come again for each of 8 halves
+    (512, 512, 64, 1, 32),  # 1 MiB of weights, 128 KiB of inputs: inputs come again for each of 32 halves
+])  # fmt: skip
+def test_the_smaller_operand_is_fetched_again_for_each_half_memory_of_the_larger(
+    inputs: int, outputs: int, batch: int, weight_visits: int, input_visits: int
+) -> None:
+    edge = Context(batch, example_context().off_chip, True, frozenset({"fc"}), frozenset({"fc"}))
+    found = cost(dense(inputs, outputs, batch), edge)
+    assert moved(found, "weight") == 4 * inputs * outputs * weight_visits
+    assert moved(found, "input") == 4 * inputs * batch * input_visits
+
+
+@settings(max_examples=30, deadline=None)
+@given(ops=st.integers(1, 10_000), lanes=st.integers(1, 32))
+def test_instructions_are_whole_and_so_many_an_operation(ops: int, lanes: int) -> None:
+    found = cost(vector(elements=ops), simd_lanes=lanes)
+    instructions = -(-ops // lanes) * 2.0
+    assert energy(found, "instructions") == pytest.approx(instructions * 70.0)
+    assert float(found.latency_ns) >= instructions / 0.5 * (1 - 1e-12)
+    assert energy(found, "registers") == pytest.approx(ops * 3 * 32 * 0.009)
+
+
+@pytest.mark.parametrize("lanes", [1, 4, 16])
+def test_lanes_share_the_input_of_a_product(lanes: int) -> None:
+    """A multiply-accumulate reads one float32 weight a lane, and one input that all lanes share."""
+    found = cost(dense(64, 64), simd_lanes=lanes)
+    read = next(t for t in found.traffic if (t.memory, t.operand) == ("memory", "input")).read_bytes
+    assert float(read) == pytest.approx(4 * 64 * 64 * (1 + 1 / lanes))
