@@ -54,3 +54,41 @@ def test_an_exhausted_pair_gets_no_more():
     allocation.exhaust("a@y/2")
     assert "a@y/2" not in asks(allocation, 100)
     assert allocation.open_pairs == ("a@x/1", "b@x/1", "c@x/1")
+
+
+pairs_of_back_ends = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("xyz")), min_size=1, unique=True)
+
+
+@given(pairs_of_back_ends, st.dictionaries(st.sampled_from("xyz"), st.integers(0, 12)), st.integers(1, 20))
+def test_every_reserved_ask_goes_to_the_back_end_that_has_least(names, reserves, stratified):
+    """The rule read literally, ask by ask."""
+    pairs = tuple(Pair(*name) for name in names)
+    allocation, asked = Allocation(pairs, lambda b: reserves.get(b, 0), stratified), Counter()
+    for turn in range(200):
+        counts = {p.back_end: sum(asked[q.name] for q in pairs if q.back_end == p.back_end) for p in pairs}
+        short = [p for p in pairs if counts[p.back_end] < reserves.get(p.back_end, 0)]
+        name = allocation.next()
+        if turn < max(stratified, len(pairs)):
+            assert asked[name] == min(asked[p.name] for p in pairs)
+        elif not short:
+            assert name is None
+            break
+        else:
+            chosen = next(p for p in short if p.name == name)
+            assert counts[chosen.back_end] == min(counts[p.back_end] for p in short)
+            assert asked[name] == min(asked[p.name] for p in short if counts[p.back_end] == counts[chosen.back_end])
+        allocation.count(name)
+        asked[name] += 1
+    for back_end in {p.back_end for p in pairs}:
+        assert sum(asked[p.name] for p in pairs if p.back_end == back_end) >= reserves.get(back_end, 0)
+
+
+def test_what_an_exhausted_back_end_leaves_goes_to_the_others():
+    allocation = Allocation(PAIRS, lambda _: 5, stratified=4)
+    for pair in PAIRS[:3]:
+        allocation.count(pair.name)
+        allocation.exhaust(pair.name)
+    assert Counter(asks(allocation, 100)) == {"a@y/2": 5}
+    allocation.count("a@y/2")
+    allocation.exhaust("a@y/2")
+    assert allocation.open_pairs == ()

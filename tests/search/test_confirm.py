@@ -142,3 +142,43 @@ def test_training_is_measured_at_confirm_where_the_phase_is_asked(tmp_path):
         assert not other.trains_on_machine
         assert (other.draws, typical.trainings) == (both.spec.confirm.draws, both.spec.confirm.trainings)
     assert not ConfirmPlan.of(make_space(tmp_path), picks).shown
+
+
+def test_a_question_that_changed_since_the_search_is_refused_and_a_bigger_budget_is_not(tmp_path):
+    space = make_space(tmp_path)
+    search(space, tmp_path / "out", Means(), judge)
+    bigger = make_space(tmp_path, budget={"trials": 500}, confirm={"designs": 3})
+    assert confirm(bigger, tmp_path / "out", Means(), judge, explain).confirmed["design_id"].n_unique() == 3
+    other = make_space(tmp_path, constraints={"area_mm2": {"at_most": 1.0}})
+    with pytest.raises(ResultsError, match="another version of space 'fake': search again"):
+        confirm(other, tmp_path / "out", Means(), judge, explain)
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"digests": {}}'])
+def test_a_search_without_its_question_is_refused(tmp_path, text):
+    space = make_space(tmp_path)
+    search(space, tmp_path / "out", Means(), judge)
+    path = tmp_path / "out" / "resolved.json"
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(ResultsError, match=r"resolved\.json cannot be read .*search` again"):
+        confirm(space, tmp_path / "out", Means(), judge, explain)
+
+
+def test_a_disk_that_is_full_at_the_end_keeps_what_was_confirmed(tmp_path, monkeypatch):
+    space = make_space(tmp_path, confirm={"designs": 4})
+    search(space, tmp_path / "out", Means(), judge)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pl.DataFrame, "write_parquet", full)
+        with pytest.raises(ResultsError, match="No space left"):
+            confirm(space, tmp_path / "out", Means(), judge, explain)
+    assert not (tmp_path / "out" / "confirmed.parquet").exists()
+
+    def never(*_):
+        raise AssertionError("judged again")
+
+    never.__module__, never.__qualname__ = judge.__module__, judge.__qualname__
+    assert len(confirm(space, tmp_path / "out", Means(), never, explain).confirmed) == 12

@@ -62,3 +62,32 @@ def test_near_front_designs_fill_what_is_left_nearest_first():
 def test_nothing_valid_nothing_picked():
     assert pick([row(None, None, state="failed"), row(0.9, 1.0, state="infeasible")], OBJECTIVES, 5) == []
     assert pick([], OBJECTIVES, 5) == []
+
+
+def test_a_single_place_goes_to_the_front():
+    rows = [row(0.9, 10.0), row(0.8, 500.0, "y/2")]
+    assert [(p.reason, p.row["back_end"]) for p in pick(rows, OBJECTIVES, 1)] == [("front", "x/1")]
+
+
+@given(st.lists(designs, min_size=1, max_size=30), st.integers(1, 12))
+def test_best_of_back_ends_never_take_more_than_half_and_places_are_filled_in_order(rows, count):
+    found = pick(rows, OBJECTIVES, count)
+    reasons = [p.reason for p in found]
+    assert reasons.count("best_of_back_end") <= count // 2
+    assert reasons == sorted(reasons, key=("front", "best_of_back_end", "near_front").index)
+    mask = nondominated(objective_matrix(rows, OBJECTIVES))
+    if "near_front" in reasons:
+        assert reasons.count("front") == mask.sum()
+
+
+@given(st.lists(designs, min_size=1, max_size=20), st.integers(1, 12), st.randoms(use_true_random=False))
+def test_infeasible_and_failed_designs_change_no_pick(rows, count, random):
+    lost = [{**r, "state": random.choice(["infeasible", "failed"]), "accuracy_fraction": 1.0} for r in rows[:5]]
+    mixed = [*lost, *rows]
+    assert [id(p.row) for p in pick(mixed, OBJECTIVES, count)] == [id(p.row) for p in pick(rows, OBJECTIVES, count)]
+
+
+def test_the_thriftiest_design_within_a_point_of_the_best_is_picked_too():
+    rows = [row(0.95, 1.0), row(0.9, 100.0, "y/2"), row(0.891, 50.0, "y/2"), row(0.88, 10.0, "y/2")]
+    best = [p.row["inference_energy_pj"] for p in pick(rows, OBJECTIVES, 10) if p.reason == "best_of_back_end"]
+    assert best == [100.0, 50.0]

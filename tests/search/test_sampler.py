@@ -92,3 +92,47 @@ def test_nsga2_beats_chance_on_a_known_problem():
         return np.mean([sum(item.point) for item in elite(seen, 16)])
 
     assert best(bred=True) < best(bred=False) - 0.5
+
+
+def ranked_by_the_letter(everyone):
+    """Ranks by peeling fronts, best first; inside a rank only membership is compared."""
+    left, levels = list(everyone), []
+    while left:
+        front = [
+            a for a in left
+            if not any(all(x <= y for x, y in zip(b.point, a.point, strict=True)) and b.point != a.point for b in left)
+        ]  # fmt: skip
+        levels.append(front)
+        left = [item for item in left if not any(item is other for other in front)]
+    return levels
+
+
+@given(points)
+@settings(deadline=None)
+def test_the_elite_takes_whole_ranks_before_the_next(cloud):
+    everyone = [told(tuple(map(float, point))) for point in cloud]
+    order = elite(everyone, len(everyone))
+    start = 0
+    for level in ranked_by_the_letter(everyone):
+        assert {id(x) for x in order[start : start + len(level)]} == {id(x) for x in level}
+        start += len(level)
+
+
+@given(points, st.integers(1, 20))
+@settings(deadline=None)
+def test_a_smaller_elite_is_the_head_of_a_bigger_one(cloud, size):
+    everyone = [told(tuple(map(float, point))) for point in cloud]
+    assert elite(everyone, size) == elite(everyone, len(everyone))[:size]
+
+
+@pytest.mark.parametrize("violation", [0.0, 1e-12, 5.0])
+def test_feasible_parents_pass_on_their_genes_and_infeasible_ones_hardly(violation):
+    good = [told((float(i), -float(i)), n=2) for i in range(4)]
+    bad = [told(None, violation, n=8) for _ in range(4)]
+    found = [genes["n"] for genes in some([*good, *bad], 60)]
+    assert found.count(2) > 2 * found.count(8)
+
+
+def test_an_int_domain_whose_step_misses_the_top_ends_below_it():
+    (distribution,) = distributions([Parameter("n", IntDomain(kind="int", low=2, high=9, step=3))]).values()
+    assert (distribution.low, distribution.high, distribution.step) == (2, 8, 3)
