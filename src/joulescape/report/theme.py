@@ -75,7 +75,7 @@ SPACE = "\u202f"
 def significant(value: float, digits: int = 3) -> str:
     """`value` with so many significant figures and no exponent between 0.001 and 10,000."""
     text = f"{value:#.{digits}g}"
-    return f"{value:,.0f}" if abs(value) >= 10**digits and "e" in text else text.rstrip(".")
+    return f"{value:,.0f}" if abs(float(text)) >= 10**digits and "e" in text else text.rstrip(".")
 
 
 def prefixed(value: float, unit: str) -> str:

@@ -3,7 +3,7 @@ const SPACE = "\u202f";
 const PREFIXES = { "-18": "a", "-15": "f", "-12": "p", "-9": "n", "-6": "µ", "-3": "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P" };
 
 function significant(value, digits = 3) {
-  const size = Math.abs(value);
+  const size = Math.abs(Number(value.toPrecision(digits))); // 999.6 reads as 1,000
   if (size >= 10 ** digits) return Math.round(value).toLocaleString("en-US");
   if (size !== 0 && size < 1e-4) return value.toExponential(digits - 1);
   return value.toPrecision(digits);
