@@ -138,6 +138,12 @@ def test_the_hypervolume_counts_every_variant_and_never_falls(every):
     assert (archive.reference is None) == (not seen)
 
 
+def test_where_two_variants_add_the_same_the_lowest_is_told_whatever_rounding_says():
+    """0.0125 x 1.1 and 0.1375 x 0.1 are one area, but not one floating-point number."""
+    (found,) = Archive(OBJECTIVES).tell([variants((0.0, 1.0), (1 / 8, 10.0))])
+    assert found == (0.0, 0.0)
+
+
 def test_variants_are_weighed_by_number_whatever_their_order():
     found = variants((0.5, 100.0), (0.5, 100.0), (0.4, 50.0), (0.6, 100.0))
     told = []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from joulescape.evaluation import Evaluation
 from joulescape.search import progress
-from joulescape.search.progress import Progress, duration, show_progress, shown
+from joulescape.search.progress import Progress, duration, show_progress, shown, stoppable
 
 OBJECTIVES = {"accuracy_fraction": "maximize", "inference_energy_pj": "minimize"}
 FACTORS = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "µ": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
@@ -118,3 +118,9 @@ def test_lines_are_written_once_however_often_they_are_asked_for():
     finally:
         logger.handlers = before
         logger.setLevel(level)
+
+
+def test_an_interrupt_says_that_nothing_is_lost_and_still_ends_the_run(caplog):
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        raise KeyboardInterrupt
+    assert "what was finished is remembered" in caplog.text

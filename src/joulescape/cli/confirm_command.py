@@ -28,10 +28,11 @@ def confirm_command(
 
     from joulescape.search.confirm import confirm
     from joulescape.search.driver import Means
-    from joulescape.search.progress import show_progress
+    from joulescape.search.progress import show_progress, stoppable
 
     show_progress()
     folder = out if out is not None else question.root / "results" / question.name
-    found = confirm(question, folder, Means(workers, executor.value, time_out))
+    with stoppable():
+        found = confirm(question, folder, Means(workers, executor.value, time_out))
     designs = found.confirmed["design_id"].n_unique()
     typer.echo(f"{question.name}: {designs} designs confirmed; see {folder / 'confirmed.parquet'}")

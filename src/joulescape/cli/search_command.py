@@ -32,12 +32,13 @@ def search_command(
     question = load_space(space)
 
     from joulescape.search.driver import Means
-    from joulescape.search.progress import show_progress
+    from joulescape.search.progress import show_progress, stoppable
     from joulescape.search.run import search
 
     show_progress()
     folder = out if out is not None else question.root / "results" / question.name
-    found = search(question, folder, Means(workers, executor.value, time_out))
+    with stoppable():
+        found = search(question, folder, Means(workers, executor.value, time_out))
     typer.echo(
         f"{question.name}: {found.ended}; {found.trials['candidate_id'].n_unique()} candidates "
         f"({found.judged} judged, {found.reused} remembered), {len(found.front)} designs on the front; "

@@ -18,6 +18,9 @@ from joulescape.front import (
     reference_point,
 )
 
+TIE = 1e-9
+"""Volumes and distances this close together, as a fraction, are equal: the lowest `variant_id` wins, not rounding."""
+
 
 class Archive:
     """Told candidates in ask order. The reference point is fixed by the first batch that holds a feasible design."""
@@ -58,9 +61,10 @@ class Archive:
             return None
         added = gains(points, self._told, self.reference)
         if added.max() > 0 or not len(self._told):
-            chosen = int(np.argmax(added))
+            chosen = int(np.argmax(added >= added.max() * (1 - TIE)))
         else:
-            chosen = int(np.argmin(distances(points, self._told)))
+            gaps = distances(points, self._told)
+            chosen = int(np.argmax(gaps <= gaps.min() * (1 + TIE)))
         self._told = _front(np.concatenate([self._told, points[chosen : chosen + 1]]))
         return tuple(float(x) for x in points[chosen])
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from joulescape.evaluation import Evaluation
@@ -24,6 +25,16 @@ def show_progress() -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
         root.addHandler(handler)
         root.setLevel(logging.INFO)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Say on an interrupt from the keyboard that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        log.warning("stopped; what was finished is remembered: the same command goes on from there")
+        raise
 
 
 class Progress:
