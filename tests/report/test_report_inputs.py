@@ -114,3 +114,8 @@ def test_one_folder_at_a_time(folder: Path) -> None:
     code, said = run(str(folder), str(folder))
     assert code == 2
     assert "one results folder at a time" in said
+
+
+def test_references_of_other_questions_are_not_read(folder: Path) -> None:
+    (folder.parent / "networks" / "someone_elses.json").write_text("{")
+    assert set(read_tables(folder).networks) == {"digits_lenet"}

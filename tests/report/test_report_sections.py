@@ -278,3 +278,20 @@ def test_no_section_needs_a_row(nothing: Tables) -> None:
     gone = dataclasses.replace(nothing, trials=tables.make([], tables.TRIALS), history=nothing.history.clear())
     for section in (pareto, training, breakdown, normalised, tested, published, convergence):
         assert section.figures(section.facts(gone)) == ()
+
+
+def referenced(given: Tables, **accuracies: float) -> str:
+    """The label of the tile of best accuracy, with these references on file."""
+    known = {name: {"validation_accuracy_mean_fraction": value} for name, value in accuracies.items()}
+    return headline.facts(dataclasses.replace(given, networks=known)).tiles[0].label
+
+
+def test_only_networks_of_the_question_are_its_uncompressed_reference(given: Tables) -> None:
+    label = referenced(given, digits_lenet=0.986, digits_resnet=0.999)
+    assert label == "best accuracy on validation; uncompressed reference 98.6\u202f% (digits_lenet)"
+    assert referenced(given, digits_resnet=0.999) == "best accuracy on validation"
+
+
+def test_a_machine_s_own_network_is_no_uncompressed_reference(given: Tables) -> None:
+    assert "98.6\u202f% (digits_lenet)" in referenced(given, digits_lenet=0.986, shg_digits=0.999)
+    assert referenced(given, shg_digits=0.999) == "best accuracy on validation"

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from joulescape.front import balanced, step_front
+
 Preference = Literal["balance", "energy", "latency", "area", "accuracy"]
 COSTS = ("energy", "latency", "area")
 TOLERANCE_FRACTION = 0.05
@@ -76,29 +78,12 @@ def choose(columns: Columns, rows: Sequence[int], prefer: Preference) -> int | N
 
 def knee(columns: Columns, rows: Sequence[int]) -> int | None:
     """The front's point farthest below the line between its ends, on (log10 energy, error), each scaled to [0, 1]."""
-    front = energy_front(columns, rows)
-    if not front:
-        return rows[0] if rows else None
-    first, last = front[0], front[-1]
-    width = math.log10(columns["energy"][last]) - math.log10(columns["energy"][first])
-    height = columns["accuracy"][last] - columns["accuracy"][first]
-    chosen, farthest = first, 0.0
-    for row in front[1:-1]:
-        right = (math.log10(columns["energy"][row]) - math.log10(columns["energy"][first])) / width
-        up = (columns["accuracy"][row] - columns["accuracy"][first]) / height
-        if up - right > farthest + 1e-9:
-            chosen, farthest = row, up - right
-    return chosen
+    return balanced(columns["energy"], columns["accuracy"], rows)
 
 
 def energy_front(columns: Columns, rows: Sequence[int], cost: str = "energy") -> list[int]:
     """Rows that no other row beats in both `cost` and accuracy, by rising cost."""
-    known = [row for row in rows if (columns[cost][row] or 0) > 0]
-    front: list[int] = []
-    for row in sorted(known, key=lambda row: (columns[cost][row], -columns["accuracy"][row], row)):
-        if not front or columns["accuracy"][row] > columns["accuracy"][front[-1]]:
-            front.append(row)
-    return front
+    return step_front(columns[cost], columns["accuracy"], rows)
 
 
 def relaxations(columns: Columns, limits: Limits) -> dict[str, float]:

@@ -46,7 +46,7 @@ class Tables:
     references: Mapping[str, Mapping[str, str]]
     """BibTeX entries by key."""
     networks: Mapping[str, Mapping[str, Any]]
-    """Reference metrics by network."""
+    """Reference metrics by network, of this question's networks only."""
 
     @cached_property
     def spec(self) -> Mapping[str, Any]:
@@ -67,6 +67,19 @@ class Tables:
     def valid(self) -> pl.DataFrame:
         """Valid designs with a known accuracy, best known first is not implied: table order is trial order."""
         return self.trials.filter((pl.col("state") == "valid") & pl.col(self.axes.accuracy).is_not_null())
+
+    @cached_property
+    def asked_networks(self) -> tuple[str, ...]:
+        """The question's networks; without a question, those that were tried."""
+        tried = self.trials["network"].drop_nulls().unique().sort().to_list()
+        return tuple(self.spec.get("networks") or tried)
+
+    @cached_property
+    def own_networks(self) -> frozenset[str]:
+        """Networks that are some machine's own: their reference is the ideal twin of a machine, not a network that
+        a design compresses."""
+        own = self.trials.filter(pl.col("equivalence") == "own")
+        return frozenset(own["network"].drop_nulls().to_list())
 
     @cached_property
     def back_ends(self) -> tuple[tuple[str, str], ...]:
@@ -93,6 +106,9 @@ def read_tables(
 
     Raises ResultsError when a needed file is missing or a table lacks a column of its contract.
     """
+    resolved = _json(folder / "resolved.json")
+    asked = (resolved.get("spec") or {}).get("networks")
+    known = sorted((networks or folder.parent / "networks").glob("*.json"))
     return Tables(
         name=folder.name,
         trials=_table(folder / "trials.parquet", tables.TRIALS, is_needed=True),
@@ -102,9 +118,9 @@ def read_tables(
         parts=_table(folder / "parts.parquet", tables.PARTS),
         layers=_table(folder / "layers.parquet", tables.LAYERS),
         published=_table(published, tables.PUBLISHED),
-        resolved=_json(folder / "resolved.json"),
+        resolved=resolved,
         references=read_references(references),
-        networks={path.stem: _json(path) for path in sorted((networks or folder.parent / "networks").glob("*.json"))},
+        networks={path.stem: _json(path) for path in known if asked is None or path.stem in asked},
     )
 
 

@@ -156,8 +156,13 @@ def _mostly_assumed(given: Tables, columns: Columns) -> str:
 
 
 def _reference(given: Tables) -> str:
-    known = [value for metrics in given.networks.values() if (value := reference_accuracy(metrics)) is not None]
-    return f"; uncompressed reference {theme.show(max(known), 'accuracy_fraction')}" if known else ""
+    """The best uncompressed network of this question, by name."""
+    names = [name for name in given.asked_networks if name in given.networks and name not in given.own_networks]
+    known = {name: value for name in names if (value := reference_accuracy(given.networks[name])) is not None}
+    if not known:
+        return ""
+    best = max(known, key=lambda name: known[name])
+    return f"; uncompressed reference {theme.show(known[best], 'accuracy_fraction')} ({best})"
 
 
 def reference_accuracy(metrics: Mapping[str, Any], split: str = "validation") -> float | None:

@@ -92,7 +92,7 @@ def _confirmed(given: Tables) -> Rows:
 
 def _published(given: Tables, metric: str) -> Rows:
     """Figures of `metric` published for a network of this space together with an accuracy by the same source."""
-    known = set(given.spec.get("networks") or given.trials["network"].drop_nulls().unique().to_list())
+    known = set(given.asked_networks)
     listed = [row for row in given.published.iter_rows(named=True) if row["workload"] in known]
     accuracy = {_who(row): row["published"] for row in listed if row["what"] == given.axes.accuracy}
     factor = theme.unit_of(metric)[0]
