@@ -5,6 +5,7 @@ Objectives are compared on (log10 costs, linear fractions), every column turned 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -157,3 +158,31 @@ def _gain(point: FloatArray, archive: FloatArray, reference: FloatArray) -> floa
     box = float(np.prod(reference - point))
     covered = hypervolume(np.maximum(archive, point), reference) if len(archive) else 0.0
     return max(box - covered, 0.0)
+
+
+def step_front(costs: Sequence[float | None], gains: Sequence[float], rows: Sequence[int]) -> list[int]:
+    """Rows that no other row beats in both cost (> 0, known) and gain, by rising cost."""
+    known = [(cost, row) for row in rows if (cost := costs[row] or 0.0) > 0]
+    front: list[int] = []
+    for _, row in sorted(known, key=lambda item: (item[0], -gains[item[1]], item[1])):
+        if not front or gains[row] > gains[front[-1]]:
+            front.append(row)
+    return front
+
+
+def balanced(costs: Sequence[float | None], gains: Sequence[float], rows: Sequence[int]) -> int | None:
+    """The step front's point farthest below the line between its ends, on (log10 cost, -gain), each scaled to [0, 1].
+
+    The cheapest when the front has no bulge; the first row when no cost is known; None when there is no row.
+    """
+    front = step_front(costs, gains, rows)
+    if not front:
+        return rows[0] if rows else None
+    logs = {row: math.log10(costs[row] or 1.0) for row in front}
+    first, last, chosen, farthest = front[0], front[-1], front[0], 0.0
+    for row in front[1:-1]:
+        right = (logs[row] - logs[first]) / (logs[last] - logs[first])
+        up = (gains[row] - gains[first]) / (gains[last] - gains[first])
+        if up - right > farthest + 1e-9:
+            chosen, farthest = row, up - right
+    return chosen

@@ -14,6 +14,7 @@ from joulescape.network.error_spec import ErrorSpec
 from joulescape.network.lower import FREE_KINDS, reads_trained
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import PhaseWork, Work
+from joulescape.resolve.schedule import Stage, schedule
 from joulescape.simulators.base import (
     SCOPES,
     Area,
@@ -150,24 +151,44 @@ class Machine:
         """Cost of one phase: stations cost their works, the schedule runs them in order, static power fills it."""
         context = self._context(network, work)
         costs = self._ordered_costs(network.graph, work.works, context)
-        latencies = [self._array(cost.latency_ns) for _, cost in costs]
-        ends = np.cumsum(latencies, axis=0)
+        starts, ends = schedule(self._stages(costs), work.batch if self._overlaps(work) else 1)
+        shares = self._shares(costs, ends[-1])
         static = self._static()
         runs = tuple(
-            LayerRun(cost, station.name, end - latency, end, self._energies(station, cost, static, latency))
-            for (station, cost), latency, end in zip(costs, latencies, ends, strict=True)
+            LayerRun(cost, station.name, start, end, self._energies(station, cost, static, share))
+            for (station, cost), start, end, share in zip(costs, starts, ends, shares, strict=True)
         )
         return PhaseCost(work.phase, work.batch, runs, ends[-1], self._interval(costs))
 
+    def _overlaps(self, work: PhaseWork) -> bool:
+        """Samples of a batch follow each other through a pipelined machine; a training step uses its arrays twice."""
+        return self.own.simulator.is_pipelined and work.phase == "inference"
+
+    def _stages(self, costs: Sequence[tuple[Station, LayerCost]]) -> list[Stage]:
+        return [
+            Stage(
+                self._array(cost.latency_ns),
+                self._array(cost.latency_ns if cost.occupancy_ns is None else cost.occupancy_ns),
+                None if station.simulator.is_pipelined else station.name,
+            )
+            for station, cost in costs
+        ]
+
+    def _shares(self, costs: Sequence[tuple[Station, LayerCost]], makespan: FloatArray) -> list[FloatArray]:
+        """The makespan divided among layers by their latencies: what static power is charged for."""
+        latencies = [self._array(cost.latency_ns) for _, cost in costs]
+        total = np.sum(latencies, axis=0)
+        return [latency * (makespan / total) for latency in latencies]
+
     def _energies(
-        self, station: Station, cost: LayerCost, static: Sequence[StaticPower], latency: FloatArray
+        self, station: Station, cost: LayerCost, static: Sequence[StaticPower], share_ns: FloatArray
     ) -> tuple[Energy, ...]:
         dynamic = [
             Energy(_prefixed(energy.component, station), self._array(energy.energy_pj))
             for energy in cost.energies
             if self._inside(energy.component, station)
         ]
-        standing = [Energy(power.component, self._array(power.power_mw) * latency) for power in static]
+        standing = [Energy(power.component, self._array(power.power_mw) * share_ns) for power in static]
         Checked(f"{station.name}, {cost.layer}", {e.component.name: e.energy_pj for e in (*dynamic, *standing)})
         return (*dynamic, *standing)
 

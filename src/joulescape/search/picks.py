@@ -8,13 +8,25 @@ from typing import Any, Literal
 
 import numpy as np
 
-from joulescape.front import FloatArray, contributions, distances, nondominated, objective_matrix, reference_point
+from joulescape.front import (
+    FloatArray,
+    balanced,
+    contributions,
+    distances,
+    nondominated,
+    objective_matrix,
+    reference_point,
+    step_front,
+)
 
 Reason = Literal["front", "best_of_back_end", "near_front"]
 Row = Mapping[str, Any]
 
+TOLERANCE_FRACTION = 0.05
+"""Balanced and cheapest designs are sought within so much of the best accuracy of all."""
+
 NEAR_BEST_FRACTION = 0.01
-"""The thriftiest design of a back end is sought within one point of its best accuracy."""
+"""Of a back end that has none there, within so much of its own best."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +48,17 @@ def pick(rows: Sequence[Row], objectives: Mapping[Any, str], count: int) -> list
         return []
     points = objective_matrix(valid, objectives)
     on_front = nondominated(points)
-    best = [index for index in _best(valid, objectives) if not on_front[index]][: count // 2]
-    front = _front_first(points, on_front)[: count - len(best)]
-    near = _near(points, on_front, {*best})[: max(0, count - len(best) - len(front))]
-    chosen: list[tuple[list[int], Reason]] = [(front, "front"), (best, "best_of_back_end"), (near, "near_front")]
-    return [Pick(valid[index], reason) for indices, reason in chosen for index in indices]
+    best = _best(valid, objectives)[: count // 2]
+    front = [index for index in _front_first(points, on_front) if index not in best][: count - len(best)]
+    near = _near(points, on_front, {*best})[: count - len(best) - len(front)]
+    kept = [*(i for i in best if on_front[i]), *front, *(i for i in best if not on_front[i]), *near]
+    return [Pick(valid[i], _reason(bool(on_front[i]), i in best)) for i in kept]
+
+
+def _reason(is_on_front: bool, is_best: bool) -> Reason:
+    if is_on_front:
+        return "front"
+    return "best_of_back_end" if is_best else "near_front"
 
 
 def _front_first(points: FloatArray, on_front: Any) -> list[int]:
@@ -51,20 +69,32 @@ def _front_first(points: FloatArray, on_front: Any) -> list[int]:
 
 
 def _best(valid: Sequence[Row], objectives: Iterable[str]) -> list[int]:
-    """For each back end its most accurate design, then for each its thriftiest near that accuracy."""
+    """What a reader will look at: of each back end the balanced, the cheapest and the most accurate design.
+
+    Balanced and cheapest are among designs within five points of the best accuracy of all, where the report's panel
+    opens; a back end without such a design has its thriftiest within one point of its own best.
+    """
     accuracy = "trained_accuracy_fraction" if "accuracy_fraction" not in objectives else "accuracy_fraction"
     energy = next((name for name in objectives if name.endswith("energy_pj")), "inference_energy_pj")
     measured = [i for i, row in enumerate(valid) if row.get(accuracy) is not None and row.get(energy) is not None]
+    if not measured:
+        return []
+    costs, gains = [row.get(energy) for row in valid], [row.get(accuracy) or 0.0 for row in valid]
+    limit = round(max(gains[i] for i in measured) - TOLERANCE_FRACTION, 4)
     groups = [[i for i in measured if valid[i]["back_end"] == b] for b in dict.fromkeys(r["back_end"] for r in valid)]
-    accurate = [max(group, key=lambda i: (valid[i][accuracy], -valid[i][energy])) for group in groups if group]
-    thrifty = [
-        min(
-            (i for i in group if valid[i][accuracy] >= valid[top][accuracy] - NEAR_BEST_FRACTION),
-            key=_by(valid, energy),
-        )
-        for group, top in zip([g for g in groups if g], accurate, strict=True)
-    ]
-    return list(dict.fromkeys([*accurate, *thrifty]))
+    found = [_of_group(costs, gains, group, limit) for group in groups if group]
+    return list(dict.fromkeys(index for place in range(3) for index in (one[place] for one in found)))
+
+
+def _of_group(
+    costs: Sequence[float | None], gains: Sequence[float], group: Sequence[int], limit: float
+) -> tuple[int, int, int]:
+    """(balanced, cheapest, most accurate) of one back end."""
+    best = max(group, key=lambda i: (gains[i], -(costs[i] or 0.0)))
+    good = [i for i in group if gains[i] >= limit] or [i for i in group if gains[i] >= gains[best] - NEAR_BEST_FRACTION]
+    front = step_front(costs, gains, good) or good
+    chosen = balanced(costs, gains, good)
+    return (good[0] if chosen is None else chosen, front[0], best)
 
 
 def _near(points: FloatArray, on_front: Any, taken: set[int]) -> list[int]:
