@@ -10,6 +10,7 @@ from typing import Any
 from joulescape import registry
 from joulescape.errors import Fault, SpecError
 from joulescape.resolve.machine import Machine, Station
+from joulescape.resolve.plausible import checked_settings
 from joulescape.resolve.settings import put_raw
 from joulescape.resolve.shelves import (
     back_end_names,
@@ -23,7 +24,7 @@ from joulescape.simulators.base import OffChip, Scope, Simulator
 from joulescape.spec.back_end import BackEndSpec, OffChipSpec
 from joulescape.spec.base import Shape
 from joulescape.spec.document import Document, Keys
-from joulescape.spec.faults import checked, checked_part
+from joulescape.spec.faults import checked
 from joulescape.spec.sourced import Corner, Sourced, at_corner
 
 DEFAULT_OFF_CHIP = "lpddr4"
@@ -121,7 +122,7 @@ def _settings(
     raw = document.content["parameters"]
     for path, value in overrides.items():
         raw = put_raw(raw, path, value)
-    return checked_part(simulator.Settings, raw, document, lambda keys: ("parameters", *keys), faults)
+    return checked_settings(simulator.Settings, raw, document, lambda keys: ("parameters", *keys), faults)
 
 
 def _host(
@@ -147,7 +148,11 @@ def _off_chip(root: Path, spec: BackEndSpec, document: Document, faults: list[Fa
         faults.append(unknown_name(document, ("off_chip",), name, known))
         return None
     component = read_or_fault(component_path(root, name), faults)
-    read = None if component is None else checked(OffChipSpec, component, faults)
+    read = (
+        None
+        if component is None
+        else checked_settings(OffChipSpec, component.content, component, lambda keys: keys, faults)
+    )
     if component is None or read is None:
         return None
     return OffChipMemory(name, read if spec.off_chip else _assumed(read, component, faults))

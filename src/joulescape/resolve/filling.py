@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from joulescape.errors import Fault
+from joulescape.resolve.plausible import checked_settings
 from joulescape.resolve.settings import put_raw
 from joulescape.spec.base import Shape
 from joulescape.spec.document import Document, Keys
 from joulescape.spec.domain import AnyDomain, ChoiceDomain, IntDomain, Scalar
-from joulescape.spec.faults import checked_domain, checked_part
+from joulescape.spec.faults import checked_domain
 
 CHECKED_VALUES = 64
 """Whole-number domains of at most so many values are checked at each of them, others at both ends."""
@@ -91,4 +92,4 @@ def _check(
         )
         return next(written, (*default, *keys))
 
-    checked_part(model, raw, document, origin, faults)
+    checked_settings(model, raw, document, origin, faults)
