@@ -38,3 +38,6 @@ def main() -> None:
     except JoulescapeError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
+    except OSError as error:  # a full disk, a folder that may not be written: the system's own words are clear
+        sys.stderr.write(f"error: {error.filename or 'the system'}: {error.strerror or error}\n")
+        sys.exit(2)

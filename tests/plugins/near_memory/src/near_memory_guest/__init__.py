@@ -62,8 +62,9 @@ class NearMemory(Simulator[Settings]):
         return [StaticPower(Component.of("bank_leakage", "core", leakage), settings.banks * leakage.value)]
 
     def _layer(self, work: Any, settings: Settings) -> LayerCost:
-        banks = np.atleast_1d(np.asarray(settings.banks))
-        answers = [ask(work.macs, int(bank), int(settings.macs_per_bank), settings.clock_ghz) for bank in banks]
+        sizes = np.broadcast_arrays(np.atleast_1d(settings.banks), np.atleast_1d(settings.macs_per_bank))
+        banks, lanes = sizes
+        answers = [ask(work.macs, int(b), int(m), settings.clock_ghz) for b, m in zip(banks, lanes, strict=True)]
         latency = np.array([answer["latency_ns"] for answer in answers])
         utilisation = np.array([answer["utilisation_fraction"] for answer in answers])
         read = work.weight.elements + work.input.elements
@@ -72,7 +73,7 @@ class NearMemory(Simulator[Settings]):
             role=work.role,
             macs=work.macs,
             latency_ns=latency,
-            active_units=banks * settings.macs_per_bank * utilisation,
+            active_units=banks * lanes * utilisation,
             utilisation_fraction=utilisation,
             bound_by="compute",
             energies=(
