@@ -43,6 +43,15 @@ def test_only_the_non_dominated_variants_are_kept(space):
     assert outcome.evaluations[0].facts == {"accuracy_draws_count": 1, "paired_loss_fraction": 0.01}
 
 
+def test_variants_equal_in_every_metric_are_one_design(space):
+    def twins(*args):
+        (first, *_) = judge(*args)
+        other = {**first.metrics, "area_mm2": (first.metrics.get("area_mm2") or 1.0) * 2}
+        return (first, dataclasses.replace(first, variant_id=7), dataclasses.replace(first, variant_id=8, metrics=other))
+
+    assert [item.variant_id for item in run(job_of(space), space, twins).evaluations] == [0, 8]
+
+
 def test_asked_variants_are_kept_whatever_they_are(space):
     assert [e.variant_id for e in run(job_of(space, variants=(0, 2)), space).evaluations] == [0, 2]
 

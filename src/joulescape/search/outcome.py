@@ -120,7 +120,10 @@ def _without_metrics(job: Job, state: Any, reason: str) -> Evaluation:
 
 
 def _kept(found: tuple[Evaluation, ...], job: Job, objectives: Mapping[Any, str]) -> tuple[Evaluation, ...]:
-    """The variants asked for; else every non-dominated valid one; else the one that misses by least."""
+    """The variants asked for; else every non-dominated valid one; else the one that misses by least.
+
+    Of variants that are equal in every metric only the first is kept: a knob that changed nothing is no other design.
+    """
     if not found:
         raise SimulatorError("the evaluation gave no variant at all")
     if job.variants is not None:
@@ -134,7 +137,8 @@ def _kept(found: tuple[Evaluation, ...], job: Job, objectives: Mapping[Any, str]
         values = {name: bad.metrics.get(name) for name in objectives}
         raise SimulatorError(f"design {bad.design_id} is called valid, but its objectives are {values}")
     mask = nondominated(objective_matrix([item.metrics for item in valid], objectives))
-    return tuple(item for item, kept in zip(valid, mask, strict=True) if kept)
+    best = [item for item, kept in zip(valid, mask, strict=True) if kept]
+    return tuple({tuple(item.metrics.values()): item for item in reversed(best)}.values())[::-1]
 
 
 def _slim(item: Evaluation) -> Evaluation:
