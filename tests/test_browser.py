@@ -122,7 +122,8 @@ def test_the_answer_of_the_script_is_the_answer_of_python(browser: Any, page: st
     opened(browser, page)
     after = browser.execute_script("return document.getElementById('answer').textContent")
     assert after.split(":")[0] == before.split(":")[0]
-    assert after.split("accuracy,")[1] == before.split("accuracy,")[1]
+    assert after.split("on validation;")[1] == before.split("on validation;")[1]
+    assert " on test" in after
 
 
 def test_a_slider_changes_the_answer_and_the_chart(browser: Any, page: str) -> None:

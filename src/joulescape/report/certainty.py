@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from joulescape.report import theme
 from joulescape.report.blob import rounded
 from joulescape.report.decide import COSTS, Columns, Decision
@@ -115,6 +117,24 @@ def tie_text(columns: Columns, close: Sequence[int]) -> str:
     """One sentence that names designs not told apart from the choice; empty without any."""
     names = " or ".join(dict.fromkeys(columns["back_end"][row] for row in close))
     return f"No clear winner: the ranges of this choice overlap with the best of {names}." if names else ""
+
+
+def tested_texts(given: Tables) -> dict[str, str]:
+    """Accuracy on the test split of every confirmed design that is valid there, by design."""
+    metric = given.axes.accuracy
+    prefix = metric.removesuffix("_fraction")
+    typical = given.confirmed.filter((pl.col("corner") == "typical") & pl.col(metric).is_not_null())
+    return {
+        row["design_id"]: accuracy_text(row[metric], row[f"{prefix}_sd_fraction"], "test", row[f"{prefix}_draws_count"])
+        for row in typical.iter_rows(named=True)
+    }
+
+
+def accuracy_text(mean: float, sd: float | None, split: str, draws: int | None = None) -> str:
+    """`96.7 % ± 0.3 (2 sd) on test (n = 5)`; no spread where none is known."""
+    spread = "" if sd is None else f" ± {100 * SPREAD_SD * sd:.1f} (2 sd)"
+    count = "" if draws is None else f" (n = {draws})"
+    return f"{theme.show(mean, 'accuracy_fraction')}{spread} on {split}{count}"
 
 
 def range_text(columns: Columns, found: Bands, row: int, metric: str) -> str:

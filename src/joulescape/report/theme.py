@@ -68,6 +68,9 @@ LABELS = {
 }
 """What each metric is called in a heading."""
 
+TOLD_APART = 1.05
+"""A ratio below it is not worth a sentence: it would read `1.0×`."""
+
 SPACE = "\u202f"
 """The thin no-break space between a number and its unit."""
 

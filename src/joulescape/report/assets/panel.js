@@ -50,7 +50,8 @@ function makePanel(page, columns, more, told) {
   function sentence(row) {
     const costs = ["energy", "latency", "area"].map((cost) => `${text(cost, row)} ${cost}`).join(", ");
     const spread = columns.sd[row] === null ? "" : ` ± ${(200 * columns.sd[row]).toFixed(1)} (2 sd)`;
-    return `${columns.network[row]} on ${columns.back_end[row]}: ${text("accuracy", row)}${spread} accuracy, ${costs}.`;
+    const test = page.panel.tested[columns.id[row]] || "not confirmed on test";
+    return `${columns.network[row]} on ${columns.back_end[row]}: accuracy ${text("accuracy", row)}${spread} on validation; ${test}; ${costs}.`;
   }
 
   function why(row) {
@@ -60,6 +61,7 @@ function makePanel(page, columns, more, told) {
     if (!columns.energy[row] || !columns.energy[top]) return "";
     const points = (100 * (columns.accuracy[top] - columns.accuracy[row])).toFixed(1);
     const ratio = columns.energy[top] / columns.energy[row];
+    if (ratio > 1 && ratio < 1.05) return ""; // theme.TOLD_APART
     const change = ratio > 1 ? `cuts energy ${significant(ratio, 2)}×` : "cuts no energy";
     return `Giving up ${points} points against the most accurate design (${columns.back_end[top]}) ${change}.`;
   }

@@ -10,7 +10,7 @@ from typing import Any
 from joulescape.report import certainty, theme
 from joulescape.report.certainty import Bands
 from joulescape.report.command import boundary, command, fixed_values
-from joulescape.report.decide import COSTS, Columns, Decision, Limits, decide, default_limit
+from joulescape.report.decide import COSTS, TOLERANCE_FRACTION, Columns, Decision, Limits, decide, default_limit
 from joulescape.report.designs import design_columns
 from joulescape.report.inputs import Tables
 
@@ -50,6 +50,10 @@ class DecisionFacts:
     answer: str
     why: str
     bands: Bands
+    tested: Mapping[str, str]
+    """Accuracy on the test split of each confirmed design, as text."""
+    opening: str
+    """Where the limit on accuracy stands on opening, in words."""
     range: str
     """Energy of the answer over the corners."""
     tie: str
@@ -65,15 +69,17 @@ def facts(given: Tables) -> DecisionFacts:
     columns = design_columns(given)
     limits = Limits(accuracy=default_limit(columns))
     decision = decide(columns, limits)
-    index, bands = decision.index, certainty.bands(given)
+    index, bands, tested = decision.index, certainty.bands(given), certainty.tested_texts(given)
     return DecisionFacts(
         limits=limits,
         decision=decision,
         sliders=tuple(slider for role, metric in given.axes.items() if (slider := _slider(role, metric, columns))),
         offers=tuple(_offer(given, columns, decision, *pair) for pair in given.back_ends),
-        answer=_answer(given, columns, decision),
+        answer=_answer(given, columns, decision, tested),
         why=_why(columns, decision),
         bands=bands,
+        tested=tested,
+        opening=f"Opens at the best accuracy on validation minus {100 * TOLERANCE_FRACTION:.0f} points.",
         range="" if index is None else certainty.range_text(columns, bands, index, given.axes.energy),
         tie=certainty.tie_text(columns, certainty.rivals(columns, decision, bands, limits.prefer)),
         command="" if index is None else command(given, given.valid.row(index, named=True)),
@@ -91,6 +97,7 @@ def panel(found: DecisionFacts) -> dict[str, Any]:
         "limits": asdict(found.limits),
         "sliders": [asdict(slider) for slider in found.sliders],
         "bands": bands,
+        "tested": found.tested,
         "fixed": found.fixed,
     }
 
@@ -120,15 +127,14 @@ def _offer(given: Tables, columns: Columns, decision: Decision, name: str, famil
     return Offer(name, family, decision.counts.get(name, 0), row, values)
 
 
-def _answer(given: Tables, columns: Columns, decision: Decision) -> str:
+def _answer(given: Tables, columns: Columns, decision: Decision, tested: Mapping[str, str]) -> str:
     row = decision.index
     if row is None:
         return "No design is valid." if not columns["id"] else "No design meets the limits."
     said = [f"{theme.show(columns[cost][row], dict(given.axes.items())[cost])} {cost}" for cost in COSTS]
-    accuracy = theme.show(columns["accuracy"][row], "accuracy_fraction")
-    sd = columns["sd"][row]
-    spread = "" if sd is None else f" ± {200 * sd:.1f} (2 sd)"
-    return f"{columns['network'][row]} on {columns['back_end'][row]}: {accuracy}{spread} accuracy, {', '.join(said)}."
+    accuracy = certainty.accuracy_text(columns["accuracy"][row], columns["sd"][row], "validation")
+    test = tested.get(columns["id"][row], "not confirmed on test")
+    return f"{columns['network'][row]} on {columns['back_end'][row]}: accuracy {accuracy}; {test}; {', '.join(said)}."
 
 
 def _why(columns: Columns, decision: Decision) -> str:
@@ -140,5 +146,7 @@ def _why(columns: Columns, decision: Decision) -> str:
     if row == top or not columns["energy"][row] or not columns["energy"][top]:
         return "It is also the most accurate design." if row == top else ""
     ratio = columns["energy"][top] / columns["energy"][row]
+    if 1 < ratio < theme.TOLD_APART:
+        return ""
     change = f"cuts energy {theme.significant(ratio, 2)}×" if ratio > 1 else "cuts no energy"
     return f"Giving up {points:.1f} points against the most accurate design ({columns['back_end'][top]}) {change}."

@@ -58,6 +58,8 @@ def _sentence(given: Tables, columns: Columns) -> str:
             theme.show(energy, given.axes.energy),
         )
         return f"Only {name} designs reach {level} accuracy: {reached} at {shown} ({what})."
+    if rivals[0][0] / energy < theme.TOLD_APART:
+        return f"No clear winner at {level} accuracy or more: {name} and {rivals[0][1]} need about the same {what}."
     factor = theme.significant(rivals[0][0] / energy, 2)
     found = certainty.bands(given)
     close = [entry for entry in rivals if certainty.overlap(columns, found, "energy", row, entry[2])]
