@@ -19,6 +19,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    (tmp_path / "hwlib" / "references.bib").write_text("@article{a2020,\n  title = {A},\n}\n")
     (tmp_path / "spaces").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(registry, "load", lambda group, name: PLUGINS[group][name])

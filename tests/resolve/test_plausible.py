@@ -29,11 +29,30 @@ def said(name: str, number: float) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["clock_ghz", "rate_gsps", "bandwidth_gbps", "gbps_per_link", "on_off_ratio", "step_ns", "flops_per_ns"]
+    "name",
+    [
+        "clock_ghz",
+        "rate_gsps",
+        "bandwidth_gbps",
+        "gbps_per_link",
+        "on_off_ratio",
+        "step_ns",
+        "flops_per_ns",
+        "load_kohm",
+        "max_mw",
+        "extinction_db",
+        "responsivity_a_per_w",
+    ],
 )
 def test_what_divides_is_above_zero(name):
     assert said(name, 0.0) == said(name, -1.0) == [f"{name}: a value > 0 for {name}"]
     assert said(name, 1e-9) == []
+
+
+def test_an_efficiency_is_above_0_and_at_most_1():
+    assert said("wall_plug_fraction", 0.0) == ["wall_plug_fraction: a value > 0 for wall_plug_fraction"]
+    assert said("wall_plug_fraction", 1.1) == ["wall_plug_fraction: a value in [0, 1] for wall_plug_fraction"]
+    assert said("wall_plug_fraction", 1.0) == []
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,11 @@ from joulescape import registry
 from joulescape.errors import Fault, SpecError
 from joulescape.resolve.machine import Machine, Station
 from joulescape.resolve.plausible import checked_settings
+from joulescape.resolve.references import check_sources
 from joulescape.resolve.settings import put_raw
 from joulescape.resolve.shelves import (
+    BACK_END_FILE,
+    COMPONENT_FILE,
     back_end_names,
     back_end_path,
     component_names,
@@ -98,6 +101,7 @@ def resolve_back_end(
     spec = checked(BackEndSpec, document, faults)
     if spec is None:
         return None
+    check_sources(root, document, faults)
     simulator = _simulator(document, spec.simulator, faults)
     settings = None if simulator is None else _settings(simulator, document, overrides or {}, faults)
     host = _host(root, name, spec, document, is_host, faults)
@@ -136,7 +140,7 @@ def _host(
         return None
     others = [other for other in back_end_names(root) if other != name]
     if spec.host not in others:
-        faults.append(unknown_name(document, keys, spec.host, others))
+        faults.append(unknown_name(document, keys, spec.host, others, BACK_END_FILE))
         return None
     return resolve_back_end(root, spec.host, faults, is_host=True)
 
@@ -145,7 +149,7 @@ def _off_chip(root: Path, spec: BackEndSpec, document: Document, faults: list[Fa
     name = spec.off_chip or DEFAULT_OFF_CHIP
     known = component_names(root)
     if name not in known:
-        faults.append(unknown_name(document, ("off_chip",), name, known))
+        faults.append(unknown_name(document, ("off_chip",), name, known, COMPONENT_FILE))
         return None
     component = read_or_fault(component_path(root, name), faults)
     read = (
@@ -155,6 +159,7 @@ def _off_chip(root: Path, spec: BackEndSpec, document: Document, faults: list[Fa
     )
     if component is None or read is None:
         return None
+    check_sources(root, component, faults)
     return OffChipMemory(name, read if spec.off_chip else _assumed(read, component, faults))
 
 

@@ -23,6 +23,7 @@ S = TypeVar("S", bound=Shape)
 _SIGNED = frozenset({"db", "dbm"})
 """Logarithms: below 0 is a small power."""
 _RATES = frozenset({"ghz", "gsps", "gbps"})
+_DIVISORS = frozenset({"step_ns", "load_kohm", "wall_plug_fraction", "extinction_db"})
 _UNITS = (SUFFIXES.keys() - _SIGNED) | {"kib", "mm", "gsps"}
 
 
@@ -60,15 +61,15 @@ def _refused(name: str, number: float) -> str | None:
     words = name.split("_")
     if not math.isfinite(number):
         return "a finite number"
-    if _SIGNED & set(words):
-        return None
-    if words[-1] == "fraction":
-        return None if 0 <= number <= 1 else "a value in [0, 1]"
+    if words[-1] == "fraction" and not 0 <= number <= 1:
+        return "a value in [0, 1]"
     if _divides(name, words):
         return None if number > 0 else "a value > 0"
-    has_unit = "per" in words or words[-1] in _UNITS
+    has_unit = ("per" in words or words[-1] in _UNITS) and not _SIGNED & set(words)
     return "a value >= 0" if has_unit and number < 0 else None
 
 
 def _divides(name: str, words: list[str]) -> bool:
-    return bool(_RATES & set(words)) or words[-1] == "ratio" or words[-2:] == ["per", "ns"] or name == "step_ns"
+    """Whether some cost or error is divided by it, or takes its logarithm."""
+    is_rate = bool(_RATES & set(words)) or words[-1] == "ratio" or words[-2:] in (["per", "ns"], ["per", "w"])
+    return is_rate or words[0] == "max" or name in _DIVISORS

@@ -21,7 +21,15 @@ from joulescape.resolve.candidate import Pair
 from joulescape.resolve.hardware import HardwarePlan, read_hardware
 from joulescape.resolve.metrics import check_metrics
 from joulescape.resolve.pairs import Refused, dropped_steps, sort_pairs
-from joulescape.resolve.shelves import back_end_names, network_names, network_path, read_or_fault, unknown_name
+from joulescape.resolve.shelves import (
+    BACK_END_FILE,
+    NETWORK_FILE,
+    back_end_names,
+    network_names,
+    network_path,
+    read_or_fault,
+    unknown_name,
+)
 from joulescape.resolve.steps import StepPlan, read_steps
 from joulescape.resolve.training import TrainingPlan, read_training
 from joulescape.spec.document import Document, Keys
@@ -92,13 +100,13 @@ def _shaped(document: Document, root: Path, needs_designs: bool) -> Question:
     return Question(whole, root, needs_designs, SpaceSpec(**whole.content), broken, faults)
 
 
-def _listed(question: Question, shelf: str, known: tuple[str, ...]) -> dict[str, Keys]:
+def _listed(question: Question, shelf: str, known: tuple[str, ...], file: str) -> dict[str, Keys]:
     """Names below `shelf` that exist, each once, with their place; the others are faults."""
     document, found = question.document, dict[str, Keys]()
     for index, name in enumerate(document.content[shelf]):
         keys: Keys = (shelf, index)
         if name not in known:
-            question.faults.append(unknown_name(document, keys, name, known))
+            question.faults.append(unknown_name(document, keys, name, known, file))
         elif name in found:
             question.faults.append(document.fault(keys, f"'{name}' a second time", "each name once"))
         else:
@@ -107,7 +115,7 @@ def _listed(question: Question, shelf: str, known: tuple[str, ...]) -> dict[str,
 
 
 def _read_networks(question: Question) -> None:
-    for name, keys in _listed(question, "networks", network_names(question.root)).items():
+    for name, keys in _listed(question, "networks", network_names(question.root), NETWORK_FILE).items():
         document = read_or_fault(network_path(question.root, name), question.faults)
         spec = None if document is None else checked(NetworkSpec, document, question.faults)
         if document is None or spec is None:
@@ -152,7 +160,7 @@ def _graph(name: str, spec: NetworkSpec, document: Document, faults: list[Fault]
 
 
 def _read_back_ends(question: Question) -> None:
-    for name, keys in _listed(question, "back_ends", back_end_names(question.root)).items():
+    for name, keys in _listed(question, "back_ends", back_end_names(question.root), BACK_END_FILE).items():
         back_end = resolve_back_end(question.root, name, question.faults)
         if back_end is None:
             continue

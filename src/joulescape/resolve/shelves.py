@@ -11,6 +11,11 @@ from joulescape.spec.back_end import FAMILIES
 from joulescape.spec.document import Document, Keys, display, read_document, shown
 from joulescape.spec.faults import one_of
 
+NETWORK_FILE = "models/<name>.yaml"
+BACK_END_FILE = "hwlib/<family>/<name>.yaml"
+COMPONENT_FILE = "hwlib/components/<name>.yaml"
+"""Where the files of a shelf stand, as messages say it."""
+
 
 def find_root(start: Path) -> Path:
     """The project of a file: the nearest folder at or above it that holds `hwlib/`; SpecError when none does."""
@@ -63,9 +68,10 @@ def nearest_name(name: str, known: Sequence[str]) -> str | None:
     return same_stem or nearest(name, known)
 
 
-def unknown_name(document: Document, keys: Keys, name: str, known: Sequence[str]) -> Fault:
-    """The fault of a name that no shelf and no plug-in holds."""
-    return document.fault(keys, shown(name), one_of(known), nearest_name(name, known))
+def unknown_name(document: Document, keys: Keys, name: str, known: Sequence[str], file: str | None = None) -> Fault:
+    """The fault of a name that no shelf and no plug-in holds; `file` says where the files of the shelf stand."""
+    expected = one_of(known) if known or file is None else f"the name of a file {file}, of which there is none"
+    return document.fault(keys, shown(name), expected, nearest_name(name, known))
 
 
 def read_or_fault(path: Path, faults: list[Fault]) -> Document | None:

@@ -11,7 +11,14 @@ from joulescape.errors import Fault, SpecError
 from joulescape.network.operators import Phase
 from joulescape.resolve.candidate import Candidate
 from joulescape.resolve.design_space import DesignSpace, resolve_space
-from joulescape.resolve.shelves import back_end_names, network_names, network_path, unknown_name
+from joulescape.resolve.shelves import (
+    BACK_END_FILE,
+    NETWORK_FILE,
+    back_end_names,
+    network_names,
+    network_path,
+    unknown_name,
+)
 from joulescape.resolve.steps import METHODS, NONE
 from joulescape.spec.document import Document, plain, read_document
 from joulescape.spec.faults import nearest_key, one_of
@@ -64,9 +71,9 @@ def _task(root: Path, network_name: str, back_end_name: str) -> str:
     names = Document(WHERE, {})
     faults: list[Fault] = []
     if network_name not in network_names(root):
-        faults.append(unknown_name(names, ("network",), network_name, network_names(root)))
+        faults.append(unknown_name(names, ("network",), network_name, network_names(root), NETWORK_FILE))
     if back_end_name not in back_end_names(root):
-        faults.append(unknown_name(names, ("back_end",), back_end_name, back_end_names(root)))
+        faults.append(unknown_name(names, ("back_end",), back_end_name, back_end_names(root), BACK_END_FILE))
     if faults:
         raise SpecError(faults)
     return str(read_document(network_path(root, network_name)).content.get("task", "?"))
