@@ -104,3 +104,19 @@ def test_both_names_are_looked_up_at_once(project):
 def test_a_pair_that_cannot_meet_says_why(project):
     with pytest.raises(SpecError, match="mlp holds none of its physical operators"):
         single("mlp", "physical/lens", project, {})
+
+
+def test_plain_values_do_what_their_text_does(one):
+    text = {"batch": "8", "hardware.is_fast": "true", "compression.0.shrink.bits": "3", "training.batch": "4"}
+    values = {"batch": 8, "hardware.is_fast": True, "compression.0.shrink.bits": 3, "training.batch": 4}
+    (space, candidate), (other_space, other) = one(text), one(values)
+    assert space.digest() == other_space.digest()
+    assert candidate.candidate_id == other.candidate_id
+    assert one({"batch": 8})[0].spec.batch == 8
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_none_are_faults(one, value):
+    with pytest.raises(SpecError) as caught:
+        one({"hardware.array.rows": value})
+    assert said(caught) == [f"command line: at 'hardware.array.rows' found {value!r}, expected a finite number"]

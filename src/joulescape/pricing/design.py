@@ -22,6 +22,7 @@ from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.machine import Machine
 from joulescape.resolve.shelves import find_root
 from joulescape.resolve.single import single
+from joulescape.spec.domain import Scalar
 from joulescape.spec.sourced import Corner
 
 
@@ -48,7 +49,7 @@ class CostReport:
 def cost(
     network: str,
     back_end: str,
-    sets: Mapping[str, str] | None = None,
+    sets: Mapping[str, Scalar] | None = None,
     *,
     phases: Sequence[Phase] = ("inference",),
     boundary: str = "system",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from joulescape.errors import Fault
 from joulescape.spec.document import Document, Keys
-from joulescape.spec.space import TRAINING_METRICS, SpaceSpec
+from joulescape.spec.space import TRAINING_METRICS, Bound, SpaceSpec
 
 BIGGER_IS_BETTER = frozenset({"accuracy_fraction", "trained_accuracy_fraction", "tops_per_w", "gops_per_mm2"})
 """Every other metric is minimized."""
@@ -30,9 +30,23 @@ def check_metrics(document: Document, spec: SpaceSpec) -> list[Fault]:
     for metric, bound in spec.constraints.items():
         keys = ("constraints", metric)
         faults.extend(_needs(document, spec, keys, metric))
+        faults.extend(_limits(document, keys, metric, bound))
         if bound.at_least is not None and bound.at_most is not None and bound.at_least > bound.at_most:
             value = f"at_least {bound.at_least:g} above at_most {bound.at_most:g}"
             faults.append(document.fault(keys, value, "limits that some design can meet"))
+    return faults
+
+
+def _limits(document: Document, keys: Keys, metric: str, bound: Bound) -> list[Fault]:
+    """Limits that no machine can meet, or that mean another unit: a fraction lies in [0, 1], other metrics above 0."""
+    faults: list[Fault] = []
+    for end, limit in (("at_most", bound.at_most), ("at_least", bound.at_least)):
+        if limit is None:
+            continue
+        if metric.endswith("_fraction") and not 0 <= limit <= 1:
+            faults.append(document.fault((*keys, end), f"{limit:g}", f"a value in [0, 1], as {metric} is"))
+        elif end == "at_most" and limit <= 0:
+            faults.append(document.fault((*keys, end), f"{limit:g}", f"a value > 0, as {metric} is"))
     return faults
 
 

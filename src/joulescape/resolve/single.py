@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from joulescape.resolve.shelves import (
 )
 from joulescape.resolve.steps import METHODS, NONE
 from joulescape.spec.document import Document, plain, read_document
+from joulescape.spec.domain import Scalar
 from joulescape.spec.faults import nearest_key, one_of
 
 WHERE = "command line"
@@ -32,7 +34,7 @@ def single(
     network_name: str,
     back_end_name: str,
     root: Path,
-    sets: Mapping[str, str],
+    sets: Mapping[str, Scalar],
     batch: int = 1,
     phases: Sequence[Phase] = ("inference",),
     boundary: str = "system",
@@ -41,7 +43,8 @@ def single(
 
     `sets` are by parameter name: `batch`, `training.batch`, `compression.quantize.weight_bits` (with the step's index
     where a method comes twice), `hardware.array.rows` (or with the back end's name), `hardware.host.lanes`; a setting
-    of one layer ends with `.<network>.<operator>`. Raises SpecError with every name or value that is wrong.
+    of one layer ends with `.<network>.<operator>`. A value is plain, or text as on the command line.
+    Raises SpecError with every name or value that is wrong.
     """
     content: dict[str, Any] = {
         "question": f"What does {network_name} on {back_end_name} cost?",
@@ -55,7 +58,7 @@ def single(
         "budget": {"trials": 1},
     }
     compression = _Compression(network_name)
-    faults = [fault for name, text in sets.items() for fault in _put(content, compression, back_end_name, name, text)]
+    faults = [fault for name, given in sets.items() for fault in _put(content, compression, back_end_name, name, given)]
     if faults:
         raise SpecError(faults)
     content["compression"] = compression.steps()
@@ -79,18 +82,23 @@ def _task(root: Path, network_name: str, back_end_name: str) -> str:
     return str(read_document(network_path(root, network_name)).content.get("task", "?"))
 
 
-def _put(content: dict[str, Any], compression: _Compression, back_end_name: str, name: str, text: str) -> list[Fault]:
-    """Put one set into the space's content; the faults of its name."""
+def _put(
+    content: dict[str, Any], compression: _Compression, back_end_name: str, name: str, given: Scalar
+) -> list[Fault]:
+    """Put one set into the space's content; the faults of its name. Text is read as YAML reads a plain word."""
+    value = plain(given) if isinstance(given, str) else given
+    if isinstance(value, float) and not math.isfinite(value):
+        return [Fault(WHERE, None, name, repr(value), "a finite number")]
     group, _, rest = name.partition(".")
     if name in _PLAIN:
-        content[name] = plain(text)
+        content[name] = value
     elif group == "hardware" and rest:
         path = rest.removeprefix(f"{back_end_name}.")
-        content.setdefault("hardware", {}).setdefault(back_end_name, {})[path] = plain(text)
+        content.setdefault("hardware", {}).setdefault(back_end_name, {})[path] = value
     elif group in ("training", "lifecycle") and rest:
-        _nest(content.setdefault(group, {}), rest, plain(text))
+        _nest(content.setdefault(group, {}), rest, value)
     elif group == "compression" and rest:
-        return compression.put(name, rest, plain(text))
+        return compression.put(name, rest, value)
     else:
         known = (*_PLAIN, *(f"{other}.<...>" for other in _GROUPS))
         near = nearest_key(group, (*_PLAIN, *_GROUPS))
