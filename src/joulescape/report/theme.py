@@ -47,7 +47,10 @@ UNITS: dict[str, tuple[float, str]] = {
 }  # fmt: skip
 """Unit suffix -> (factor to SI, SI unit) of quantities that take a prefix."""
 
-PLAIN_UNITS = {"_mm2": "mm²", "_tops_per_w": "TOPS/W", "_gops_per_mm2": "GOPS/mm²"}
+PLAIN_UNITS = {
+    "_tops_per_w": "TOPS/W", "_gops_per_mm2": "GOPS/mm²", "_mebibytes_per_mm2": "MiB/mm²", "_mm2": "mm²",
+}  # fmt: skip
+"""Unit suffix -> unit of quantities that take no prefix."""
 
 LARGE_MM2 = 1e5
 """From so much on an area is shown in m²: an optical table is no chip."""
@@ -97,13 +100,14 @@ def factor_text(factor: float) -> str:
 
 def unit_of(metric: str) -> tuple[float, str]:
     """(factor to SI, unit) of the quantity called `metric`; (1, plain unit) where no prefix is taken."""
-    for suffix, found in UNITS.items():
-        if metric.endswith(suffix):
-            return found
-    for suffix, unit in PLAIN_UNITS.items():
-        if f"_{metric}".endswith(suffix):
-            return 1.0, unit
-    return 1.0, ""
+    known = {**UNITS, **{suffix: (1.0, unit) for suffix, unit in PLAIN_UNITS.items()}}
+    return next((found for suffix, found in known.items() if has_unit(metric, suffix)), (1.0, ""))
+
+
+def has_unit(metric: str, suffix: str) -> bool:
+    """Whether a name ends in the whole of a unit: `gops_per_mm2` is no area."""
+    name = f"_{metric}"
+    return name.endswith(suffix) and not name.endswith(f"_per{suffix}")
 
 
 def show(value: float | None, metric: str) -> str:

@@ -20,17 +20,22 @@ function factorText(factor) {
   return factor >= 1 ? `×${significant(factor, 2)}` : `÷${significant(1 / factor, 2)}`;
 }
 
+function hasUnit(metric, suffix) { // gops_per_mm2 is no area
+  return `_${metric}`.endsWith(suffix) && !`_${metric}`.endsWith(`_per${suffix}`);
+}
+
 function show(value, metric, page) {
   if (value === null || value === undefined) return "–";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value !== "number") return String(value);
   if (metric.endsWith("_fraction")) return `${(100 * value).toFixed(1)}${SPACE}%`;
   for (const [suffix, [factor, unit]] of Object.entries(page.units)) {
-    if (metric.endsWith(suffix)) return prefixed(value * factor, unit);
+    if (hasUnit(metric, suffix)) return prefixed(value * factor, unit);
   }
   for (const [suffix, unit] of Object.entries(page.plain_units)) {
-    if (metric.endsWith("_mm2") && suffix === "_mm2" && Math.abs(value) >= 1e5) return `${significant(value * 1e-6)}${SPACE}m²`;
-    if (`_${metric}`.endsWith(suffix)) return `${significant(value)}${SPACE}${unit}`;
+    if (!hasUnit(metric, suffix)) continue;
+    if (suffix === "_mm2" && Math.abs(value) >= 1e5) return `${significant(value * 1e-6)}${SPACE}m²`;
+    return `${significant(value)}${SPACE}${unit}`;
   }
   return Number.isInteger(value) ? value.toLocaleString("en-US") : String(value);
 }

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import yaml
 
+from joulescape.report import theme
 from joulescape.report.inputs import Tables
 
 
@@ -67,13 +68,23 @@ def _items(given: Tables) -> list[tuple[str, str]]:
     budget, run = given.spec.get("budget") or {}, given.resolved.get("run") or {}
     items = [("Space", given.name), ("Seed", budget.get("seed")), ("Budget", _listing(budget))]
     items += [("The search ended because", run.get("ended")), ("Fidelity of the search", run.get("fidelity"))]
-    items += [("Reference point of the hypervolume", _listing(run.get("reference_point")))]
+    items += [("Reference point of the hypervolume", _reference_point(given, run.get("reference_point")))]
     items += [(f"Digest of {name}", _listing(value)) for name, value in (given.resolved.get("digests") or {}).items()]
     items += [("Commit", given.resolved.get("git_commit")), ("Versions", _listing(given.resolved.get("versions")))]
     items += [("Computed on", _listing(given.resolved.get("machine")))]
     used = set(given.trials["network"].drop_nulls().to_list())
     items += [(f"Reference of {name}", _listing(found)) for name, found in given.networks.items() if name in used]
     return [(name, str(value)) for name, value in items if value not in (None, "")]
+
+
+def _reference_point(given: Tables, found: Any) -> str:
+    """The corner in the metrics' own units: it is kept as log10 of costs, and with what is maximised negated."""
+    if not isinstance(found, Mapping):
+        return ""
+    directions = given.spec.get("objectives") or {}
+    turned = {name: -value if directions.get(name) == "maximize" else value for name, value in found.items()}
+    plain = {name: value if name.endswith("_fraction") else 10.0**value for name, value in turned.items()}
+    return ", ".join(f"{theme.LABELS.get(name, name)} {theme.show(value, name)}" for name, value in plain.items())
 
 
 def _listing(found: Any) -> str:

@@ -75,7 +75,7 @@ def shown(value: object, what: str) -> str:
     if not isinstance(value, int | float):
         return "–"
     number = rounded(float(value)) or 0.0
-    known = what.endswith((*theme.UNITS, *theme.PLAIN_UNITS, "_fraction"))
+    known = theme.unit_of(what)[1] or what.endswith("_fraction")
     return theme.show(number, what) if known else f"{number:,.4g}"
 
 
