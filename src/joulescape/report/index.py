@@ -48,9 +48,16 @@ def render_index(found: Sequence[Entry]) -> str:
 
 def _entry(folder: Path, out: Path) -> Entry:
     path = folder / "report.json"
+    if not path.exists():
+        raise ResultsError(
+            f"{path} is missing: --index expects the results folders of spaces, each with its own report; "
+            "draw each first with `joulescape report FOLDER`, then name them all, as in results/which_machine"
+        )
+    link = Path(os.path.relpath(folder / "report.html", out.parent)).as_posix()
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise ResultsError(f"{path} cannot be read: {error}") from error
-    link = Path(os.path.relpath(folder / "report.html", out.parent)).as_posix()
-    return Entry(found["space"], found["question"], found["headline"], found["answer"], tuple(found["scope"]), link)
+        said = [found[name] for name in ("space", "question", "headline", "answer")]
+        return Entry(*said, tuple(found["scope"]), link)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        remedy = f"draw it again with `joulescape report {folder}`"
+        raise ResultsError(f"{path} is no summary of a report ({error}); {remedy}") from error

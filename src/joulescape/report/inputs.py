@@ -124,25 +124,37 @@ def read_tables(
     )
 
 
+REMEDY = "write it again with the command that makes it: joulescape search, confirm or validate"
+
+
 def _table(path: Path | None, schema: tables.Schema, is_needed: bool = False) -> pl.DataFrame:
     if path is None or not path.exists():
         if is_needed:
             raise ResultsError(f"{path} is missing; run the search of this space first")
         return tables.make([], schema)
-    table = pl.read_parquet(path)
+    try:
+        table = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        first = next(iter(str(error).splitlines()), "it is empty")
+        raise ResultsError(f"{path} is not a whole Parquet file ({first}); {REMEDY}") from error
     missing = [name for name in schema if name not in table.columns]
     if missing:
-        raise ResultsError(f"{path} was written by another version: it lacks {', '.join(missing)}")
+        raise ResultsError(f"{path} was written by another version: it lacks {', '.join(missing)}; {REMEDY}")
+    strange = [f"{name} is {table.schema[name]}" for name, kind in schema.items() if table.schema[name] != kind]
+    if strange:
+        raise ResultsError(f"{path} is another table: {', '.join(strange)}; {REMEDY}")
     return table
 
 
 def _json(path: Path) -> Mapping[str, Any]:
     try:
-        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ResultsError(f"{path} cannot be read: {error.strerror}") from error
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ResultsError(f"{path} is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ResultsError(f"{path} holds no mapping")
     return found
 
 

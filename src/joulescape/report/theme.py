@@ -6,6 +6,7 @@ The colours stand here only: the style sheet and the static pictures are both ma
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, Literal
 
 Mode = Literal["light", "dark"]
@@ -125,8 +126,13 @@ def show(value: float | None, metric: str) -> str:
 
 
 def component_class(component: str) -> str:
-    """The class whose colour a component takes, by its own name; leakage is static whatever leaks."""
+    """The class whose colour a component takes, by its own name.
+
+    Leakage is static whatever leaks, and so is what flows in a component that idles (an `idler` is a wave).
+    """
     lowered = component.lower()
+    if "idle" in re.findall("[a-z]+", lowered):
+        return "static"
     if "leak" in lowered and "host" not in lowered:
         return "static"
     return next((name for name, marks, _, _ in COMPONENTS if any(mark in lowered for mark in marks)), "other")
