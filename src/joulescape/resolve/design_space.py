@@ -13,6 +13,7 @@ from joulescape.network.fidelity import Recipe
 from joulescape.network.operators import Graph
 from joulescape.resolve.back_end import BackEnd
 from joulescape.resolve.candidate import Candidate, Pair, Parameter
+from joulescape.resolve.drawn import drawn_faults
 from joulescape.resolve.hardware import HardwarePlan
 from joulescape.resolve.machine import Machine
 from joulescape.resolve.pairs import Refused
@@ -61,7 +62,11 @@ class DesignSpace:
         return (*compression, *training, *self.hardware[pair.back_end].parameters())
 
     def candidate(self, values: Mapping[str, Scalar]) -> Candidate:
-        """The candidate of drawn values (`pair` among them, under their Optuna names)."""
+        """The candidate of drawn values (`pair` among them, under their Optuna names).
+
+        Raises SpecError with every parameter that is missing, unknown or outside its domain.
+        """
+        self._check_drawn(values)
         network, _, back_end = str(values["pair"]).partition("@")
         pair, graph, plan = Pair(network, back_end), self.graphs[network], self.hardware[back_end]
         steps = (step.step(graph, values) for step in self.steps)
@@ -102,6 +107,16 @@ class DesignSpace:
         """Digest of the question with everything it names: space, networks, back ends, hosts, off-chip memories."""
         stations = {s.name: (s.spec, s.settings, s.off_chip.spec) for b in self.back_ends.values() for s in b.stations}
         return digest(self.spec, self.networks, stations)
+
+    def _check_drawn(self, values: Mapping[str, Scalar]) -> None:
+        where, root = f"candidate of {self.name}", self.pair_parameter()
+        pair = next((pair for pair in self.pairs if pair.name == values.get(root.name)), None)
+        if pair is None:  # which other parameters there are depends on the pair
+            faults = drawn_faults(where, (root,), {name: values[name] for name in (root.name,) if name in values})
+        else:
+            faults = drawn_faults(where, (root, *self.parameters(pair)), values)
+        if faults:
+            raise SpecError(faults)
 
     def _trains(self, pair: Pair) -> bool:
         """Whether the machine trains: where training is asked, and always where the machine is the network."""

@@ -47,6 +47,16 @@ class IntDomain(Shape):
             return tuple(sorted({round(float(x)) for x in np.geomspace(self.low, self.high, self.points)}))
         return tuple(every[round(float(x))] for x in np.linspace(0, len(every) - 1, self.points))
 
+    def holds(self, value: Scalar) -> bool:
+        """Whether the value may be drawn: a whole number of the range, on its steps."""
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        return is_whole and self.low <= int(value) <= self.high and (int(value) - self.low) % self.step == 0
+
+    @property
+    def expected(self) -> str:
+        """The domain in words, as a fault says it."""
+        return f"a whole number from {self.low} to {self.high}{f' in steps of {self.step}' if self.step > 1 else ''}"
+
     def count(self) -> int:
         """How many values a sweep has, without listing a long range."""
         total = (self.high - self.low) // self.step + 1
@@ -77,6 +87,15 @@ class FloatDomain(Shape):
         space = np.geomspace if self.log else np.linspace
         return tuple(float(x) for x in space(self.low, self.high, self.points))
 
+    def holds(self, value: Scalar) -> bool:
+        """Whether the value may be drawn: a number of the range."""
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and self.low <= value <= self.high
+
+    @property
+    def expected(self) -> str:
+        """The domain in words, as a fault says it."""
+        return f"a number from {self.low:g} to {self.high:g}"
+
     def count(self) -> int:
         """How many values a sweep has."""
         return self.points
@@ -96,6 +115,15 @@ class ChoiceDomain(Shape):
     def values(self) -> tuple[Scalar, ...]:
         """Every value of a sweep."""
         return self.options
+
+    def holds(self, value: Scalar) -> bool:
+        """Whether the value is an option: `true` is not 1."""
+        return any(option == value and isinstance(option, bool) == isinstance(value, bool) for option in self.options)
+
+    @property
+    def expected(self) -> str:
+        """The domain in words, as a fault says it."""
+        return f"one of {', '.join(str(option) for option in self.options)}"
 
     def count(self) -> int:
         """How many values a sweep has."""
