@@ -97,9 +97,9 @@ def tick_label(metric: str) -> str:
     return large if unit == "mm²" else plain
 
 
-def cost_title(metric: str) -> str:
-    """Axis title of a cost, with the direction in which it gets better."""
-    return f"{theme.LABELS[metric]} (better ←)"
+def cost_title(label: str) -> str:
+    """Axis title of a cost by its label, with the direction in which it gets better."""
+    return f"{label} (better ←)"
 
 
 def cost_axis(field_name: str, metric: str, values: Sequence[float], title: str | None = None) -> alt.X:
@@ -109,7 +109,10 @@ def cost_axis(field_name: str, metric: str, values: Sequence[float], title: str 
         f"{field_name}:Q",
         scale=alt.Scale(type="log", domain=[low, high], nice=False, clamp=True),
         axis=alt.Axis(
-            values=log_ticks(low, high), labelExpr=tick_label(metric), grid=True, title=title or cost_title(metric)
+            values=log_ticks(low, high),
+            labelExpr=tick_label(metric),
+            grid=True,
+            title=title or cost_title(theme.LABELS[metric]),
         ),
     )
 

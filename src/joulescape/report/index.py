@@ -56,8 +56,8 @@ def _entry(folder: Path, out: Path) -> Entry:
     link = Path(os.path.relpath(folder / "report.html", out.parent)).as_posix()
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        said = [found[name] for name in ("space", "question", "headline", "answer")]
-        return Entry(*said, tuple(found["scope"]), link)
+        words = (found["space"], found["question"], found["headline"], found["answer"])
+        return Entry(*words, tuple(found["scope"]), link)
     except (OSError, ValueError, KeyError, TypeError) as error:
         remedy = f"draw it again with `joulescape report {folder}`"
         raise ResultsError(f"{path} is no summary of a report ({error}); {remedy}") from error

@@ -13,6 +13,7 @@ import polars as pl
 
 from joulescape import tables
 from joulescape.errors import ResultsError
+from joulescape.report import theme
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class Tables:
         return Axes(accuracy, energy, latency)
 
     @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """What each metric is called in a heading, at the batch of the question."""
+        return theme.labels(self.spec.get("batch") or 1)
+
+    @cached_property
     def valid(self) -> pl.DataFrame:
         """Valid designs with a known accuracy, best known first is not implied: table order is trial order."""
         return self.trials.filter((pl.col("state") == "valid") & pl.col(self.axes.accuracy).is_not_null())
@@ -94,9 +100,7 @@ def _first(wanted: list[str], known: tuple[str, ...]) -> str:
 
 def family_rank(family: str) -> int:
     """Place of a family in every legend and list; a family of a plug-in comes last."""
-    from joulescape.report.theme import FAMILIES
-
-    return FAMILIES.index(family) if family in FAMILIES else len(FAMILIES)
+    return theme.FAMILIES.index(family) if family in theme.FAMILIES else len(theme.FAMILIES)
 
 
 def read_tables(

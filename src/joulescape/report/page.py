@@ -209,7 +209,7 @@ def _page(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dict[st
         "configs": {mode: theme.vega_config(mode) for mode in ("light", "dark")},
         "colours": {mode: theme.colours(mode) for mode in ("light", "dark")},
         "glyphs": theme.FAMILY_GLYPHS,
-        "labels": theme.LABELS,
+        "labels": dict(given.labels),
         "metrics": dict(given.axes.items()),
         "factors": si_factors(given),
         "units": units,

@@ -60,20 +60,24 @@ class Frame:
 
     cost: str
     metrics: Mapping[str, str]
+    labels: Mapping[str, str]
     extent: Extent
 
     def x(self, field: str) -> alt.X:
         """The cost axis, reading `field`."""
-        return figure.cost_axis(field, self.metrics[self.cost], self.extent.costs)
+        metric = self.metrics[self.cost]
+        return figure.cost_axis(field, metric, self.extent.costs, figure.cost_title(self.labels[metric]))
 
     def y(self, field: str = "accuracy") -> alt.Y:
         """The accuracy axis, reading `field`."""
-        return figure.accuracy_axis(field, self.extent.accuracies, theme.LABELS[self.metrics["accuracy"]])
+        return figure.accuracy_axis(field, self.extent.accuracies, self.labels[self.metrics["accuracy"]])
 
 
-def chart(metrics: Mapping[str, str], cost: str, height: int, extent: Extent) -> alt.LayerChart:
+def chart(
+    metrics: Mapping[str, str], labels: Mapping[str, str], cost: str, height: int, extent: Extent
+) -> alt.LayerChart:
     """All layers of accuracy against `cost`, with the signals that the page sets."""
-    frame = Frame(cost, metrics, extent)
+    frame = Frame(cost, metrics, labels, extent)
     layers = [_designs(frame), *_limits(frame), *_front(frame), *_tested(frame), _published(frame), _pick(frame)]
     return figure.layered(*layers).add_params(*_signals()).properties(width="container", height=height)
 
@@ -89,10 +93,11 @@ def _signals() -> Iterator[alt.Parameter]:
     yield alt.param(name="paper", value=light["page"])
 
 
-def _tooltip(metrics: Mapping[str, str]) -> list[alt.Tooltip]:
+def _tooltip(frame: Frame) -> list[alt.Tooltip]:
     names = [alt.Tooltip("back_end:N", title="Back end"), alt.Tooltip("network:N", title="Network")]
-    accuracy = alt.Tooltip("accuracy:Q", title=theme.LABELS[metrics["accuracy"]], format=".1%")
-    return [*names, accuracy, *(alt.Tooltip(f"{cost}_text:N", title=theme.LABELS[metrics[cost]]) for cost in COSTS)]
+    titles = {role: frame.labels[metric] for role, metric in frame.metrics.items()}
+    accuracy = alt.Tooltip("accuracy:Q", title=titles["accuracy"], format=".1%")
+    return [*names, accuracy, *(alt.Tooltip(f"{cost}_text:N", title=titles[cost]) for cost in COSTS)]
 
 
 def _with_texts(base: alt.Chart, metrics: Mapping[str, str]) -> alt.Chart:
@@ -115,7 +120,7 @@ def _designs(frame: Frame) -> alt.Chart:
             color=figure.family_colour(),
             shape=figure.family_shape(),
             opacity=alt.condition(WITHIN, alt.value(0.38), alt.value(0.09)),
-            tooltip=_tooltip(frame.metrics),
+            tooltip=_tooltip(frame),
         )
     )
     return made
@@ -148,7 +153,7 @@ def _front(frame: Frame) -> Iterator[alt.Chart]:
         color=figure.family_colour(),
         shape=figure.family_shape(),
         opacity=alt.condition(WITHIN, alt.value(1), alt.value(0.3)),
-        tooltip=_tooltip(frame.metrics),
+        tooltip=_tooltip(frame),
     )
     names = base.transform_filter("datum.label != ''").encode(x=frame.x("x"), y=frame.y(), text="label:N")
     place: dict[str, Any] = {

@@ -99,6 +99,12 @@ def factor_text(factor: float) -> str:
     return f"×{significant(factor, 2)}" if factor >= 1 else f"÷{significant(1 / factor, 2)}"
 
 
+def labels(batch: int = 1) -> dict[str, str]:
+    """LABELS at a batch: the latency is then that of the whole batch, from its first operator to its last."""
+    whole = {} if batch == 1 else {"inference_latency_ns": f"Latency of a batch of {batch}"}
+    return {**LABELS, **whole}
+
+
 def unit_of(metric: str) -> tuple[float, str]:
     """(factor to SI, unit) of the quantity called `metric`; (1, plain unit) where no prefix is taken."""
     known = {**UNITS, **{suffix: (1.0, unit) for suffix, unit in PLAIN_UNITS.items()}}

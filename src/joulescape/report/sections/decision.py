@@ -73,7 +73,9 @@ def facts(given: Tables) -> DecisionFacts:
     return DecisionFacts(
         limits=limits,
         decision=decision,
-        sliders=tuple(slider for role, metric in given.axes.items() if (slider := _slider(role, metric, columns))),
+        sliders=tuple(
+            slider for role, metric in given.axes.items() if (slider := _slider(given, role, metric, columns))
+        ),
         offers=tuple(_offer(given, columns, decision, *pair) for pair in given.back_ends),
         answer=_answer(given, columns, decision, tested),
         why=_why(columns, decision),
@@ -102,12 +104,12 @@ def panel(found: DecisionFacts) -> dict[str, Any]:
     }
 
 
-def _slider(role: str, metric: str, columns: Columns) -> Slider | None:
+def _slider(given: Tables, role: str, metric: str, columns: Columns) -> Slider | None:
     values = [value for value in columns[role] if value is not None and (value > 0 or role == "accuracy")]
     if not values:
         return None
     scale, unit = (0.01, "%") if role == "accuracy" else display_unit(metric, sorted(values)[len(values) // 2])
-    return Slider(role, metric, theme.LABELS[metric], min(values), max(values), scale, unit)
+    return Slider(role, metric, given.labels[metric], min(values), max(values), scale, unit)
 
 
 def display_unit(metric: str, typical: float) -> tuple[float, str]:

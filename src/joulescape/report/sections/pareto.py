@@ -19,6 +19,8 @@ class ParetoFacts:
     """Points of the charts of accuracy against each cost."""
 
     metrics: Mapping[str, str]
+    labels: Mapping[str, str]
+    """What each metric is called, at the batch of the question."""
     columns: Columns
     rows: Rows
     fronts: Mapping[str, Rows]
@@ -34,6 +36,7 @@ def facts(given: Tables) -> ParetoFacts:
     metrics = dict(given.axes.items())
     return ParetoFacts(
         metrics=metrics,
+        labels=given.labels,
         columns=columns,
         rows=chart_rows(columns, given),
         fronts={cost: _steps(columns, cost, si_factors(given)[cost]) for cost in COSTS},
@@ -134,10 +137,11 @@ def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
     )
     return Figure(
         id=cost,
-        title=f"{theme.LABELS[found.metrics['accuracy']]} against {theme.LABELS[metric].lower()}",
+        title=f"{found.labels[found.metrics['accuracy']]} against {found.labels[metric].lower()}",
         caption=words + cap,
         chart=pareto_layers.chart(
             found.metrics,
+            found.labels,
             cost,
             height,
             extent,
