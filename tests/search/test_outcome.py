@@ -47,7 +47,8 @@ def test_variants_equal_in_every_metric_are_one_design(space):
     def twins(*args):
         (first, *_) = judge(*args)
         other = {**first.metrics, "area_mm2": (first.metrics.get("area_mm2") or 1.0) * 2}
-        return (first, dataclasses.replace(first, variant_id=7), dataclasses.replace(first, variant_id=8, metrics=other))
+        again, larger = (dataclasses.replace(first, variant_id=index) for index in (7, 8))
+        return (first, again, dataclasses.replace(larger, metrics=other))
 
     assert [item.variant_id for item in run(job_of(space), space, twins).evaluations] == [0, 8]
 
