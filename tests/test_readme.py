@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +19,11 @@ def fenced(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def test_its_python_runs_and_prints_figures() -> None:
+def test_its_python_runs_and_prints_figures(tmp_path: Path) -> None:
     (code,) = fenced("python")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    for shelf in ("hwlib", "models", "spaces"):
+        shutil.copytree(ROOT / shelf, tmp_path / shelf)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     first, *designs = done.stdout.splitlines()
     assert float(first.split()[0]) > 0

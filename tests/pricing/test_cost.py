@@ -15,6 +15,7 @@ from joulescape import cost
 from joulescape.errors import Infeasible, SpecError
 
 ROOT = Path(__file__).resolve().parents[2]
+OWN = ("shg_digits", "physical/shg")
 LAYER_KEYS = {
     "phase",
     "layer",
@@ -45,6 +46,19 @@ def test_json_has_the_documented_shape_and_adds_up() -> None:
     assert total == pytest.approx(report["totals"]["inference_energy_pj"])
     assert sum(row["area_mm2"] for row in report["area"]) == pytest.approx(report["totals"]["area_mm2"])
     assert max(row["end_ns"] for row in report["layers"]) == pytest.approx(report["totals"]["inference_latency_ns"])
+
+
+def test_every_key_of_the_json_is_explained() -> None:
+    explained = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    report = cost("digits_mlp", "memristive/isaac", phases=("inference", "training"), root=ROOT).as_dict()
+    rows = [report[name][0] for name in ("layers", "traffic", "energy", "area")]
+    keys = {*report, *(key for row in rows for key in row)}
+    assert [key for key in sorted(keys) if f"`{key}`" not in explained] == []
+
+
+def test_only_a_machine_that_is_its_network_has_an_algorithm() -> None:
+    trained = (cost(n, b, phases=("training",), root=ROOT) for n, b in (("digits_mlp", "memristive/isaac"), OWN))
+    assert ["algorithm" in report.design["training"] for report in trained] == [False, True]
 
 
 def test_csv_and_table_say_the_same() -> None:

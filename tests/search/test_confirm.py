@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 
@@ -76,6 +77,16 @@ def test_a_second_confirm_is_a_replay(done):
     never.__module__, never.__qualname__ = judge.__module__, judge.__qualname__
     again = confirm(space, out, Means(), never, explain)
     assert again.confirmed.equals(found.confirmed)
+
+
+def test_a_variant_that_is_gone_is_not_replaced_by_another(done):
+    space, out, _, _ = done
+
+    def moved(*args):
+        return tuple(dataclasses.replace(item, variant_id=item.variant_id + 100) for item in judge(*args))
+
+    with pytest.raises(ResultsError, match="is gone: search again"):
+        confirm(space, out, Means(), moved, explain)
 
 
 def test_every_row_leads_back_to_its_candidate(done):

@@ -199,8 +199,10 @@ def grouping(values: int, groups: int) -> Tensor:
 
 
 def _spec(operator: Operator, errors: Errors) -> ErrorSpec:
-    """The operator's errors; none given: a device like its twin."""
-    return errors.get((operator.name, "forward"), ErrorSpec(operator.kind, operator.name, "forward", {}))
+    """The operator's errors; where no operator has any: a device like its twin."""
+    if not errors:
+        return ErrorSpec(operator.kind, operator.name, "forward", {})
+    return errors[operator.name, "forward"]
 
 
 def _check_chain(graph: Graph) -> None:

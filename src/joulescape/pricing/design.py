@@ -116,7 +116,7 @@ def _report(space: DesignSpace, candidate: Candidate, machine: Machine, priced: 
             "node_nm": machine.node_nm,
             "compression": [{"method": s.method, **s.settings, **s.per_layer} for s in candidate.compression],
             "hardware": dict(candidate.hardware),
-            "training": dict(candidate.training) if priced.plan else None,
+            "training": _training(candidate, machine) if priced.plan else None,
         },
         batch=space.spec.batch,
         totals={name: None if value is None else float(value[0]) for name, value in totals.items()},
@@ -126,3 +126,9 @@ def _report(space: DesignSpace, candidate: Candidate, machine: Machine, priced: 
         area=rows.area_rows(priced, 0),
         steps=priced.plan.steps_basis if priced.plan else None,
     )
+
+
+def _training(candidate: Candidate, machine: Machine) -> dict[str, Any]:
+    """The training values that mean something on this machine: only its own network has an algorithm to choose."""
+    is_own = machine.equivalence == "own"
+    return {name: value for name, value in candidate.training.items() if is_own or name != "algorithm"}

@@ -135,7 +135,13 @@ def _confirmed(picks: Sequence[Pick], outcomes: Mapping[tuple[str, Corner], Outc
 
 def _of_variant(outcome: Outcome, variant_id: int) -> Evaluation:
     """The evaluation of one variant; of a candidate refused or failed as a whole, its only one."""
-    return next((e for e in outcome.evaluations if e.variant_id == variant_id), outcome.evaluations[0])
+    found = next((e for e in outcome.evaluations if e.variant_id == variant_id), None)
+    if found is not None:
+        return found
+    only = outcome.evaluations[0]
+    if only.state == "valid" or any(value is not None for value in only.metrics.values()):
+        raise ResultsError(f"variant {variant_id} of candidate {only.candidate_id} is gone: search again")
+    return only
 
 
 def _row(chosen: Pick, corner: Corner, found: Evaluation) -> dict[str, Any]:
