@@ -32,6 +32,7 @@ def shelf(tmp_path: Path) -> Path:
     """A project that holds only the electronic back ends."""
     for part in ("hwlib/electronic", "hwlib/components", "models"):
         shutil.copytree(ROOT / part, tmp_path / part)
+    shutil.copy(ROOT / "hwlib" / "references.bib", tmp_path / "hwlib")
     return tmp_path
 
 
