@@ -31,6 +31,12 @@ TRAINING_METRICS: frozenset[Metric] = frozenset(
 Direction = Literal["minimize", "maximize"]
 Boundary = Literal["core", "chip", "system"]
 PhaseName = Literal["inference", "training"]
+SamplerName = Literal["nsga2", "nsga3", "tpe", "gp", "qmc", "random", "grid"]
+RungName = Literal["closed_form", "merged", "tuned", "full"]
+
+RUNGS: tuple[RungName, ...] = ("closed_form", "merged", "tuned", "full")
+"""How well a design can be measured, cheapest first: costs alone; merged errors without fine-tuning on a subset; merged
+errors after fine-tuning; the full simulation after fine-tuning."""
 
 
 class Bound(Shape):
@@ -81,16 +87,35 @@ DEFAULT_RESERVE = 20
 """Asks of a back end that `budget.per_back_end` does not name."""
 
 
+class StallSpec(Shape):
+    """The search ends early when so many batches together added less than this fraction to the hypervolume."""
+
+    batches: Annotated[int, Field(ge=1)] = 5
+    gain_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.001
+
+
 class BudgetSpec(Shape):
-    """How long the search goes on, and its seed."""
+    """How the search draws, how long it goes on, how well it measures, and its seed."""
 
     trials: Annotated[int, Field(ge=1)]
     seed: Annotated[int, Field(ge=0)] = 0
+    sampler: SamplerName = "nsga2"
     population: Annotated[int, Field(ge=2)] = 24
     lag: Literal[1, 2] = 1
     per_back_end: Annotated[int, Field(ge=0)] | dict[str, Annotated[int, Field(ge=0)]] = 20
     """Asks reserved for each back end, so that every technology is looked at; a mapping names some, others have 20."""
     seconds: Annotated[float, Field(gt=0)] | None = None
+    stall: StallSpec | None = None
+    time_out_s: Annotated[float, Field(gt=0)] = 900.0
+    """Longest time for one evaluation; one that takes longer has failed, and is not tried again under this limit."""
+    rungs: Annotated[tuple[RungName, ...], Field(min_length=1)] = ("merged", "tuned", "full")
+    """The ladder of fidelities, cheapest first; only designs measured on the last one may be on the front."""
+    screen_samples: Annotated[int, Field(ge=1)] = 128
+    """Validation samples of the rung without fine-tuning."""
+    promote: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of each batch that climbs from one rung to the next; it widens when the rungs disagree near the front."""
+    audit: Annotated[int, Field(ge=0)] = 20
+    """At least so many designs are measured on every rung, whatever they promise, to see whether the rungs agree."""
     failed_share: Annotated[float, Field(ge=0, le=1)] = 0.2
     samples: Annotated[int, Field(ge=1)] | None = None
     """Validation samples per accuracy measurement; all when absent."""
@@ -98,6 +123,12 @@ class BudgetSpec(Shape):
     """Device draws per accuracy measurement in the search."""
     trainings: Annotated[int, Field(ge=1)] = 1
     """Devices trained on, per measurement, where training on the machine is asked for or the machine is the network."""
+
+    @model_validator(mode="after")
+    def _climbs(self) -> Self:
+        if list(self.rungs) != [rung for rung in RUNGS if rung in self.rungs]:
+            raise ValueError(f"rungs must be named once each, in the order {', '.join(RUNGS)}")
+        return self
 
     def reserve(self, back_end: str) -> int:
         """Asks reserved for one back end."""
