@@ -1,0 +1,178 @@
+"""The spatial half of a mapping: which loops run side by side on the array, and what that makes of every memory level."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from joulescape.simulators._mapping.hierarchy import Hierarchy
+from joulescape.simulators._mapping.layer import AXIS, DIMS, RELEVANT, SLIDING, Layer, Operand
+
+Unrolling = tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
+"""((array dimension, ((loop, units), ...)), ...)."""
+
+Rounding = Literal["average", "down", "up"]
+"""How many units a loop that does not divide evenly is said to use: the mean over all steps, or a whole number."""
+
+Factors = tuple[float, ...]
+"""One factor for each of DIMS."""
+
+ONES: Factors = (1.0,) * len(DIMS)
+
+
+@dataclass(frozen=True)
+class Spatial:
+    """A layer unrolled on an array.
+
+    `granted` is the unrolling cut to the array and the layer, `average` the mean units at work on each array dimension,
+    `temporal` what is left of each loop in time.
+    """
+
+    layer: Layer
+    hierarchy: Hierarchy
+    granted: Unrolling
+    temporal: tuple[int, ...]
+    average: Mapping[str, Factors]
+
+    @classmethod
+    def of(cls, layer: Layer, hierarchy: Hierarchy, unrolling: Unrolling) -> Spatial:
+        """Limit every unrolling to the array and the layer; a loop that does not divide runs ceil(size / units) steps.
+
+        Where a loop lies along several array dimensions, the first of the longest takes the remainder.
+        """
+        limited = _limited(layer, hierarchy, unrolling)
+        average: dict[str, list[float]] = {array: [1.0] * len(DIMS) for array, _ in limited}
+        for array, loops in limited:
+            for dim, units in loops.items():
+                factor = _mean_units(layer, limited, average, array, dim) if _is_first(limited, array, dim) else units
+                average[array][AXIS[dim]] = float(factor)
+        return cls(
+            layer,
+            hierarchy,
+            tuple((array, tuple(loops.items())) for array, loops in limited),
+            _temporal(layer, average),
+            {array: tuple(factors) for array, factors in average.items()},
+        )
+
+    @property
+    def cycles(self) -> int:
+        """Steps of the whole layer when nothing stalls."""
+        return math.prod(self.temporal)
+
+    def used(self, rounding: Rounding) -> Mapping[str, Factors]:
+        """Units of each array dimension by loop."""
+        if rounding == "average":
+            return self.average
+        whole = int if rounding == "down" else _up
+        return {array: tuple(float(whole(factor)) for factor in factors) for array, factors in self.average.items()}
+
+    def steps(self, operand: Operand, rounding: Rounding) -> tuple[Factors, ...]:
+        """Unrolling between each level of an operand and the one below (entry 0: below the innermost memory).
+
+        The last entry is what lies above the outermost level: dimensions that no memory serves.
+        """
+        return _steps(self, operand, rounding)
+
+    def instances(self, operand: Operand, rounding: Rounding = "average") -> tuple[int, ...]:
+        """Copies of each level of an operand, units first: products of all unrolling above."""
+        steps = self.steps(operand, rounding)
+        totals = [math.prod(math.prod(factors) for factors in steps[level:]) for level in range(len(steps))]
+        return tuple(round(round(total, 3)) for total in totals)
+
+    def boosts(self, operand: Operand, rounding: Rounding) -> tuple[int, ...]:
+        """Distinct elements that one instance of a level feeds side by side for each one held below."""
+        steps = self.steps(operand, rounding)
+        below = [distinct(self.layer, operand, steps[:level]) for level in range(len(steps) + 1)]
+        return tuple(round(below[level + 1] / below[level]) for level in range(len(steps)))
+
+    @cached_property
+    def drain_cycles(self) -> int:
+        """Steps that the last results need to leave the array: one less than the units granted, per dimension."""
+        counts = (math.prod(units for _, units in loops) for array, loops in self.granted if self._drains(array))
+        return sum(count - 1 for count in counts)
+
+    def _drains(self, array: str) -> bool:
+        return array in self.hierarchy.array.systolic
+
+    @property
+    def used_units(self) -> float:
+        """Multipliers at work, on average."""
+        return math.prod(math.prod(factors) for factors in self.average.values())
+
+
+def distinct(layer: Layer, operand: Operand, steps: tuple[Factors, ...]) -> float:
+    """Distinct elements of an operand under so much unrolling, level by level (pairs are cut to whole positions)."""
+    unique = 1.0
+    positions = {dim: 1.0 for pair in SLIDING for dim in pair}
+    seen = {pair: 1 for pair in SLIDING}
+    for factors in steps:
+        for dim in RELEVANT[operand]:
+            unique *= factors[AXIS[dim]]
+        for pair in SLIDING if operand == "I" else ():
+            if factors[AXIS[pair[0]]] == factors[AXIS[pair[1]]] == 1:
+                continue
+            for dim in pair:
+                positions[dim] *= factors[AXIS[dim]]
+            seen[pair] = span(layer, pair, int(positions[pair[0]]), int(positions[pair[1]]))
+    return unique * math.prod(seen.values())
+
+
+def span(layer: Layer, pair: tuple[str, str], positions: int, taps: int) -> int:
+    """Distinct input rows or columns below so many positions and taps."""
+    stride = layer.stride(pair)
+    return min(layer.extent(pair), positions * taps - max(0, taps - stride) * (positions - 1))
+
+
+def _limited(layer: Layer, hierarchy: Hierarchy, unrolling: Unrolling) -> list[tuple[str, dict[str, int]]]:
+    sizes = hierarchy.array.size
+    return [
+        (array, {dim: min(units, sizes[array], layer.size(dim)) for dim, units in loops if layer.size(dim) > 1})
+        for array, loops in unrolling
+    ]
+
+
+def _is_first(limited: list[tuple[str, dict[str, int]]], array: str, dim: str) -> bool:
+    longest = max(loops.get(dim, 0) for _, loops in limited)
+    return array == next(name for name, loops in limited if loops.get(dim) == longest)
+
+
+def _mean_units(
+    layer: Layer, limited: list[tuple[str, dict[str, int]]], average: dict[str, list[float]], array: str, dim: str
+) -> float:
+    """Mean units of one loop along one array dimension: size / steps / units of the dimensions before."""
+    before = 1.0
+    for name, _ in limited:
+        if name == array:
+            break
+        before *= average[name][AXIS[dim]]
+    units = dict(limited)[array][dim]
+    steps = int(math.ceil(layer.size(dim) / (units * before)))
+    return layer.size(dim) / steps / before
+
+
+def _temporal(layer: Layer, average: Mapping[str, list[float]]) -> tuple[int, ...]:
+    left = {dim: layer.size(dim) for dim in DIMS}
+    for factors in average.values():
+        for dim, factor in zip(DIMS, factors, strict=True):
+            left[dim] = int(math.ceil(left[dim] / factor))
+    return tuple(left[dim] for dim in DIMS)
+
+
+def _steps(spatial: Spatial, operand: Operand, rounding: Rounding) -> tuple[Factors, ...]:
+    left = dict(spatial.used(rounding))
+    found = []
+    for index in spatial.hierarchy.levels[operand]:
+        served = [left.pop(array) for array in spatial.hierarchy.memories[index].serves if array in left]
+        found.append(_product(served))
+    return (*found, _product(list(left.values())))
+
+
+def _product(factors: list[Factors]) -> Factors:
+    return tuple(math.prod(column) for column in zip(*factors, strict=True)) if factors else ONES
+
+
+def _up(value: float) -> int:
+    return math.ceil(value - 1e-9)
