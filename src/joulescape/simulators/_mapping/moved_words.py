@@ -1,0 +1,163 @@
+"""What every tile of a lattice holds and moves: words by memory and direction, bits held, cycles at every port.
+
+Nothing here depends on energies or sizes of memories, so that the tables outlive a hardware point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from joulescape.simulators._mapping.frame import ABOVE, BELOW, Frame
+from joulescape.simulators._mapping.hierarchy import READS, Direction
+from joulescape.simulators._mapping.lattice import Flags, Floats, Lattice, lattice
+from joulescape.simulators._mapping.layer import AXIS, INPUTS, OPERANDS, RELEVANT, SLIDING, Layer, Operand
+from joulescape.simulators._mapping.unrolling import Factors, Spatial
+
+Accounting = Literal["own", "zigzag"]
+"""`own` does not charge the first, empty read of a partial sum and rounds nothing down; `zigzag` is the tool's."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One movement over one boundary: level `level` is the inner side of the boundary (-1: the unit itself)."""
+
+    operand: Operand
+    level: int
+    memory: int
+    at: int
+    """The operand's level whose memory moves the words: `level` or `level + 1`."""
+    direction: Direction
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the memory is read."""
+        return self.direction in READS
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Tiles of one Spatial under one accounting; arrays run over the tiles of `lattice` in its order."""
+
+    spatial: Spatial
+    accounting: Accounting
+
+    @cached_property
+    def lattice(self) -> Lattice:
+        """The tiles."""
+        return lattice(self.spatial.temporal)
+
+    @cached_property
+    def frame(self) -> Frame:
+        """Unrolling as this accounting pays for it: the mean, or whole units."""
+        return Frame(self.spatial, "average" if self.accounting == "zigzag" else "up")
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """Every movement that can happen, boundary by boundary."""
+        return tuple(_rows(self.spatial))
+
+    @cached_property
+    def repeats(self) -> Floats:
+        """How often each tile is run in the whole layer."""
+        return self.spatial.cycles / self.lattice.cycles
+
+    @cached_property
+    def first_repeats(self) -> Floats:
+        """How many different outputs each tile is run for."""
+        whole = np.prod([self.spatial.temporal[AXIS[dim]] for dim in RELEVANT["O"]], dtype=float)
+        inside = np.broadcast_to(self.lattice.product(RELEVANT["O"]), self.lattice.shape).reshape(-1)
+        return np.asarray(whole / inside)
+
+    def is_partial(self, level: int) -> Flags:
+        """Whether sums leave a tile of output level `level` unfinished."""
+        return np.asarray(~self.lattice.finished | self.frame.reduces_above[level + 1])
+
+    @cached_property
+    def held(self) -> dict[tuple[Operand, int], Floats]:
+        """Elements that one instance of each level below the top holds, (tiles,)."""
+        return {
+            (operand, level): held(self.spatial.layer, self.lattice, operand, self.frame.inside[operand][level])
+            for operand in OPERANDS
+            for level in range(self.frame.levels(operand) - 1)
+        }
+
+    @cached_property
+    def words(self) -> Floats:
+        """Accesses of a full port width by all instances of a memory, (rows, tiles)."""
+        found = np.empty((len(self.rows), self.lattice.count))
+        for index, row in enumerate(self.rows):
+            memory = self.spatial.hierarchy.memories[row.memory]
+            port = memory.port(row.operand, row.direction)
+            share = port.least_bits / port.bits
+            bought = np.ceil(self.moved_bits(row) / port.least_bits)
+            found[index] = bought * share * self._counts(row) * self.frame.instances[row.operand][row.at]
+        return np.floor(found) if self.accounting == "zigzag" else found
+
+    def moved_bits(self, row: Row) -> Floats | float:
+        """Bits of one transfer as one instance sees it."""
+        boost = self.frame.boosts[row.operand][row.at] if row.at == row.level + 1 else 1
+        if row.level < 0:
+            return float(boost * self._width(row.operand, row.level))
+        return np.asarray(self.held[row.operand, row.level] * boost * self._width(row.operand, row.level))
+
+    def _width(self, operand: Operand, level: int) -> Floats | int:
+        """Bits of an element on the way over a boundary."""
+        widths = self.spatial.layer.widths
+        if operand != "O":
+            return widths.of(operand)
+        if level < 0:
+            return widths.of("O", self._accumulates or self.frame.reduces_above[0])
+        return np.where(self.is_partial(level), widths.sum, widths.output)
+
+    @cached_property
+    def _accumulates(self) -> bool:
+        return not bool(self.lattice.finished[0])
+
+    def _counts(self, row: Row) -> Floats | float:
+        """Transfers in the whole layer."""
+        if row.operand == "O" and row.level < 0:
+            return self._unit_counts(row.direction)
+        if row.direction not in ("to_low", "from_high") or row.operand != "O":
+            return self.repeats
+        if self.accounting == "zigzag":
+            return np.where(self.is_partial(row.level), self.repeats, 0.0)
+        return self.repeats - self.first_repeats
+
+    def _unit_counts(self, direction: Direction) -> float:
+        """Sums between the units and the innermost memory move every cycle."""
+        cycles = float(self.spatial.cycles)
+        if direction == "from_low":
+            return cycles
+        if self.accounting == "own":
+            return cycles - float(self.first_repeats[0])
+        return cycles if self._accumulates or self.frame.reduces_above[0] else 0.0
+
+
+def held(layer: Layer, tiles: Lattice, operand: Operand, factors: Factors) -> Floats:
+    """Elements of an operand in each tile with so much unrolling below, (tiles,)."""
+    total = tiles.product(RELEVANT[operand]) * float(np.prod([factors[AXIS[dim]] for dim in RELEVANT[operand]]))
+    if operand == "I":
+        for pair in SLIDING:
+            positions, taps = (np.floor(tiles.divisors[dim] * factors[AXIS[dim]]) for dim in pair)
+            overlap = np.maximum(0, taps - layer.stride(pair)) * (positions - 1)
+            total = total * np.minimum(layer.extent(pair), positions * taps - overlap)
+    return np.asarray(np.rint(np.broadcast_to(total, tiles.shape).reshape(-1)))
+
+
+def _rows(spatial: Spatial) -> Iterator[Row]:
+    levels = spatial.hierarchy.levels
+    for operand in INPUTS:
+        yield Row(operand, -1, levels[operand][0], 0, "to_low")
+    for direction in BELOW["O"]:
+        yield Row("O", -1, levels["O"][0], 0, direction)
+    for operand in OPERANDS:
+        for level in range(len(levels[operand]) - 1):
+            for direction in ABOVE[operand]:
+                yield Row(operand, level, levels[operand][level], level, direction)
+            for direction in BELOW[operand]:
+                yield Row(operand, level, levels[operand][level + 1], level + 1, direction)

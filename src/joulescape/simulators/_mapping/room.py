@@ -1,0 +1,139 @@
+"""Room in memories: what each boundary may hold, and how a memory that several operands share is divided."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from joulescape.errors import Infeasible
+from joulescape.simulators._mapping.chain_search import Chain
+from joulescape.simulators._mapping.frame import Frame
+from joulescape.simulators._mapping.layer import OPERANDS, Operand
+
+Slot = tuple[Operand, int]
+Limits = Mapping[Slot, float]
+"""Most bits that one instance may hold of an operand at a level."""
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """One memory: the room that tiles may take, what lies in it whatever the tiles, and the least of each tile."""
+
+    name: str
+    room_bits: float
+    least_bits: Mapping[Slot, float]
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The boundaries that share it."""
+        return tuple(self.least_bits)
+
+
+def sharings(frame: Frame) -> tuple[Sharing, ...]:
+    """Every memory with a boundary in it; Infeasible where not even single elements, or a whole operand, fit."""
+    found = []
+    for index, memory in enumerate(frame.spatial.hierarchy.memories):
+        least: dict[Slot, float] = {}
+        room = memory.size_bits / (2 if memory.double_buffered else 1)
+        for operand in memory.operands:
+            level = frame.spatial.hierarchy.levels[operand].index(index)
+            if level == frame.levels(operand) - 1:
+                room -= frame.spatial.layer.elements(operand) * frame.spatial.layer.widths.of(operand)
+            else:
+                least[operand, level] = _least_bits(frame, operand, level)
+        _check_fits(frame, memory.name, memory.size_bits, room, sum(least.values()))
+        found.append(Sharing(memory.name, room, least))
+    return tuple(found)
+
+
+def first_limits(shared: tuple[Sharing, ...]) -> dict[Slot, float]:
+    """Every boundary alone with the least of its neighbours."""
+    return {
+        slot: memory.room_bits - sum(memory.least_bits.values()) + memory.least_bits[slot]
+        for memory in shared
+        for slot in memory.slots
+    }
+
+
+@dataclass(frozen=True)
+class Divided:
+    """The best chain under all limits; `bound` is the proven least cost, and `runs` how many searches it took."""
+
+    chain: Chain
+    bound: float
+    runs: int
+
+
+def divide(
+    shared: tuple[Sharing, ...],
+    search: Callable[[Limits], Chain],
+    bits: Callable[[Chain], Mapping[Slot, float]],
+    most_runs: int,
+) -> Divided:
+    """Branch and bound on how shared memories are divided, exact unless `most_runs` searches do not suffice.
+
+    Where tiles v of one memory exceed its room R, every division that fits has one v_i <= v_i R / sum(v): a branch each.
+    """
+    limits = first_limits(shared)
+    first = search(limits)
+    queue: list[tuple[float, int, Chain, dict[Slot, float]]] = [(first.cost, 0, first, limits)]
+    runs = 1
+    fitting: Chain | None = None
+    while queue:
+        cost, _, chain, limits = heapq.heappop(queue)
+        if fitting is not None and cost >= fitting.cost:
+            return Divided(fitting, fitting.cost, runs)
+        held = bits(chain)
+        crowded = next((memory for memory in shared if sum(held[s] for s in memory.slots) > memory.room_bits), None)
+        if crowded is None:
+            return Divided(chain, cost, runs)
+        for slot, limit in _shares(crowded, held).items():
+            narrowed = {**limits, slot: min(limits[slot], limit)}
+            try:
+                child = search(narrowed)
+            except Infeasible:
+                continue
+            finally:
+                runs += 1
+            heapq.heappush(queue, (child.cost, runs, child, narrowed))
+        if runs >= most_runs:
+            fitting, more = _even(shared, search, fitting)
+            return Divided(fitting, min([cost, *(entry[0] for entry in queue)]), runs + more)
+    raise Infeasible("no tiles fit the shared memories together", 1.0)
+
+
+def _shares(memory: Sharing, held: Mapping[Slot, float]) -> dict[Slot, float]:
+    total = sum(held[slot] for slot in memory.slots)
+    return {slot: held[slot] * memory.room_bits / total for slot in memory.slots}
+
+
+def _even(
+    shared: tuple[Sharing, ...], search: Callable[[Limits], Chain], fitting: Chain | None
+) -> tuple[Chain, int]:
+    """A division that fits for sure: everybody's least, and the rest of the room in equal parts."""
+    if fitting is not None:
+        return fitting, 0
+    limits = {}
+    for memory in shared:
+        spare = memory.room_bits - sum(memory.least_bits.values())
+        for slot, least in memory.least_bits.items():
+            limits[slot] = least + spare / len(memory.slots)
+    return search(limits), 1
+
+
+def _least_bits(frame: Frame, operand: Operand, level: int) -> float:
+    widths = frame.spatial.layer.widths
+    is_partial = operand == "O" and frame.reduces_above[level]
+    return frame.elements(operand, level, (1,) * 8) * widths.of(operand, is_partial)
+
+
+def _check_fits(frame: Frame, name: str, size_bits: int, room: float, needed: float) -> None:
+    if needed > room:
+        more = (needed - room) / size_bits
+        held = ", ".join(OPERANDS)
+        raise Infeasible(
+            f"memory {name} of {size_bits} bits is too small for one element of each of {held} that it serves: "
+            f"it needs {size_bits * (1 + more):.0f} bits",
+            more,
+        )
