@@ -15,6 +15,7 @@ import numpy as np
 
 from joulescape.errors import Infeasible
 from joulescape.simulators._mapping.lattice import Floats, Lattice
+from joulescape.simulators._mapping.layer import Operand
 from joulescape.simulators._mapping.plan import Placement, Plan
 
 
@@ -24,7 +25,14 @@ class Chain:
 
     placed: tuple[tuple[Placement, int], ...]
     register: int
+    keeps: Operand
+    """The input that the units keep through the register tile; the other one is fetched every cycle."""
     cost: float
+
+    @property
+    def registers(self) -> tuple[int, int]:
+        """Register tiles of W and I."""
+        return (self.register, 0) if self.keeps == "W" else (0, self.register)
 
 
 def best_chain(tiles: Lattice, plan: Plan, start: Floats, costs: Floats) -> Chain:
@@ -74,7 +82,8 @@ def _trace(
         chain.append((plan.placements[step.placement], inner))
         state, outer = step.source, inner
     register = _attained(tiles, placed[0][0], settled[0][0, outer], outer)
-    return Chain(tuple(reversed(chain)), register, float(settled[-1][0, -1]))
+    keeps: Operand = "W" if register in tiles.only("W") else "I"
+    return Chain(tuple(reversed(chain)), register, keeps, float(settled[-1][0, -1]))
 
 
 def _attained(tiles: Lattice, values: Floats, least: Any, outer: int) -> int:

@@ -38,6 +38,11 @@ class Frame:
         return {operand: self.spatial.instances(operand, self.rounding)[1:] for operand in OPERANDS}
 
     @cached_property
+    def units(self) -> int:
+        """Multipliers at work."""
+        return self.spatial.instances("O", self.rounding)[0]
+
+    @cached_property
     def boosts(self) -> Mapping[Operand, tuple[int, ...]]:
         """Distinct elements fed below by one instance of each level for every one held below."""
         return {operand: self.spatial.boosts(operand, self.rounding) for operand in OPERANDS}

@@ -17,6 +17,10 @@ above."""
 DIRECTIONS: tuple[Direction, ...] = ("to_low", "from_low", "to_high", "from_high")
 READS = frozenset({"to_low", "to_high"})
 
+Buffering = Literal["always", "never", "free"]
+"""Whether room is kept for the tile to come, whose transfer then overlaps computing: for every operand, for none, or for
+those where the search finds it worth the room."""
+
 
 @dataclass(frozen=True)
 class Port:
@@ -35,8 +39,7 @@ class Memory:
     """One memory of the hierarchy; `bindings` says which operand moves which way through which port (an index).
 
     `serves` names the array dimensions below one instance: a register file serves none (one per unit), a shared buffer
-    all. `double_buffered` keeps half the room for the tile to come, whose transfer then overlaps computing.
-    `wire_pj_per_bit` is what the way down costs for every copy delivered (multicast counts each receiver).
+    all. `wire_pj_per_bit` is what the way down costs for every copy delivered (multicast counts each receiver).
     """
 
     name: str
@@ -46,7 +49,7 @@ class Memory:
     ports: tuple[Port, ...]
     bindings: tuple[tuple[Operand, Direction, int], ...]
     serves: tuple[str, ...] = ()
-    double_buffered: bool = False
+    buffering: Buffering = "free"
     wire_pj_per_bit: float = 0.0
 
     @cached_property

@@ -5,7 +5,7 @@ Nothing here depends on energies or sizes of memories, so that the tables outliv
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -16,6 +16,7 @@ from joulescape.simulators._mapping.frame import ABOVE, BELOW, Frame
 from joulescape.simulators._mapping.hierarchy import READS, Direction
 from joulescape.simulators._mapping.lattice import Flags, Floats, Lattice, lattice
 from joulescape.simulators._mapping.layer import AXIS, INPUTS, OPERANDS, RELEVANT, SLIDING, Layer, Operand
+from joulescape.simulators._mapping.plan import Slot
 from joulescape.simulators._mapping.unrolling import Factors, Spatial
 
 Accounting = Literal["own", "zigzag"]
@@ -95,17 +96,50 @@ class Tiles:
             port = memory.port(row.operand, row.direction)
             share = port.least_bits / port.bits
             bought = np.ceil(self.moved_bits(row) / port.least_bits)
-            found[index] = bought * share * self._counts(row) * self.frame.instances[row.operand][row.at]
+            found[index] = bought * share * self.counts(row) * self.frame.instances[row.operand][row.at]
         return np.floor(found) if self.accounting == "zigzag" else found
+
+    @cached_property
+    def rows_of(self) -> Mapping[Slot, tuple[int, ...]]:
+        """Indices of the movements over each boundary."""
+        found: dict[Slot, tuple[int, ...]] = {}
+        for index, row in enumerate(self.rows):
+            found[row.operand, row.level] = (*found.get((row.operand, row.level), ()), index)
+        return found
+
+    @cached_property
+    def single(self) -> Floats:
+        """Cycles of one transfer at the port that makes it, (rows, tiles)."""
+        found = np.empty((len(self.rows), self.lattice.count))
+        for index, row in enumerate(self.rows):
+            port = self.spatial.hierarchy.memories[row.memory].port(row.operand, row.direction)
+            found[index] = np.ceil(self.moved_bits(row) / port.bits)
+        return found
+
+    @cached_property
+    def busy(self) -> Floats:
+        """Cycles of all transfers at the port that makes them, (rows, tiles)."""
+        return np.stack([self.single[index] * self.counts(row) for index, row in enumerate(self.rows)])
+
+    def passing(self, slot: Slot) -> tuple[Floats, Floats | float]:
+        """Cycles for one tile to cross a boundary at the slower of both sides: inputs down or sums up, sums back down."""
+        up = [index for index in self.rows_of[slot] if self.rows[index].direction in ("to_high", "from_low")]
+        down = [index for index in self.rows_of[slot] if index not in up]
+        back = np.max(self.single[down], axis=0)
+        return (np.max(self.single[up], axis=0), back) if up else (back, 0.0)
+
+    def returns(self, slot: Slot) -> Floats | float:
+        """How often a tile of partial sums comes back down over a boundary."""
+        return self.repeats - self.first_repeats if slot[0] == "O" else 0.0
 
     def moved_bits(self, row: Row) -> Floats | float:
         """Bits of one transfer as one instance sees it."""
         boost = self.frame.boosts[row.operand][row.at] if row.at == row.level + 1 else 1
         if row.level < 0:
-            return float(boost * self._width(row.operand, row.level))
-        return np.asarray(self.held[row.operand, row.level] * boost * self._width(row.operand, row.level))
+            return float(boost * self.width(row.operand, row.level))
+        return np.asarray(self.held[row.operand, row.level] * boost * self.width(row.operand, row.level))
 
-    def _width(self, operand: Operand, level: int) -> Floats | int:
+    def width(self, operand: Operand, level: int) -> Floats | int:
         """Bits of an element on the way over a boundary."""
         widths = self.spatial.layer.widths
         if operand != "O":
@@ -118,7 +152,7 @@ class Tiles:
     def _accumulates(self) -> bool:
         return not bool(self.lattice.finished[0])
 
-    def _counts(self, row: Row) -> Floats | float:
+    def counts(self, row: Row) -> Floats | float:
         """Transfers in the whole layer."""
         if row.operand == "O" and row.level < 0:
             return self._unit_counts(row.direction)

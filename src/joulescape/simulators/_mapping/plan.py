@@ -7,13 +7,20 @@ one state; outputs also remember whether their sums were finished inside the las
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
 from joulescape.simulators._mapping.layer import Operand
 
 Sums = Literal["partial", "final", "any"]
+
+Slot = tuple[Operand, int]
+"""One level of one operand: the boundary on top of it."""
+
+Buffers = tuple[tuple[bool, ...], ...]
+"""For each level below the top of O, W and I: which buffering is open to it, (False,), (True,) or both."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,13 @@ class Placement:
     width: Sums = "any"
     leaves: Sums = "any"
     """`partial`: the tile does not hold the whole reduction; `final`: it does; `any`: nobody above asks."""
+    is_doubled: bool = False
+    """Whether room is kept for the next tile too."""
+
+    @property
+    def slot(self) -> Slot:
+        """The boundary."""
+        return (self.operand, self.level)
 
 
 @dataclass(frozen=True)
@@ -47,58 +61,54 @@ class Plan:
     """Steps into ranks 1, 2, ...; those into one target stand together."""
 
 
+@dataclass(frozen=True)
+class Order:
+    """Where each operand stands in a state: boundaries of O, W and I placed, and what is known of the sums."""
+
+    outputs: int
+    weights: int
+    inputs: int
+    sums: Sums
+
+
 @lru_cache(maxsize=256)
-def plan(levels: tuple[int, int, int], accumulates: bool) -> Plan:
-    """The plan for so many levels of O, W and I; `accumulates` is whether any reduction runs in time."""
+def plan(buffers: tuple[Buffers, Buffers, Buffers], accumulates: bool) -> Plan:
+    """The plan for the boundaries of O, W and I; `accumulates` is whether any reduction runs in time."""
     placements: dict[Placement, int] = {}
-    states: list[dict[tuple[object, int, int], int]] = [{(_start(levels[0], accumulates), 0, 0): 0}]
+    started: Sums = "partial" if accumulates else "final"
+    states: list[dict[Order, int]] = [{Order(0, 0, 0, started if buffers[0] else "any"): 0}]
     steps: list[tuple[Step, ...]] = []
     while True:
-        targets: dict[tuple[object, int, int], list[tuple[int, int]]] = {}
+        targets: dict[Order, list[tuple[int, int]]] = {}
         for state, source in states[-1].items():
-            for placement, target in _ways(state, levels):
+            for placement, target in _ways(state, buffers):
                 index = placements.setdefault(placement, len(placements))
                 targets.setdefault(target, []).append((source, index))
         if not targets:
-            break
+            return Plan(tuple(placements), tuple(len(rank) for rank in states), tuple(steps))
         states.append({target: index for index, target in enumerate(targets)})
-        steps.append(
-            tuple(
-                Step(source, states[-1][target], placement) for target, ways in targets.items() for source, placement in ways
-            )
-        )
-    return Plan(tuple(placements), tuple(len(rank) for rank in states), tuple(steps))
+        ways = ((source, target, index) for target, found in targets.items() for source, index in found)
+        steps.append(tuple(Step(source, states[-1][target], index) for source, target, index in ways))
 
 
-def _start(levels: int, accumulates: bool) -> tuple[int, Sums]:
-    return (0, _remembered(0, levels, "partial" if accumulates else "final"))
-
-
-def _remembered(placed: int, levels: int, sums: Sums) -> Sums:
-    """Nobody asks once the last boundary below the top is placed."""
-    return sums if placed < levels - 1 else "any"
-
-
-def _ways(
-    state: tuple[object, int, int], levels: tuple[int, int, int]
-) -> list[tuple[Placement, tuple[object, int, int]]]:
+def _ways(state: Order, buffers: tuple[Buffers, Buffers, Buffers]) -> Iterator[tuple[Placement, Order]]:
     """Every boundary that may come next, and the state after it."""
-    outputs, weights, inputs = state
-    found: list[tuple[Placement, tuple[object, int, int]]] = []
-    assert isinstance(outputs, tuple)
-    placed, sums = outputs
-    if placed < levels[0] - 1:
-        for leaves in _leaves(placed + 1, levels[0], sums):
-            placement = Placement("O", placed, sums, leaves)
-            found.append((placement, ((placed + 1, leaves), weights, inputs)))
-    if weights < levels[1] - 1:
-        found.append((Placement("W", weights), (outputs, weights + 1, inputs)))
-    if inputs < levels[2] - 1:
-        found.append((Placement("I", inputs), (outputs, weights, inputs + 1)))
-    return found
+    outputs, weights, inputs = buffers
+    if state.outputs < len(outputs):
+        for leaves in _leaves(state.outputs + 1, len(outputs), state.sums):
+            for doubled in outputs[state.outputs]:
+                placement = Placement("O", state.outputs, state.sums, leaves, doubled)
+                yield placement, replace(state, outputs=state.outputs + 1, sums=leaves)
+    if state.weights < len(weights):
+        for doubled in weights[state.weights]:
+            yield Placement("W", state.weights, is_doubled=doubled), replace(state, weights=state.weights + 1)
+    if state.inputs < len(inputs):
+        for doubled in inputs[state.inputs]:
+            yield Placement("I", state.inputs, is_doubled=doubled), replace(state, inputs=state.inputs + 1)
 
 
-def _leaves(placed: int, levels: int, sums: Sums) -> tuple[Sums, ...]:
-    if placed == levels - 1:
+def _leaves(placed: int, boundaries: int, sums: Sums) -> tuple[Sums, ...]:
+    """What may be known of the sums above the boundary just placed: nobody asks above the last one."""
+    if placed == boundaries:
         return ("any",)
     return ("final",) if sums == "final" else ("partial", "final")

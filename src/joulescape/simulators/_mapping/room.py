@@ -10,8 +10,8 @@ from joulescape.errors import Infeasible
 from joulescape.simulators._mapping.chain_search import Chain
 from joulescape.simulators._mapping.frame import Frame
 from joulescape.simulators._mapping.layer import OPERANDS, Operand
+from joulescape.simulators._mapping.plan import Slot
 
-Slot = tuple[Operand, int]
 Limits = Mapping[Slot, float]
 """Most bits that one instance may hold of an operand at a level."""
 
@@ -35,13 +35,14 @@ def sharings(frame: Frame) -> tuple[Sharing, ...]:
     found = []
     for index, memory in enumerate(frame.spatial.hierarchy.memories):
         least: dict[Slot, float] = {}
-        room = memory.size_bits / (2 if memory.double_buffered else 1)
+        room = float(memory.size_bits)
         for operand in memory.operands:
             level = frame.spatial.hierarchy.levels[operand].index(index)
             if level == frame.levels(operand) - 1:
                 room -= frame.spatial.layer.elements(operand) * frame.spatial.layer.widths.of(operand)
             else:
-                least[operand, level] = _least_bits(frame, operand, level)
+                copies = 2 if memory.buffering == "always" else 1
+                least[operand, level] = copies * _least_bits(frame, operand, level)
         _check_fits(frame, memory.name, memory.size_bits, room, sum(least.values()))
         found.append(Sharing(memory.name, room, least))
     return tuple(found)

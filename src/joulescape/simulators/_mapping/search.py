@@ -1,0 +1,88 @@
+"""Chains under weighted quantities, with room in the memories: what every objective is searched by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from joulescape.simulators._mapping.chain_search import Chain, best_chain
+from joulescape.simulators._mapping.lattice import Floats
+from joulescape.simulators._mapping.plan import Placement, Slot
+from joulescape.simulators._mapping.quantities import Quantities
+from joulescape.simulators._mapping.room import Divided, Limits, Sharing, divide, sharings
+
+
+@dataclass(frozen=True)
+class Search:
+    """Searches over the chains of one layer, unrolling and hardware point."""
+
+    quantities: Quantities
+    most_runs: int
+    """Most dynamic programs that dividing shared memories may take; beyond it the answer is marked truncated."""
+
+    @cached_property
+    def shared(self) -> tuple[Sharing, ...]:
+        """Memories and what they must hold."""
+        return sharings(self.quantities.tiles.frame)
+
+    @property
+    def mappings_per_run(self) -> int:
+        """Boundaries on tiles that one dynamic program costs; the chains made of them are many more."""
+        return self.quantities.tiles.lattice.count * len(self.quantities.plan.placements)
+
+    def best(self, weights: Floats) -> Divided:
+        """The chain of least weighted quantities; Infeasible when nothing fits."""
+        start = self._start(weights)
+        rows = np.stack([weights @ self.quantities.boundary(p) for p in self.quantities.plan.placements])
+        tiles, order = self.quantities.tiles.lattice, self.quantities.plan
+
+        def run(limits: Limits) -> Chain:
+            return best_chain(tiles, order, start, np.where(self._fits(limits), rows, np.inf))
+
+        return divide(self.shared, run, self.held_bits, self.most_runs)
+
+    def totals(self, chain: Chain) -> Floats:
+        """Quantities of a chain: energy first, then every lane."""
+        total = self.quantities.fixed.copy()
+        for operand, index in zip(("W", "I"), chain.registers, strict=True):
+            total += self.quantities.kept(operand)[:, index]
+        for placement, index in chain.placed:
+            total += self.quantities.boundary(placement)[:, index]
+        return total
+
+    def held_bits(self, chain: Chain) -> dict[Slot, float]:
+        """Bits that a chain takes at every boundary."""
+        return {placement.slot: float(self._bits[placement][index]) for placement, index in chain.placed}
+
+    def _start(self, weights: Floats) -> Floats:
+        """Weighted cost of what the units keep: a run that reuses one input, the other fetched every cycle."""
+        tiles = self.quantities.tiles.lattice
+        values = np.full(tiles.count, np.inf)
+        rows = {"W": weights @ self.quantities.kept("W"), "I": weights @ self.quantities.kept("I")}
+        for kept, other in (("W", "I"), ("I", "W")):
+            where = tiles.only("W" if kept == "W" else "I")
+            values[where] = np.minimum(values[where], rows[kept][where] + rows[other][0])
+        return values + weights @ self.quantities.fixed
+
+    @cached_property
+    def _bits(self) -> dict[Placement, Floats]:
+        """Bits held by each placement, room for the next tile included, (tiles,)."""
+        tiles = self.quantities.tiles
+        found = {}
+        for placement in self.quantities.plan.placements:
+            is_partial = placement.width == "partial" or tiles.frame.reduces_above[placement.level]
+            width = tiles.spatial.layer.widths.of(placement.operand, is_partial)
+            found[placement] = tiles.held[placement.slot] * (width * (2 if placement.is_doubled else 1))
+        return found
+
+    def _fits(self, limits: Limits) -> Floats:
+        """Which placements fit on which tiles, (placements, tiles)."""
+        tiles = self.quantities.tiles.lattice
+        found = np.empty((len(self._bits), tiles.count), dtype=bool)
+        for index, (placement, bits) in enumerate(self._bits.items()):
+            np.less_equal(bits, limits[placement.slot], out=found[index])
+            if placement.leaves != "any":
+                found[index] &= tiles.finished == (placement.leaves == "final")
+        return found
