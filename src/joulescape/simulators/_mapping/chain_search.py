@@ -35,11 +35,23 @@ class Chain:
         return (self.register, 0) if self.keeps == "W" else (0, self.register)
 
 
-def best_chain(tiles: Lattice, plan: Plan, start: Floats, costs: Floats) -> Chain:
-    """The cheapest chain.
+@dataclass(frozen=True)
+class Tables:
+    """Least costs of every state (rows of each rank) on every tile.
+
+    `placed` has the state's last boundary on the tile itself, `settled` on any tile within it.
+    """
+
+    plan: Plan
+    placed: tuple[Floats, ...]
+    settled: tuple[Floats, ...]
+
+
+def tables(tiles: Lattice, plan: Plan, start: Floats, costs: Floats) -> Tables:
+    """Least costs of all states.
 
     `start` (tiles,) costs what the units keep in their registers; `costs` (placements, tiles) each boundary on each
-    tile, infinite where it does not fit. Ties go to the largest tile, then to the first placement of the plan.
+    tile, infinite where it does not fit.
     """
     placed, settled = [start[None, :]], [_settled(tiles, start[None, :])]
     for rank, steps in enumerate(plan.steps):
@@ -54,9 +66,14 @@ def best_chain(tiles: Lattice, plan: Plan, start: Floats, costs: Floats) -> Chai
                 np.minimum(reached[step.target], other, out=reached[step.target])
         placed.append(reached)
         settled.append(_settled(tiles, reached))
-    if not np.isfinite(settled[-1][0, -1]):
+    return Tables(plan, tuple(placed), tuple(settled))
+
+
+def best_chain(tiles: Lattice, found: Tables, costs: Floats) -> Chain:
+    """The cheapest chain; ties go to the largest tile, then to the plan's first step. Infeasible when there is none."""
+    if not np.isfinite(found.settled[-1][0, -1]):
         raise Infeasible("no tile fits the memories", 1.0)
-    return _trace(tiles, plan, costs, placed, settled)
+    return _trace(tiles, found.plan, costs, found.placed, found.settled)
 
 
 def _settled(tiles: Lattice, values: Floats) -> Floats:

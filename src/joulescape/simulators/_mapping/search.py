@@ -7,11 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
-from joulescape.simulators._mapping.chain_search import Chain, best_chain
+from joulescape.simulators._mapping.chain_search import Chain, Tables, best_chain, tables
 from joulescape.simulators._mapping.lattice import Floats
 from joulescape.simulators._mapping.plan import Placement, Slot
 from joulescape.simulators._mapping.quantities import Quantities
-from joulescape.simulators._mapping.room import Divided, Limits, Sharing, divide, sharings
+from joulescape.simulators._mapping.room import Divided, Limits, Sharing, divide, first_limits, sharings
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,22 @@ class Search:
 
     def best(self, weights: Floats) -> Divided:
         """The chain of least weighted quantities; Infeasible when nothing fits."""
-        start = self._start(weights)
-        rows = np.stack([weights @ self.quantities.boundary(p) for p in self.quantities.plan.placements])
-        tiles, order = self.quantities.tiles.lattice, self.quantities.plan
+        start, rows = self._start(weights), self._weighted(weights)
+        tiles = self.quantities.tiles.lattice
 
         def run(limits: Limits) -> Chain:
-            return best_chain(tiles, order, start, np.where(self._fits(limits), rows, np.inf))
+            costs = np.where(self.fits(limits), rows, np.inf)
+            return best_chain(tiles, tables(tiles, self.quantities.plan, start, costs), costs)
 
         return divide(self.shared, run, self.held_bits, self.most_runs)
+
+    def least(self, weights: Floats) -> Tables:
+        """Least weighted quantities of all states, every memory shared as if its other tiles were smallest."""
+        costs = np.where(self.fits(first_limits(self.shared)), self._weighted(weights), np.inf)
+        return tables(self.quantities.tiles.lattice, self.quantities.plan, self._start(weights), costs)
+
+    def _weighted(self, weights: Floats) -> Floats:
+        return np.stack([weights @ self.quantities.boundary(p) for p in self.quantities.plan.placements])
 
     def totals(self, chain: Chain) -> Floats:
         """Quantities of a chain: energy first, then every lane."""
@@ -54,7 +62,7 @@ class Search:
 
     def held_bits(self, chain: Chain) -> dict[Slot, float]:
         """Bits that a chain takes at every boundary."""
-        return {placement.slot: float(self._bits[placement][index]) for placement, index in chain.placed}
+        return {placement.slot: float(self.bits[placement][index]) for placement, index in chain.placed}
 
     def _start(self, weights: Floats) -> Floats:
         """Weighted cost of what the units keep: a run that reuses one input, the other fetched every cycle."""
@@ -67,7 +75,7 @@ class Search:
         return values + weights @ self.quantities.fixed
 
     @cached_property
-    def _bits(self) -> dict[Placement, Floats]:
+    def bits(self) -> dict[Placement, Floats]:
         """Bits held by each placement, room for the next tile included, (tiles,)."""
         tiles = self.quantities.tiles
         found = {}
@@ -77,11 +85,11 @@ class Search:
             found[placement] = tiles.held[placement.slot] * (width * (2 if placement.is_doubled else 1))
         return found
 
-    def _fits(self, limits: Limits) -> Floats:
+    def fits(self, limits: Limits) -> Floats:
         """Which placements fit on which tiles, (placements, tiles)."""
         tiles = self.quantities.tiles.lattice
-        found = np.empty((len(self._bits), tiles.count), dtype=bool)
-        for index, (placement, bits) in enumerate(self._bits.items()):
+        found = np.empty((len(self.bits), tiles.count), dtype=bool)
+        for index, (placement, bits) in enumerate(self.bits.items()):
             np.less_equal(bits, limits[placement.slot], out=found[index])
             if placement.leaves != "any":
                 found[index] &= tiles.finished == (placement.leaves == "final")
