@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from joulescape.errors import SpecError
+from joulescape.errors import Fault, SpecError
 from joulescape.simulators._mapping.hierarchy import Array, Direction, Hierarchy, Memory, Port
 from joulescape.simulators._mapping.layer import Operand
 
@@ -20,7 +20,8 @@ def read_zigzag(path: Path) -> Hierarchy:
     """The machine of a ZigZag hardware file; SpecError where it holds no array or memories."""
     raw = yaml.safe_load(path.read_text())
     if not isinstance(raw, dict) or not {"memories", "operational_array"} <= set(raw):
-        raise SpecError(f"{path}: expected a ZigZag hardware file with `memories` and `operational_array`")
+        expected = "a ZigZag hardware file with `memories` and `operational_array`"
+        raise SpecError([Fault(str(path), None, "", type(raw).__name__, expected)])
     array = raw["operational_array"]
     return Hierarchy(
         name=str(raw["name"]),
