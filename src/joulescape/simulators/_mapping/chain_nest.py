@@ -6,6 +6,7 @@ from joulescape.simulators._mapping.chain_search import Chain
 from joulescape.simulators._mapping.lattice import Lattice
 from joulescape.simulators._mapping.layer import AXIS, DIMS, IRRELEVANT, OPERANDS, Operand
 from joulescape.simulators._mapping.nest import Loop, Nest, Tile
+from joulescape.simulators._mapping.plan import Placement
 
 
 def nest_of(tiles: Lattice, chain: Chain) -> Nest:
@@ -13,14 +14,15 @@ def nest_of(tiles: Lattice, chain: Chain) -> Nest:
     loops: list[Loop] = []
     inner: Tile = (1,) * len(DIMS)
     cuts: dict[Operand, list[int]] = {operand: [] for operand in OPERANDS}
-    loops += segment(inner, tiles.tile(chain.register), chain.keeps)
-    inner = tiles.tile(chain.register)
-    for placement, index in chain.placed:
-        loops += segment(inner, tiles.tile(index), placement.operand)
+    ends: list[tuple[Placement | None, int]] = [*chain.below, (None, chain.register), *chain.above]
+    for placement, index in ends:
+        operand = chain.keeps if placement is None else placement.operand
+        loops += segment(inner, tiles.tile(index), operand)
         inner = tiles.tile(index)
-        cuts[placement.operand].append(len(loops))
+        if placement is not None:
+            cuts[operand].append(len(loops))
     loops += segment(inner, tiles.sizes, "O")
-    return Nest(tuple(loops), {operand: tuple(ends) for operand, ends in cuts.items()})
+    return Nest(tuple(loops), {operand: tuple(found) for operand, found in cuts.items()})
 
 
 def segment(inner: Tile, outer: Tile, operand: Operand) -> list[Loop]:

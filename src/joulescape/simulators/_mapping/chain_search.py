@@ -3,12 +3,18 @@
 H[S](t) is the least cost of placing the boundaries of S on tiles inside t. Placing one more boundary on t adds its own
 cost at t; going from tiles t to tiles inside t is a running minimum along the lattice's axes. Loop orders inside a
 segment do not matter to costs that depend on tiles only, so none is ever enumerated.
+
+Somewhere in the chain lies the run through which the units keep one element of one input: its tile holds loops that
+reuse that input and no others, and so do the tiles below it. What lies below is therefore searched on the small lattice
+of those loops, once for each input, and enters the large one where the run ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import mod
 from typing import Any
 
 import numpy as np
@@ -18,20 +24,28 @@ from joulescape.simulators._mapping.lattice import Floats, Lattice
 from joulescape.simulators._mapping.layer import Operand
 from joulescape.simulators._mapping.plan import Placement, Plan
 
+Placed = tuple[tuple[Placement, int], ...]
+"""Boundaries from the inside out, each with the index of its tile."""
+
 
 @dataclass(frozen=True)
 class Chain:
-    """Boundaries from the inside out, each with the index of its tile; `register` is the tile that the units keep."""
+    """Boundaries below and above the run that the units keep one element of `keeps` through (`register`, its tile)."""
 
-    placed: tuple[tuple[Placement, int], ...]
+    below: Placed
     register: int
     keeps: Operand
-    """The input that the units keep through the register tile; the other one is fetched every cycle."""
+    above: Placed
     cost: float
 
     @property
+    def placed(self) -> Placed:
+        """All boundaries, from the inside out."""
+        return (*self.below, *self.above)
+
+    @property
     def registers(self) -> tuple[int, int]:
-        """Register tiles of W and I."""
+        """Tiles through which the units keep an element of W and of I."""
         return (self.register, 0) if self.keeps == "W" else (0, self.register)
 
 
@@ -39,41 +53,63 @@ class Chain:
 class Tables:
     """Least costs of every state (rows of each rank) on every tile.
 
-    `placed` has the state's last boundary on the tile itself, `settled` on any tile within it.
+    `placed` has the state's last boundary (or the run's end) on the tile itself, `settled` on any tile within it; in
+    `below` the same before the run ends, on the tiles of each input's small lattice, whose run costs `runs`.
     """
 
     plan: Plan
+    costs: Floats
     placed: tuple[Floats, ...]
     settled: tuple[Floats, ...]
+    runs: Mapping[Operand, Floats]
+    below: Mapping[Operand, tuple[tuple[Floats, ...], tuple[Floats, ...]]]
 
 
-def tables(tiles: Lattice, plan: Plan, start: Floats, costs: Floats) -> Tables:
+def tables(tiles: Lattice, plan: Plan, runs: Mapping[Operand, Floats], costs: Floats) -> Tables:
     """Least costs of all states.
 
-    `start` (tiles,) costs what the units keep in their registers; `costs` (placements, tiles) each boundary on each
-    tile, infinite where it does not fit.
+    `runs[x]` costs what the units keep of x, on the tiles `tiles.only(x)`; `costs` (placements, tiles) each boundary on
+    each tile, infinite where it does not fit.
     """
-    placed, settled = [start[None, :]], [_settled(tiles, start[None, :])]
-    for rank, steps in enumerate(plan.steps):
-        reached = np.empty((plan.ranks[rank + 1], tiles.count))
-        fresh = [True] * plan.ranks[rank + 1]
-        for step in steps:
-            if fresh[step.target]:
-                np.add(settled[rank][step.source], costs[step.placement], out=reached[step.target])
-                fresh[step.target] = False
-            else:
-                other = settled[rank][step.source] + costs[step.placement]
-                np.minimum(reached[step.target], other, out=reached[step.target])
+    below = {side: _below(tiles.part(side), plan, costs[:, tiles.only(side)]) for side in runs}
+    started = np.full((1, tiles.count), np.inf)
+    _end_runs(tiles, started, runs, below, 0)
+    placed, settled = [started], [_settled(tiles, started)]
+    for rank in range(len(plan.steps)):
+        reached = _reached(plan, rank, settled[-1], costs)
+        _end_runs(tiles, reached, runs, below, rank + 1)
         placed.append(reached)
         settled.append(_settled(tiles, reached))
-    return Tables(plan, tuple(placed), tuple(settled))
+    return Tables(plan, costs, tuple(placed), tuple(settled), runs, below)
 
 
-def best_chain(tiles: Lattice, found: Tables, costs: Floats) -> Chain:
-    """The cheapest chain; ties go to the largest tile, then to the plan's first step. Infeasible when there is none."""
-    if not np.isfinite(found.settled[-1][0, -1]):
-        raise Infeasible("no tile fits the memories", 1.0)
-    return _trace(tiles, found.plan, costs, found.placed, found.settled)
+def _below(part: Lattice, plan: Plan, costs: Floats) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
+    """Least costs of boundaries below the end of a run."""
+    placed, settled = [np.zeros((1, part.count))], [np.zeros((1, part.count))]
+    for rank in range(len(plan.steps)):
+        placed.append(_reached(plan, rank, settled[-1], costs))
+        settled.append(_settled(part, placed[-1]))
+    return tuple(placed), tuple(settled)
+
+
+def _reached(plan: Plan, rank: int, settled: Floats, costs: Floats) -> Floats:
+    """States of the next rank with their last boundary on each tile."""
+    sources, placements, starts = plan.gathers[rank]
+    found: Floats = np.minimum.reduceat(settled[sources] + costs[placements], starts, axis=0)
+    return found
+
+
+def _end_runs(
+    tiles: Lattice,
+    reached: Floats,
+    runs: Mapping[Operand, Floats],
+    below: Mapping[Operand, tuple[tuple[Floats, ...], tuple[Floats, ...]]],
+    rank: int,
+) -> None:
+    """Let the run of either input end on any of its tiles, in place."""
+    for side, cost in runs.items():
+        where = tiles.only(side)
+        reached[:, where] = np.minimum(reached[:, where], below[side][1][rank] + cost)
 
 
 def _settled(tiles: Lattice, values: Floats) -> Floats:
@@ -82,29 +118,72 @@ def _settled(tiles: Lattice, values: Floats) -> Floats:
     return settled
 
 
-def _trace(
-    tiles: Lattice, plan: Plan, costs: Floats, placed: Sequence[Floats], settled: Sequence[Floats]
-) -> Chain:
-    """Walk back from the whole layer through the tiles that make up the least cost."""
-    state, outer = 0, tiles.count - 1
+def best_chain(tiles: Lattice, found: Tables) -> Chain:
+    """The cheapest chain; ties go to the largest tile, then to the plan's first step. Infeasible when there is none."""
+    least = found.settled[-1][0, -1]
+    if not np.isfinite(least):
+        raise Infeasible("no tile fits the memories", 1.0)
+    state, rank, outer = 0, len(found.plan.steps), tiles.count - 1
+    above: list[tuple[Placement, int]] = []
+    while True:
+        inner = _attained(tiles, found.placed[rank][state], found.settled[rank][state, outer], outer)
+        value = found.placed[rank][state, inner]
+        ended = _ended(tiles, found, rank, state, inner, value)
+        if ended is not None:
+            keeps, at = ended
+            placed, settled = found.below[keeps]
+            below = _traced(tiles, found, keeps, (placed, settled), (rank, state, at))
+            return Chain(below, inner, keeps, tuple(reversed(above)), float(least))
+        state, placement = _step(found.plan, rank, state, found.settled[rank - 1][:, inner], found.costs[:, inner], value)
+        above.append((found.plan.placements[placement], inner))
+        rank, outer = rank - 1, inner
+
+
+def _ended(
+    tiles: Lattice, found: Tables, rank: int, state: int, inner: int, value: Any
+) -> tuple[Operand, int] | None:
+    """The input whose run ends on a tile at this value, and the tile's place in its small lattice."""
+    for side, cost in found.runs.items():
+        at = int(np.searchsorted(tiles.only(side), inner))
+        if at < cost.size and tiles.only(side)[at] == inner and found.below[side][1][rank][state, at] + cost[at] == value:
+            return side, at
+    return None
+
+
+def _traced(
+    tiles: Lattice,
+    found: Tables,
+    side: Operand,
+    part: tuple[tuple[Floats, ...], tuple[Floats, ...]],
+    start: tuple[int, int, int],
+) -> Placed:
+    """Boundaries below the end of a run, from the inside out."""
+    rank, state, outer = start
+    where, small = tiles.only(side), tiles.part(side)
     chain: list[tuple[Placement, int]] = []
-    for rank in range(len(plan.steps), 0, -1):
-        inner = _attained(tiles, placed[rank][state], settled[rank][state, outer], outer)
-        value = placed[rank][state, inner]
-        step = next(
-            s
-            for s in plan.steps[rank - 1]
-            if s.target == state and settled[rank - 1][s.source, inner] + costs[s.placement, inner] == value
-        )
-        chain.append((plan.placements[step.placement], inner))
-        state, outer = step.source, inner
-    register = _attained(tiles, placed[0][0], settled[0][0, outer], outer)
-    keeps: Operand = "W" if register in tiles.only("W") else "I"
-    return Chain(tuple(reversed(chain)), register, keeps, float(settled[-1][0, -1]))
+    while rank > 0:
+        inner = _attained(small, part[0][rank][state], part[1][rank][state, outer], outer)
+        costs, value = found.costs[:, where[inner]], part[0][rank][state, inner]
+        state, placement = _step(found.plan, rank, state, part[1][rank - 1][:, inner], costs, value)
+        chain.append((found.plan.placements[placement], int(where[inner])))
+        rank, outer = rank - 1, inner
+    return tuple(reversed(chain))
+
+
+def _step(plan: Plan, rank: int, state: int, settled: Floats, costs: Floats, value: Any) -> tuple[int, int]:
+    """The first step into a state that accounts for its value: where it came from and what it placed."""
+    return next(
+        (step.source, step.placement)
+        for step in plan.steps[rank - 1]
+        if step.target == state and settled[step.source] + costs[step.placement] == value
+    )
 
 
 def _attained(tiles: Lattice, values: Floats, least: Any, outer: int) -> int:
-    """The largest tile inside `outer` that attains a value."""
-    found = np.flatnonzero(values == least)
-    inside = found[(tiles.tiles[:, outer, None] % tiles.tiles[:, found] == 0).all(axis=0)]
-    return int(inside[np.argmax(tiles.cycles[inside])])
+    """The largest tile inside `outer` that attains a value; of equally large ones the first."""
+    if values[outer] == least:
+        return outer
+    whole = tiles.tile(outer)
+    found = ((index, tiles.tile(index)) for index in np.flatnonzero(values == least).tolist())
+    inside = [(math.prod(tile), -index) for index, tile in found if not any(map(mod, whole, tile))]
+    return -max(inside)[1]

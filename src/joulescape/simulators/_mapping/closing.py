@@ -7,23 +7,23 @@ leave no room below the best value known, the partial chain is dropped. Whatever
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from joulescape.simulators._mapping.chain_search import Chain, Tables
 from joulescape.simulators._mapping.lattice import Floats
 from joulescape.simulators._mapping.layer import Operand
-from joulescape.simulators._mapping.plan import Placement
+from joulescape.simulators._mapping.plan import Indices, Placement, Step
 from joulescape.simulators._mapping.room import first_limits
-from joulescape.simulators._mapping.search import Search
-
-Indices = NDArray[np.intp]
+from joulescape.simulators._mapping.search import SIDES, Search
 
 MARGIN = 1 - 1e-9
 """A chain must be better by this much to replace another."""
+
+PIECE = 400_000
+"""Chains times tiles that are worked on together."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +43,34 @@ class Weighted:
         """Weight of latency: that of all lanes."""
         return float(self.weights[1:].sum())
 
+    def least(self, keeps: Operand | None, rank: int, state: int) -> Floats:
+        """Least that a state can cost on the tiles it may lie on: all, or those below the run of `keeps`."""
+        return (self.tables.settled if keeps is None else self.tables.below[keeps][1])[rank][state]
+
 
 @dataclass(frozen=True)
 class Partial:
-    """Partial chains that stand in one state: outer tile, quantities so far, bits by memory, and how they came."""
+    """Partial chains that stand in one state; arrays run over chains in their last axis.
+
+    `keeps` is None until the run that the units keep an input through has been placed; `outer` counts tiles of the
+    lattice the state lies on. `bits` are those of each shared memory, the least of what is to come included.
+    """
 
     rank: int
     state: int
+    keeps: Operand | None
     outer: Indices
     totals: Floats
-    """(quantities, chains)."""
     bits: Floats
-    """Bits in each shared memory, the least of what is still to come included, (memories, chains)."""
-    trail: tuple[tuple[Placement, ...], Indices]
-    """Placements so far (the same for all) and their tiles, (placements, chains)."""
+    placed: tuple[Placement | None, ...]
+    """Outermost first, the same for all chains; None stands for the run."""
+    trail: Indices
+    """Tiles of `placed`, (placements, chains)."""
+
+    def picked(self, chains: Indices) -> Partial:
+        """Some of the chains."""
+        outer, totals, bits, trail = self.outer[chains], self.totals[:, chains], self.bits[:, chains], self.trail[:, chains]
+        return replace(self, outer=outer, totals=totals, bits=bits, trail=trail)
 
 
 @dataclass(frozen=True)
@@ -80,71 +94,126 @@ class Closing:
         self.quantities = search.quantities
         self.lattice = search.quantities.tiles.lattice
         self.fits = search.fits(first_limits(search.shared))
+        self.rooms = np.array([[memory.room_bits] for memory in search.shared])
         self.seen_count = 0
         self.dropped = np.inf
+        self.best: tuple[Chain | None, Floats | None] = (None, None)
+        self.value = np.inf
 
     def run(self, value: float) -> Closed:
-        """Walk ranks from the outermost boundary to the registers; `value` is the best known."""
-        best: tuple[Chain | None, Floats | None, float] = (None, None, value)
+        """Walk from the outermost boundary to the units; `value` is the best known."""
+        self.value = value
         stack = [self._outermost()]
         while stack:
             partial = stack.pop()
-            if partial.rank == 0:
-                best = self._completed(partial, best)
+            if partial.rank == 0 and partial.keeps is not None:
+                self._complete(partial)
                 continue
-            children = [self._placed(partial, number, best[2]) for number in self._steps(partial)]
-            kept = sorted((c for c in children if c is not None), key=lambda child: -child.outer.size)
-            stack += [piece for child in kept for piece in self._pieces(child, best[2])]
-        return Closed(best[0], best[1], min(best[2], float(self.dropped)), self.seen_count)
+            children = sorted(self._children(partial), key=lambda child: -child.outer.size)
+            stack += [piece for child in children for piece in self._pieces(child)]
+        return Closed(*self.best, min(self.value, float(self.dropped)), self.seen_count)
 
     def _outermost(self) -> Partial:
-        shared = self.search.shared
-        rank = len(self.quantities.plan.steps)
+        least = [[float(sum(memory.least_bits.values()))] for memory in self.search.shared]
         return Partial(
-            rank,
-            0,
-            np.array([self.lattice.count - 1]),
-            np.zeros((self.quantities.fixed.size, 1)),
-            np.array([[float(sum(memory.least_bits.values()))] for memory in shared]),
-            ((), np.empty((0, 1), dtype=np.intp)),
+            rank=len(self.quantities.plan.steps),
+            state=0,
+            keeps=None,
+            outer=np.array([self.lattice.count - 1]),
+            totals=self.quantities.fixed[:, None],
+            bits=np.array(least),
+            placed=(),
+            trail=np.empty((0, 1), dtype=np.intp),
         )
 
-    def _steps(self, partial: Partial) -> list[int]:
-        steps = self.quantities.plan.steps[partial.rank - 1]
-        return [number for number, step in enumerate(steps) if step.target == partial.state]
+    def _children(self, partial: Partial) -> Iterator[Partial]:
+        """Everything that may come next further in: a boundary, or the end of the run."""
+        steps = self.quantities.plan.steps[partial.rank - 1] if partial.rank else ()
+        for step in steps:
+            if step.target == partial.state:
+                child = self._placed(partial, step)
+                if child is not None:
+                    yield child
+        for keeps, other in SIDES if partial.keeps is None else ():
+            if keeps in self.weighted[0].tables.runs:
+                child = self._with_run(partial, keeps, other)
+                if child is not None:
+                    yield child
 
-    def _pieces(self, partial: Partial, value: float) -> list[Partial]:
+    def _pieces(self, partial: Partial) -> list[Partial]:
         """Work in pieces that fit a cache, the most promising on top; beyond the count allowed the rest is dropped."""
         bound = self._bound(partial)
-        order = np.argsort(-bound, kind="stable")
         if self.seen_count >= self.most:
-            self.dropped = min(self.dropped, float(bound.min()))
+            self.dropped = min(float(self.dropped), float(bound.min()))
             return []
-        size = max(1, 400_000 // self.lattice.count)
-        return [_picked(partial, order[start : start + size]) for start in range(0, order.size, size)]
+        order = np.argsort(-bound, kind="stable")
+        size = max(1, PIECE // self.lattice.count)
+        return [partial.picked(order[start : start + size]) for start in range(0, order.size, size)]
 
-    def _placed(self, partial: Partial, number: int, value: float) -> Partial | None:
-        """Put one more boundary inside, on every tile that might pay."""
-        step = self.quantities.plan.steps[partial.rank - 1][number]
+    def _placed(self, partial: Partial, step: Step) -> Partial | None:
+        """Put one more boundary inside, on every tile that might pay and fits."""
         placement = self.quantities.plan.placements[step.placement]
-        rows = self.quantities.boundary(placement)
-        usable = np.flatnonzero(self.fits[step.placement])
-        self.seen_count += partial.outer.size * usable.size
-        chains, columns = np.nonzero(self._box(partial, number, usable) < value * MARGIN)
+        everywhere = self._tiles_of(partial.keeps)
+        usable = np.flatnonzero(self.fits[step.placement][everywhere])
+        rows = self.quantities.boundary(placement)[:, everywhere[usable]]
+        chains, columns = self._worth_it(partial, partial.rank - 1, step.source, rows, (partial.keeps, usable))
+        inside = usable[columns]
+        bits = self._with_bits(partial.bits[:, chains], placement, everywhere[inside])
+        child = replace(
+            partial.picked(chains), rank=partial.rank - 1, state=step.source, outer=inside, bits=bits,
+            totals=partial.totals[:, chains] + rows[:, columns], placed=(*partial.placed, placement),
+            trail=np.vstack([partial.trail[:, chains], everywhere[inside][None, :]]),
+        )  # fmt: skip
+        return self._pruned(child)
+
+    def _with_run(self, partial: Partial, keeps: Operand, other: Operand) -> Partial | None:
+        """End the run of an input here: what lies further in is on its small lattice."""
+        where = self.lattice.only(keeps)
+        rows = self.quantities.kept(keeps)[:, where] + self.quantities.kept(other)[:, :1]
+        places = np.arange(where.size)
+        chains, columns = self._worth_it(partial, partial.rank, partial.state, rows, (keeps, places))
+        child = replace(
+            partial.picked(chains), keeps=keeps, outer=columns, totals=partial.totals[:, chains] + rows[:, columns],
+            placed=(*partial.placed, None), trail=np.vstack([partial.trail[:, chains], where[columns][None, :]]),
+        )  # fmt: skip
+        return self._pruned(child)
+
+    def _worth_it(
+        self, partial: Partial, rank: int, state: int, rows: Floats, onto: tuple[Operand | None, Indices]
+    ) -> tuple[Indices, Indices]:
+        """Pairs of a chain and a tile inside it for which energy and time alone leave room below the best value."""
+        keeps, places = onto
+        self.seen_count += partial.outer.size * places.size
+        energy = np.ones((partial.outer.size, places.size))
+        cycles = np.full_like(energy, float(self.quantities.tiles.spatial.cycles))
+        for weighted in self.weighted:
+            if weighted.alpha and weighted.beta:
+                continue
+            rest = weighted.least(keeps, rank, state)[places] - self._counted(weighted, keeps)
+            inner = weighted.weights @ rows + rest
+            least = (weighted.weights @ partial.totals)[:, None] + inner[None, :]
+            if weighted.beta:
+                np.maximum(cycles, least / weighted.beta, out=cycles)
+            elif self.power:
+                np.maximum(energy, least / weighted.alpha, out=energy)
+        chains, columns = np.nonzero(energy * cycles < self.value * MARGIN)
         tiles = self.lattice.tiles
-        nested = (tiles[:, partial.outer[chains]] % tiles[:, usable[columns]] == 0).all(axis=0)
-        chains, inside = chains[nested], usable[columns[nested]]
-        bits = self._with_bits(partial.bits[:, chains], placement, inside)
-        roomy = (bits <= np.array([[memory.room_bits] for memory in self.search.shared])).all(axis=0)
-        chains, inside, bits = chains[roomy], inside[roomy], bits[:, roomy]
-        if not chains.size:
-            return None
-        placed = ((*partial.trail[0], placement), np.vstack([partial.trail[1][:, chains], inside[None, :]]))
-        child = Partial(
-            partial.rank - 1, step.source, inside, partial.totals[:, chains] + rows[:, inside], bits, placed
-        )
-        worthy = self._bound(child) < value * MARGIN
-        return _picked(child, np.flatnonzero(worthy)) if worthy.any() else None
+        outer = self._tiles_of(partial.keeps)[partial.outer[chains]]
+        nested = (tiles[:, outer] % tiles[:, self._tiles_of(keeps)[places[columns]]] == 0).all(axis=0)
+        return chains[nested], columns[nested]
+
+    def _counted(self, weighted: Weighted, keeps: Operand | None) -> float:
+        """What is fixed is part of a partial chain already; the tables hold it too until the run is placed."""
+        return float(weighted.weights @ self.quantities.fixed) if keeps is None else 0.0
+
+    def _tiles_of(self, keeps: Operand | None) -> Indices:
+        return np.arange(self.lattice.count) if keeps is None else self.lattice.only(keeps)
+
+    def _pruned(self, child: Partial) -> Partial | None:
+        roomy = (child.bits <= self.rooms).all(axis=0)
+        child = child.picked(np.flatnonzero(roomy))
+        worthy = self._bound(child) < self.value * MARGIN
+        return child.picked(np.flatnonzero(worthy)) if worthy.any() else None
 
     def _with_bits(self, bits: Floats, placement: Placement, tiles: Indices) -> Floats:
         added = bits.copy()
@@ -153,33 +222,16 @@ class Closing:
                 added[index] += self.search.bits[placement][tiles] - memory.least_bits[placement.slot]
         return added
 
-    def _box(self, partial: Partial, number: int, usable: Indices) -> Floats:
-        """Least energy times least latency of every chain with every tile next, (chains, tiles)."""
-        step = self.quantities.plan.steps[partial.rank - 1][number]
-        rows = self.quantities.boundary(self.quantities.plan.placements[step.placement])[:, usable]
-        energy, cycles = 1.0, np.full((partial.outer.size, usable.size), self._least_cycles)
-        for weighted in self.weighted:
-            if weighted.alpha and weighted.beta:
-                continue
-            inner = weighted.weights @ rows + weighted.tables.settled[partial.rank - 1][step.source, usable]
-            least = (weighted.weights @ partial.totals)[:, None] + inner[None, :]
-            if weighted.beta:
-                cycles = np.maximum(cycles, least / weighted.beta)
-            elif self.power:
-                energy = np.maximum(energy, least / weighted.alpha)
-        return np.asarray(energy * cycles)
-
-    @property
-    def _least_cycles(self) -> float:
-        return float(self.quantities.tiles.spatial.cycles)
-
     def _bound(self, partial: Partial) -> Floats:
         """Least value of everything that continues each partial chain: at the lower corners left by all lines."""
         least = [
-            w.weights @ partial.totals + w.tables.settled[partial.rank][partial.state, partial.outer]
+            w.weights @ partial.totals
+            + w.least(partial.keeps, partial.rank, partial.state)[partial.outer]
+            - self._counted(w, partial.keeps)
             for w in self.weighted
         ]
-        energy, cycles = np.ones(partial.outer.size), np.full(partial.outer.size, self._least_cycles)
+        energy = np.ones(partial.outer.size)
+        cycles = np.full(partial.outer.size, float(self.quantities.tiles.spatial.cycles))
         for weighted, line in zip(self.weighted, least, strict=True):
             if weighted.beta == 0 and self.power:
                 energy = np.maximum(energy, line / weighted.alpha)
@@ -193,35 +245,16 @@ class Closing:
                 bound = np.maximum(bound, np.minimum(slower, dearer))
         return bound
 
-    def _completed(
-        self, partial: Partial, best: tuple[Chain | None, Floats | None, float]
-    ) -> tuple[Chain | None, Floats | None, float]:
-        """Choose what the units keep inside each chain, and see whether the result beats the best."""
-        for keeps in ("W", "I"):
-            registers = self.lattice.only(keeps)  # type: ignore[arg-type]
-            rows = self._kept(keeps, registers)  # type: ignore[arg-type]
-            totals = partial.totals[:, :, None] + rows[:, None, :] + self.quantities.fixed[:, None, None]
-            tiles = self.lattice.tiles
-            nested = (tiles[:, partial.outer][:, :, None] % tiles[:, registers][:, None, :] == 0).all(axis=0)
-            values = np.where(nested, totals[1:].max(axis=0) * (totals[0] if self.power else 1.0), np.inf)
-            where = np.unravel_index(int(np.argmin(values)), values.shape)
-            if values[where] < best[2] * MARGIN:
-                placed, trail = partial.trail
-                pairs = tuple(zip(reversed(placed), reversed(trail[:, where[0]].tolist()), strict=True))
-                chain = Chain(pairs, int(registers[where[1]]), keeps, float(values[where]))  # type: ignore[arg-type]
-                best = (chain, totals[:, where[0], where[1]], float(values[where]))
-        return best
-
-    def _kept(self, keeps: Operand, registers: Indices) -> Floats:
-        other: Operand = "I" if keeps == "W" else "W"
-        return np.asarray(self.quantities.kept(keeps)[:, registers] + self.quantities.kept(other)[:, :1])
-
-
-def _picked(partial: Partial, chains: Indices) -> Partial:
-    return replace(
-        partial,
-        outer=partial.outer[chains],
-        totals=partial.totals[:, chains],
-        bits=partial.bits[:, chains],
-        trail=(partial.trail[0], partial.trail[1][:, chains]),
-    )
+    def _complete(self, partial: Partial) -> None:
+        """Whole chains: keep the best one if it beats what is known."""
+        cycles = partial.totals[1:].max(axis=0)
+        values = cycles * partial.totals[0] if self.power else cycles
+        at = int(np.argmin(values))
+        if values[at] >= self.value * MARGIN or partial.keeps is None:
+            return
+        pairs = list(zip(partial.placed, partial.trail[:, at].tolist(), strict=True))[::-1]
+        run = next(index for index, (placement, _) in enumerate(pairs) if placement is None)
+        below = tuple((p, tile) for p, tile in pairs[:run] if p is not None)
+        above = tuple((p, tile) for p, tile in pairs[run + 1 :] if p is not None)
+        self.value = float(values[at])
+        self.best = (Chain(below, pairs[run][1], partial.keeps, above, self.value), partial.totals[:, at])

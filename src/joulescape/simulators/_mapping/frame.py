@@ -10,7 +10,7 @@ from functools import cached_property
 from joulescape.simulators._mapping.hierarchy import Direction, Memory
 from joulescape.simulators._mapping.layer import AXIS, IRRELEVANT, OPERANDS, RELEVANT, SLIDING, Operand
 from joulescape.simulators._mapping.nest import Tile
-from joulescape.simulators._mapping.unrolling import ONES, Factors, Rounding, Spatial, span
+from joulescape.simulators._mapping.unrolling import ONES, Factors, Rounding, Spatial, boosts, instances, span
 
 BELOW: Mapping[Operand, tuple[Direction, ...]] = {"O": ("to_low", "from_low"), "W": ("to_low",), "I": ("to_low",)}
 ABOVE: Mapping[Operand, tuple[Direction, ...]] = {
@@ -28,29 +28,38 @@ class Frame:
     rounding: Rounding
 
     @cached_property
+    def steps(self) -> Mapping[Operand, tuple[Factors, ...]]:
+        """Unrolling between each level of an operand and the one below; the last entry lies above the outermost."""
+        return {operand: self.spatial.steps(operand, self.rounding) for operand in OPERANDS}
+
+    @cached_property
     def inside(self) -> Mapping[Operand, tuple[Factors, ...]]:
         """Unrolling below each level of an operand, in all; entry 0 is the innermost level's own fan-out."""
-        return {operand: tuple(_running(self.spatial.steps(operand, self.rounding))) for operand in OPERANDS}
+        return {operand: tuple(_running(self.steps[operand])) for operand in OPERANDS}
 
     @cached_property
     def instances(self) -> Mapping[Operand, tuple[int, ...]]:
         """Copies of each level, innermost first (fractional unrolling rounded once, in all)."""
-        return {operand: self.spatial.instances(operand, self.rounding)[1:] for operand in OPERANDS}
+        return {operand: copies[1:] for operand, copies in self._copies.items()}
+
+    @cached_property
+    def _copies(self) -> Mapping[Operand, tuple[int, ...]]:
+        return {operand: instances(self.steps[operand]) for operand in OPERANDS}
 
     @cached_property
     def units(self) -> int:
         """Multipliers at work."""
-        return self.spatial.instances("O", self.rounding)[0]
+        return self._copies["O"][0]
 
     @cached_property
     def boosts(self) -> Mapping[Operand, tuple[int, ...]]:
         """Distinct elements fed below by one instance of each level for every one held below."""
-        return {operand: self.spatial.boosts(operand, self.rounding) for operand in OPERANDS}
+        return {operand: boosts(self.spatial.layer, operand, self.steps[operand]) for operand in OPERANDS}
 
     @cached_property
     def reduces_above(self) -> tuple[bool, ...]:
         """Whether partial sums are still added up between instances above each output level."""
-        steps = self.spatial.steps("O", self.rounding)
+        steps = self.steps["O"]
         ir = [any(factors[AXIS[dim]] > 1 for dim in IRRELEVANT["O"]) for factors in steps]
         return tuple(any(ir[level + 1 :]) for level in range(len(steps)))
 
@@ -80,6 +89,6 @@ def _running(steps: tuple[Factors, ...]) -> list[Factors]:
     total = ONES
     found = []
     for factors in steps:
-        total = tuple(a * b for a, b in zip(total, factors, strict=True))
+        total = total if factors is ONES else tuple(a * b for a, b in zip(total, factors, strict=True))
         found.append(total)
     return found

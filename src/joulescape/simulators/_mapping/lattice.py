@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from joulescape.simulators._mapping.layer import AXIS, DIMS, IRRELEVANT, Operand
+from joulescape.simulators._mapping.layer import AXIS, DIMS, INPUTS, IRRELEVANT, Operand
 from joulescape.simulators._mapping.nest import Tile
 
 Floats = NDArray[np.float64]
@@ -63,21 +63,48 @@ class Lattice:
                 total = total * self.divisors[dim]
         return total
 
+    def flat(self, values: Floats) -> Floats:
+        """Values that broadcast over `shape`, as (tiles,)."""
+        if values.shape != self.shape:
+            values = values + np.zeros(self.shape)
+        return values.reshape(-1)
+
     @cached_property
     def cycles(self) -> Floats:
         """Iterations inside each tile, (tiles,)."""
-        return np.broadcast_to(self.product(DIMS), self.shape).reshape(-1)
+        return self.flat(self.product(DIMS))
 
     def only(self, operand: Operand) -> NDArray[np.intp]:
         """Indices of tiles with no loop but those that reuse an input: what a unit can keep one element through."""
-        others = tuple(dim for dim in DIMS if dim not in IRRELEVANT[operand])
-        return np.flatnonzero(np.broadcast_to(self.product(others) == 1, self.shape).reshape(-1))
+        return self._only[operand]
+
+    @cached_property
+    def _only(self) -> Mapping[Operand, NDArray[np.intp]]:
+        found: dict[Operand, NDArray[np.intp]] = {}
+        for operand in INPUTS:
+            indices = np.zeros(1, dtype=np.intp)
+            for (dim, _, _), (length, inner) in zip(self.primes, self._walks, strict=True):
+                if DIMS[dim] in IRRELEVANT[operand]:
+                    indices = (indices[:, None] + np.arange(length) * inner).reshape(-1)
+            found[operand] = indices
+        return found
+
+    def part(self, operand: Operand) -> Lattice:
+        """The lattice of the tiles `only(operand)`, in the same order."""
+        kept = (size if DIMS[dim] in IRRELEVANT[operand] else 1 for dim, size in enumerate(self.sizes))
+        return lattice(tuple(kept))
+
+    @cached_property
+    def unfinished(self) -> Flags:
+        """Tiles that hold only a part of the reduction, so that partial sums leave them, (tiles,)."""
+        whole = math.prod(self.sizes[AXIS[dim]] for dim in IRRELEVANT["O"])
+        parts = self.product(IRRELEVANT["O"]) < whole
+        return np.broadcast_to(parts, self.shape).reshape(-1)
 
     @cached_property
     def finished(self) -> Flags:
         """Tiles that hold the whole reduction, so that only final outputs leave them, (tiles,)."""
-        whole = math.prod(self.sizes[AXIS[dim]] for dim in IRRELEVANT["O"])
-        return np.broadcast_to(self.product(IRRELEVANT["O"]) == whole, self.shape).reshape(-1)
+        return np.asarray(~self.unfinished)
 
     def tile(self, index: int) -> Tile:
         """The tile at an index, one number for each of DIMS."""

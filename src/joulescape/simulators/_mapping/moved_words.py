@@ -5,6 +5,7 @@ Nothing here depends on energies or sizes of memories, so that the tables outliv
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,15 +69,16 @@ class Tiles:
         return self.spatial.cycles / self.lattice.cycles
 
     @cached_property
-    def first_repeats(self) -> Floats:
-        """How many different outputs each tile is run for."""
-        whole = np.prod([self.spatial.temporal[AXIS[dim]] for dim in RELEVANT["O"]], dtype=float)
-        inside = np.broadcast_to(self.lattice.product(RELEVANT["O"]), self.lattice.shape).reshape(-1)
-        return np.asarray(whole / inside)
+    def back_repeats(self) -> Floats:
+        """How often a tile of sums comes back: every time but the first that its outputs are worked on."""
+        different = math.prod(self.spatial.temporal[AXIS[dim]] for dim in RELEVANT["O"])
+        return np.asarray(self.repeats - different / self.lattice.flat(self.lattice.product(RELEVANT["O"])))
 
     def is_partial(self, level: int) -> Flags:
         """Whether sums leave a tile of output level `level` unfinished."""
-        return np.asarray(~self.lattice.finished | self.frame.reduces_above[level + 1])
+        if self.frame.reduces_above[level + 1]:
+            return np.ones(self.lattice.count, dtype=bool)
+        return self.lattice.unfinished
 
     @cached_property
     def held(self) -> dict[tuple[Operand, int], Floats]:
@@ -88,16 +90,24 @@ class Tiles:
         }
 
     @cached_property
-    def words(self) -> Floats:
-        """Accesses of a full port width by all instances of a memory, (rows, tiles)."""
-        found = np.empty((len(self.rows), self.lattice.count))
-        for index, row in enumerate(self.rows):
-            memory = self.spatial.hierarchy.memories[row.memory]
-            port = memory.port(row.operand, row.direction)
-            share = port.least_bits / port.bits
-            bought = np.ceil(self.moved_bits(row) / port.least_bits)
-            found[index] = bought * share * self.counts(row) * self.frame.instances[row.operand][row.at]
-        return np.floor(found) if self.accounting == "zigzag" else found
+    def crossing_bits(self) -> dict[Slot, Floats]:
+        """Bits of one instance's tile on its way over each boundary, (tiles,)."""
+        return {slot: held * self.width(*slot) for slot, held in self.held.items()}
+
+    def words(self, index: int) -> Floats:
+        """Accesses of a full port width by all instances of a memory for one row, (tiles,)."""
+        if index not in self._words:
+            row = self.rows[index]
+            port = self.spatial.hierarchy.memories[row.memory].port(row.operand, row.direction)
+            bought = np.divide(self.moved_bits(row), port.least_bits)
+            found = np.asarray(np.ceil(bought) * self.counts(row))
+            found *= port.least_bits / port.bits * self.frame.instances[row.operand][row.at]
+            self._words[index] = np.floor(found) if self.accounting == "zigzag" else found
+        return self._words[index]
+
+    @cached_property
+    def _words(self) -> dict[int, Floats]:
+        return {}
 
     @cached_property
     def rows_of(self) -> Mapping[Slot, tuple[int, ...]]:
@@ -130,14 +140,15 @@ class Tiles:
 
     def returns(self, slot: Slot) -> Floats | float:
         """How often a tile of partial sums comes back down over a boundary."""
-        return self.repeats - self.first_repeats if slot[0] == "O" else 0.0
+        return self.back_repeats if slot[0] == "O" else 0.0
 
     def moved_bits(self, row: Row) -> Floats | float:
         """Bits of one transfer as one instance sees it."""
         boost = self.frame.boosts[row.operand][row.at] if row.at == row.level + 1 else 1
         if row.level < 0:
             return float(boost * self.width(row.operand, row.level))
-        return np.asarray(self.held[row.operand, row.level] * boost * self.width(row.operand, row.level))
+        crossing = self.crossing_bits[row.operand, row.level]
+        return crossing if boost == 1 else crossing * boost
 
     def width(self, operand: Operand, level: int) -> Floats | int:
         """Bits of an element on the way over a boundary."""
@@ -146,7 +157,9 @@ class Tiles:
             return widths.of(operand)
         if level < 0:
             return widths.of("O", self._accumulates or self.frame.reduces_above[0])
-        return np.where(self.is_partial(level), widths.sum, widths.output)
+        if widths.sum == widths.output or self.frame.reduces_above[level + 1]:
+            return widths.sum
+        return widths.output + (widths.sum - widths.output) * self.lattice.unfinished
 
     @cached_property
     def _accumulates(self) -> bool:
@@ -160,7 +173,7 @@ class Tiles:
             return self.repeats
         if self.accounting == "zigzag":
             return np.where(self.is_partial(row.level), self.repeats, 0.0)
-        return self.repeats - self.first_repeats
+        return self.back_repeats
 
     def _unit_counts(self, direction: Direction) -> float:
         """Sums between the units and the innermost memory move every cycle."""
@@ -168,19 +181,21 @@ class Tiles:
         if direction == "from_low":
             return cycles
         if self.accounting == "own":
-            return cycles - float(self.first_repeats[0])
+            return float(self.back_repeats[0])
         return cycles if self._accumulates or self.frame.reduces_above[0] else 0.0
 
 
 def held(layer: Layer, tiles: Lattice, operand: Operand, factors: Factors) -> Floats:
     """Elements of an operand in each tile with so much unrolling below, (tiles,)."""
-    total = tiles.product(RELEVANT[operand]) * float(np.prod([factors[AXIS[dim]] for dim in RELEVANT[operand]]))
+    total = tiles.product(RELEVANT[operand]) * math.prod(factors[AXIS[dim]] for dim in RELEVANT[operand])
     if operand == "I":
         for pair in SLIDING:
             positions, taps = (np.floor(tiles.divisors[dim] * factors[AXIS[dim]]) for dim in pair)
-            overlap = np.maximum(0, taps - layer.stride(pair)) * (positions - 1)
-            total = total * np.minimum(layer.extent(pair), positions * taps - overlap)
-    return np.asarray(np.rint(np.broadcast_to(total, tiles.shape).reshape(-1)))
+            if layer.size(pair[1]) > 1 or layer.extent(pair) < layer.size(pair[0]):
+                overlap = np.maximum(0, taps - layer.stride(pair)) * (positions - 1)
+                positions = np.minimum(layer.extent(pair), positions * taps - overlap)
+            total = total * positions
+    return np.rint(tiles.flat(total))
 
 
 def _rows(spatial: Spatial) -> Iterator[Row]:

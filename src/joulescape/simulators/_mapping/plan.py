@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from joulescape.simulators._mapping.layer import Operand
 
 Sums = Literal["partial", "final", "any"]
+
+Indices = NDArray[np.intp]
 
 Slot = tuple[Operand, int]
 """One level of one operand: the boundary on top of it."""
@@ -59,6 +64,18 @@ class Plan:
     """Number of states of every rank."""
     steps: tuple[tuple[Step, ...], ...]
     """Steps into ranks 1, 2, ...; those into one target stand together."""
+
+    @cached_property
+    def gathers(self) -> tuple[tuple[Indices, Indices, Indices], ...]:
+        """The same as arrays: source and placement of every step, and where each target's steps start."""
+        return tuple(
+            (
+                np.array([step.source for step in steps]),
+                np.array([step.placement for step in steps]),
+                np.flatnonzero(np.diff([step.target for step in steps], prepend=-1)),
+            )
+            for steps in self.steps
+        )
 
 
 @dataclass(frozen=True)

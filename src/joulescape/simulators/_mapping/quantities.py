@@ -87,20 +87,20 @@ class Quantities:
         for index in self.tiles.rows_of[slot]:
             row = self.tiles.rows[index]
             memory = self.hierarchy.memories[row.memory]
-            total[0] += memory.access_pj(row.direction) * self.tiles.words[index]
-            total[0] += self._wire_pj(row, index)
+            total[0] += memory.access_pj(row.direction) * self.tiles.words(index)
+            wire = self.hierarchy.memories[self.hierarchy.levels[row.operand][row.level + 1]].wire_pj_per_bit
+            if wire and (row.at == row.level or row.level < 0):
+                total[0] += wire * self._wire_bits(row)
             if self.timed:
                 total[1 + self.lanes.index((row.memory, self._port(row)))] += self.tiles.busy[index]
         return total
 
-    def _wire_pj(self, row: Row, index: int) -> Floats | float:
-        """Energy of the way down from the memory above the boundary, for every copy delivered or collected."""
-        wire = self.hierarchy.memories[self.hierarchy.levels[row.operand][row.level + 1]].wire_pj_per_bit
-        if wire == 0 or (row.at != row.level and row.level >= 0):
-            return 0.0
-        copies = self.tiles.frame.instances[row.operand][row.level] if row.level >= 0 else self.tiles.frame.units
-        width = self.tiles.moved_bits(row) if row.level >= 0 else self.tiles.width(row.operand, -1)
-        return np.asarray(wire * copies * width * self.tiles.counts(row))
+    def _wire_bits(self, row: Row) -> Floats | float:
+        """Bits between the memory above a boundary and all instances below it: each copy of a multicast counts."""
+        if row.level < 0:
+            return self.tiles.frame.units * self.tiles.width(row.operand, -1) * self.tiles.counts(row)
+        crossing = self.tiles.crossing_bits[row.operand, row.level]
+        return crossing * self.tiles.counts(row) * self.tiles.frame.instances[row.operand][row.level]
 
     def _with_path(self, slot: Slot, moved: Floats, is_doubled: bool) -> Floats:
         """Add what a boundary costs the critical paths: outputs delay both, an input its own fill and both by stalls."""

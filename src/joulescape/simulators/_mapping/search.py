@@ -9,9 +9,14 @@ import numpy as np
 
 from joulescape.simulators._mapping.chain_search import Chain, Tables, best_chain, tables
 from joulescape.simulators._mapping.lattice import Floats
+from joulescape.simulators._mapping.layer import INPUTS, Operand
 from joulescape.simulators._mapping.plan import Placement, Slot
 from joulescape.simulators._mapping.quantities import Quantities
 from joulescape.simulators._mapping.room import Divided, Limits, Sharing, divide, first_limits, sharings
+
+
+SIDES: tuple[tuple[Operand, Operand], ...] = (("W", "I"), ("I", "W"))
+"""Which input the units keep, and which one they fetch every cycle."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +39,19 @@ class Search:
 
     def best(self, weights: Floats) -> Divided:
         """The chain of least weighted quantities; Infeasible when nothing fits."""
-        start, rows = self._start(weights), self._weighted(weights)
+        runs, rows = self._runs(weights), self._weighted(weights)
         tiles = self.quantities.tiles.lattice
 
         def run(limits: Limits) -> Chain:
             costs = np.where(self.fits(limits), rows, np.inf)
-            return best_chain(tiles, tables(tiles, self.quantities.plan, start, costs), costs)
+            return best_chain(tiles, tables(tiles, self.quantities.plan, runs, costs))
 
         return divide(self.shared, run, self.held_bits, self.most_runs)
 
     def least(self, weights: Floats) -> Tables:
         """Least weighted quantities of all states, every memory shared as if its other tiles were smallest."""
         costs = np.where(self.fits(first_limits(self.shared)), self._weighted(weights), np.inf)
-        return tables(self.quantities.tiles.lattice, self.quantities.plan, self._start(weights), costs)
+        return tables(self.quantities.tiles.lattice, self.quantities.plan, self._runs(weights), costs)
 
     def _weighted(self, weights: Floats) -> Floats:
         return np.stack([weights @ self.quantities.boundary(p) for p in self.quantities.plan.placements])
@@ -54,7 +59,7 @@ class Search:
     def totals(self, chain: Chain) -> Floats:
         """Quantities of a chain: energy first, then every lane."""
         total = self.quantities.fixed.copy()
-        for operand, index in zip(("W", "I"), chain.registers, strict=True):
+        for operand, index in zip(INPUTS, chain.registers, strict=True):
             total += self.quantities.kept(operand)[:, index]
         for placement, index in chain.placed:
             total += self.quantities.boundary(placement)[:, index]
@@ -64,15 +69,16 @@ class Search:
         """Bits that a chain takes at every boundary."""
         return {placement.slot: float(self.bits[placement][index]) for placement, index in chain.placed}
 
-    def _start(self, weights: Floats) -> Floats:
-        """Weighted cost of what the units keep: a run that reuses one input, the other fetched every cycle."""
+    def _runs(self, weights: Floats) -> dict[Operand, Floats]:
+        """Weighted cost of keeping one input through a run, the other fetched every cycle, with all that is fixed."""
         tiles = self.quantities.tiles.lattice
-        values = np.full(tiles.count, np.inf)
-        rows = {"W": weights @ self.quantities.kept("W"), "I": weights @ self.quantities.kept("I")}
-        for kept, other in (("W", "I"), ("I", "W")):
-            where = tiles.only("W" if kept == "W" else "I")
-            values[where] = np.minimum(values[where], rows[kept][where] + rows[other][0])
-        return values + weights @ self.quantities.fixed
+        fixed = weights @ self.quantities.fixed
+        return {
+            kept: weights @ self.quantities.kept(kept)[:, tiles.only(kept)]
+            + (weights @ self.quantities.kept(other)[:, 0] + fixed)
+            for kept, other in SIDES
+            if kept == "I" or tiles.only(kept).size > 1
+        }
 
     @cached_property
     def bits(self) -> dict[Placement, Floats]:
@@ -92,5 +98,5 @@ class Search:
         for index, (placement, bits) in enumerate(self.bits.items()):
             np.less_equal(bits, limits[placement.slot], out=found[index])
             if placement.leaves != "any":
-                found[index] &= tiles.finished == (placement.leaves == "final")
+                found[index] &= tiles.finished if placement.leaves == "final" else tiles.unfinished
         return found

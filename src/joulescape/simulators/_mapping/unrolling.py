@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -76,18 +77,6 @@ class Spatial:
         """
         return _steps(self, operand, rounding)
 
-    def instances(self, operand: Operand, rounding: Rounding = "average") -> tuple[int, ...]:
-        """Copies of each level of an operand, units first: products of all unrolling above."""
-        steps = self.steps(operand, rounding)
-        totals = [math.prod(math.prod(factors) for factors in steps[level:]) for level in range(len(steps))]
-        return tuple(round(round(total, 3)) for total in totals)
-
-    def boosts(self, operand: Operand, rounding: Rounding) -> tuple[int, ...]:
-        """Distinct elements that one instance of a level feeds side by side for each one held below."""
-        steps = self.steps(operand, rounding)
-        below = [distinct(self.layer, operand, steps[:level]) for level in range(len(steps) + 1)]
-        return tuple(round(below[level + 1] / below[level]) for level in range(len(steps)))
-
     @cached_property
     def drain_cycles(self) -> int:
         """Steps that the last results need to leave the array: one less than the units granted, per dimension."""
@@ -103,12 +92,26 @@ class Spatial:
         return math.prod(math.prod(factors) for factors in self.average.values())
 
 
+def instances(steps: tuple[Factors, ...]) -> tuple[int, ...]:
+    """Copies of every level, the units first: products of all unrolling above, rounded once."""
+    each = [math.prod(factors) for factors in steps]
+    return tuple(round(round(math.prod(each[level:]), 3)) for level in range(len(each)))
+
+
+def boosts(layer: Layer, operand: Operand, steps: tuple[Factors, ...]) -> tuple[int, ...]:
+    """Distinct elements that one instance of a level feeds side by side for each one held below."""
+    below = [distinct(layer, operand, steps[:level]) for level in range(len(steps) + 1)]
+    return tuple(round(after / before) for before, after in itertools.pairwise(below))
+
+
 def distinct(layer: Layer, operand: Operand, steps: tuple[Factors, ...]) -> float:
     """Distinct elements of an operand under so much unrolling, level by level (pairs are cut to whole positions)."""
     unique = 1.0
     positions = {dim: 1.0 for pair in SLIDING for dim in pair}
     seen = {pair: 1 for pair in SLIDING}
     for factors in steps:
+        if factors is ONES:
+            continue
         for dim in RELEVANT[operand]:
             unique *= factors[AXIS[dim]]
         for pair in SLIDING if operand == "I" else ():
@@ -171,7 +174,9 @@ def _steps(spatial: Spatial, operand: Operand, rounding: Rounding) -> tuple[Fact
 
 
 def _product(factors: list[Factors]) -> Factors:
-    return tuple(math.prod(column) for column in zip(*factors, strict=True)) if factors else ONES
+    if len(factors) < 2:
+        return factors[0] if factors else ONES
+    return tuple(math.prod(column) for column in zip(*factors, strict=True))
 
 
 def _up(value: float) -> int:
