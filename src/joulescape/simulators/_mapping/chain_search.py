@@ -24,6 +24,9 @@ from joulescape.simulators._mapping.lattice import Floats, Lattice
 from joulescape.simulators._mapping.layer import Operand
 from joulescape.simulators._mapping.plan import Placement, Plan
 
+SMALL = 64
+"""Tiles below which one gathered operation a rank is quicker than one a step."""
+
 Placed = tuple[tuple[Placement, int], ...]
 """Boundaries from the inside out, each with the index of its tile."""
 
@@ -53,16 +56,15 @@ class Chain:
 class Tables:
     """Least costs of every state (rows of each rank) on every tile.
 
-    `placed` has the state's last boundary (or the run's end) on the tile itself, `settled` on any tile within it; in
-    `below` the same before the run ends, on the tiles of each input's small lattice, whose run costs `runs`.
+    `settled` has the state's last boundary (or the run's end) on any tile within the tile; `below` the same before the
+    run ends, on the tiles of each input's small lattice, whose run costs `runs`.
     """
 
     plan: Plan
     costs: Floats
-    placed: tuple[Floats, ...]
     settled: tuple[Floats, ...]
     runs: Mapping[Operand, Floats]
-    below: Mapping[Operand, tuple[tuple[Floats, ...], tuple[Floats, ...]]]
+    below: Mapping[Operand, tuple[Floats, ...]]
 
 
 def tables(tiles: Lattice, plan: Plan, runs: Mapping[Operand, Floats], costs: Floats) -> Tables:
@@ -73,49 +75,43 @@ def tables(tiles: Lattice, plan: Plan, runs: Mapping[Operand, Floats], costs: Fl
     """
     below = {side: _below(tiles.part(side), plan, costs[:, tiles.only(side)]) for side in runs}
     started = np.full((1, tiles.count), np.inf)
-    _end_runs(tiles, started, runs, below, 0)
-    placed, settled = [started], [_settled(tiles, started)]
+    settled: list[Floats] = []
+    for rank in range(len(plan.ranks)):
+        reached = _reached(plan, rank - 1, settled[-1], costs) if rank else started
+        for side, cost in runs.items():
+            where = tiles.only(side)
+            reached[:, where] = np.minimum(reached[:, where], below[side][rank] + cost)
+        tiles.settle(reached)
+        settled.append(reached)
+    return Tables(plan, costs, tuple(settled), runs, below)
+
+
+def _below(part: Lattice, plan: Plan, costs: Floats) -> tuple[Floats, ...]:
+    """Least costs of boundaries below the end of a run."""
+    settled = [np.zeros((1, part.count))]
     for rank in range(len(plan.steps)):
         reached = _reached(plan, rank, settled[-1], costs)
-        _end_runs(tiles, reached, runs, below, rank + 1)
-        placed.append(reached)
-        settled.append(_settled(tiles, reached))
-    return Tables(plan, costs, tuple(placed), tuple(settled), runs, below)
-
-
-def _below(part: Lattice, plan: Plan, costs: Floats) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
-    """Least costs of boundaries below the end of a run."""
-    placed, settled = [np.zeros((1, part.count))], [np.zeros((1, part.count))]
-    for rank in range(len(plan.steps)):
-        placed.append(_reached(plan, rank, settled[-1], costs))
-        settled.append(_settled(part, placed[-1]))
-    return tuple(placed), tuple(settled)
+        part.settle(reached)
+        settled.append(reached)
+    return tuple(settled)
 
 
 def _reached(plan: Plan, rank: int, settled: Floats, costs: Floats) -> Floats:
     """States of the next rank with their last boundary on each tile."""
-    sources, placements, starts = plan.gathers[rank]
-    found: Floats = np.minimum.reduceat(settled[sources] + costs[placements], starts, axis=0)
+    if settled.shape[1] < SMALL:
+        sources, placements, starts = plan.gathers[rank]
+        return np.asarray(np.minimum.reduceat(settled[sources] + costs[placements], starts, axis=0))
+    found = np.empty((plan.ranks[rank + 1], settled.shape[1]))
+    other = np.empty(settled.shape[1])
+    previous = -1
+    for step in plan.steps[rank]:
+        if step.target != previous:
+            np.add(settled[step.source], costs[step.placement], out=found[step.target])
+            previous = step.target
+        else:
+            np.add(settled[step.source], costs[step.placement], out=other)
+            np.minimum(found[step.target], other, out=found[step.target])
     return found
-
-
-def _end_runs(
-    tiles: Lattice,
-    reached: Floats,
-    runs: Mapping[Operand, Floats],
-    below: Mapping[Operand, tuple[tuple[Floats, ...], tuple[Floats, ...]]],
-    rank: int,
-) -> None:
-    """Let the run of either input end on any of its tiles, in place."""
-    for side, cost in runs.items():
-        where = tiles.only(side)
-        reached[:, where] = np.minimum(reached[:, where], below[side][1][rank] + cost)
-
-
-def _settled(tiles: Lattice, values: Floats) -> Floats:
-    settled = values.copy()
-    tiles.settle(settled)
-    return settled
 
 
 def best_chain(tiles: Lattice, found: Tables) -> Chain:
@@ -126,17 +122,28 @@ def best_chain(tiles: Lattice, found: Tables) -> Chain:
     state, rank, outer = 0, len(found.plan.steps), tiles.count - 1
     above: list[tuple[Placement, int]] = []
     while True:
-        inner = _attained(tiles, found.placed[rank][state], found.settled[rank][state, outer], outer)
-        value = found.placed[rank][state, inner]
-        ended = _ended(tiles, found, rank, state, inner, value)
+        placed = _placed(found.plan, rank, state, found.settled, found.costs)
+        for side, cost in found.runs.items():
+            where = tiles.only(side)
+            placed[where] = np.minimum(placed[where], found.below[side][rank][state] + cost)
+        inner = _attained(tiles, placed, found.settled[rank][state, outer], outer)
+        ended = _ended(tiles, found, rank, state, inner, placed[inner])
         if ended is not None:
-            keeps, at = ended
-            placed, settled = found.below[keeps]
-            below = _traced(tiles, found, keeps, (placed, settled), (rank, state, at))
-            return Chain(below, inner, keeps, tuple(reversed(above)), float(least))
-        state, placement = _step(found.plan, rank, state, found.settled[rank - 1][:, inner], found.costs[:, inner], value)
+            below = _traced(tiles, found, ended[0], (rank, state, ended[1]))
+            return Chain(below, inner, ended[0], tuple(reversed(above)), float(least))
+        before = found.settled[rank - 1][:, inner]
+        state, placement = _step(found.plan, rank, state, before, found.costs[:, inner], placed[inner])
         above.append((found.plan.placements[placement], inner))
         rank, outer = rank - 1, inner
+
+
+def _placed(plan: Plan, rank: int, state: int, settled: tuple[Floats, ...], costs: Floats) -> Floats:
+    """Costs of one state with its last boundary on each tile, as `_reached` has them."""
+    found = np.full(costs.shape[1], np.inf)
+    for step in plan.steps[rank - 1] if rank else ():
+        if step.target == state:
+            np.minimum(found, settled[rank - 1][step.source] + costs[step.placement], out=found)
+    return found
 
 
 def _ended(
@@ -145,26 +152,21 @@ def _ended(
     """The input whose run ends on a tile at this value, and the tile's place in its small lattice."""
     for side, cost in found.runs.items():
         at = int(np.searchsorted(tiles.only(side), inner))
-        if at < cost.size and tiles.only(side)[at] == inner and found.below[side][1][rank][state, at] + cost[at] == value:
+        if at < cost.size and tiles.only(side)[at] == inner and found.below[side][rank][state, at] + cost[at] == value:
             return side, at
     return None
 
 
-def _traced(
-    tiles: Lattice,
-    found: Tables,
-    side: Operand,
-    part: tuple[tuple[Floats, ...], tuple[Floats, ...]],
-    start: tuple[int, int, int],
-) -> Placed:
+def _traced(tiles: Lattice, found: Tables, side: Operand, start: tuple[int, int, int]) -> Placed:
     """Boundaries below the end of a run, from the inside out."""
     rank, state, outer = start
-    where, small = tiles.only(side), tiles.part(side)
+    where, small, settled = tiles.only(side), tiles.part(side), found.below[side]
     chain: list[tuple[Placement, int]] = []
+    costs = found.costs[:, where]
     while rank > 0:
-        inner = _attained(small, part[0][rank][state], part[1][rank][state, outer], outer)
-        costs, value = found.costs[:, where[inner]], part[0][rank][state, inner]
-        state, placement = _step(found.plan, rank, state, part[1][rank - 1][:, inner], costs, value)
+        placed = _placed(found.plan, rank, state, settled, costs)
+        inner = _attained(small, placed, settled[rank][state, outer], outer)
+        state, placement = _step(found.plan, rank, state, settled[rank - 1][:, inner], costs[:, inner], placed[inner])
         chain.append((found.plan.placements[placement], int(where[inner])))
         rank, outer = rank - 1, inner
     return tuple(reversed(chain))

@@ -45,7 +45,7 @@ class Weighted:
 
     def least(self, keeps: Operand | None, rank: int, state: int) -> Floats:
         """Least that a state can cost on the tiles it may lie on: all, or those below the run of `keeps`."""
-        return (self.tables.settled if keeps is None else self.tables.below[keeps][1])[rank][state]
+        return (self.tables.settled if keeps is None else self.tables.below[keeps])[rank][state]
 
 
 @dataclass(frozen=True)

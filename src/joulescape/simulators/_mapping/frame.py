@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from joulescape.simulators._mapping.hierarchy import Direction, Memory
 from joulescape.simulators._mapping.layer import AXIS, IRRELEVANT, OPERANDS, RELEVANT, SLIDING, Operand
@@ -35,7 +35,7 @@ class Frame:
     @cached_property
     def inside(self) -> Mapping[Operand, tuple[Factors, ...]]:
         """Unrolling below each level of an operand, in all; entry 0 is the innermost level's own fan-out."""
-        return {operand: tuple(_running(self.steps[operand])) for operand in OPERANDS}
+        return {operand: _running(self.steps[operand]) for operand in OPERANDS}
 
     @cached_property
     def instances(self) -> Mapping[Operand, tuple[int, ...]]:
@@ -84,11 +84,12 @@ class Frame:
         return span(self.spatial.layer, pair, positions, taps)
 
 
-def _running(steps: tuple[Factors, ...]) -> list[Factors]:
+@lru_cache(maxsize=4096)
+def _running(steps: tuple[Factors, ...]) -> tuple[Factors, ...]:
     """Products of all unrolling up to each level."""
     total = ONES
     found = []
     for factors in steps:
         total = total if factors is ONES else tuple(a * b for a, b in zip(total, factors, strict=True))
         found.append(total)
-    return found
+    return tuple(found)

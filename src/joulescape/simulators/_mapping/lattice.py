@@ -10,16 +10,18 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from joulescape.simulators._mapping.layer import AXIS, DIMS, INPUTS, IRRELEVANT, Operand
+from joulescape.simulators._mapping.layer import AXIS, DIMS, INPUTS, IRRELEVANT, OPERANDS, RELEVANT, Operand
 from joulescape.simulators._mapping.nest import Tile
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+
+
+LAYOUT = ("FX", "FY", "G", "B", "C", "K", "OX", "OY")
+"""Dimensions from the outermost axis to the innermost: long axes innermost make long contiguous runs."""
 
 
 @dataclass(frozen=True)
@@ -30,49 +32,52 @@ class Lattice:
     primes: tuple[tuple[int, int, int], ...]
     """(dimension, prime, exponent), outermost axis first."""
 
-    @property
+    @cached_property
     def count(self) -> int:
         """Number of tiles."""
         return math.prod(exponent + 1 for _, _, exponent in self.primes)
 
     @cached_property
-    def shape(self) -> tuple[int, ...]:
-        """One axis a dimension that has any factor, dimensions in the order of DIMS."""
-        counts: dict[int, int] = {}
-        for dim, _, exponent in self.primes:
-            counts[dim] = counts.get(dim, 1) * (exponent + 1)
-        return tuple(counts[dim] for dim in sorted(counts))
-
-    @cached_property
-    def divisors(self) -> Mapping[str, Floats]:
-        """Iterations of each dimension, shaped to broadcast over `shape`."""
-        present = sorted({dim for dim, _, _ in self.primes})
-        found: dict[str, Floats] = {dim: np.ones((1,) * len(present)) for dim in DIMS}
-        for place, dim in enumerate(present):
-            values = np.ones(1)
-            for _, prime, exponent in (axis for axis in self.primes if axis[0] == dim):
-                values = np.multiply.outer(values, float(prime) ** np.arange(exponent + 1)).ravel()
-            found[DIMS[dim]] = values.reshape([-1 if i == place else 1 for i in range(len(present))])
+    def iterations(self) -> Mapping[str, Floats]:
+        """Iterations of each dimension that has any, (tiles,)."""
+        found: dict[str, Floats] = {}
+        outer, inner = 1, self.count
+        for name in LAYOUT:
+            values = divisors(self.sizes[AXIS[name]])
+            if values.size > 1:
+                inner //= values.size
+                grid = np.empty((outer, values.size, inner))
+                grid[:] = values[:, None]
+                found[name] = grid.reshape(-1)
+                outer *= values.size
         return found
 
-    def product(self, dims: tuple[str, ...]) -> Floats:
-        """Product of some dimensions' iterations, of a shape that broadcasts over `shape`."""
-        total: Floats = np.ones((1,) * len(self.shape))
+    def product(self, dims: tuple[str, ...]) -> Floats | float:
+        """Product of some dimensions' iterations, (tiles,), or 1 where none of them has any."""
+        total: Floats | float = 1.0
         for dim in dims:
-            if self.sizes[AXIS[dim]] > 1:
-                total = total * self.divisors[dim]
+            if dim in self.iterations:
+                total = total * self.iterations[dim]
         return total
 
-    def flat(self, values: Floats) -> Floats:
-        """Values that broadcast over `shape`, as (tiles,)."""
-        if values.shape != self.shape:
-            values = values + np.zeros(self.shape)
-        return values.reshape(-1)
+    def whole(self, values: Floats | float) -> Floats:
+        """Values of shape (tiles,), a number repeated."""
+        return values if isinstance(values, np.ndarray) else np.full(self.count, values)
+
+    @cached_property
+    def relevant(self) -> Mapping[Operand, Floats | float]:
+        """Product of each operand's plainly relevant dimensions."""
+        return {operand: self.product(RELEVANT[operand]) for operand in OPERANDS}
+
+    @cached_property
+    def reduction(self) -> Floats | float:
+        """Product of the dimensions along which sums accumulate."""
+        return self.product(IRRELEVANT["O"])
 
     @cached_property
     def cycles(self) -> Floats:
         """Iterations inside each tile, (tiles,)."""
-        return self.flat(self.product(DIMS))
+        return self.whole(self.relevant["O"] * self.reduction)
 
     def only(self, operand: Operand) -> NDArray[np.intp]:
         """Indices of tiles with no loop but those that reuse an input: what a unit can keep one element through."""
@@ -98,8 +103,7 @@ class Lattice:
     def unfinished(self) -> Flags:
         """Tiles that hold only a part of the reduction, so that partial sums leave them, (tiles,)."""
         whole = math.prod(self.sizes[AXIS[dim]] for dim in IRRELEVANT["O"])
-        parts = self.product(IRRELEVANT["O"]) < whole
-        return np.broadcast_to(parts, self.shape).reshape(-1)
+        return np.asarray(self.whole(self.reduction) < whole)
 
     @cached_property
     def finished(self) -> Flags:
@@ -118,8 +122,7 @@ class Lattice:
     @cached_property
     def tiles(self) -> NDArray[np.int64]:
         """All tiles, (dims, tiles)."""
-        whole = [np.broadcast_to(self.divisors[dim], self.shape).reshape(-1) for dim in DIMS]
-        return np.asarray(whole, dtype=np.int64)
+        return np.array([self.whole(self.iterations.get(dim, 1.0)) for dim in DIMS], dtype=np.int64)
 
     @cached_property
     def _walks(self) -> tuple[tuple[int, int], ...]:
@@ -131,10 +134,13 @@ class Lattice:
             found.append((exponent + 1, inner))
         return tuple(found)
 
-    def settle(self, values: Any) -> None:
+    def settle(self, values: Floats) -> None:
         """Replace every value by the least among all tiles within its own, in place; (states, tiles) contiguous."""
         for length, inner in self._walks:
             view = values.reshape(-1, length, inner)
+            if length == 2:
+                np.minimum(view[:, 1], view[:, 0], out=view[:, 1])
+                continue
             for step in range(1, length):
                 np.minimum(view[:, step], view[:, step - 1], out=view[:, step])
 
@@ -142,8 +148,17 @@ class Lattice:
 @lru_cache(maxsize=4096)
 def lattice(sizes: tuple[int, ...]) -> Lattice:
     """The lattice of some temporal loop bounds."""
-    axes = [(dim, prime, power) for dim, size in enumerate(sizes) for prime, power in factors(size)]
+    axes = [(AXIS[name], prime, power) for name in LAYOUT for prime, power in factors(sizes[AXIS[name]])]
     return Lattice(sizes, tuple(axes))
+
+
+@lru_cache(maxsize=4096)
+def divisors(number: int) -> Floats:
+    """All divisors, in the order of the exponents of `factors`."""
+    values = np.ones(1)
+    for prime, power in factors(number):
+        values = np.multiply.outer(values, float(prime) ** np.arange(power + 1)).reshape(-1)
+    return values
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -61,7 +61,7 @@ class Tiles:
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """Every movement that can happen, boundary by boundary."""
-        return tuple(_rows(self.spatial))
+        return rows_of(tuple(self.spatial.hierarchy.levels.items()))
 
     @cached_property
     def repeats(self) -> Floats:
@@ -72,7 +72,7 @@ class Tiles:
     def back_repeats(self) -> Floats:
         """How often a tile of sums comes back: every time but the first that its outputs are worked on."""
         different = math.prod(self.spatial.temporal[AXIS[dim]] for dim in RELEVANT["O"])
-        return np.asarray(self.repeats - different / self.lattice.flat(self.lattice.product(RELEVANT["O"])))
+        return np.asarray(self.repeats - different / self.lattice.relevant["O"])
 
     def is_partial(self, level: int) -> Flags:
         """Whether sums leave a tile of output level `level` unfinished."""
@@ -81,13 +81,16 @@ class Tiles:
         return self.lattice.unfinished
 
     @cached_property
-    def held(self) -> dict[tuple[Operand, int], Floats]:
+    def held(self) -> dict[Slot, Floats]:
         """Elements that one instance of each level below the top holds, (tiles,)."""
-        return {
-            (operand, level): held(self.spatial.layer, self.lattice, operand, self.frame.inside[operand][level])
-            for operand in OPERANDS
-            for level in range(self.frame.levels(operand) - 1)
-        }
+        found: dict[Slot, Floats] = {}
+        for operand in OPERANDS:
+            known: dict[Factors, Floats] = {}
+            for level, factors in enumerate(self.frame.inside[operand][: self.frame.levels(operand) - 1]):
+                if factors not in known:
+                    known[factors] = held(self.spatial.layer, self.lattice, operand, factors)
+                found[operand, level] = known[factors]
+        return found
 
     @cached_property
     def crossing_bits(self) -> dict[Slot, Floats]:
@@ -110,12 +113,9 @@ class Tiles:
         return {}
 
     @cached_property
-    def rows_of(self) -> Mapping[Slot, tuple[int, ...]]:
+    def by_slot(self) -> Mapping[Slot, tuple[int, ...]]:
         """Indices of the movements over each boundary."""
-        found: dict[Slot, tuple[int, ...]] = {}
-        for index, row in enumerate(self.rows):
-            found[row.operand, row.level] = (*found.get((row.operand, row.level), ()), index)
-        return found
+        return slots_of(self.rows)
 
     @cached_property
     def single(self) -> Floats:
@@ -133,8 +133,8 @@ class Tiles:
 
     def passing(self, slot: Slot) -> tuple[Floats, Floats | float]:
         """Cycles for one tile to cross a boundary at the slower of both sides: inputs down or sums up, sums back down."""
-        up = [index for index in self.rows_of[slot] if self.rows[index].direction in ("to_high", "from_low")]
-        down = [index for index in self.rows_of[slot] if index not in up]
+        up = [index for index in self.by_slot[slot] if self.rows[index].direction in ("to_high", "from_low")]
+        down = [index for index in self.by_slot[slot] if index not in up]
         back = np.max(self.single[down], axis=0)
         return (np.max(self.single[up], axis=0), back) if up else (back, 0.0)
 
@@ -187,19 +187,38 @@ class Tiles:
 
 def held(layer: Layer, tiles: Lattice, operand: Operand, factors: Factors) -> Floats:
     """Elements of an operand in each tile with so much unrolling below, (tiles,)."""
-    total = tiles.product(RELEVANT[operand]) * math.prod(factors[AXIS[dim]] for dim in RELEVANT[operand])
+    total = tiles.relevant[operand] * math.prod([factors[AXIS[dim]] for dim in RELEVANT[operand]])
     if operand == "I":
         for pair in SLIDING:
-            positions, taps = (np.floor(tiles.divisors[dim] * factors[AXIS[dim]]) for dim in pair)
-            if layer.size(pair[1]) > 1 or layer.extent(pair) < layer.size(pair[0]):
-                overlap = np.maximum(0, taps - layer.stride(pair)) * (positions - 1)
-                positions = np.minimum(layer.extent(pair), positions * taps - overlap)
-            total = total * positions
-    return np.rint(tiles.flat(total))
+            total = total * _spans(layer, tiles, pair, factors)
+    return np.rint(tiles.whole(total))
 
 
-def _rows(spatial: Spatial) -> Iterator[Row]:
-    levels = spatial.hierarchy.levels
+def _spans(layer: Layer, tiles: Lattice, pair: tuple[str, str], factors: Factors) -> Floats | float:
+    """Distinct input rows or columns of each tile."""
+    positions, taps = (np.floor(tiles.iterations.get(dim, 1.0) * factors[AXIS[dim]]) for dim in pair)
+    if layer.size(pair[1]) > 1 or layer.extent(pair) < layer.size(pair[0]):
+        overlap = np.maximum(0.0, taps - layer.stride(pair)) * (positions - 1)
+        return np.asarray(np.minimum(positions * taps - overlap, layer.extent(pair)))
+    return positions
+
+
+@lru_cache(maxsize=256)
+def rows_of(levels: tuple[tuple[Operand, tuple[int, ...]], ...]) -> tuple[Row, ...]:
+    """Every movement between the memories that hold each operand, innermost first."""
+    return tuple(_rows(dict(levels)))
+
+
+@lru_cache(maxsize=256)
+def slots_of(rows: tuple[Row, ...]) -> Mapping[Slot, tuple[int, ...]]:
+    """Indices of the movements over each boundary."""
+    found: dict[Slot, tuple[int, ...]] = {}
+    for index, row in enumerate(rows):
+        found[row.operand, row.level] = (*found.get((row.operand, row.level), ()), index)
+    return found
+
+
+def _rows(levels: Mapping[Operand, tuple[int, ...]]) -> Iterator[Row]:
     for operand in INPUTS:
         yield Row(operand, -1, levels[operand][0], 0, "to_low")
     for direction in BELOW["O"]:

@@ -84,7 +84,7 @@ class Quantities:
     def _moved(self, slot: Slot) -> Floats:
         """Energy of all words over a boundary, and cycles that they keep each port busy."""
         total = np.zeros((1 + len(self.lanes), self.tiles.lattice.count))
-        for index in self.tiles.rows_of[slot]:
+        for index in self.tiles.by_slot[slot]:
             row = self.tiles.rows[index]
             memory = self.hierarchy.memories[row.memory]
             total[0] += memory.access_pj(row.direction) * self.tiles.words(index)

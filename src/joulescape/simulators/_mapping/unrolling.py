@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from joulescape.simulators._mapping.hierarchy import Hierarchy
@@ -75,7 +75,9 @@ class Spatial:
 
         The last entry is what lies above the outermost level: dimensions that no memory serves.
         """
-        return _steps(self, operand, rounding)
+        memories = self.hierarchy.memories
+        serves = tuple(memories[index].serves for index in self.hierarchy.levels[operand])
+        return steps_of(serves, tuple(self.used(rounding).items()))
 
     @cached_property
     def drain_cycles(self) -> int:
@@ -92,6 +94,7 @@ class Spatial:
         return math.prod(math.prod(factors) for factors in self.average.values())
 
 
+@lru_cache(maxsize=4096)
 def instances(steps: tuple[Factors, ...]) -> tuple[int, ...]:
     """Copies of every level, the units first: products of all unrolling above, rounded once."""
     each = [math.prod(factors) for factors in steps]
@@ -100,8 +103,16 @@ def instances(steps: tuple[Factors, ...]) -> tuple[int, ...]:
 
 def boosts(layer: Layer, operand: Operand, steps: tuple[Factors, ...]) -> tuple[int, ...]:
     """Distinct elements that one instance of a level feeds side by side for each one held below."""
+    if operand != "I":
+        return _plain_boosts(operand, steps)
     below = [distinct(layer, operand, steps[:level]) for level in range(len(steps) + 1)]
     return tuple(round(after / before) for before, after in itertools.pairwise(below))
+
+
+@lru_cache(maxsize=4096)
+def _plain_boosts(operand: Operand, steps: tuple[Factors, ...]) -> tuple[int, ...]:
+    unique = (math.prod(factors[AXIS[dim]] for dim in RELEVANT[operand]) for factors in steps)
+    return tuple(round(each) for each in unique)
 
 
 def distinct(layer: Layer, operand: Operand, steps: tuple[Factors, ...]) -> float:
@@ -164,12 +175,11 @@ def _temporal(layer: Layer, average: Mapping[str, list[float]]) -> tuple[int, ..
     return tuple(left[dim] for dim in DIMS)
 
 
-def _steps(spatial: Spatial, operand: Operand, rounding: Rounding) -> tuple[Factors, ...]:
-    left = dict(spatial.used(rounding))
-    found = []
-    for index in spatial.hierarchy.levels[operand]:
-        served = [left.pop(array) for array in spatial.hierarchy.memories[index].serves if array in left]
-        found.append(_product(served))
+@lru_cache(maxsize=4096)
+def steps_of(serves: tuple[tuple[str, ...], ...], used: tuple[tuple[str, Factors], ...]) -> tuple[Factors, ...]:
+    """Unrolling between each level and the one below, for levels that serve these array dimensions."""
+    left = dict(used)
+    found = [_product([left.pop(array) for array in served if array in left]) for served in serves]
     return (*found, _product(list(left.values())))
 
 
