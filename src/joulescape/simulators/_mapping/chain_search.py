@@ -12,7 +12,7 @@ of those loops, once for each input, and enters the large one where the run ends
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import mod
 from typing import Any
@@ -56,8 +56,9 @@ class Chain:
 class Tables:
     """Least costs of every state (rows of each rank) on every tile.
 
-    `settled` has the state's last boundary (or the run's end) on any tile within the tile; `below` the same before the
-    run ends, on the tiles of each input's small lattice, whose run costs `runs`.
+    `settled` has the state's last boundary (or the run's end) on any tile within the tile (of the last rank only the
+    whole layer is asked for); `below` the same before the run ends, on the tiles of each input's small lattice, whose
+    run costs `runs`.
     """
 
     plan: Plan
@@ -73,27 +74,35 @@ def tables(tiles: Lattice, plan: Plan, runs: Mapping[Operand, Floats], costs: Fl
     `runs[x]` costs what the units keep of x, on the tiles `tiles.only(x)`; `costs` (placements, tiles) each boundary on
     each tile, infinite where it does not fit.
     """
-    below = {side: _below(tiles.part(side), plan, costs[:, tiles.only(side)]) for side in runs}
+    where = np.concatenate([tiles.only(side) for side in runs])
+    cost = np.concatenate(list(runs.values()))
+    below = _below([tiles.part(side) for side in runs], plan, costs[:, where])
     started = np.full((1, tiles.count), np.inf)
     settled: list[Floats] = []
     for rank in range(len(plan.ranks)):
         reached = _reached(plan, rank - 1, settled[-1], costs) if rank else started
-        for side, cost in runs.items():
-            where = tiles.only(side)
-            reached[:, where] = np.minimum(reached[:, where], below[side][rank] + cost)
-        tiles.settle(reached)
+        reached[:, where] = np.minimum(reached[:, where], below[rank] + cost)
+        if rank < len(plan.steps):
+            tiles.settle(reached)
+        else:
+            reached[:, -1] = reached.min(axis=1)
         settled.append(reached)
-    return Tables(plan, costs, tuple(settled), runs, below)
+    ends = np.cumsum([0, *(ended.size for ended in runs.values())])
+    parts = {side: tuple(b[:, ends[i] : ends[i + 1]] for b in below) for i, side in enumerate(runs)}
+    return Tables(plan, costs, tuple(settled), runs, parts)
 
 
-def _below(part: Lattice, plan: Plan, costs: Floats) -> tuple[Floats, ...]:
-    """Least costs of boundaries below the end of a run."""
-    settled = [np.zeros((1, part.count))]
+def _below(parts: Sequence[Lattice], plan: Plan, costs: Floats) -> list[Floats]:
+    """Least costs of boundaries below the end of a run, the inputs' small lattices side by side."""
+    settled = [np.zeros((1, costs.shape[1]))]
     for rank in range(len(plan.steps)):
         reached = _reached(plan, rank, settled[-1], costs)
-        part.settle(reached)
+        first = 0
+        for part in parts:
+            part.settle(reached[:, first : first + part.count])
+            first += part.count
         settled.append(reached)
-    return tuple(settled)
+    return settled
 
 
 def _reached(plan: Plan, rank: int, settled: Floats, costs: Floats) -> Floats:
@@ -122,19 +131,34 @@ def best_chain(tiles: Lattice, found: Tables) -> Chain:
     state, rank, outer = 0, len(found.plan.steps), tiles.count - 1
     above: list[tuple[Placement, int]] = []
     while True:
-        placed = _placed(found.plan, rank, state, found.settled, found.costs)
-        for side, cost in found.runs.items():
-            where = tiles.only(side)
-            placed[where] = np.minimum(placed[where], found.below[side][rank][state] + cost)
-        inner = _attained(tiles, placed, found.settled[rank][state, outer], outer)
-        ended = _ended(tiles, found, rank, state, inner, placed[inner])
+        least_here = found.settled[rank][state, outer]
+        inner = outer if _here(found, rank, state, outer) == least_here else _within(tiles, found, rank, state, outer)
+        ended = _ended(tiles, found, rank, state, inner, least_here)
         if ended is not None:
             below = _traced(tiles, found, ended[0], (rank, state, ended[1]))
             return Chain(below, inner, ended[0], tuple(reversed(above)), float(least))
         before = found.settled[rank - 1][:, inner]
-        state, placement = _step(found.plan, rank, state, before, found.costs[:, inner], placed[inner])
+        state, placement = _step(found.plan, rank, state, before, found.costs[:, inner], least_here)
         above.append((found.plan.placements[placement], inner))
         rank, outer = rank - 1, inner
+
+
+def _here(found: Tables, rank: int, state: int, tile: int) -> Any:
+    """Least cost of one state with a boundary placed on one tile; the end of a run is not looked for."""
+    if rank == 0:
+        return np.inf
+    settled, costs = found.settled[rank - 1][:, tile], found.costs[:, tile]
+    steps = found.plan.steps[rank - 1]
+    return min(settled[step.source] + costs[step.placement] for step in steps if step.target == state)
+
+
+def _within(tiles: Lattice, found: Tables, rank: int, state: int, outer: int) -> int:
+    """The tile inside `outer` on which a state's least cost is attained."""
+    placed = _placed(found.plan, rank, state, found.settled, found.costs)
+    for side, cost in found.runs.items():
+        where = tiles.only(side)
+        placed[where] = np.minimum(placed[where], found.below[side][rank][state] + cost)
+    return _attained(tiles, placed, found.settled[rank][state, outer], outer)
 
 
 def _placed(plan: Plan, rank: int, state: int, settled: tuple[Floats, ...], costs: Floats) -> Floats:

@@ -24,6 +24,9 @@ LAYOUT = ("FX", "FY", "G", "B", "C", "K", "OX", "OY")
 """Dimensions from the outermost axis to the innermost: long axes innermost make long contiguous runs."""
 
 
+SHORT_RUN = 4
+
+
 @dataclass(frozen=True)
 class Lattice:
     """All tiles of loop bounds `sizes` (one for each of DIMS), in a fixed order; the last one is the whole layer."""
@@ -135,14 +138,16 @@ class Lattice:
         return tuple(found)
 
     def settle(self, values: Floats) -> None:
-        """Replace every value by the least among all tiles within its own, in place; (states, tiles) contiguous."""
+        """Replace every value by the least among all tiles within its own, in place, (states, tiles)."""
         for length, inner in self._walks:
-            view = values.reshape(-1, length, inner)
-            if length == 2:
-                np.minimum(view[:, 1], view[:, 0], out=view[:, 1])
-                continue
-            for step in range(1, length):
-                np.minimum(view[:, step], view[:, step - 1], out=view[:, step])
+            view = values.reshape(values.shape[0], -1, length, inner)
+            # A few long strided passes are quicker than many runs of two to four elements.
+            for run in range(inner) if 1 < inner <= SHORT_RUN else (slice(None),):
+                before = view[:, :, 0, run]
+                for step in range(1, length):
+                    after = view[:, :, step, run]
+                    np.minimum(after, before, out=after)
+                    before = after
 
 
 @lru_cache(maxsize=4096)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from joulescape.errors import Infeasible
 from joulescape.simulators._mapping.chain_search import Chain
-from joulescape.simulators._mapping.frame import Frame
 from joulescape.simulators._mapping.layer import OPERANDS, Operand
+from joulescape.simulators._mapping.moved_words import Tiles
 from joulescape.simulators._mapping.plan import Slot
 
 Limits = Mapping[Slot, float]
@@ -30,9 +30,10 @@ class Sharing:
         return tuple(self.least_bits)
 
 
-def sharings(frame: Frame) -> tuple[Sharing, ...]:
+def sharings(tiles: Tiles) -> tuple[Sharing, ...]:
     """Every memory with a boundary in it; Infeasible where not even single elements, or a whole operand, fit."""
     found = []
+    frame = tiles.frame
     for index, memory in enumerate(frame.spatial.hierarchy.memories):
         least: dict[Slot, float] = {}
         room = float(memory.size_bits)
@@ -42,8 +43,8 @@ def sharings(frame: Frame) -> tuple[Sharing, ...]:
                 room -= frame.spatial.layer.elements(operand) * frame.spatial.layer.widths.of(operand)
             else:
                 copies = 2 if memory.buffering == "always" else 1
-                least[operand, level] = copies * _least_bits(frame, operand, level)
-        _check_fits(frame, memory.name, memory.size_bits, room, sum(least.values()))
+                least[operand, level] = copies * _least_bits(tiles, operand, level)
+        _check_fits(memory.name, memory.size_bits, room, sum(least.values()))
         found.append(Sharing(memory.name, room, least))
     return tuple(found)
 
@@ -123,13 +124,13 @@ def _even(
     return search(limits), 1
 
 
-def _least_bits(frame: Frame, operand: Operand, level: int) -> float:
-    widths = frame.spatial.layer.widths
-    is_partial = operand == "O" and frame.reduces_above[level]
-    return frame.elements(operand, level, (1,) * 8) * widths.of(operand, is_partial)
+def _least_bits(tiles: Tiles, operand: Operand, level: int) -> float:
+    widths = tiles.spatial.layer.widths
+    is_partial = operand == "O" and tiles.frame.reduces_above[level]
+    return float(tiles.held[operand, level][0]) * widths.of(operand, is_partial)
 
 
-def _check_fits(frame: Frame, name: str, size_bits: int, room: float, needed: float) -> None:
+def _check_fits(name: str, size_bits: int, room: float, needed: float) -> None:
     if needed > room:
         more = (needed - room) / size_bits
         held = ", ".join(OPERANDS)

@@ -30,7 +30,7 @@ class Search:
     @cached_property
     def shared(self) -> tuple[Sharing, ...]:
         """Memories and what they must hold."""
-        return sharings(self.quantities.tiles.frame)
+        return sharings(self.quantities.tiles)
 
     @property
     def mappings_per_run(self) -> int:
@@ -54,7 +54,12 @@ class Search:
         return tables(self.quantities.tiles.lattice, self.quantities.plan, self._runs(weights), costs)
 
     def _weighted(self, weights: Floats) -> Floats:
-        return np.stack([weights @ self.quantities.boundary(p) for p in self.quantities.plan.placements])
+        found: dict[tuple[Slot, bool], Floats] = {}
+        for placement in self.quantities.plan.placements:
+            key = (placement.slot, placement.is_doubled)
+            if key not in found:
+                found[key] = weights @ self.quantities.boundary(placement)
+        return np.array([found[p.slot, p.is_doubled] for p in self.quantities.plan.placements])
 
     def totals(self, chain: Chain) -> Floats:
         """Quantities of a chain: energy first, then every lane."""
@@ -75,7 +80,8 @@ class Search:
         fixed = weights @ self.quantities.fixed
         return {
             kept: weights @ self.quantities.kept(kept)[:, tiles.only(kept)]
-            + (weights @ self.quantities.kept(other)[:, 0] + fixed)
+            + weights @ self.quantities.kept(other)[:, 0]
+            + fixed
             for kept, other in SIDES
             if kept == "I" or tiles.only(kept).size > 1
         }
