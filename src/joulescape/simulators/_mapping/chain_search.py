@@ -110,8 +110,8 @@ def _reached(plan: Plan, rank: int, settled: Floats, costs: Floats) -> Floats:
     if settled.shape[1] < SMALL:
         sources, placements, starts = plan.gathers[rank]
         return np.asarray(np.minimum.reduceat(settled[sources] + costs[placements], starts, axis=0))
-    found = np.empty((plan.ranks[rank + 1], settled.shape[1]))
-    other = np.empty(settled.shape[1])
+    found = np.empty((plan.ranks[rank + 1], settled.shape[1]), dtype=costs.dtype)
+    other = np.empty(settled.shape[1], dtype=costs.dtype)
     previous = -1
     for step in plan.steps[rank]:
         if step.target != previous:
@@ -121,6 +121,37 @@ def _reached(plan: Plan, rank: int, settled: Floats, costs: Floats) -> Floats:
             np.add(settled[step.source], costs[step.placement], out=other)
             np.minimum(found[step.target], other, out=found[step.target])
     return found
+
+
+def reached_states(tiles: Lattice, plan: Plan, runs: Mapping[Operand, Floats], costs: Floats) -> Floats:
+    """Least cost of a whole chain for each of several sets of costs, in one pass, (points,).
+
+    As `tables`, with a last axis of points: `runs[x]` (tiles of x, points), `costs` (placements, tiles, points).
+    """
+    points = costs.shape[2]
+    flat = costs.reshape(costs.shape[0], -1)
+    below = {x: _reached_below(tiles, x, plan, costs) for x in runs}
+    reached = np.full((1, tiles.count * points), np.inf, dtype=costs.dtype)
+    for rank in range(len(plan.ranks)):
+        if rank:
+            reached = _reached(plan, rank - 1, reached, flat)
+        grid = reached.reshape(-1, tiles.count, points)
+        for side, cost in runs.items():
+            where = tiles.only(side)
+            grid[:, where] = np.minimum(grid[:, where], below[side][rank].reshape(-1, where.size, points) + cost)
+        if rank < len(plan.steps):
+            tiles.settle(reached, points)
+    return np.asarray(reached.reshape(tiles.count, points).min(axis=0))
+
+
+def _reached_below(tiles: Lattice, side: Operand, plan: Plan, costs: Floats) -> list[Floats]:
+    where, points = tiles.only(side), costs.shape[2]
+    flat = costs[:, where].reshape(costs.shape[0], -1)
+    settled = [np.zeros((1, where.size * points), dtype=costs.dtype)]
+    for rank in range(len(plan.steps)):
+        settled.append(_reached(plan, rank, settled[-1], flat))
+        tiles.part(side).settle(settled[-1], points)
+    return settled
 
 
 def best_chain(tiles: Lattice, found: Tables) -> Chain:

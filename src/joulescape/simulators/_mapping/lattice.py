@@ -137,9 +137,10 @@ class Lattice:
             found.append((exponent + 1, inner))
         return tuple(found)
 
-    def settle(self, values: Floats) -> None:
-        """Replace every value by the least among all tiles within its own, in place, (states, tiles)."""
-        for length, inner in self._walks:
+    def settle(self, values: Floats, points: int = 1) -> None:
+        """Replace every value by the least among all tiles within its own, in place, (states, tiles * points)."""
+        for length, apart in self._walks:
+            inner = apart * points
             view = values.reshape(values.shape[0], -1, length, inner)
             # A few long strided passes are quicker than many runs of two to four elements.
             for run in range(inner) if 1 < inner <= SHORT_RUN else (slice(None),):

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
 
 from joulescape.simulators._mapping.frame import ABOVE, BELOW, Frame
-from joulescape.simulators._mapping.hierarchy import READS, Direction
+from joulescape.simulators._mapping.hierarchy import READS, Direction, Hierarchy
 from joulescape.simulators._mapping.lattice import Flags, Floats, Lattice, lattice
 from joulescape.simulators._mapping.layer import AXIS, INPUTS, OPERANDS, RELEVANT, SLIDING, Layer, Operand
 from joulescape.simulators._mapping.plan import Slot
@@ -52,6 +52,12 @@ class Tiles:
     def lattice(self) -> Lattice:
         """The tiles."""
         return lattice(self.spatial.temporal)
+
+    def on(self, hierarchy: Hierarchy) -> Tiles:
+        """The same tiles on a machine that differs in energies and sizes only: all tables are shared."""
+        other = Tiles(replace(self.spatial, hierarchy=hierarchy), self.accounting)
+        other.__dict__.update({name: table for name, table in self.__dict__.items() if name not in ("spatial", "frame")})
+        return other
 
     @cached_property
     def frame(self) -> Frame:
