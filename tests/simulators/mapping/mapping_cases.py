@@ -51,7 +51,9 @@ EYERISS_LIKE = Hierarchy(
     "eyeriss_like",
     Array((("D1", 14), ("D2", 12)), 0.5),
     (
-        Memory("rf_64B_A", 512, 1.0, 1.5, (Port("r", 8, 8), Port("w", 8, 8)), (("I", "to_low", 0), ("I", "from_high", 1))),
+        Memory(
+            "rf_64B_A", 512, 1.0, 1.5, (Port("r", 8, 8), Port("w", 8, 8)), (("I", "to_low", 0), ("I", "from_high", 1))
+        ),
         Memory("rf_64B_W", 512, 1.0, 1.5, (Port("r", 8, 8), Port("w", 8, 8)), WEIGHT_BINDINGS),
         Memory(
             "rf_16B",

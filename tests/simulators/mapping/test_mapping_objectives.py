@@ -71,7 +71,9 @@ def roofline(mapped: Mapped) -> float:
     for move in cost.movements:
         memory = mapped.spatial.hierarchy.memories[move.memory]
         index = memory.port_index(move.operand, move.direction)
-        copies = cost.moves.frame.instances[move.operand][mapped.spatial.hierarchy.levels[move.operand].index(move.memory)]
+        copies = cost.moves.frame.instances[move.operand][
+            mapped.spatial.hierarchy.levels[move.operand].index(move.memory)
+        ]
         ports[move.memory, index] = ports.get((move.memory, index), 0.0) + move.words / copies
     return max(mapped.spatial.cycles, *ports.values())
 
@@ -131,11 +133,15 @@ def test_objectives_win_at_their_own_game() -> None:
     found = {o: map_layer(ALEXNET["conv3"], TPU_LIKE, K_BY_C, o) for o in ("energy", "latency", "edp")}  # type: ignore
     assert found["energy"].energy_pj <= min(m.energy_pj for m in found.values())
     assert found["latency"].cycles <= min(m.cycles for m in found.values())
-    assert found["edp"].energy_pj * found["edp"].cycles <= min(m.energy_pj * m.cycles for m in found.values()) * (1 + 1e-9)
+    assert found["edp"].energy_pj * found["edp"].cycles <= min(m.energy_pj * m.cycles for m in found.values()) * (
+        1 + 1e-9
+    )
 
 
 def test_a_search_cut_short_says_so() -> None:
-    found = map_layer(ALEXNET["conv2"], EYERISS_LIKE, (("D1", (("C", 14),)), ("D2", (("OY", 12),))), "edp", Effort(4, 2, 0))
+    found = map_layer(
+        ALEXNET["conv2"], EYERISS_LIKE, (("D1", (("C", 14),)), ("D2", (("OY", 12),))), "edp", Effort(4, 2, 0)
+    )
     assert found.is_truncated
     assert 0 < found.gap_fraction < 1
 

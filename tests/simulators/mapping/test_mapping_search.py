@@ -12,16 +12,17 @@ from joulescape.network.operators import Loops
 from joulescape.simulators._mapping.frame import Frame
 from joulescape.simulators._mapping.hierarchy import Hierarchy
 from joulescape.simulators._mapping.layer import Layer, Widths
-from joulescape.simulators._mapping.mapper import map_layer, zigzag_energy_mapping
+from joulescape.simulators._mapping.mapper import map_layer
 from joulescape.simulators._mapping.own_cost import OwnCost
 from joulescape.simulators._mapping.unrolling import Spatial, Unrolling
 from joulescape.simulators._mapping.zigzag_energy import Moves, energy_pj
+from joulescape.simulators._mapping.zigzag_search import zigzag_best
 
 PLAIN: Unrolling = (("D1", (("K", 2),)), ("D2", (("C", 2),)))
 
 layers = st.builds(
     lambda bounds, stride, widths: Layer(
-        Loops(**{dim: bounds.count(dim) and 2 ** bounds.count(dim) or 1 for dim in ("B", "K", "C", "OX", "FX")},
+        Loops(**{dim: (bounds.count(dim) and 2 ** bounds.count(dim)) or 1 for dim in ("B", "K", "C", "OX", "FX")},
               OY=3 if "OY" in bounds else 1, FY=3 if "FY" in bounds else 1, stride_x=stride, stride_y=stride),
         widths,
     ),
@@ -57,7 +58,7 @@ def test_least_energy_equals_brute_force(layer: Layer, hierarchy: Hierarchy, is_
             map_layer(layer, hierarchy, PLAIN)
         return
     if is_zigzag:
-        nest = zigzag_energy_mapping(layer, hierarchy, PLAIN)
+        nest = zigzag_best(layer, hierarchy, PLAIN).nest
         found = energy_pj(Moves.of(Frame(spatial, "average"), nest))
     else:
         found = map_layer(layer, hierarchy, PLAIN).energy_pj
@@ -80,7 +81,7 @@ OPTIMA_PJ = {
 @pytest.mark.parametrize("name", OPTIMA_PJ)
 def test_known_optima_in_zigzags_accounting(name: str) -> None:
     layer = ALEXNET[name]
-    nest = zigzag_energy_mapping(layer, TPU_LIKE, K_BY_C)
+    nest = zigzag_best(layer, TPU_LIKE, K_BY_C).nest
     found = energy_pj(Moves.of(Frame(Spatial.of(layer, TPU_LIKE, K_BY_C), "average"), nest))
     assert found == pytest.approx(OPTIMA_PJ[name], rel=1e-6)
 
@@ -94,7 +95,7 @@ def test_known_optima_in_zigzags_accounting(name: str) -> None:
 )
 def test_vgg_layers_that_coarse_factors_miss(loops: Loops, extent: int, most_pj: float) -> None:
     layer = Layer(loops, Widths(), extent, extent)
-    nest = zigzag_energy_mapping(layer, TPU_LIKE, K_BY_C)
+    nest = zigzag_best(layer, TPU_LIKE, K_BY_C).nest
     frame = Frame(Spatial.of(layer, TPU_LIKE, K_BY_C), "average")
     assert energy_pj(Moves.of(frame, nest)) <= most_pj
     assert fits(frame, nest)
@@ -102,7 +103,7 @@ def test_vgg_layers_that_coarse_factors_miss(loops: Loops, extent: int, most_pj:
 
 def test_deep_hierarchy_beats_the_published_best() -> None:
     unrolling: Unrolling = (("D2", (("OY", 12),)), ("D1", (("C", 12),)))
-    nest = zigzag_energy_mapping(ALEXNET["conv3"], EYERISS_LIKE, unrolling)
+    nest = zigzag_best(ALEXNET["conv3"], EYERISS_LIKE, unrolling).nest
     frame = Frame(Spatial.of(ALEXNET["conv3"], EYERISS_LIKE, unrolling), "average")
     assert energy_pj(Moves.of(frame, nest)) <= 8.44082e8
     assert fits(frame, nest)

@@ -15,17 +15,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import mod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from joulescape.errors import Infeasible
-from joulescape.simulators._mapping.lattice import Floats, Lattice
+from joulescape.simulators._mapping.lattice import Floats, Lattice, Singles
 from joulescape.simulators._mapping.layer import Operand
 from joulescape.simulators._mapping.plan import Placement, Plan
 
 SMALL = 64
 """Tiles below which one gathered operation a rank is quicker than one a step."""
+
+Real = TypeVar("Real", np.float32, np.float64)
 
 Placed = tuple[tuple[Placement, int], ...]
 """Boundaries from the inside out, each with the index of its tile."""
@@ -105,7 +108,7 @@ def _below(parts: Sequence[Lattice], plan: Plan, costs: Floats) -> list[Floats]:
     return settled
 
 
-def _reached(plan: Plan, rank: int, settled: Floats, costs: Floats) -> Floats:
+def _reached(plan: Plan, rank: int, settled: NDArray[Real], costs: NDArray[Real]) -> NDArray[Real]:
     """States of the next rank with their last boundary on each tile."""
     if settled.shape[1] < SMALL:
         sources, placements, starts = plan.gathers[rank]
@@ -123,7 +126,7 @@ def _reached(plan: Plan, rank: int, settled: Floats, costs: Floats) -> Floats:
     return found
 
 
-def reached_states(tiles: Lattice, plan: Plan, runs: Mapping[Operand, Floats], costs: Floats) -> Floats:
+def reached_states(tiles: Lattice, plan: Plan, runs: Mapping[Operand, Singles], costs: Singles) -> Singles:
     """Least cost of a whole chain for each of several sets of costs, in one pass, (points,).
 
     As `tables`, with a last axis of points: `runs[x]` (tiles of x, points), `costs` (placements, tiles, points).
@@ -144,7 +147,7 @@ def reached_states(tiles: Lattice, plan: Plan, runs: Mapping[Operand, Floats], c
     return np.asarray(reached.reshape(tiles.count, points).min(axis=0))
 
 
-def _reached_below(tiles: Lattice, side: Operand, plan: Plan, costs: Floats) -> list[Floats]:
+def _reached_below(tiles: Lattice, side: Operand, plan: Plan, costs: Singles) -> list[Singles]:
     where, points = tiles.only(side), costs.shape[2]
     flat = costs[:, where].reshape(costs.shape[0], -1)
     settled = [np.zeros((1, where.size * points), dtype=costs.dtype)]
@@ -201,9 +204,7 @@ def _placed(plan: Plan, rank: int, state: int, settled: tuple[Floats, ...], cost
     return found
 
 
-def _ended(
-    tiles: Lattice, found: Tables, rank: int, state: int, inner: int, value: Any
-) -> tuple[Operand, int] | None:
+def _ended(tiles: Lattice, found: Tables, rank: int, state: int, inner: int, value: Any) -> tuple[Operand, int] | None:
     """The input whose run ends on a tile at this value, and the tile's place in its small lattice."""
     for side, cost in found.runs.items():
         at = int(np.searchsorted(tiles.only(side), inner))

@@ -45,7 +45,8 @@ class Weighted:
 
     def least(self, keeps: Operand | None, rank: int, state: int) -> Floats:
         """Least that a state can cost on the tiles it may lie on: all, or those below the run of `keeps`."""
-        return (self.tables.settled if keeps is None else self.tables.below[keeps])[rank][state]
+        settled = self.tables.settled if keeps is None else self.tables.below[keeps]
+        return np.asarray(settled[rank][state])
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,12 @@ class Partial:
 
     def picked(self, chains: Indices) -> Partial:
         """Some of the chains."""
-        outer, totals, bits, trail = self.outer[chains], self.totals[:, chains], self.bits[:, chains], self.trail[:, chains]
+        outer, totals, bits, trail = (
+            self.outer[chains],
+            self.totals[:, chains],
+            self.bits[:, chains],
+            self.trail[:, chains],
+        )
         return replace(self, outer=outer, totals=totals, bits=bits, trail=trail)
 
 

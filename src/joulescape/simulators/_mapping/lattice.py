@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +18,7 @@ from joulescape.simulators._mapping.layer import AXIS, DIMS, INPUTS, IRRELEVANT,
 from joulescape.simulators._mapping.nest import Tile
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
 
@@ -137,7 +139,7 @@ class Lattice:
             found.append((exponent + 1, inner))
         return tuple(found)
 
-    def settle(self, values: Floats, points: int = 1) -> None:
+    def settle(self, values: Floats | Singles, points: int = 1) -> None:
         """Replace every value by the least among all tiles within its own, in place, (states, tiles * points)."""
         for length, apart in self._walks:
             inner = apart * points

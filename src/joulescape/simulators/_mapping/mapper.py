@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from joulescape.simulators._mapping.chain_nest import nest_of
+from joulescape.simulators._mapping.chain_search import Placed
 from joulescape.simulators._mapping.frame import Frame
 from joulescape.simulators._mapping.hierarchy import Hierarchy
 from joulescape.simulators._mapping.layer import Layer
-from joulescape.simulators._mapping.moved_words import Accounting, Tiles
+from joulescape.simulators._mapping.moved_words import Tiles
 from joulescape.simulators._mapping.nest import Nest
 from joulescape.simulators._mapping.objectives import TOLERANCE, Objective, best_for
 from joulescape.simulators._mapping.own_cost import OwnCost
@@ -85,7 +86,7 @@ def map_layer(
     hierarchy: Hierarchy,
     unrolling: Unrolling,
     objective: Objective = "energy",
-    effort: Effort = Effort(),  # noqa: B008
+    effort: Effort = Effort(),
 ) -> Mapped:
     """The best mapping of a layer for a given unrolling; remembered by shape and hierarchy.
 
@@ -95,9 +96,7 @@ def map_layer(
 
 
 @lru_cache(maxsize=65536)
-def _mapped(
-    layer: Layer, hierarchy: Hierarchy, unrolling: Unrolling, objective: Objective, effort: Effort
-) -> Mapped:
+def _mapped(layer: Layer, hierarchy: Hierarchy, unrolling: Unrolling, objective: Objective, effort: Effort) -> Mapped:
     spatial = Spatial.of(layer, hierarchy, unrolling)
     tiles = Tiles(spatial, "own")
     search = Search(Quantities(tiles, hierarchy, objective != "energy"), effort.most_divisions)
@@ -109,10 +108,10 @@ def _mapped(
     return Mapped(spatial, nest, doubled, objective, found.gap_fraction, found.mappings_count)
 
 
-def spare(search: Search, placed: tuple[tuple[object, int], ...]) -> frozenset[Slot]:
+def spare(search: Search, placed: Placed) -> frozenset[Slot]:
     """Boundaries that the room left over lets hold the next tile too, inner levels first, O before W before I."""
     found: set[Slot] = set()
-    bits = {placement.slot: float(search.bits[placement][index]) for placement, index in placed}  # type: ignore
+    bits = {placement.slot: float(search.bits[placement][index]) for placement, index in placed}
     for memory, sharing in zip(search.quantities.hierarchy.memories, search.shared, strict=True):
         left = sharing.room_bits - sum(bits[slot] for slot in sharing.slots)
         for slot in sharing.slots if memory.buffering == "free" else ():
@@ -120,11 +119,3 @@ def spare(search: Search, placed: tuple[tuple[object, int], ...]) -> frozenset[S
                 left -= bits[slot]
                 found.add(slot)
     return frozenset(found)
-
-
-def zigzag_energy_mapping(layer: Layer, hierarchy: Hierarchy, unrolling: Unrolling, most_divisions: int = 400) -> Nest:
-    """The mapping of least energy in ZigZag's accounting."""
-    accounting: Accounting = "zigzag"
-    tiles = Tiles(Spatial.of(layer, hierarchy, unrolling), accounting)
-    search = Search(Quantities(tiles, hierarchy, False), most_divisions)
-    return nest_of(tiles.lattice, best_for(search, "energy").chain)

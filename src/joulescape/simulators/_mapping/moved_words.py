@@ -56,7 +56,9 @@ class Tiles:
     def on(self, hierarchy: Hierarchy) -> Tiles:
         """The same tiles on a machine that differs in energies and sizes only: all tables are shared."""
         other = Tiles(replace(self.spatial, hierarchy=hierarchy), self.accounting)
-        other.__dict__.update({name: table for name, table in self.__dict__.items() if name not in ("spatial", "frame")})
+        other.__dict__.update(
+            {name: table for name, table in self.__dict__.items() if name not in ("spatial", "frame")}
+        )
         return other
 
     @cached_property
@@ -165,7 +167,7 @@ class Tiles:
             return widths.of("O", self._accumulates or self.frame.reduces_above[0])
         if widths.sum == widths.output or self.frame.reduces_above[level + 1]:
             return widths.sum
-        return widths.output + (widths.sum - widths.output) * self.lattice.unfinished
+        return widths.output + (widths.sum - widths.output) * self.lattice.unfinished.astype(float)
 
     @cached_property
     def _accumulates(self) -> bool:

@@ -92,7 +92,9 @@ class OwnCost:
             for link in range(frame.levels(operand)):
                 wire = frame.memory(operand, link).wire_pj_per_bit
                 copies = (frame.units, *frame.instances[operand])[link]
-                counts = [self._count(operand, link, d) for d in ("to_low", "from_low") if self._passes(operand, link, d)]
+                counts = [
+                    self._count(operand, link, d) for d in ("to_low", "from_low") if self._passes(operand, link, d)
+                ]
                 bits = self.moves.amounts[operand][link] * self.moves.bits(operand, link, "to_low")
                 total += wire * copies * bits * sum(counts)
         return total

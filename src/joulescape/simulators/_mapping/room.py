@@ -110,9 +110,7 @@ def _shares(memory: Sharing, held: Mapping[Slot, float]) -> dict[Slot, float]:
     return {slot: held[slot] * memory.room_bits / total for slot in memory.slots}
 
 
-def _even(
-    shared: tuple[Sharing, ...], search: Callable[[Limits], Chain], fitting: Chain | None
-) -> tuple[Chain, int]:
+def _even(shared: tuple[Sharing, ...], search: Callable[[Limits], Chain], fitting: Chain | None) -> tuple[Chain, int]:
     """A division that fits for sure: everybody's least, and the rest of the room in equal parts."""
     if fitting is not None:
         return fitting, 0

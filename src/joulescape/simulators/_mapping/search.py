@@ -14,7 +14,6 @@ from joulescape.simulators._mapping.plan import Placement, Slot
 from joulescape.simulators._mapping.quantities import Quantities
 from joulescape.simulators._mapping.room import Divided, Limits, Sharing, divide, first_limits, sharings
 
-
 SIDES: tuple[tuple[Operand, Operand], ...] = (("W", "I"), ("I", "W"))
 """Which input the units keep, and which one they fetch every cycle."""
 

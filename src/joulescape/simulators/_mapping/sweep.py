@@ -16,7 +16,7 @@ import numpy as np
 
 from joulescape.simulators._mapping.chain_search import Chain, reached_states
 from joulescape.simulators._mapping.hierarchy import Hierarchy
-from joulescape.simulators._mapping.lattice import Flags, Floats
+from joulescape.simulators._mapping.lattice import Flags, Floats, Singles
 from joulescape.simulators._mapping.layer import INPUTS
 from joulescape.simulators._mapping.moved_words import Tiles
 from joulescape.simulators._mapping.objectives import best_for
@@ -52,7 +52,7 @@ class Sweep:
     _chains: list[Chain] = field(default_factory=list)
     _words: list[Floats] = field(default_factory=list)
     _held: list[dict[Slot, float]] = field(default_factory=list)
-    _stacked: dict[Slot, Floats] = field(default_factory=dict)
+    _stacked: dict[Slot, Singles] = field(default_factory=dict)
 
     def best(self, machines: Sequence[Hierarchy]) -> list[Winner]:
         """The mapping of least energy on each machine; Infeasible where one can hold none."""
@@ -63,7 +63,7 @@ class Sweep:
             found += self._explained(points, self._least(points))
         return found
 
-    def _explained(self, points: Points, least: Floats) -> list[Winner]:
+    def _explained(self, points: Points, least: Singles) -> list[Winner]:
         """Winners of a block, given the least that any chain can cost on each machine."""
         found: list[Winner | None] = [None] * len(points.machines)
         if self._chains:
@@ -95,7 +95,7 @@ class Sweep:
     def _row(self, index: int) -> Floats:
         return np.broadcast_to(self.tiles.words(index), (self.tiles.lattice.count,))
 
-    def _least(self, points: Points) -> Floats:
+    def _least(self, points: Points) -> Singles:
         """Least energy of any chain on each machine, shared memories lent to every tile in turn, (machines,)."""
         search, tiles = self._first, self.tiles.lattice
         moved = {slot: self._moved(slot, points.prices) for slot in self.tiles.held}
@@ -117,7 +117,7 @@ class Sweep:
         """Plan and bits, which all machines share."""
         return Search(Quantities(self.tiles, self.tiles.spatial.hierarchy, False), 1)
 
-    def _moved(self, slot: Slot, prices: Floats) -> Floats:
+    def _moved(self, slot: Slot, prices: Floats) -> Singles:
         """Energy of a boundary on every tile and machine, (tiles, machines)."""
         if slot not in self._stacked:
             rows = [self._row(index) for index in self.tiles.by_slot[slot]]

@@ -119,7 +119,7 @@ def distinct(layer: Layer, operand: Operand, steps: tuple[Factors, ...]) -> floa
     """Distinct elements of an operand under so much unrolling, level by level (pairs are cut to whole positions)."""
     unique = 1.0
     positions = {dim: 1.0 for pair in SLIDING for dim in pair}
-    seen = {pair: 1 for pair in SLIDING}
+    seen = dict.fromkeys(SLIDING, 1)
     for factors in steps:
         if factors is ONES:
             continue
@@ -163,7 +163,7 @@ def _mean_units(
             break
         before *= average[name][AXIS[dim]]
     units = dict(limited)[array][dim]
-    steps = int(math.ceil(layer.size(dim) / (units * before)))
+    steps = math.ceil(layer.size(dim) / (units * before))
     return layer.size(dim) / steps / before
 
 
@@ -171,7 +171,7 @@ def _temporal(layer: Layer, average: Mapping[str, list[float]]) -> tuple[int, ..
     left = {dim: layer.size(dim) for dim in DIMS}
     for factors in average.values():
         for dim, factor in zip(DIMS, factors, strict=True):
-            left[dim] = int(math.ceil(left[dim] / factor))
+            left[dim] = math.ceil(left[dim] / factor)
     return tuple(left[dim] for dim in DIMS)
 
 

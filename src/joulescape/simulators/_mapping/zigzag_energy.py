@@ -81,7 +81,9 @@ class Moves:
         if not self.is_active(operand, level, direction):
             return 0
         port = self.frame.memory(operand, level).port(operand, direction)
-        bought = math.ceil(self.amount(operand, level, direction) * self.bits(operand, level, direction) / port.least_bits)
+        bought = math.ceil(
+            self.amount(operand, level, direction) * self.bits(operand, level, direction) / port.least_bits
+        )
         share = port.least_bits / port.bits
         return int(bought * share * self.count(operand, level, direction) * self.frame.instances[operand][level])
 
@@ -113,8 +115,10 @@ def energy_pj(moves: Moves) -> float:
 def _partial(frame: Frame, nest: Nest) -> tuple[bool, ...]:
     """Whether sums are unfinished between level l - 1 and l: reduction loops at l or above, in time or in space."""
     levels = frame.levels("O")
-    in_time = [any(dim in IRRELEVANT["O"] and size > 1 for dim, size in nest.within("O", level)) for level in range(levels)]
-    return tuple(any(in_time[level:]) or frame.reduces_above[level] for level in range(levels)) + (False,)
+    in_time = [
+        any(dim in IRRELEVANT["O"] and size > 1 for dim, size in nest.within("O", level)) for level in range(levels)
+    ]
+    return (*tuple(any(in_time[level:]) or frame.reduces_above[level] for level in range(levels)), False)
 
 
 def reduction(tile: tuple[int, ...]) -> int:

@@ -58,9 +58,7 @@ def cycles(average: Moves, whole: Moves) -> Cycles:
     for transfer in transfers:
         ports.setdefault(transfer.port, []).append(transfer)
     stall = max([0, *(port_stall(served) for served in ports.values())])
-    loads = {
-        key: load for port, served in ports.items() for key, load in _loads(whole, port, served, stall).items()
-    }
+    loads = {key: load for port, served in ports.items() for key, load in _loads(whole, port, served, stall).items()}
     spatial = whole.frame.spatial
     return Cycles(whole.cycles, stall, _onload(whole, loads), _offload(whole, loads), spatial.drain_cycles)
 
@@ -74,7 +72,9 @@ def _double_buffered(moves: Moves) -> dict[Slot, bool]:
         for level, index in enumerate(hierarchy.levels[operand]):
             is_partial = operand == "O" and moves.is_partial[level + 1]
             bits = moves.amounts[operand][level + 1] * layer.widths.of(operand, is_partial)
-            share[operand, level] = bits // moves.nest.relevant_run(operand, level) / hierarchy.memories[index].size_bits
+            share[operand, level] = (
+                bits // moves.nest.relevant_run(operand, level) / hierarchy.memories[index].size_bits
+            )
     for (operand, level), part in share.items():
         total[hierarchy.levels[operand][level]] += part
     doubled: dict[Slot, bool] = {(operand, -1): False for operand in OPERANDS}

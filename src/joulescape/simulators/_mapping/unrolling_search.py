@@ -1,0 +1,109 @@
+"""Which loops run side by side: dataflows that fix it, or all unrollings that keep most units busy."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from joulescape.errors import Infeasible
+from joulescape.simulators._mapping.hierarchy import Hierarchy
+from joulescape.simulators._mapping.layer import DIMS, Layer
+from joulescape.simulators._mapping.mapper import Effort, Mapped, map_layer
+from joulescape.simulators._mapping.objectives import Objective
+from joulescape.simulators._mapping.unrolling import Spatial, Unrolling
+
+Dataflow = Literal["weight_stationary", "output_stationary", "input_stationary", "row_stationary", "free"]
+
+ALLOWED: Mapping[Dataflow, tuple[tuple[str, ...], ...]] = {
+    "weight_stationary": (("K",), ("C", "FY", "FX")),
+    "output_stationary": (("K", "OX"), ("OY", "OX", "B")),
+    "input_stationary": (("C", "OX"), ("K",)),
+    "row_stationary": (("FY", "C", "K"), ("OY", "K")),
+    "free": (DIMS,),
+}
+"""Loops that a dataflow lets run along each array dimension (the last entry holds for all further ones)."""
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """The best unrolling of those tried, and how many there were."""
+
+    mapped: Mapped
+    unrollings_count: int
+    is_truncated: bool
+
+
+def unrollings(layer: Layer, hierarchy: Hierarchy, dataflow: Dataflow = "free") -> tuple[Unrolling, ...]:
+    """Unrollings of one loop, or two, along each array dimension, fewest steps first; the same loops twice only once."""
+    allowed = ALLOWED[dataflow]
+    choices = [
+        list(_along(layer, size, allowed[min(place, len(allowed) - 1)]))
+        for place, (_, size) in enumerate(hierarchy.array.sizes)
+    ]
+    names = [name for name, _ in hierarchy.array.sizes]
+    found: dict[Unrolling, int] = {}
+    for chosen in itertools.product(*choices):
+        unrolling = tuple(zip(names, chosen, strict=True))
+        if _is_within(layer, unrolling):
+            found[unrolling] = Spatial.of(layer, hierarchy, unrolling).cycles
+    return tuple(sorted(found, key=lambda unrolling: (found[unrolling], unrolling)))
+
+
+def map_freely(
+    layer: Layer,
+    hierarchy: Hierarchy,
+    objective: Objective = "energy",
+    dataflow: Dataflow = "free",
+    most_unrollings: int = 24,
+    effort: Effort = Effort(),  # noqa: B008
+) -> Unrolled:
+    """The best mapping over unrollings, those that need fewest steps first.
+
+    Beyond `most_unrollings` none is tried, and the answer is marked truncated. Infeasible where none fits.
+    """
+    candidates = unrollings(layer, hierarchy, dataflow)
+    found: list[Mapped] = []
+    reason = f"the array cannot run {dataflow} on this layer"
+    for unrolling in candidates[:most_unrollings]:
+        try:
+            found.append(map_layer(layer, hierarchy, unrolling, objective, effort))
+        except Infeasible as error:
+            reason = error.reason
+    if not found:
+        raise Infeasible(reason, 1.0)
+    best = min(found, key=lambda mapped: value_of(mapped, objective))
+    return Unrolled(best, min(len(candidates), most_unrollings), len(candidates) > most_unrollings)
+
+
+def value_of(mapped: Mapped, objective: Objective) -> tuple[float, float]:
+    """What an objective compares, and what breaks its ties."""
+    if objective == "energy":
+        return (mapped.energy_pj, mapped.cycles)
+    if objective == "latency":
+        return (mapped.cycles, mapped.energy_pj)
+    return (mapped.energy_pj * mapped.cycles, mapped.energy_pj)
+
+
+def _along(layer: Layer, size: int, dims: Sequence[str]) -> Iterator[tuple[tuple[str, int], ...]]:
+    """One loop along a dimension, or a whole short one beside another; none where the layer has none of them."""
+    present = [dim for dim in dims if layer.size(dim) > 1]
+    if not present:
+        yield ()
+    for dim in present:
+        yield ((dim, min(size, layer.size(dim))),)
+    for first, second in itertools.permutations(present, 2):
+        rest = size // layer.size(first)
+        if rest >= 2:
+            yield ((first, layer.size(first)), (second, min(rest, layer.size(second))))
+
+
+def _is_within(layer: Layer, unrolling: Unrolling) -> bool:
+    """Whether no loop runs on more units than it has steps."""
+    units: dict[str, int] = {}
+    for _, loops in unrolling:
+        for dim, factor in loops:
+            units[dim] = units.get(dim, 1) * factor
+    return all(factor < 2 * layer.size(dim) for dim, factor in units.items()) and math.prod(units.values()) > 0
