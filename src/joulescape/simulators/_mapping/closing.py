@@ -174,9 +174,9 @@ class Closing:
 
     def _with_run(self, partial: Partial, keeps: Operand, other: Operand) -> Partial | None:
         """End the run of an input here: what lies further in is on its small lattice."""
-        where = self.lattice.only(keeps)
+        places = self.search.places(keeps)
+        where = self.lattice.only(keeps)[places]
         rows = self.quantities.kept(keeps)[:, where] + self.quantities.kept(other)[:, :1]
-        places = np.arange(where.size)
         chains, columns = self._worth_it(partial, partial.rank, partial.state, rows, (keeps, places))
         child = replace(
             partial.picked(chains), keeps=keeps, outer=columns, totals=partial.totals[:, chains] + rows[:, columns],

@@ -1,4 +1,4 @@
-"""A mapping as a person reads it: its loops with the memory that each operand lies in, utilisation, what it waits for."""
+"""A mapping as a person reads it: loops, the memory that each operand lies in, utilisation, what it waits for."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def _headline(mapped: Mapped) -> str:
     proof = f"truncated, at most {100 * mapped.gap_fraction:.2g} % left" if mapped.is_truncated else "optimal"
     return (
         f"{shape} on {mapped.spatial.hierarchy.name}, least {mapped.objective} ({proof})\n"
-        f"{mapped.energy_pj:.6g} pJ, {mapped.cycles:.0f} cycles, utilisation {100 * mapped.utilisation_fraction:.1f} %, "
-        f"bound by {mapped.bound_by}"
+        f"{mapped.energy_pj:.6g} pJ, {mapped.cycles:.0f} cycles, "
+        f"utilisation {100 * mapped.utilisation_fraction:.1f} %, bound by {mapped.bound_by}"
     )
 
 

@@ -18,8 +18,8 @@ DIRECTIONS: tuple[Direction, ...] = ("to_low", "from_low", "to_high", "from_high
 READS = frozenset({"to_low", "to_high"})
 
 Buffering = Literal["always", "never", "free"]
-"""Whether room is kept for the tile to come, whose transfer then overlaps computing: for every operand, for none, or for
-those where the search finds it worth the room."""
+"""Whether room is kept for the tile to come, whose transfer then overlaps computing: for every operand, for none, or
+for those where the search finds it worth the room."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Array:
-    """Multipliers along named dimensions; along a systolic one, results leave a cycle a unit after they are computed."""
+    """Multipliers along named dimensions; along a systolic one, results leave a cycle later for every unit."""
 
     sizes: tuple[tuple[str, int], ...]
     unit_pj: float
@@ -96,7 +96,7 @@ class Array:
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """An array and its memories, inner to outer; the last level of every operand is what the layer starts and ends in."""
+    """An array and its memories, inner to outer; a layer starts and ends in the last level of every operand."""
 
     name: str
     array: Array

@@ -9,7 +9,7 @@ from joulescape.simulators._mapping.chain_nest import nest_of
 from joulescape.simulators._mapping.chain_search import Placed
 from joulescape.simulators._mapping.frame import Frame
 from joulescape.simulators._mapping.hierarchy import Hierarchy
-from joulescape.simulators._mapping.layer import Layer
+from joulescape.simulators._mapping.layer import INPUTS, Layer, Operand
 from joulescape.simulators._mapping.moved_words import Tiles
 from joulescape.simulators._mapping.nest import Nest
 from joulescape.simulators._mapping.objectives import TOLERANCE, Objective, best_for
@@ -31,6 +31,9 @@ class Effort:
     """Weightings of energy against time."""
     most_mappings: int = 5_000_000
     """Mappings walked to close what the weightings left open; 0 leaves it open."""
+
+
+PLENTY = Effort()
 
 
 @dataclass(frozen=True)
@@ -86,20 +89,31 @@ def map_layer(
     hierarchy: Hierarchy,
     unrolling: Unrolling,
     objective: Objective = "energy",
-    effort: Effort = Effort(),
+    effort: Effort = PLENTY,
+    keeps: tuple[Operand, ...] = INPUTS,
 ) -> Mapped:
     """The best mapping of a layer for a given unrolling; remembered by shape and hierarchy.
 
+    `keeps` names the inputs that units may keep through a run of loops: W alone is weight-stationary, I alone
+    input-stationary, none output-stationary.
+
     Raises Infeasible, naming the memory, where a layer cannot be held.
     """
-    return _mapped(layer, hierarchy, unrolling, objective, effort)
+    return _mapped(layer, hierarchy, unrolling, objective, effort, keeps)
 
 
 @lru_cache(maxsize=65536)
-def _mapped(layer: Layer, hierarchy: Hierarchy, unrolling: Unrolling, objective: Objective, effort: Effort) -> Mapped:
+def _mapped(
+    layer: Layer,
+    hierarchy: Hierarchy,
+    unrolling: Unrolling,
+    objective: Objective,
+    effort: Effort,
+    keeps: tuple[Operand, ...],
+) -> Mapped:
     spatial = Spatial.of(layer, hierarchy, unrolling)
     tiles = Tiles(spatial, "own")
-    search = Search(Quantities(tiles, hierarchy, objective != "energy"), effort.most_divisions)
+    search = Search(Quantities(tiles, hierarchy, objective != "energy"), effort.most_divisions, keeps)
     found = best_for(search, objective, effort.most_rounds, effort.most_mappings)
     doubled = frozenset(placement.slot for placement, _ in found.chain.placed if placement.is_doubled)
     if objective == "energy":

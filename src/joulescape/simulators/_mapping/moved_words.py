@@ -140,7 +140,7 @@ class Tiles:
         return np.stack([self.single[index] * self.counts(row) for index, row in enumerate(self.rows)])
 
     def passing(self, slot: Slot) -> tuple[Floats, Floats | float]:
-        """Cycles for one tile to cross a boundary at the slower of both sides: inputs down or sums up, sums back down."""
+        """Cycles for one tile to cross a boundary at its slower side: inputs down or sums up, and sums back down."""
         up = [index for index in self.by_slot[slot] if self.rows[index].direction in ("to_high", "from_low")]
         down = [index for index in self.by_slot[slot] if index not in up]
         back = np.max(self.single[down], axis=0)

@@ -139,8 +139,8 @@ def least_product(lines: Sequence[Line], energy_power: int) -> float:
     least_latency = max((m / b for a, b, m in lines if a == 0 and b > 0), default=0.0)
     if energy_power == 0:
         return least_latency
-    corners = [(e, l) for e, l in _corners(lines) if _is_above(lines, e, l)]
-    return min((e * l for e, l in corners), default=least_energy * least_latency)
+    corners = [corner for corner in _corners(lines) if _is_above(lines, *corner)]
+    return min((energy * latency for energy, latency in corners), default=least_energy * least_latency)
 
 
 def _corners(lines: Sequence[Line]) -> list[tuple[float, float]]:

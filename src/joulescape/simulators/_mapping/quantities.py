@@ -103,7 +103,7 @@ class Quantities:
         return crossing * self.tiles.counts(row) * self.tiles.frame.instances[row.operand][row.level]
 
     def _with_path(self, slot: Slot, moved: Floats, is_doubled: bool) -> Floats:
-        """Add what a boundary costs the critical paths: outputs delay both, an input its own fill and both by stalls."""
+        """Add what a boundary costs the paths: an input fills its own, outputs drain both, stalls delay both."""
         rows = moved.copy()
         out, back = self.tiles.passing(slot)
         fills, again = self.tiles.repeats - 1, self.tiles.returns(slot)

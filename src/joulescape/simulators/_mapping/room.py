@@ -75,7 +75,7 @@ def divide(
 ) -> Divided:
     """Branch and bound on how shared memories are divided, exact unless `most_runs` searches do not suffice.
 
-    Where tiles v of one memory exceed its room R, every division that fits has one v_i <= v_i R / sum(v): a branch each.
+    Where tiles v of one memory exceed its room R, every division that fits has a v_i <= v_i R / sum(v): a branch each.
     """
     limits = first_limits(shared)
     first = search(limits)

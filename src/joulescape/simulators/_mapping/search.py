@@ -10,7 +10,7 @@ import numpy as np
 from joulescape.simulators._mapping.chain_search import Chain, Tables, best_chain, tables
 from joulescape.simulators._mapping.lattice import Floats
 from joulescape.simulators._mapping.layer import INPUTS, Operand
-from joulescape.simulators._mapping.plan import Placement, Slot
+from joulescape.simulators._mapping.plan import Indices, Placement, Slot
 from joulescape.simulators._mapping.quantities import Quantities
 from joulescape.simulators._mapping.room import Divided, Limits, Sharing, divide, first_limits, sharings
 
@@ -24,12 +24,19 @@ class Search:
 
     quantities: Quantities
     most_runs: int
+    keeps: tuple[Operand, ...] = INPUTS
+    """Inputs that the units may keep through a run; without any, sums stay and both inputs are fetched every cycle."""
     """Most dynamic programs that dividing shared memories may take; beyond it the answer is marked truncated."""
 
     @cached_property
     def shared(self) -> tuple[Sharing, ...]:
         """Memories and what they must hold."""
         return sharings(self.quantities.tiles)
+
+    def places(self, side: Operand) -> Indices:
+        """Tiles, as places among `only(side)`, through which the units may keep that input."""
+        count = self.quantities.tiles.lattice.only(side).size
+        return np.arange(count if side in self.keeps else 1)
 
     @property
     def mappings_per_run(self) -> int:
@@ -78,12 +85,20 @@ class Search:
         tiles = self.quantities.tiles.lattice
         fixed = weights @ self.quantities.fixed
         return {
-            kept: weights @ self.quantities.kept(kept)[:, tiles.only(kept)]
-            + weights @ self.quantities.kept(other)[:, 0]
-            + fixed
+            kept: self._where_allowed(
+                kept,
+                weights @ self.quantities.kept(kept)[:, tiles.only(kept)]
+                + weights @ self.quantities.kept(other)[:, 0]
+                + fixed,
+            )
             for kept, other in SIDES
             if kept == "I" or tiles.only(kept).size > 1
         }
+
+    def _where_allowed(self, side: Operand, costs: Floats) -> Floats:
+        if side not in self.keeps:
+            costs[1:] = np.inf
+        return costs
 
     @cached_property
     def bits(self) -> dict[Placement, Floats]:

@@ -1,4 +1,4 @@
-"""The spatial half of a mapping: which loops run side by side on the array, and what that makes of every memory level."""
+"""The spatial half of a mapping: which loops run side by side on the array, and what that makes of each memory."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def _temporal(layer: Layer, average: Mapping[str, list[float]]) -> tuple[int, ..
     left = {dim: layer.size(dim) for dim in DIMS}
     for factors in average.values():
         for dim, factor in zip(DIMS, factors, strict=True):
-            left[dim] = math.ceil(left[dim] / factor)
+            left[dim] = _up(left[dim] / factor)
     return tuple(left[dim] for dim in DIMS)
 
 

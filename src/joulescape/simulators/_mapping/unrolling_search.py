@@ -10,8 +10,8 @@ from typing import Literal
 
 from joulescape.errors import Infeasible
 from joulescape.simulators._mapping.hierarchy import Hierarchy
-from joulescape.simulators._mapping.layer import DIMS, Layer
-from joulescape.simulators._mapping.mapper import Effort, Mapped, map_layer
+from joulescape.simulators._mapping.layer import DIMS, INPUTS, Layer, Operand
+from joulescape.simulators._mapping.mapper import PLENTY, Effort, Mapped, map_layer
 from joulescape.simulators._mapping.objectives import Objective
 from joulescape.simulators._mapping.unrolling import Spatial, Unrolling
 
@@ -26,6 +26,15 @@ ALLOWED: Mapping[Dataflow, tuple[tuple[str, ...], ...]] = {
 }
 """Loops that a dataflow lets run along each array dimension (the last entry holds for all further ones)."""
 
+KEEPS: Mapping[Dataflow, tuple[Operand, ...]] = {
+    "weight_stationary": ("W",),
+    "output_stationary": (),
+    "input_stationary": ("I",),
+    "row_stationary": INPUTS,
+    "free": INPUTS,
+}
+"""Inputs that units may keep through a run of loops."""
+
 
 @dataclass(frozen=True)
 class Unrolled:
@@ -37,7 +46,7 @@ class Unrolled:
 
 
 def unrollings(layer: Layer, hierarchy: Hierarchy, dataflow: Dataflow = "free") -> tuple[Unrolling, ...]:
-    """Unrollings of one loop, or two, along each array dimension, fewest steps first; the same loops twice only once."""
+    """Unrollings of one loop, or two, along each array dimension, fewest steps first."""
     allowed = ALLOWED[dataflow]
     choices = [
         list(_along(layer, size, allowed[min(place, len(allowed) - 1)]))
@@ -58,7 +67,7 @@ def map_freely(
     objective: Objective = "energy",
     dataflow: Dataflow = "free",
     most_unrollings: int = 24,
-    effort: Effort = Effort(),  # noqa: B008
+    effort: Effort = PLENTY,
 ) -> Unrolled:
     """The best mapping over unrollings, those that need fewest steps first.
 
@@ -69,7 +78,7 @@ def map_freely(
     reason = f"the array cannot run {dataflow} on this layer"
     for unrolling in candidates[:most_unrollings]:
         try:
-            found.append(map_layer(layer, hierarchy, unrolling, objective, effort))
+            found.append(map_layer(layer, hierarchy, unrolling, objective, effort, KEEPS[dataflow]))
         except Infeasible as error:
             reason = error.reason
     if not found:

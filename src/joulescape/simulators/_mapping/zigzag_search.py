@@ -7,6 +7,7 @@ and with half of it, and from our own best for time; it tries every cut one loop
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -70,10 +71,9 @@ def _least_energy(layer: Layer, hierarchy: Hierarchy, unrolling: Unrolling) -> N
 def _starts(layer: Layer, hierarchy: Hierarchy, unrolling: Unrolling) -> Iterator[Nest]:
     """Nests that leave room for the next tile, and our own best for time."""
     halved = tuple(replace(memory, size_bits=memory.size_bits // 2) for memory in hierarchy.memories[:-1])
-    try:
+    # A memory of a single element cannot be halved; the other start remains.
+    with contextlib.suppress(Infeasible):
         yield _least_energy(layer, replace(hierarchy, memories=(*halved, hierarchy.memories[-1])), unrolling)
-    except Infeasible:
-        pass  # A memory of a single element cannot be halved; the other starts remain.
     yield map_layer(layer, hierarchy, unrolling, "edp", Effort(most_mappings=0)).nest
 
 
