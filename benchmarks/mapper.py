@@ -148,7 +148,7 @@ def cold(
         for layer, unrolling in questions:
             tiles = Tiles(Spatial.of(layer, hierarchy, unrolling), "own")
             search = Search(Quantities(tiles, hierarchy, objective != "energy"), 400)
-            placed += best_for(search, objective, 12, closing).mappings_count
+            placed += best_for(search, objective, 6, closing).mappings_count
         return placed
 
     return min((timed(run) for _ in range(2)), key=lambda pair: pair[0])

@@ -102,9 +102,12 @@ def small(sizes: tuple[int, int, int], buffering: str = "never", ports: int = 16
     )
 
 
-def single_level(hierarchy: Hierarchy) -> Hierarchy:
-    """The same without its buffer."""
-    return replace(hierarchy, memories=tuple(m for m in hierarchy.memories if m.name != "buffer"))
+def deep(sizes: tuple[int, int, int]) -> Hierarchy:
+    """Sums pass a buffer of their own before the one that they share with inputs."""
+    plain = small((sizes[0], sizes[1], 900))
+    word = (Port("rw", 16, 8),)
+    own = Memory("output", sizes[2], 1.0, 1.5, word, bind(("O",), 0), BOTH, "never")
+    return replace(plain, memories=(*plain.memories[:2], own, *plain.memories[2:]))
 
 
 def every_nest(sizes: tuple[int, ...], hierarchy: Hierarchy) -> Iterator[Nest]:

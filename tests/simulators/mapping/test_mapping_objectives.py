@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mapping_cases import ALEXNET, EYERISS_LIKE, K_BY_C, TPU_LIKE, every_nest, fits, small
-from test_mapping_search import PLAIN, layers
+from test_mapping_search import UNROLLINGS, layers
 
 from joulescape.simulators._mapping.frame import Frame
 from joulescape.simulators._mapping.hierarchy import Hierarchy, Memory
@@ -17,7 +17,7 @@ from joulescape.simulators._mapping.layer import OPERANDS, Layer, Operand
 from joulescape.simulators._mapping.mapper import Effort, Mapped, map_layer
 from joulescape.simulators._mapping.objectives import least_product
 from joulescape.simulators._mapping.own_cost import OwnCost
-from joulescape.simulators._mapping.unrolling import Spatial
+from joulescape.simulators._mapping.unrolling import Spatial, Unrolling
 from joulescape.simulators._mapping.zigzag_energy import Moves
 
 machines = st.builds(
@@ -51,14 +51,16 @@ def least(spatial: Spatial, objective: str) -> float | None:
 
 
 @settings(max_examples=8, deadline=None)
-@given(layers, machines, st.sampled_from(["edp", "latency"]))
-def test_least_product_and_latency_equal_brute_force(layer: Layer, hierarchy: Hierarchy, objective: str) -> None:
-    spatial = Spatial.of(layer, hierarchy, PLAIN)
+@given(layers, machines, st.sampled_from(UNROLLINGS), st.sampled_from(["edp", "latency"]))
+def test_least_product_and_latency_equal_brute_force(
+    layer: Layer, hierarchy: Hierarchy, unrolling: Unrolling, objective: str
+) -> None:
+    spatial = Spatial.of(layer, hierarchy, unrolling)
     limit = 4 if hierarchy.memories[0].buffering == "free" else 8
     assume(sum(size > 1 for size in spatial.temporal) <= 3 and spatial.cycles <= limit)
     expected = least(spatial, objective)
     assume(expected is not None)
-    found = map_layer(layer, hierarchy, PLAIN, objective)  # type: ignore[arg-type]
+    found = map_layer(layer, hierarchy, unrolling, objective)  # type: ignore[arg-type]
     value = found.cycles * (found.energy_pj if objective == "edp" else 1.0)
     assert value == pytest.approx(expected, rel=1e-9)
     assert not found.is_truncated

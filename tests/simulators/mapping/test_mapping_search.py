@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from mapping_cases import ALEXNET, EYERISS_LIKE, K_BY_C, TPU_LIKE, every_nest, fits, small
+from mapping_cases import ALEXNET, EYERISS_LIKE, K_BY_C, TPU_LIKE, deep, every_nest, fits, small
 
 from joulescape.errors import Infeasible
 from joulescape.network.operators import Loops
@@ -19,14 +19,21 @@ from joulescape.simulators._mapping.zigzag_energy import Moves, energy_pj
 from joulescape.simulators._mapping.zigzag_search import zigzag_best
 
 PLAIN: Unrolling = (("D1", (("K", 2),)), ("D2", (("C", 2),)))
+UNROLLINGS: tuple[Unrolling, ...] = (
+    PLAIN,
+    (("D1", (("OX", 2),)), ("D2", (("FX", 2),))),
+    (("D1", (("FY", 2),)), ("D2", (("OY", 2),))),
+    (("D1", (("OX", 2),)), ("D2", (("K", 2),))),
+    (("D1", (("K", 2),)), ("D2", (("K", 2),))),
+)
 
 layers = st.builds(
     lambda bounds, stride, widths: Layer(
-        Loops(**{dim: (bounds.count(dim) and 2 ** bounds.count(dim)) or 1 for dim in ("B", "K", "C", "OX", "FX")},
+        Loops(**{dim: (bounds.count(dim) and 2 ** bounds.count(dim)) or 1 for dim in ("B", "G", "K", "C", "OX", "FX")},
               OY=3 if "OY" in bounds else 1, FY=3 if "FY" in bounds else 1, stride_x=stride, stride_y=stride),
         widths,
     ),
-    st.lists(st.sampled_from(["B", "K", "C", "OX", "FX", "OY", "FY"]), min_size=2, max_size=4),
+    st.lists(st.sampled_from(["B", "G", "K", "C", "OX", "FX", "OY", "FY"]), min_size=2, max_size=5),
     st.integers(1, 2),
     st.sampled_from([Widths(), Widths(8, 8, 24, 8), Widths(4, 8, 16, 16)]),
 )  # fmt: skip
@@ -47,21 +54,34 @@ def least(spatial: Spatial, is_zigzag: bool) -> float | None:
     return min(found, default=None)
 
 
-@settings(max_examples=12, deadline=None)
-@given(layers, machines, st.booleans())
-def test_least_energy_equals_brute_force(layer: Layer, hierarchy: Hierarchy, is_zigzag: bool) -> None:
+@settings(max_examples=6, deadline=None)
+@given(layers, st.sampled_from([(8, 24, 64), (16, 24, 96), (16, 48, 160)]))
+def test_three_output_levels_equal_brute_force(layer: Layer, sizes: tuple[int, int, int]) -> None:
+    hierarchy = deep(sizes)
     spatial = Spatial.of(layer, hierarchy, PLAIN)
+    assume(sum(size > 1 for size in spatial.temporal) <= 3 and 1 < spatial.cycles <= 8)
+    expected = least(spatial, False)
+    assume(expected is not None)
+    assert map_layer(layer, hierarchy, PLAIN).energy_pj == pytest.approx(expected, rel=1e-12)
+
+
+@settings(max_examples=12, deadline=None)
+@given(layers, machines, st.sampled_from(UNROLLINGS), st.booleans())
+def test_least_energy_equals_brute_force(
+    layer: Layer, hierarchy: Hierarchy, unrolling: Unrolling, is_zigzag: bool
+) -> None:
+    spatial = Spatial.of(layer, hierarchy, unrolling)
     assume(sum(size > 1 for size in spatial.temporal) <= 3 and spatial.cycles <= 16)
     expected = least(spatial, is_zigzag)
     if expected is None:
         with pytest.raises(Infeasible):
-            map_layer(layer, hierarchy, PLAIN)
+            map_layer(layer, hierarchy, unrolling)
         return
     if is_zigzag:
-        nest = zigzag_best(layer, hierarchy, PLAIN).nest
+        nest = zigzag_best(layer, hierarchy, unrolling).nest
         found = energy_pj(Moves.of(Frame(spatial, "average"), nest))
     else:
-        found = map_layer(layer, hierarchy, PLAIN).energy_pj
+        found = map_layer(layer, hierarchy, unrolling).energy_pj
     assert found == pytest.approx(expected, rel=1e-12)
 
 

@@ -28,6 +28,9 @@ from joulescape.simulators._mapping.plan import Placement, Plan
 SMALL = 64
 """Tiles below which one gathered operation a rank is quicker than one a step."""
 
+FEW = 3
+"""Ties up to which plain numbers are compared quicker than arrays."""
+
 Real = TypeVar("Real", np.float32, np.float64)
 
 Placed = tuple[tuple[Placement, int], ...]
@@ -241,7 +244,12 @@ def _attained(tiles: Lattice, values: Floats, least: Any, outer: int) -> int:
     """The largest tile inside `outer` that attains a value; of equally large ones the first."""
     if values[outer] == least:
         return outer
+    found = np.flatnonzero(values == least)
+    if found.size > FEW:
+        inside = found[(tiles.tiles[:, outer, None] % tiles.tiles[:, found] == 0).all(axis=0)]
+        return int(inside[np.argmax(tiles.cycles[inside])])
     whole = tiles.tile(outer)
-    found = ((index, tiles.tile(index)) for index in np.flatnonzero(values == least).tolist())
-    inside = [(math.prod(tile), -index) for index, tile in found if not any(map(mod, whole, tile))]
-    return -max(inside)[1]
+    nested = [
+        (math.prod(tile), -index) for index in found.tolist() if not any(map(mod, whole, tile := tiles.tile(index)))
+    ]
+    return -max(nested)[1]

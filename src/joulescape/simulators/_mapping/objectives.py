@@ -44,7 +44,7 @@ class Found:
         return max(0.0, 1 - self.bound / self.value)
 
 
-def best_for(search: Search, objective: Objective, most_rounds: int = 12, most_mappings: int = 0) -> Found:
+def best_for(search: Search, objective: Objective, most_rounds: int = 6, most_mappings: int = 0) -> Found:
     """The best chain for an objective; Infeasible when nothing fits the memories."""
     if objective == "energy":
         weights = np.zeros(1 + len(search.quantities.lanes))

@@ -66,7 +66,11 @@ class Quantities:
 
     def kept(self, operand: Operand) -> Floats:
         """Reading an input every time the unit's register changes, by register tile, (rows, tiles)."""
-        return self._moved((operand, -1))
+        return self._kept[operand]
+
+    @cached_property
+    def _kept(self) -> Mapping[Operand, Floats]:
+        return {operand: self._moved((operand, -1)) for operand in INPUTS}
 
     def boundary(self, placement: Placement) -> Floats:
         """Rows of a boundary on every tile, (rows, tiles)."""
