@@ -1,0 +1,1 @@
+"""The mapper: how a layer runs on an array with a memory hierarchy, searched exactly. See docs/mapper.md."""

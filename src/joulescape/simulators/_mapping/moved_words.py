@@ -202,13 +202,12 @@ def held(layer: Layer, tiles: Lattice, operand: Operand, factors: Factors) -> Fl
     return np.rint(tiles.whole(total))
 
 
-def _spans(layer: Layer, tiles: Lattice, pair: tuple[str, str], factors: Factors) -> Floats | float:
+def _spans(layer: Layer, tiles: Lattice, pair: tuple[str, str], factors: Factors) -> Floats:
     """Distinct input rows or columns of each tile."""
     positions, taps = (np.floor(tiles.iterations.get(dim, 1.0) * factors[AXIS[dim]]) for dim in pair)
-    if layer.size(pair[1]) > 1 or layer.extent(pair) < layer.size(pair[0]):
-        overlap = np.maximum(0.0, taps - layer.stride(pair)) * (positions - 1)
-        return np.asarray(np.minimum(positions * taps - overlap, layer.extent(pair)))
-    return positions
+    if layer.size(pair[1]) > 1:
+        positions = positions * taps - np.maximum(0.0, taps - layer.stride(pair)) * (positions - 1)
+    return np.asarray(np.minimum(positions, layer.extent(pair)))
 
 
 @lru_cache(maxsize=256)

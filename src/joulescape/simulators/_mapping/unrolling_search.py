@@ -26,6 +26,9 @@ ALLOWED: Mapping[Dataflow, tuple[tuple[str, ...], ...]] = {
 }
 """Loops that a dataflow lets run along each array dimension (the last entry holds for all further ones)."""
 
+NEEDED: Mapping[Dataflow, tuple[str, ...]] = {"row_stationary": ("FY", "OY")}
+"""Loop that each array dimension must run, where the layer has it: rows of a filter against rows of the output."""
+
 KEEPS: Mapping[Dataflow, tuple[Operand, ...]] = {
     "weight_stationary": ("W",),
     "output_stationary": (),
@@ -56,7 +59,7 @@ def unrollings(layer: Layer, hierarchy: Hierarchy, dataflow: Dataflow = "free") 
     found: dict[Unrolling, int] = {}
     for chosen in itertools.product(*choices):
         unrolling = tuple(zip(names, chosen, strict=True))
-        if _is_within(layer, unrolling):
+        if _is_within(layer, unrolling) and _has(layer, chosen, NEEDED.get(dataflow, ())):
             found[unrolling] = Spatial.of(layer, hierarchy, unrolling).cycles
     return tuple(sorted(found, key=lambda unrolling: (found[unrolling], unrolling)))
 
@@ -107,6 +110,12 @@ def _along(layer: Layer, size: int, dims: Sequence[str]) -> Iterator[tuple[tuple
         rest = size // layer.size(first)
         if rest >= 2:
             yield ((first, layer.size(first)), (second, min(rest, layer.size(second))))
+
+
+def _has(layer: Layer, chosen: Sequence[tuple[tuple[str, int], ...]], needed: Sequence[str]) -> bool:
+    """Whether each array dimension runs the loop that it must."""
+    pairs = zip(chosen, needed, strict=False)
+    return all(layer.size(dim) == 1 or any(dim == loop for loop, _ in loops) for loops, dim in pairs)
 
 
 def _is_within(layer: Layer, unrolling: Unrolling) -> bool:
