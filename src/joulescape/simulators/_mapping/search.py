@@ -84,13 +84,9 @@ class Search:
         """Weighted cost of keeping one input through a run, the other fetched every cycle, with all that is fixed."""
         tiles = self.quantities.tiles.lattice
         fixed = weights @ self.quantities.fixed
+        rows = {operand: weights @ self.quantities.kept(operand) for operand in INPUTS}
         return {
-            kept: self._where_allowed(
-                kept,
-                weights @ self.quantities.kept(kept)[:, tiles.only(kept)]
-                + weights @ self.quantities.kept(other)[:, 0]
-                + fixed,
-            )
+            kept: self._where_allowed(kept, rows[kept][tiles.only(kept)] + rows[other][0] + fixed)
             for kept, other in SIDES
             if kept == "I" or tiles.only(kept).size > 1
         }
