@@ -89,6 +89,19 @@ def test_room_for_the_next_tile_covers_its_transfer() -> None:
     assert covered.cycles <= plain.cycles
 
 
+def test_waits_make_up_the_path() -> None:
+    cost = costed(STATIONARY)
+    for operand in ("W", "I"):
+        ideal = cost.moves.cycles + cost.moves.frame.spatial.drain_cycles
+        assert sum(cost.waits(operand).values()) == cost.lanes[operand] - ideal  # type: ignore[index]
+    assert cost.waits("W")[3, "W"] == 4 * 4  # four tiles of four bytes over the byte-wide port, none covered
+
+
+def test_a_layer_that_waits_names_the_memory_and_the_operand() -> None:
+    mapped = map_layer(Layer(Loops(K=8, C=8)), MACHINE, PLAIN)
+    assert mapped.bound_by == "waiting for dram to move W"
+
+
 def test_multicast_pays_for_every_copy() -> None:
     wired = replace(MACHINE, memories=tuple(replace(m, wire_pj_per_bit=0.01) for m in MACHINE.memories))
     cost, plain = costed(STATIONARY, wired), costed(STATIONARY)

@@ -153,7 +153,7 @@ class Lattice:
                     before = after
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=128)
 def lattice(sizes: tuple[int, ...]) -> Lattice:
     """The lattice of some temporal loop bounds."""
     axes = [(AXIS[name], prime, power) for name in LAYOUT for prime, power in factors(sizes[AXIS[name]])]

@@ -74,14 +74,16 @@ class Mapped:
 
     @property
     def bound_by(self) -> str:
-        """What the layer waits for: a memory's port, transfers that nothing covers, or the array itself."""
-        lanes = self.cost.lanes
+        """What takes most of the time: computing, a port, or waiting for a memory to move an operand."""
+        lanes, memories = self.cost.lanes, self.spatial.hierarchy.memories
         lane = max(lanes, key=lambda key: lanes[key])
         if isinstance(lane, tuple):
-            memory = self.spatial.hierarchy.memories[lane[0]]
-            return "compute" if lanes[lane] <= self.spatial.cycles else f"{memory.name} bandwidth"
-        uncovered = lanes[lane] - self.spatial.cycles - self.spatial.drain_cycles
-        return "compute" if uncovered <= 0.5 * self.spatial.cycles else "uncovered transfers"
+            return "compute" if lanes[lane] <= self.spatial.cycles else f"{memories[lane[0]].name} bandwidth"
+        waits = self.cost.waits(lane)
+        (index, operand), _ = max(waits.items(), key=lambda item: item[1])
+        if sum(waits.values()) <= self.spatial.cycles:
+            return "compute"
+        return f"waiting for {memories[index].name} to move {operand}"
 
 
 def map_layer(
@@ -102,7 +104,7 @@ def map_layer(
     return _mapped(layer, hierarchy, unrolling, objective, effort, keeps)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def _mapped(
     layer: Layer,
     hierarchy: Hierarchy,

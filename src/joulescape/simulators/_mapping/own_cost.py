@@ -115,14 +115,28 @@ class OwnCost:
         return found
 
     def _path(self, filled: Operand) -> float:
-        total = float(self.moves.cycles + self.moves.frame.spatial.drain_cycles)
-        for operand in OPERANDS:
-            for link in range(1, self.moves.frame.levels(operand)):
-                out, back, count, returns = self._passing(operand, link)
-                total += out if operand in ("O", filled) else 0
-                if (operand, link - 1) not in self.doubled:
-                    total += out * (count - 1) + back * returns
-        return total
+        """Ideal cycles, the array's drain, and every wait on the way of an input."""
+        waits = sum(self._wait(operand, link, operand in ("O", filled)) for operand, link in self._links())
+        return float(self.moves.cycles + self.moves.frame.spatial.drain_cycles + waits)
+
+    def _links(self) -> list[tuple[Operand, int]]:
+        return [(operand, link) for operand in OPERANDS for link in range(1, self.moves.frame.levels(operand))]
+
+    def _wait(self, operand: Operand, link: int, starts: bool) -> int:
+        """Cycles that computing waits for one boundary: its first fill (or last write-out), and what is not covered."""
+        out, back, count, returns = self._passing(operand, link)
+        covered = (operand, link - 1) in self.doubled
+        return (out if starts else 0) + (0 if covered else out * (count - 1) + back * returns)
+
+    def waits(self, filled: Operand) -> Mapping[tuple[int, Operand], int]:
+        """Waits on the path of an input, by the memory whose port is slower and the operand it moves."""
+        found: dict[tuple[int, Operand], int] = {}
+        for operand, link in self._links():
+            crossing = [move for move in self.movements if move.operand == operand and move.link == link]
+            slowest = max(crossing, key=lambda move: move.cycles).memory
+            wait = self._wait(operand, link, operand in ("O", filled))
+            found[slowest, operand] = found.get((slowest, operand), 0) + wait
+        return found
 
     def _passing(self, operand: Operand, link: int) -> tuple[int, int, int, int]:
         """Cycles of one tile up (inputs: down), of one tile of sums back down, and how often each happens."""
