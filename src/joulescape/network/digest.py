@@ -11,8 +11,18 @@ from typing import Any
 from pydantic import BaseModel
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
 def canonical(value: Any) -> Any:
     """`value` as plain JSON types in one spelling: sorted keys, floats by repr, tuples as lists."""
+    kind = type(value)
+    if kind in _PLAIN:  # most values, by far: a search digests every candidate that it draws
+        return value
+    if kind is dict and set(map(type, value)) <= {str}:
+        return {key: canonical(value[key]) for key in sorted(value)}
+    if kind is tuple or kind is list:
+        return [canonical(item) for item in value]
     if isinstance(value, BaseModel):
         return canonical(value.model_dump(mode="json"))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
