@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +60,8 @@ class Outcome:
 
     def encoded(self) -> str:
         """As JSON: floats come back exactly as they went."""
-        return json.dumps(asdict(self), default=_plain, allow_nan=False)
+        plain = {**vars(self), "evaluations": [vars(item) for item in self.evaluations]}
+        return json.dumps(plain, default=_plain, allow_nan=False)
 
     @classmethod
     def decoded(cls, text: str) -> Outcome:
@@ -77,7 +78,7 @@ def run_job(
     try:
         with _time_limit(time_out_s):
             found = tuple(evaluate(job.candidate, space, job.fidelity, seed, memory))
-        outcome = Outcome(tuple(_slim(item) for item in _kept(found, job, dict(space.spec.objectives))), 0.0)
+        outcome = Outcome(tuple(_slim(item) for item in _kept(found, job, job.fidelity.known(space.spec.objectives))), 0.0)
     except _TimeOut:
         outcome = failed(job, f"took longer than {time_out_s:g} s", is_lasting=False)
     except ResultsError:
