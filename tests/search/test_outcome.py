@@ -113,7 +113,10 @@ def test_the_time_limit_reaches_through_a_careless_handler(space):
 
     outcome = run(job_of(space), space, endless, time_out_s=0.05)
     assert outcome.evaluations[0].reason == "took longer than 0.05 s"
-    assert not outcome.is_lasting
+    assert outcome.is_lasting
+    assert outcome.limit_s == 0.05
+    assert outcome.seconds >= 0.05
+    assert Outcome.decoded(outcome.encoded()) == outcome
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.one_of(st.none(), st.text()))
