@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from joulescape.accuracy.activations import TRAINING_ROWS, Calibration, calibrate
+from joulescape.accuracy.alike import fine_tuning_acts, is_noise_aware
 from joulescape.accuracy.datasets import Part
 from joulescape.accuracy.machine_layers import program
 from joulescape.accuracy.module import plain, run
@@ -17,6 +20,28 @@ from joulescape.accuracy.training import TrainingRun, as_leaves, fit
 from joulescape.compression.base import Described
 from joulescape.compression.pipeline import projector
 from joulescape.network.error_spec import Errors
+
+KEPT = 64
+"""Fine-tuned networks that a process holds: those of one batch, between one rung and the next."""
+
+
+def untuned(network: Described, reference: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The network's weights after compression alone."""
+    whole: Mapping[str, Tensor] = projector(network, None)(reference)
+    return whole
+
+
+def tuned(
+    network: Described,
+    reference: Mapping[str, Tensor],
+    how: Mapping[str, Any],
+    part: Part,
+    errors: Errors,
+    seed: int,
+    key: str,
+) -> Mapping[str, Tensor]:
+    """`compressed`, remembered in this process under `key`, the digest of everything it follows from."""
+    return _kept(_Asked(key, lambda: compressed(network, reference, how, part, errors, seed)))
 
 
 def compressed(
@@ -27,13 +52,26 @@ def compressed(
     Masks and removed channels are fixed by the reference weights; grids are found anew at every step. With
     `noise_aware` each mini-batch meets a freshly drawn device. A network without steps and without noise is left alone.
     """
-    once, again, whole = (projector(network, repeated) for repeated in (False, True, None))
-    is_noisy = bool(how.get("noise_aware")) and bool(errors)
-    if int(how.get("epochs", 0)) == 0 or not (network.steps or is_noisy):
-        return whole(reference)
-    tuning = _Tuning(network, once(reference), again, part, errors if is_noisy else {}, seed)
+    if not fine_tuning_acts(network, how, errors):
+        return untuned(network, reference)
+    once, again = (projector(network, repeated) for repeated in (False, True))
+    met = errors if is_noise_aware(how, errors) else {}
+    tuning = _Tuning(network, once(reference), again, part, met, seed)
     fit(tuning.leaves, tuning.logits, part, TrainingRun.of(how), generator(seed, "fine-tune"), tuning.after_step)
-    return whole({name: leaf.detach() for name, leaf in tuning.leaves.items()})
+    return untuned(network, {name: leaf.detach() for name, leaf in tuning.leaves.items()})
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A fine-tuning by its key; how it is done does not tell two of one key apart."""
+
+    key: str
+    make: Callable[[], Mapping[str, Tensor]] = field(compare=False)
+
+
+@lru_cache(maxsize=KEPT)
+def _kept(asked: _Asked) -> Mapping[str, Tensor]:
+    return asked.make()
 
 
 class _Tuning:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 
+from joulescape.accuracy.alike import is_noise_aware, plainest
 from joulescape.accuracy.code import digest_of, measuring_code
 from joulescape.accuracy.machine_layers import numerics
 from joulescape.accuracy.reference import ensure, is_own
@@ -22,23 +22,30 @@ def accuracy_key(
 ) -> str:
     """Digest of network, reference weights, compression, errors, recipe, fidelity, seed and code.
 
-    The reference weights are trained first where they are absent; a network that is its own machine has none. The
-    corner is left out: it acts through `errors`.
+    The reference weights are trained first where they are absent; a network that is its own machine has none. Recipe
+    and fidelity are the plainest that give this measurement (`alike`).
     """
-    measured_as = replace(fidelity, corner="typical")
+    plain_recipe, plain_fidelity = plainest(network, errors, recipe, fidelity)
     kinds = sorted({spec.kind for spec in errors.values()})
     return digest(
         network.original,
         network.steps,
         sorted(spec.as_key() for spec in errors.values()),
-        recipe,
-        measured_as,
+        plain_recipe,
+        plain_fidelity,
         seed,
         _weights_digest(network, recipe, networks_dir),
         measuring_code(),
         [_code_of(type(numerics(kind))) for kind in kinds],
         [_code_of(type(method_of(step))) for step in network.steps],
     )
+
+
+def tuned_key(network: Described, errors: Errors, recipe: Recipe, seed: int, networks_dir: Path) -> str:
+    """Digest of all that fine-tuned weights follow from, within one process (so without the code)."""
+    met = sorted(spec.as_key() for spec in errors.values()) if is_noise_aware(recipe.fine_tune, errors) else []
+    weights = _weights_digest(network, recipe, networks_dir)
+    return digest(network.original, network.steps, met, recipe.task, recipe.fine_tune, seed, weights)
 
 
 def _weights_digest(network: Described, recipe: Recipe, networks_dir: Path) -> str | None:
