@@ -10,7 +10,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
