@@ -422,27 +422,6 @@ def test_the_key_names_every_field_of_a_fidelity_that_can_change_the_number(
     assert len({key(plain), *changed.values()}) == len(changed) + 1
 
 
-def test_the_key_names_the_code_of_a_guest_compression(
-    small: Graph, recipe: Make, networks_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A guest lives outside the rooms whose code is digested: another text of its module is another key."""
-    from joulescape.accuracy import keys
-    from joulescape.compression import prune
-
-    def key() -> str:
-        keys._code_of.cache_clear()
-        return accuracy_key(describe(small, (PRUNE,)), {}, recipe(), Fidelity(), 0, networks_dir)
-
-    written = tmp_path / "guest.py"
-    monkeypatch.setattr(keys.inspect, "getfile", lambda plugin: str(written if plugin is prune.Prune else __file__))
-    found = []
-    for text in ("one", "two", "one"):
-        written.write_text(text)
-        found.append(key())
-    keys._code_of.cache_clear()
-    assert found[0] == found[2] != found[1]
-
-
 def test_data_are_never_changed_by_a_measurement(small: Graph, recipe: Make, networks_dir: Path) -> None:
     data: Data = load_task("digits")
     before = {name: getattr(data, name).images.clone() for name in ("train", "validation", "test")}

@@ -7,19 +7,10 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-ROOMS = ("accuracy", "numerics", "compression", "network")
-"""Packages whose code can change a measurement."""
-
 TRAINING_FILES = ("module.py", "training.py", "datasets.py", "randomness.py", "own*.py")
 """Files of this package that reference weights follow from."""
 
 _HERE = Path(__file__).parent
-
-
-@cache
-def measuring_code() -> str:
-    """Digest of every source file of ROOMS."""
-    return digest_of(path for room in ROOMS for path in sorted((_HERE.parent / room).rglob("*.py")))
 
 
 @cache

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from functools import cache, lru_cache
 from pathlib import Path
 
 from joulescape.accuracy.alike import is_noise_aware, plainest
-from joulescape.accuracy.code import digest_of, measuring_code
+from joulescape.accuracy.code import digest_of
 from joulescape.accuracy.machine_layers import numerics
 from joulescape.accuracy.reference import ensure, is_own
 from joulescape.compression.base import Described
@@ -15,19 +14,24 @@ from joulescape.compression.pipeline import method_of
 from joulescape.network.digest import digest
 from joulescape.network.error_spec import Errors
 from joulescape.network.fidelity import Fidelity, Recipe
+from joulescape.source import code_of, versions
+
+PACKAGES = "packages"
+MEASURING_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "array-api-compat")
+"""Packages that a measurement's numbers pass through: another version may train other weights."""
 
 
 def accuracy_key(
     network: Described, errors: Errors, recipe: Recipe, fidelity: Fidelity, seed: int, networks_dir: Path
 ) -> str:
-    """Digest of network, reference weights, compression, errors, recipe, fidelity, seed and code.
+    """Digest of network, reference weights, compression, errors, recipe, fidelity and seed, and behind an @ the code:
+    `module=digest` of everything that measures it, so that one can see later whether the present code still would.
 
     The reference weights are trained first where they are absent; a network that is its own machine has none. Recipe
     and fidelity are the plainest that give this measurement (`alike`).
     """
     plain_recipe, plain_fidelity = plainest(network, errors, recipe, fidelity)
-    kinds = sorted({spec.kind for spec in errors.values()})
-    return digest(
+    content = digest(
         network.original,
         network.steps,
         sorted(spec.as_key() for spec in errors.values()),
@@ -35,10 +39,25 @@ def accuracy_key(
         plain_fidelity,
         seed,
         _weights_digest(network, recipe, networks_dir),
-        measuring_code(),
-        [_code_of(type(numerics(kind))) for kind in kinds],
-        [_code_of(type(method_of(step))) for step in network.steps],
     )
+    return f"{content}@{','.join(f'{name}={code_digest(name)}' for name in _code(network, errors))}"
+
+
+@cache
+def code_digest(name: str) -> str:
+    """Digest of a module with all that it imports, or, under the name PACKAGES, of the packages' versions.
+
+    Raises ModuleNotFoundError where the module is not there.
+    """
+    return digest(versions(MEASURING_PACKAGES)) if name == PACKAGES else code_of(name)
+
+
+def _code(network: Described, errors: Errors) -> list[str]:
+    """What a measurement follows from: measuring itself, and the plug-ins that this one meets, guests among them."""
+    own = ["joulescape.accuracy.own"] if is_own(network.original) else []
+    kinds = {type(numerics(spec.kind)).__module__ for spec in errors.values()}
+    methods = {type(method_of(step)).__module__ for step in network.steps}
+    return ["joulescape.accuracy.measure", *own, *sorted(kinds), *sorted(methods), PACKAGES]
 
 
 def tuned_key(network: Described, errors: Errors, recipe: Recipe, seed: int, networks_dir: Path) -> str:
@@ -53,12 +72,6 @@ def _weights_digest(network: Described, recipe: Recipe, networks_dir: Path) -> s
         return None
     weights = ensure(network.original, recipe.reference, recipe.task, networks_dir)
     return _file_digest(weights, weights.stat().st_mtime_ns)
-
-
-@cache
-def _code_of(plugin: type) -> str:
-    """Digest of the file that a plug-in stands in: guests live outside ROOMS."""
-    return digest_of([Path(inspect.getfile(plugin))])
 
 
 @lru_cache(maxsize=64)
