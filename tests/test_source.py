@@ -19,7 +19,7 @@ SRC = Path(__file__).resolve().parents[1] / "src"
 
 FILES = {
     "__init__.py": "from joulescape.errors import Infeasible\n",
-    "direct.py": "import os\nfrom guest_code import shared\nfrom guest_code.deep.inner import (\n    f,  # y\n    g,\n)\n",
+    "direct.py": "from guest_code import shared\nfrom guest_code.deep.inner import (\n    f,  # y\n    g,\n)\n",
     "shared.py": "from .relative import x\nfrom . import sibling\n",
     "relative.py": "import __future__\nif TYPE_CHECKING:\n    from guest_code.typed import T\n\nx = 1\n",
     "sibling.py": "def f():\n    from guest_code.lazy import late\n    import guest_code.later as l\n",
