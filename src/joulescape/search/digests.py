@@ -24,7 +24,7 @@ JUDGING = ("joulescape.evaluation", "joulescape.search.outcome", "joulescape.acc
 """Where an evaluation begins; the last is loaded by name."""
 
 _ASKING = ("joulescape.search.run", "joulescape.search.confirm")
-_JUDGING_PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "moocore")
+JUDGING_PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "moocore")
 """Packages that an evaluation's numbers pass through: another version may train other weights."""
 
 _ASKING_PACKAGES = ("optuna", "polars")
@@ -33,7 +33,7 @@ _ASKING_PACKAGES = ("optuna", "polars")
 @cache
 def code_digest() -> str:
     """Digest of every source file and package version that can change an evaluation, plug-ins included."""
-    return digest(code_of(*JUDGING, *_plugins()), versions(_JUDGING_PACKAGES), _guests())
+    return digest(code_of(*JUDGING, *_plugins()), versions(JUDGING_PACKAGES), _guests())
 
 
 @cache
