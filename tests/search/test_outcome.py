@@ -228,7 +228,7 @@ evaluations = st.builds(
 def test_every_field_of_an_evaluation_comes_back_from_the_cache_as_it_went(found, seconds, log, is_lasting):
     outcome = Outcome(tuple(found), seconds, log, is_lasting)
     with tempfile.TemporaryDirectory() as folder, Cache(Path(folder) / "cache.sqlite") as cache:
-        cache.store("key", outcome.encoded(), [])
+        cache.store([("key", outcome.encoded())], [])
         again = Outcome.decoded(cache.outcome("key"))
     assert again == outcome
     for before, after in zip(outcome.evaluations, again.evaluations, strict=True):

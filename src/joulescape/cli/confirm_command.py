@@ -19,7 +19,6 @@ def confirm_command(
     executor: Annotated[
         ExecutorChoice, typer.Option(help="auto takes Ray where sharing pays; serial never does.")
     ] = ExecutorChoice.auto,
-    time_out: Annotated[float, typer.Option(min=1, help="Longest time for one measurement, in seconds.")] = 900.0,
 ) -> None:
     """Confirm the front, the best of each back end and the near-front: mean, spread and corners."""
     from joulescape.resolve.design_space import load_space
@@ -33,6 +32,6 @@ def confirm_command(
     show_progress()
     folder = out if out is not None else question.root / "results" / question.name
     with stoppable():
-        found = confirm(question, folder, Means(workers, executor.value, time_out))
+        found = confirm(question, folder, Means(workers, executor.value))
     designs = found.confirmed["design_id"].n_unique()
     typer.echo(f"{question.name}: {designs} designs confirmed; see {folder / 'confirmed.parquet'}")

@@ -24,7 +24,6 @@ def search_command(
     executor: Annotated[
         ExecutorChoice, typer.Option(help="auto takes Ray where sharing pays; serial never does.")
     ] = ExecutorChoice.auto,
-    time_out: Annotated[float, typer.Option(min=1, help="Longest time for one evaluation, in seconds.")] = 900.0,
 ) -> None:
     """Search a design space; the same question and seed give the same designs, however many workers there are."""
     from joulescape.resolve.design_space import load_space
@@ -38,7 +37,7 @@ def search_command(
     show_progress()
     folder = out if out is not None else question.root / "results" / question.name
     with stoppable():
-        found = search(question, folder, Means(workers, executor.value, time_out))
+        found = search(question, folder, Means(workers, executor.value))
     typer.echo(
         f"{question.name}: {found.ended}; {found.trials['candidate_id'].n_unique()} candidates "
         f"({found.judged} judged, {found.reused} remembered), {len(found.front)} designs on the front; "
