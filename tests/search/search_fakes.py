@@ -73,8 +73,9 @@ class FakeSpace:
 
 
 def make_space(root, **changes):
-    """A fake space; `budget` and any key of SpaceSpec may be changed."""
-    budget = {"trials": 60, "seed": 3, "population": 12, "per_back_end": 12, **changes.pop("budget", {})}
+    """A fake space; `budget` and any key of SpaceSpec may be changed. Each candidate is measured once, on the top rung."""
+    budget = {"trials": 60, "seed": 3, "population": 12, "per_back_end": 12, "rungs": ("full",)}
+    budget.update(changes.pop("budget", {}))
     pairs = changes.pop("pairs", PAIRS)
     spec = SpaceSpec(
         question="which?",

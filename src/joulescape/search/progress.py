@@ -46,7 +46,7 @@ class Progress:
         self._began = time.monotonic()
         self._best: dict[str, float] = {}
         self._judged_before = 0
-        self.counts = {"valid": 0, "infeasible": 0, "failed": 0}
+        self.counts = {"valid": 0, "infeasible": 0, "failed": 0, "screened": 0}
         self.history: list[dict[str, Any]] = []
 
     @property
@@ -55,15 +55,24 @@ class Progress:
         return sum(self.counts.values())
 
     def add(
-        self, batch: int, told: Sequence[Sequence[Evaluation]], front_size: int, hypervolume: float | None, judged: int
+        self,
+        batch: int,
+        told: Sequence[Sequence[Evaluation]],
+        front_size: int,
+        hypervolume: float | None,
+        judged: int,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
-        """Note one told batch and log its line; `judged` counts evaluations of this run that were not remembered."""
+        """Note one told batch and log its line; `judged` counts evaluations of this run that were not remembered.
+
+        `more` are further columns of tables.HISTORY.
+        """
         for evaluations in told:
             self.counts[evaluations[0].state] += 1
             self._improve(evaluations)
         counts = {f"{state}_count": count for state, count in self.counts.items()}
         row = {"batch": batch, "trials_told": self.told, **counts, "front_size": front_size, "hypervolume": hypervolume}
-        self.history.append(row)
+        self.history.append({**row, **(more or {})})
         log.info("%s", self._line(front_size, judged))
 
     def _improve(self, evaluations: Sequence[Evaluation]) -> None:
@@ -76,7 +85,7 @@ class Progress:
 
     def _line(self, front_size: int, judged: int) -> str:
         best = ", ".join(shown(name, value) for name, value in self._best.items()) or "nothing feasible yet"
-        kinds = f"{self.counts['valid']} valid, {self.counts['infeasible']} infeasible, {self.counts['failed']} failed"
+        kinds = ", ".join(f"{n} {state}" for state, n in self.counts.items() if n or state != "screened")
         return (
             f"{self.told}/{self._trials} candidates ({kinds}); {front_size} designs on the front; "
             f"best so far: {best}; {self._remaining(judged)}"
