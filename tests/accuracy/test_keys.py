@@ -10,8 +10,9 @@ import pytest
 
 import joulescape
 from joulescape import source
-from joulescape.accuracy import keys
-from joulescape.accuracy.keys import PACKAGES, accuracy_key, code_digest
+from joulescape.accuracy import code
+from joulescape.accuracy.code import PACKAGES, code_behind
+from joulescape.accuracy.keys import accuracy_key
 from joulescape.compression.pipeline import describe
 from joulescape.evaluation.case import Case
 from joulescape.network.fidelity import Fidelity
@@ -41,11 +42,11 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shutil.copytree(ROOT / "src" / "joulescape", folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(joulescape, "__file__", str(folder / "__init__.py"))
     yield folder
-    code_digest.cache_clear()
+    code_behind.cache_clear()
 
 
 def named(networks_dir: Path) -> dict[str, str]:
-    code_digest.cache_clear()
+    code_behind.cache_clear()
     return {name: key(networks_dir, *design) for name, design in DESIGNS.items()}
 
 
@@ -94,17 +95,17 @@ def test_an_edit_measures_anew_exactly_what_follows_from_it(
 
 def test_another_version_of_a_package_measures_anew(networks_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = named(networks_dir)
-    monkeypatch.setattr(keys, "versions", lambda packages: ["torch 99"])
+    monkeypatch.setattr(code, "versions", lambda packages: ["torch 99"])
     after = named(networks_dir)
-    code_digest.cache_clear()
+    code_behind.cache_clear()
     assert all(before[name] != after[name] for name in DESIGNS)
 
 
 def test_the_code_of_a_key_can_be_read_back(networks_dir: Path) -> None:
-    _, _, code = key(networks_dir, *DESIGNS["crossbar"]).partition("@")
-    parts = dict(part.split("=") for part in code.split(","))
+    _, _, found = key(networks_dir, *DESIGNS["crossbar"]).partition("@")
+    parts = dict(part.split("=") for part in found.split(","))
     assert {"joulescape.accuracy.measure", "joulescape.numerics.crossbar", PACKAGES} <= set(parts)
-    assert all(code_digest(name) == known for name, known in parts.items())
+    assert all(code_behind(name) == known for name, known in parts.items())
 
 
 def test_a_guest_counts_with_every_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,15 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from joulescape.network.digest import digest
+from joulescape.source import code_of, versions
+
 TRAINING_FILES = ("module.py", "training.py", "datasets.py", "randomness.py", "own*.py")
 """Files of this package that reference weights follow from."""
+
+PACKAGES = "packages"
+MEASURING_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "array-api-compat")
+"""Packages that a measurement's numbers pass through: another version may train other weights."""
 
 _HERE = Path(__file__).parent
 
@@ -17,6 +24,15 @@ _HERE = Path(__file__).parent
 def training_code() -> str:
     """Digest of the code that trains reference weights."""
     return digest_of(path for pattern in TRAINING_FILES for path in sorted(_HERE.glob(pattern)))
+
+
+@cache
+def code_behind(name: str) -> str:
+    """Digest of a module with all that it imports, or, under the name PACKAGES, of the packages' versions.
+
+    Raises ModuleNotFoundError where the module is not there.
+    """
+    return digest(versions(MEASURING_PACKAGES)) if name == PACKAGES else code_of(name)
 
 
 def digest_of(paths: Iterable[Path]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 from joulescape.accuracy.alike import is_noise_aware, plainest
-from joulescape.accuracy.code import digest_of
+from joulescape.accuracy.code import PACKAGES, code_behind, digest_of
 from joulescape.accuracy.machine_layers import numerics
 from joulescape.accuracy.reference import ensure, is_own
 from joulescape.compression.base import Described
@@ -14,11 +14,6 @@ from joulescape.compression.pipeline import method_of
 from joulescape.network.digest import digest
 from joulescape.network.error_spec import Errors
 from joulescape.network.fidelity import Fidelity, Recipe
-from joulescape.source import code_of, versions
-
-PACKAGES = "packages"
-MEASURING_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "array-api-compat")
-"""Packages that a measurement's numbers pass through: another version may train other weights."""
 
 
 def accuracy_key(
@@ -40,16 +35,7 @@ def accuracy_key(
         seed,
         _weights_digest(network, recipe, networks_dir),
     )
-    return f"{content}@{','.join(f'{name}={code_digest(name)}' for name in _code(network, errors))}"
-
-
-@cache
-def code_digest(name: str) -> str:
-    """Digest of a module with all that it imports, or, under the name PACKAGES, of the packages' versions.
-
-    Raises ModuleNotFoundError where the module is not there.
-    """
-    return digest(versions(MEASURING_PACKAGES)) if name == PACKAGES else code_of(name)
+    return f"{content}@{','.join(f'{name}={code_behind(name)}' for name in _code(network, errors))}"
 
 
 def _code(network: Described, errors: Errors) -> list[str]:
