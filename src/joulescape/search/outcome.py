@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 Evaluate = Callable[..., Sequence[Evaluation]]
 """`joulescape.evaluation.evaluate`, or a stand-in with the same arguments."""
 
+DEATHS = 2
+"""So often may a worker die while it judges nothing but one candidate: once may be chance, twice it is the candidate."""
+
 _FACTS = frozenset({*TRIALS, *CONFIRMED}) - set(METRICS)
 
 
@@ -98,6 +101,11 @@ def run_job(
 def failed(job: Job, reason: str, log: str | None = None, is_lasting: bool = True) -> Outcome:
     """The outcome of a job that gave nothing."""
     return Outcome((_without_metrics(job, "failed", reason),), 0.0, log, is_lasting)
+
+
+def died(job: Job) -> Outcome:
+    """The outcome of a job that took its worker along each time: out of memory, or a crash in native code."""
+    return failed(job, f"its worker died {DEATHS} times")
 
 
 def out_of_time(job: Job, limit_s: float) -> Outcome:
