@@ -32,7 +32,8 @@ Columns = dict[str, list[Any]]
 
 def columns(*rows: tuple[Any, ...]) -> Columns:
     names = ("id", "back_end", "family", "accuracy", "sd", "energy", "latency", "area")
-    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    made = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    return {**made, "exact": [sd is None for sd in made["sd"]]}
 
 
 TWO = columns(
@@ -147,6 +148,16 @@ def test_accuracy_is_told_apart_by_two_deviations_only() -> None:
     assert certainty.rivals(TWO, chosen, bands(NARROW), "accuracy") == [0]
     sure = {**TWO, "sd": [0.0049, None]}
     assert certainty.rivals(sure, chosen, bands(NARROW), "accuracy") == []
+
+
+def test_one_run_is_told_apart_from_nothing_unless_it_is_every_run() -> None:
+    once = {**TWO, "sd": [None, None], "accuracy": [0.1, 0.96], "exact": [True, True]}
+    chosen = decide(once, Limits(prefer="accuracy"))
+    assert certainty.rivals(once, chosen, bands(NARROW), "accuracy") == []
+    unsure = {**once, "exact": [True, False]}
+    assert certainty.span(unsure, bands(NARROW), "accuracy", 0) == (0.1, 0.1)
+    assert certainty.span(unsure, bands(NARROW), "accuracy", 1) == (-math.inf, math.inf)
+    assert certainty.rivals(unsure, chosen, bands(NARROW), "accuracy") == [0]
 
 
 def test_an_end_without_a_valid_design_is_open() -> None:

@@ -10,7 +10,8 @@ function span(columns, bands, name, row) {
   const value = columns[name][row];
   if (value === null) return null;
   if (name === "accuracy") {
-    const reach = SPREAD_SD * (columns.sd[row] || 0);
+    const once = columns.exact[row] ? 0 : Infinity; // one run has no spread; of an exact machine it is every run
+    const reach = columns.sd[row] === null ? once : SPREAD_SD * columns.sd[row];
     return [value - reach, value + reach];
   }
   const [low, high] = bandOf(columns, bands[name], row) || [1, 1];
@@ -24,7 +25,7 @@ function overlap(columns, bands, name, first, second) {
 
 function rivals(columns, found, bands, prefer) {
   if (found.index === null) return [];
-  const judged = prefer === "balance" ? ["accuracy", "energy"] : [prefer];
+  const judged = prefer === "balance" ? [columns.accuracy ? "accuracy" : "latency", "energy"] : [prefer];
   return Object.values(found.best)
     .filter((row) => columns.family[row] !== columns.family[found.index])
     .filter((row) => judged.every((name) => overlap(columns, bands, name, found.index, row)))

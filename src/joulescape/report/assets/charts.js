@@ -1,12 +1,13 @@
 // Draws charts when they come near the screen, and passes the panel's state to those that are drawn.
 const NO_LIMIT = 1e300;
+const OFF_CHARTS = ["more", "screened", "more_screened"]; // what the table alone shows
 
 function makeCharts(page, datasets, theme) {
   const views = new Map();
   const pending = new Map();
   let mode = theme;
   const rows = {};
-  for (const [name, columns] of Object.entries(datasets)) if (name !== "more") rows[name] = rowsOf(columns);
+  for (const [name, columns] of Object.entries(datasets)) if (!OFF_CHARTS.includes(name)) rows[name] = rowsOf(columns);
   rows.designs = rows.designs.map((row, index) => ({ ...row, row: index })).filter((row) => row.drawn);
   for (const row of rows.designs) {
     for (const [role, factor] of Object.entries(page.factors)) row[`${role}_si`] = row[role] === null ? null : row[role] * factor;

@@ -65,8 +65,9 @@ def _listed(given: Tables, key: str) -> list[Any]:
 
 
 def _items(given: Tables) -> list[tuple[str, str]]:
-    budget, run = given.spec.get("budget") or {}, given.resolved.get("run") or {}
+    budget, run = given.spec.get("budget") or {}, given.run
     items = [("Space", given.name), ("Seed", budget.get("seed")), ("Budget", _listing(budget))]
+    items += [("Sampler", run.get("sampler")), ("Rungs", " → ".join(given.rungs))]
     items += [("The search ended because", run.get("ended")), ("Fidelity of the search", run.get("fidelity"))]
     items += [("Reference point of the hypervolume", _reference_point(given, run.get("reference_point")))]
     items += [(f"Digest of {name}", _listing(value)) for name, value in (given.resolved.get("digests") or {}).items()]
