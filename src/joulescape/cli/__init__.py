@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-COMMANDS = ("check", "list", "new", "train", "search", "confirm", "report", "validate", "cost", "schema")
+COMMANDS = (
+    "check", "list", "new", "train", "search", "confirm", "report", "cache", "validate", "cost", "schema",
+)  # fmt: skip
 """Commands in the order of `joulescape --help`; each is `joulescape.cli.<name>_command:<name>_command`."""
 
 app = typer.Typer(
