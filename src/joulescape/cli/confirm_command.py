@@ -25,10 +25,12 @@ def confirm_command(
 
     question = load_space(space)
 
+    from joulescape.cli.workflow_parent import end_with_workflow
     from joulescape.search.confirm import confirm
     from joulescape.search.driver import Means
     from joulescape.search.progress import show_progress, stoppable
 
+    end_with_workflow()
     show_progress()
     folder = out if out is not None else question.root / "results" / question.name
     with stoppable():
