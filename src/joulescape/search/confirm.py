@@ -151,7 +151,7 @@ def _row(chosen: Pick, corner: Corner, found: Evaluation) -> dict[str, Any]:
         **{name: chosen.row[name] for name in same},
         "pick": chosen.reason,
         "corner": corner,
-        "split": "test",
+        "split": "test" if found.fidelity != "closed_form" else None,
         **found.metrics,
         **facts,
         "search_accuracy_fraction": chosen.row["accuracy_fraction"],

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from joulescape.accuracy.reference import ensure
 from joulescape.errors import ResultsError
 from joulescape.evaluation import evaluate
 from joulescape.network.digest import digest
@@ -187,7 +186,14 @@ class Driver:
 
 
 def _ready_weights(space: DesignSpace) -> None:
-    """Train reference weights that are absent or belong to another recipe, before their digest names an evaluation."""
+    """Train reference weights that are absent or belong to another recipe, before their digest names an evaluation.
+
+    A question about costs alone needs none, and no PyTorch.
+    """
+    if not space.spec.needs_accuracy:
+        return
+    from joulescape.accuracy.reference import ensure
+
     try:
         for name, network in space.networks.items():
             ensure(space.graphs[name], network.training.model_dump(), space.spec.task, space.networks_dir)
