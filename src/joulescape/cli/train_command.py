@@ -21,8 +21,8 @@ def train_command(
     path = _path(network)
     spec = _spec(path)
 
-    from joulescape.cli.workflow_parent import end_with_workflow
     from joulescape.accuracy.reference import train_and_save
+    from joulescape.cli.workflow_parent import end_with_workflow
     from joulescape.network.build import build_graph
 
     end_with_workflow()
