@@ -176,7 +176,7 @@ def test_weights_that_cannot_be_kept_are_named(tmp_path):
         pass
 
     class Unwritable(type(space)):
-        networks_dir = tmp_path / "file" / "networks"
+        spec, networks_dir = space.spec, tmp_path / "file" / "networks"
         graphs: dict = {}  # noqa: RUF012
 
         @property

@@ -28,12 +28,11 @@ def confirm_command(
     from joulescape.cli.workflow_parent import end_with_workflow
     from joulescape.search.confirm import confirm
     from joulescape.search.driver import Means
-    from joulescape.search.progress import show_progress, stoppable
+    from joulescape.search.terminal import progress_shown
 
     end_with_workflow()
-    show_progress()
     folder = out if out is not None else question.root / "results" / question.name
-    with stoppable():
+    with progress_shown():
         found = confirm(question, folder, Means(workers, executor.value))
     designs = found.confirmed["design_id"].n_unique()
     typer.echo(f"{question.name}: {designs} designs confirmed; see {folder / 'confirmed.parquet'}")

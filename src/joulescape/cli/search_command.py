@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from joulescape.search.run import SearchResult
 
 
 class ExecutorChoice(StrEnum):
@@ -32,16 +35,22 @@ def search_command(
 
     from joulescape.cli.workflow_parent import end_with_workflow
     from joulescape.search.driver import Means
-    from joulescape.search.progress import show_progress, stoppable
     from joulescape.search.run import search
+    from joulescape.search.terminal import progress_shown
 
     end_with_workflow()
-    show_progress()
     folder = out if out is not None else question.root / "results" / question.name
-    with stoppable():
+    with progress_shown():
         found = search(question, folder, Means(workers, executor.value))
-    typer.echo(
-        f"{question.name}: {found.ended}; {found.trials['candidate_id'].n_unique()} candidates "
-        f"({found.judged} judged, {found.reused} remembered), {len(found.front)} designs on the front; "
-        f"see {folder / 'trials.parquet'}"
+    typer.echo(f"{question.name}: {found.ended}; {_summary(found)}; see {folder / 'trials.parquet'}")
+
+
+def _summary(found: SearchResult) -> str:
+    """What was found, and what it took."""
+    candidates, designs = found.trials["candidate_id"].n_unique(), found.designs_per_measurement
+    shared = "" if designs is None else f", {designs:.3g} designs judged for each"
+    return (
+        f"{candidates} candidates, {found.judged + found.reused} evaluations "
+        f"({found.judged} judged, {found.reused} remembered), {found.measurements} accuracy measurements{shared}, "
+        f"{len(found.front)} designs on the front"
     )

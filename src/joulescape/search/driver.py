@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +13,12 @@ from joulescape.network.digest import digest
 from joulescape.search.cache import PLACE, Cache
 from joulescape.search.digests import code_digest, evaluator_digest, space_digest, weights_digest
 from joulescape.search.outcome import Evaluate, Job, Outcome
+from joulescape.search.progress import log, pulse
 from joulescape.search.workers import Executor, Pool, Ticket, Work, open_pool
 
 if TYPE_CHECKING:
     from joulescape.network.fidelity import Fidelity
     from joulescape.resolve.design_space import DesignSpace
-
-log = logging.getLogger("joulescape.search")
 
 RAY_START_S = 15.0
 """What Ray costs before its workers judge: its own start, and their imports."""
@@ -62,6 +60,8 @@ class Driver:
     judged: int = 0
     expected: int = 0
     """Jobs that the whole run will bring, as far as its owner knows."""
+    left_s: Callable[[], float | None] = lambda: None
+    """What its owner knows of the time that is left: a search sees how many rungs its candidates climb."""
     seconds: float = 0.0
     """Time of all judged jobs together."""
     _waiting: dict[Ticket, _Waiting] = field(default_factory=dict)
@@ -95,6 +95,7 @@ class Driver:
             known = self._remembered(key)
             if known is not None:
                 self.reused += 1
+                pulse.debug("remembered")
                 done(known)
                 continue
             fresh[self.judged + len(self._waiting) + len(fresh)] = _Waiting(job, key, done)
@@ -111,6 +112,7 @@ class Driver:
         for (item, outcome, _), text in zip(finished, texts, strict=True):
             self.judged += 1
             self.seconds += outcome.seconds
+            pulse.debug("judged")
             if outcome.log:
                 log.warning("candidate %s failed:\n%s", item.job.candidate.candidate_id, outcome.log)
             item.done(Outcome.decoded(text))
@@ -160,7 +162,7 @@ class Driver:
         """Change to Ray when the rest of the run is so long that sharing it saves more than Ray's start costs."""
         if not self._may_take_ray or self._waiting or not self.judged:
             return
-        left_s = (self.expected - self.judged - self.reused) * self.seconds / self.judged
+        left_s = self.left_s() or (self.expected - self.judged - self.reused) * self.seconds / self.judged
         if left_s * (1 - 1 / self.means.workers) > RAY_START_S:
             log.info("about %.0f s of work left: starting %d workers", left_s, self.means.workers)
             self._take_ray()

@@ -75,10 +75,11 @@ class _Search:
         self.space = space
         self.study = Study(space)
         self.ladder = Ladder(space)
-        self.progress = Progress(space.spec.objectives, space.spec.budget.trials)
+        budget = space.spec.budget
+        self.progress = Progress(space.spec.objectives, budget.trials, budget.seconds)
         self.judged: list[tuple[Ask, Outcome]] = []
         self._driver = driver
-        driver.expected = space.spec.budget.trials
+        driver.expected, driver.left_s = space.spec.budget.trials, lambda: self.progress.left_s
         self._open: list[Climb] = []
         self._volumes: list[float | None] = []
         self._began = time.monotonic()
@@ -150,7 +151,8 @@ class _Search:
             "promote_fraction": ladder.promote_fraction,
         }
         evaluations = [outcome.evaluations for _, outcome in judged]
-        self.progress.add(number, evaluations, archive.front_size, self._volumes[-1], self._driver.judged, more)
+        made = self._driver.judged, self._driver.reused
+        self.progress.add(number, evaluations, archive.front_size, self._volumes[-1], *made, more)
 
 
 def _write(space: DesignSpace, out: Path, result: SearchResult, study: Study) -> None:
