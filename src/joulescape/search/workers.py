@@ -38,9 +38,10 @@ class Pool(Protocol):
 class InProcess:
     """The twin without Ray: judges in this process, one job per `collect`.
 
-    Native code that does not return cannot be interrupted here. It ends this process with a traceback; the next run
-    judges that candidate in a process of its own, as it does with one that killed the process before. Outside the main
-    thread no alarm can be set, so that there every candidate is judged in a process of its own.
+    Native code that does not return cannot be interrupted here: it ends this process with a traceback. The next run
+    judges that candidate in a process of its own, as it does with one over which a process died; if that has to be
+    killed too, all others follow it there. Outside the main thread no alarm can be set: there every candidate is
+    judged in a process of its own.
     """
 
     def __init__(self, work: Work) -> None:
@@ -49,7 +50,7 @@ class InProcess:
         self._queue: deque[tuple[Ticket, Job]] = deque()
         self._in_hand = InHand(work.cache)
         self._own_process = OwnProcess(work)
-        self._is_main = threading.current_thread() is threading.main_thread()
+        self._is_wary = threading.current_thread() is not threading.main_thread()
 
     def submit(self, jobs: Sequence[tuple[Ticket, Job]]) -> None:
         """Queue jobs."""
@@ -59,11 +60,8 @@ class InProcess:
         """Judge the next job."""
         ticket, job = self._queue.popleft()
         if self._in_hand.is_suspect(job):
-            log.info("candidate %s is judged in a process of its own: one ended over it", job.candidate.candidate_id)
-            result = self._own_process.judge(ticket, job)
-            self._in_hand.acquit(job)
-            return [result]
-        if not self._is_main:
+            return [self._apart(ticket, job)]
+        if self._is_wary:
             return [self._own_process.judge(ticket, job)]
         self._in_hand.note(job)
         faulthandler.dump_traceback_later(self._limit_s, exit=True)
@@ -71,6 +69,13 @@ class InProcess:
             return self._judge([(ticket, job)])
         finally:
             faulthandler.cancel_dump_traceback_later()
+
+    def _apart(self, ticket: Ticket, job: Job) -> Result:
+        log.info("candidate %s is judged in a process of its own: one ended over it", job.candidate.candidate_id)
+        result = self._own_process.judge(ticket, job)
+        self._is_wary |= result.outcome.is_failed and result.outcome.is_lasting
+        self._in_hand.acquit(job)
+        return result
 
     def close(self) -> None:
         """Leave no trace."""
