@@ -16,7 +16,7 @@ PAIRS = (Pair("a", "x/1"), Pair("b", "x/1"), Pair("c", "x/1"), Pair("a", "y/2"))
 def asks(allocation, count):
     found = []
     for _ in range(count):
-        name = allocation.next()
+        name = allocation.reserved()
         if name is None:
             break
         allocation.count(name)
@@ -67,7 +67,7 @@ def test_every_reserved_ask_goes_to_the_back_end_that_has_least(names, reserves,
     for turn in range(200):
         counts = {p.back_end: sum(asked[q.name] for q in pairs if q.back_end == p.back_end) for p in pairs}
         short = [p for p in pairs if counts[p.back_end] < reserves.get(p.back_end, 0)]
-        name = allocation.next()
+        name = allocation.reserved()
         if turn < max(stratified, len(pairs)):
             assert asked[name] == min(asked[p.name] for p in pairs)
         elif not short:

@@ -19,6 +19,7 @@ from joulescape.resolve.hardware import HardwarePlan
 from joulescape.resolve.machine import Machine
 from joulescape.resolve.pairs import Refused
 from joulescape.resolve.question import read_question
+from joulescape.resolve.samplers import check_sampler
 from joulescape.resolve.shelves import find_root
 from joulescape.resolve.steps import BoundStep, StepPlan
 from joulescape.resolve.training import TrainingPlan
@@ -171,7 +172,7 @@ def resolve_space(document: Document, root: Path, name: str, needs_designs: bool
     question = read_question(document, root, needs_designs)
     if question.faults:
         raise SpecError(sorted(dict.fromkeys(question.faults), key=lambda f: (f.file, f.line or 0, f.path)))
-    return DesignSpace(
+    space = DesignSpace(
         name=name,
         root=root,
         spec=question.spec,
@@ -185,3 +186,7 @@ def resolve_space(document: Document, root: Path, name: str, needs_designs: bool
         hardware=question.hardware,
         training=question.training,
     )
+    refused = check_sampler(document, space.spec, [space.parameters(pair) for pair in space.pairs])
+    if refused:
+        raise SpecError(refused)
+    return space

@@ -1,16 +1,48 @@
 """Which pair each ask of a batch goes to, before its parameters are drawn.
 
 The first asks are spread over all pairs; then every back end gets its reserve (`budget.per_back_end`); what is left is
-free, and goes where the elite lives. The rule never looks at the length of the search, so a shorter search is a prefix
-of a longer one.
+free: it goes where the elite lives, or round all pairs where the sampler learns nothing. The rule never looks at the
+length of the search, so a shorter search is a prefix of a longer one.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from optuna.distributions import CategoricalDistribution
 
 from joulescape.resolve.candidate import Pair
+from joulescape.search.elite import Elite
+from joulescape.search.sampler import PAIR, Told, seed_of
+from joulescape.search.samplers.nsga2 import SMALLEST_ELITE, children
+
+PAIR_MUTATION = 0.1
+"""Share of free asks whose pair is drawn from all pairs instead of being bred."""
+
+PAIR_REDRAWS = 24
+"""How often a pair that has nothing new may be drawn, before the least asked pair is taken."""
+
+
+class FreePairs:
+    """Breeds the pairs of free asks from the elite of all told candidates."""
+
+    def __init__(self, pairs: Iterable[str], objectives: int, population: int, seed: int) -> None:
+        self._space = {PAIR: CategoricalDistribution(tuple(pairs))}
+        self._size, self._seed, self._objectives = max(SMALLEST_ELITE, population), seed, objectives
+        self._elite = Elite(self._size)
+
+    def tell(self, told: Sequence[Told]) -> None:
+        """Hear of judged candidates of any pair."""
+        self._elite.tell([replace(item, genes={PAIR: item.pair}) for item in told])
+
+    def draws(self, batch: int) -> Iterator[str]:
+        """Names without end."""
+        parents, seed = self._elite.best(self._size), seed_of(self._seed, 0, batch)
+        for genes in children(parents, self._space, self._objectives, seed, PAIR_MUTATION):
+            yield str(genes[PAIR])
 
 
 class Allocation:
@@ -28,16 +60,26 @@ class Allocation:
         """Pairs that may still have a candidate that was never asked."""
         return tuple(name for name in self._pairs if name not in self._exhausted)
 
-    def next(self) -> str | None:
-        """The pair that the next ask is reserved for; None when it is free."""
+    def next(self, free: Iterator[str]) -> str:
+        """The pair of the next ask: one that it is reserved for; else an open one of `free`; else the least asked."""
+        reserved = self.reserved()
+        if reserved is not None:
+            return reserved
         open_pairs = self.open_pairs
+        return next((name for name in islice(free, PAIR_REDRAWS) if name in open_pairs), None) or self._least()
+
+    def reserved(self) -> str | None:
+        """The pair that the next ask is reserved for; None when it is free."""
         if self._asked.total() < self._stratified:
-            return min(open_pairs, key=lambda name: self._asked[name])
+            return self._least()
         counts = self._by_back_end()
-        short = [name for name in open_pairs if self._is_short(name, counts)]
+        short = [name for name in self.open_pairs if self._is_short(name, counts)]
         if not short:
             return None
         return min(short, key=lambda name: (counts[self._pairs[name].back_end], self._asked[name]))
+
+    def _least(self) -> str:
+        return min(self.open_pairs, key=lambda name: self._asked[name])
 
     def _is_short(self, pair: str, counts: Counter[str]) -> bool:
         back_end = self._pairs[pair].back_end
