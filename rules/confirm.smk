@@ -19,4 +19,6 @@ rule confirm:
         question=digest_of,
         code=SEARCH_CODE,
     shell:
-        "joulescape confirm {input.space} --out {params.out} --workers {threads} 2>&1 | tee {log}"
+        # A Ray cluster brings its own CPUs.
+        'workers=$([ -n "${{RAY_ADDRESS:-}}" ] || echo "--workers {threads}"); '
+        "joulescape confirm {input.space} --out {params.out} $workers 2>&1 | tee {log}"

@@ -18,4 +18,6 @@ rule search:
         question=digest_of,
         code=SEARCH_CODE,
     shell:
-        "joulescape search {input.space} --out {params.out} --workers {threads} 2>&1 | tee {log}"
+        # A Ray cluster brings its own CPUs.
+        'workers=$([ -n "${{RAY_ADDRESS:-}}" ] || echo "--workers {threads}"); '
+        "joulescape search {input.space} --out {params.out} $workers 2>&1 | tee {log}"

@@ -15,7 +15,10 @@ def confirm_command(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the search's results; results/<space> by default.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Designs measured at the same time.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Designs at the same time; 1, or all CPUs of the cluster at RAY_ADDRESS."),
+    ] = None,
     executor: Annotated[
         ExecutorChoice, typer.Option(help="auto takes Ray where sharing pays; serial never does.")
     ] = ExecutorChoice.auto,

@@ -23,7 +23,10 @@ class ExecutorChoice(StrEnum):
 def search_command(
     space: Annotated[Path, typer.Argument(help="The question, e.g. spaces/which_machine.yaml.")],
     out: Annotated[Path | None, typer.Option(help="Folder of the results; results/<space> by default.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Candidates judged at the same time.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Candidates at the same time; 1, or all CPUs of the cluster at RAY_ADDRESS."),
+    ] = None,
     executor: Annotated[
         ExecutorChoice, typer.Option(help="auto takes Ray where sharing pays; serial never does.")
     ] = ExecutorChoice.auto,

@@ -14,7 +14,7 @@ from joulescape.search.cache import PLACE, Cache
 from joulescape.search.digests import code_digest, evaluator_digest, space_digest, weights_digest
 from joulescape.search.outcome import Evaluate, Job, Outcome
 from joulescape.search.progress import log, pulse
-from joulescape.search.workers import Executor, Pool, Ticket, Work, open_pool
+from joulescape.search.workers import Executor, Pool, Ticket, Work, on_cluster, open_pool
 
 if TYPE_CHECKING:
     from joulescape.network.fidelity import Fidelity
@@ -31,7 +31,8 @@ PROBE = 6
 class Means:
     """By what means a run is made; none of it may change a result."""
 
-    workers: int = 1
+    workers: int | None = None
+    """None is one worker; on a Ray cluster (RAY_ADDRESS) as many as that has CPUs."""
     executor: Executor = "auto"
     """`auto` begins in this process, and takes Ray between batches once that is sure to pay."""
     cache: Path | None = None
@@ -134,8 +135,8 @@ class Driver:
         self.cache.flush()
 
     def _workers(self) -> Pool:
-        """With lag 2 (clusters) there is hardly a pause in which to change, so that `auto` is Ray at once."""
-        if self._pool is None and self._may_take_ray and self.space.spec.budget.lag == 2:
+        """With lag 2 there is hardly a pause in which to change, and a cluster is there to be used: Ray at once."""
+        if self._pool is None and self._may_take_ray and (on_cluster() or self.space.spec.budget.lag == 2):
             self._take_ray()
         if self._pool is None:
             self._pool = self._open("ray" if self.means.executor == "ray" else "serial")
@@ -143,14 +144,24 @@ class Driver:
 
     @property
     def _may_take_ray(self) -> bool:
-        return self.means.executor == "auto" and self.means.workers > 1 and not self._is_settled
+        is_shared = on_cluster() or self._worker_count > 1
+        return self.means.executor == "auto" and is_shared and not self._is_settled
+
+    @property
+    def _worker_count(self) -> int:
+        return self.means.workers or 1
 
     def _take_ray(self) -> None:
         """Change to Ray; where it does not start, the run goes on in this process: the same results, only later."""
         self._is_settled = True
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
         try:
             self._pool = self._open("ray")
         except ResultsError as error:
+            if on_cluster():  # asked for by name
+                raise
             log.warning("%s; the run goes on with one worker, in this process", error)
 
     def _open(self, executor: Executor) -> Pool:
@@ -163,8 +174,8 @@ class Driver:
         if not self._may_take_ray or self._waiting or not self.judged:
             return
         left_s = self.left_s() or (self.expected - self.judged - self.reused) * self.seconds / self.judged
-        if left_s * (1 - 1 / self.means.workers) > RAY_START_S:
-            log.info("about %.0f s of work left: starting %d workers", left_s, self.means.workers)
+        if left_s * (1 - 1 / self._worker_count) > RAY_START_S:
+            log.info("about %.0f s of work left: starting %d workers", left_s, self._worker_count)
             self._take_ray()
 
     def _key(self, job: Job) -> str:
