@@ -73,16 +73,16 @@ class FakeSpace:
 
 
 def make_space(root, **changes):
-    """A fake space; `budget` and any key of SpaceSpec may be changed. Each candidate is measured once, on the top rung."""
+    """A fake space; `budget` and any key of SpaceSpec may be changed. Each candidate is measured once, on one rung."""
     budget = {"trials": 60, "seed": 3, "population": 12, "per_back_end": 12, "rungs": ("full",)}
     budget.update(changes.pop("budget", {}))
     pairs = changes.pop("pairs", PAIRS)
+    changes.setdefault("objectives", {"accuracy_fraction": "maximize", "inference_energy_pj": "minimize"})
     spec = SpaceSpec(
         question="which?",
         task="digits",
         networks=("mlp", "lenet"),
         back_ends=tuple(FAMILIES),
-        objectives={"accuracy_fraction": "maximize", "inference_energy_pj": "minimize"},
         budget=budget,
         **changes,
     )

@@ -19,7 +19,7 @@ def check_rungs(document: Document, spec: SpaceSpec) -> list[Fault]:
 def rung_notes(spec: SpaceSpec) -> list[str]:
     """Where the question climbs other rungs than its budget names."""
     if not spec.needs_accuracy:
-        return ["no accuracy is asked for: designs are costed at nominal statistics, and nothing is measured or trained"]
+        return ["no accuracy is asked for: designs are costed at nominal statistics, nothing is measured or trained"]
     if spec.rungs != spec.budget.rungs:
         named = " and ".join(sorted(TRAINING_METRICS & {*spec.objectives, *spec.constraints}))
         return [f"{named}: only rung '{spec.rungs[-1]}' trains on the machine, so every candidate is measured there"]
