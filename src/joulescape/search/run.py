@@ -22,7 +22,7 @@ from joulescape.search.fidelities import search_fidelity
 from joulescape.search.ladder import Ladder
 from joulescape.search.outcome import Evaluate, Outcome
 from joulescape.search.progress import Progress, log
-from joulescape.search.record import front_of, trials_table, write_resolved, writing
+from joulescape.search.record import front_of, trials_table, write_csv, write_resolved, writing
 from joulescape.search.study import Ask, Study
 from joulescape.search.top_audit import audit_top
 
@@ -173,6 +173,8 @@ def _write(space: DesignSpace, out: Path, result: SearchResult, study: Study) ->
     write_resolved(space, out / "resolved.json", run)
     tables.write(result.history, out / "history.parquet")
     tables.write(result.audit, out / "audit.parquet")
+    write_csv(result.front, out / "front.csv")
+    write_csv(result.trials, out / "trials.csv")
     tables.write(result.front, out / "front.parquet")
     tables.write(result.trials, out / "trials.parquet")
     if not len(result.front):
