@@ -9,40 +9,39 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 
-from optuna.distributions import CategoricalDistribution
+import numpy as np
 
 from joulescape.resolve.candidate import Pair
 from joulescape.search.elite import Elite
-from joulescape.search.sampler import PAIR, Told, seed_of
-from joulescape.search.samplers.nsga2 import SMALLEST_ELITE, children
+from joulescape.search.sampler import Told
 
 PAIR_MUTATION = 0.1
-"""Share of free asks whose pair is drawn from all pairs instead of being bred."""
+"""Share of free asks whose pair is drawn from all pairs, so that none dies out."""
 
 PAIR_REDRAWS = 24
 """How often a pair that has nothing new may be drawn, before the least asked pair is taken."""
 
 
 class FreePairs:
-    """Breeds the pairs of free asks from the elite of all told candidates."""
+    """Draws the pair of each free ask among those of the elite of all told candidates, as often as they stand there."""
 
-    def __init__(self, pairs: Iterable[str], objectives: int, population: int, seed: int) -> None:
-        self._space = {PAIR: CategoricalDistribution(tuple(pairs))}
-        self._size, self._seed, self._objectives = max(SMALLEST_ELITE, population), seed, objectives
-        self._elite = Elite(self._size)
+    def __init__(self, pairs: Iterable[str], population: int, seed: int) -> None:
+        self._pairs, self._seed = tuple(pairs), seed
+        self._elite, self._size = Elite(population), population
 
     def tell(self, told: Sequence[Told]) -> None:
         """Hear of judged candidates of any pair."""
-        self._elite.tell([replace(item, genes={PAIR: item.pair}) for item in told])
+        self._elite.tell(told)
 
     def draws(self, batch: int) -> Iterator[str]:
         """Names without end."""
-        parents, seed = self._elite.best(self._size), seed_of(self._seed, 0, batch)
-        for genes in children(parents, self._space, self._objectives, seed, PAIR_MUTATION):
-            yield str(genes[PAIR])
+        chance = np.random.default_rng((self._seed, 0, batch))
+        living = [told.pair for told in self._elite.best(self._size)]
+        while True:
+            among = self._pairs if not living or chance.random() < PAIR_MUTATION else living
+            yield among[int(chance.integers(len(among)))]
 
 
 class Allocation:

@@ -88,7 +88,7 @@ def _free_pairs(space: DesignSpace) -> FreePairs | None:
     spec, names = space.spec, [pair.name for pair in space.pairs]
     if spec.budget.sampler not in BREED_PAIRS:
         return None
-    return FreePairs(names, len(spec.objectives), spec.budget.population, spec.budget.seed)
+    return FreePairs(names, spec.budget.population, spec.budget.seed)
 
 
 def _told(ask: Ask, found: Sequence[Evaluation], point: tuple[float, ...] | None) -> Told | None:
