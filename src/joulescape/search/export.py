@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -44,7 +45,9 @@ def export(folder: Path, out: Path) -> int:
     study = optuna.create_study(
         storage=JournalStorage(journal), study_name=name, directions=list(objectives.values()), load_if_exists=False
     )
-    study.set_metric_names(list(objectives))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names(list(objectives))
     for key, value in _facts(resolved).items():
         study.set_user_attr(key, value)
     study.add_trials(_as_trials(trials, list(objectives)))
