@@ -8,6 +8,7 @@ import logging
 import math
 import sqlite3
 from dataclasses import replace
+from itertools import pairwise
 
 import polars as pl
 import pytest
@@ -178,7 +179,7 @@ def test_rungs_that_disagree_widen_the_share_and_say_so(tmp_path, caplog):
     shares = result.history["promote_fraction"].to_list()
     assert shares[0] == 0.25
     assert shares[-1] == 1.0
-    assert all(after in (before, 2 * before) for before, after in zip(shares, shares[1:], strict=False))
+    assert all(after in (before, 2 * before) for before, after in pairwise(shares))
     said = [record.message for record in caplog.records if "50% of a batch climbs" in record.message]
     assert len(said) == 1
     assert said[0].startswith("rungs merged and full: Spearman -")

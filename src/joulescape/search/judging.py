@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from joulescape.accuracy.reference import single_thread
 from joulescape.errors import ResultsError
 from joulescape.search.cache import Measurements, WorkerMemory
 from joulescape.search.digests import measured_version
@@ -54,7 +53,10 @@ def judge_of(work: Work, root: Path | None = None, reader: Any = None) -> Judge:
     `root` is where this node keeps the project's weights, if not at the place of the space; `reader` the actor that
     reads the cache, where this process cannot.
     """
-    single_thread()
+    if work.space.spec.needs_accuracy:  # costs alone need no PyTorch
+        from joulescape.accuracy.reference import single_thread
+
+        single_thread()
     if root is not None:
         work = replace(work, space=replace(work.space, root=root / "project"))
     version = measured_version()

@@ -13,6 +13,7 @@ import polars as pl
 from joulescape import tables
 from joulescape.errors import SimulatorError
 from joulescape.evaluation import evaluate as real_evaluate
+from joulescape.resolve.samplers import sampler_notes
 from joulescape.search.audit import sentences
 from joulescape.search.cache import locked
 from joulescape.search.climb import Climb
@@ -58,6 +59,8 @@ def search(
     A pure function of the space: workers, executor, kills and reruns change no row. Raises ResultsError when another
     run works in `out` or the cache cannot be used; SimulatorError when too many candidates failed (tables are written).
     """
+    for note in sampler_notes(space):
+        log.info("%s", note)
     with locked(out), Driver(space, means or Means(), evaluate) as driver:
         search_run = _Search(space, driver)
         ended = search_run.go()
@@ -161,6 +164,8 @@ def _write(space: DesignSpace, out: Path, result: SearchResult, study: Study) ->
     run: dict[str, Any] = {
         "ended": result.ended,
         "seed": space.spec.budget.seed,
+        "sampler": space.spec.budget.sampler,
+        "sampler_notes": list(sampler_notes(space)),
         "fidelity": search_fidelity(space.spec).name,
         "reference_point": None if reference is None else dict(zip(names, reference.tolist(), strict=True)),
         "candidates_count": result.trials["candidate_id"].n_unique(),
