@@ -31,7 +31,7 @@ def opened(path):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("searched")
-    search(make_space(root), root / "out", Means(), judge)
+    search(make_space(root, budget={"trials": 120, "per_back_end": 30}), root / "out", Means(), judge)
     return root / "out"
 
 
