@@ -68,9 +68,8 @@ class RayPool:
             self._workers = workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         else:
             self._workers = workers or 1
-            start(ray, self._workers)
             self._reaper = Reaper()
-            self._reaper.watch()
+            start(ray, self._workers)
         self._prepared_with = self._luggage(work, is_cluster=bool(address))
         self._idle: list[_Worker] = []
         self._calls: dict[Any, _Call] = {}
@@ -162,8 +161,6 @@ class RayPool:
         _refuse_other_versions(place)
         self._bad_starts = 0
         self._idle.append(_Worker(actor, place["node"]))
-        if self._reaper is not None:
-            self._reaper.watch()
 
     def _feed(self) -> None:
         while self._idle and self._queue:

@@ -2,44 +2,51 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterable
+import time
 
 import psutil
 
+_LOOKS_S = (0.0, 1.0, 2.0, 3.0)
+"""Pauses before each look: processes that were about to start show up later."""
+
 
 class Reaper:
-    """A small process that outlives a killed driver just long enough to end what it started."""
+    """A small process that outlives a killed driver just long enough to end what is left of its Ray.
+
+    Start it before Ray; close it after Ray's own end.
+    """
 
     def __init__(self) -> None:
-        command = [sys.executable, "-I", __file__]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)
-        self._known = {self._process.pid}
-
-    def watch(self) -> None:
-        """Note every process below this one that was not there before."""
-        for one in psutil.Process().children(recursive=True):
-            if one.pid not in self._known and self._process.stdin is not None:
-                self._known.add(one.pid)
-                self._process.stdin.write(f"{one.pid} {one.create_time()!r}\n")
-                self._process.stdin.flush()
+        command = [sys.executable, "-I", __file__, str(os.getpid())]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
     def close(self) -> None:
-        """End it: what is still alive of the watched processes is killed."""
-        self._process.communicate()
+        """Nothing is left to end."""
+        self._process.communicate(b"done")
 
 
-def reap(lines: Iterable[str]) -> None:
-    """Read `pid start` lines until the driver has gone, then kill those that are still the same process."""
-    for pid, start in [line.split() for line in lines]:
-        try:
-            process = psutil.Process(int(pid))
-            if abs(process.create_time() - float(start)) < 1:  # else the number was given away again
+def reap(driver: int) -> None:
+    """Kill every process that works for a Ray session which process `driver` had started."""
+    session = re.compile(rf"/session_[^/]*_{driver}(/|$)")
+    for pause_s in _LOOKS_S:
+        time.sleep(pause_s)
+        for process in psutil.process_iter():
+            if process.pid != os.getpid() and _works_for(process, session):
                 process.kill()
-        except psutil.NoSuchProcess:
-            continue
 
 
-if __name__ == "__main__":
-    reap(sys.stdin)
+def _works_for(process: psutil.Process, session: re.Pattern[str]) -> bool:
+    """Ray names a session's folder after its driver: it stands in commands, and in the logs of what renames itself."""
+    try:
+        places = [*process.cmdline(), *(file.path for file in process.open_files())]
+    except psutil.Error:  # gone, or somebody else's
+        return False
+    return any(map(session.search, places))
+
+
+if __name__ == "__main__" and not sys.stdin.buffer.read():
+    reap(int(sys.argv[1]))
