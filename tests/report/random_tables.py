@@ -45,7 +45,7 @@ def random_tables(seed: int, designs: int = 30, back_ends: int = 4, confirmed: i
         history=tables.make(_history(rng), tables.HISTORY),
         confirmed=tables.make(checked, tables.CONFIRMED),
         parts=tables.make([part for row in known for part in _parts(rng, row, layers)], tables.PARTS),
-        layers=tables.make([], tables.LAYERS),
+        layers=tables.make([row for each in known for row in _schedule(rng, each, layers)], tables.LAYERS),
         published=tables.make(_published(rng, names), tables.PUBLISHED),
         audit=tables.make(_audit(rng), tables.AUDIT),
         resolved={"name": "random", "spec": {"question": "Which?", "batch": 1, "boundary": "system"}},
@@ -151,6 +151,23 @@ def _parts(rng: np.random.Generator, row: dict[str, Any], layers: int) -> list[d
                 }
                 found.append({**shared, **made})
     return found
+
+
+def _schedule(rng: np.random.Generator, row: dict[str, Any], layers: int) -> list[dict[str, Any]]:
+    """Layers of one or two roles; utilisation and bound absent now and then, and layers that take no time."""
+    return [
+        {
+            "design_id": row["design_id"],
+            "phase": "inference",
+            "layer": f"layer{layer}",
+            "role": role,
+            "batch_latency_ns": float(rng.choice([0.0, rng.uniform(0, 1e4)])),
+            "utilisation_fraction": None if rng.random() < 0.3 else float(rng.uniform(0, 1)),
+            "bound_by": None if rng.random() < 0.2 else str(rng.choice(["array", "off_chip"])),
+        }
+        for layer in range(layers)
+        for role in ("forward", "update")[: int(rng.integers(1, 3))]
+    ]
 
 
 def _history(rng: np.random.Generator) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ def synthetic(designs: int = 600, seed: int = 0, name: str = "which_machine") ->
         parts=tables.make(
             [row for design in chosen.iter_rows(named=True) for row in _parts(rng, design)], tables.PARTS
         ),
-        layers=tables.make([], tables.LAYERS),
+        layers=tables.make([row for each in chosen.iter_rows(named=True) for row in _layers(rng, each)], tables.LAYERS),
         published=published_rows(),
         audit=tables.make(AUDIT, tables.AUDIT),
         resolved=_resolved(name),
@@ -229,14 +229,31 @@ def _parts(rng: np.random.Generator, design: Mapping[str, Any]) -> list[dict[str
     return rows
 
 
+def _layers(rng: np.random.Generator, design: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A schedule: each layer after the other; the vector layer knows no utilisation."""
+    rows: list[dict[str, Any]] = []
+    for phase, roles in (("inference", ("forward",)), ("training", ("forward", "weight_gradient"))):
+        for layer, role in ((layer, role) for layer in (*LAYERS, "relu1") for role in roles):
+            is_vector = layer == "relu1"
+            time = float(rng.uniform(0.05, 0.4)) * design["inference_latency_ns"]
+            rows.append(
+                {
+                    "design_id": design["design_id"], "phase": phase, "layer": layer, "role": role, "macs": 1000,
+                    "batch_latency_ns": time, "bound_by": "vector units" if is_vector else "array",
+                    "utilisation_fraction": None if is_vector else float(rng.uniform(0.02, 1)),
+                }
+            )  # fmt: skip
+    return rows
+
+
 def _history(designs: int) -> pl.DataFrame:
     batches = max(2, designs // 24)
     return tables.make(
         [
             {
-                "batch": batch, "trials_told": 12 * (batch + 1), "valid_count": 10 * (batch + 1),
+                "batch": batch, "trials_told": 12 * (batch + 1), "valid_count": 9 * (batch + 1),
                 "infeasible_count": 2 * (batch + 1), "failed_count": batch // 4, "front_size": 4 + batch // 2,
-                "screened_count": batch, "measured_count": 11 * (batch + 1), "promote_fraction": 0.5,
+                "screened_count": batch + 1 - batch // 4, "measured_count": 11 * (batch + 1), "promote_fraction": 0.5,
                 "designs_judged_count": 1400 * (batch + 1),
                 "hypervolume": 3.1 * (1 - float(np.exp(-(batch + 1) / 6))),
             }

@@ -194,7 +194,7 @@ def test_the_range_says_where_it_comes_from() -> None:
     assert "1 confirmed design of photonic/b" in certainty.range_text(TWO, bands(WIDE), 1, "inference_energy_pj")
     own = certainty.range_text(TWO, bands({**WIDE, "d1": Band(0.8, None, 1)}), 0, "inference_energy_pj")
     assert "80.0\u202fpJ" in own and "no valid design at the pessimistic corner" in own
-    assert "this design, confirmed on test" in own
+    assert "this design, confirmed)" in own
     assert "is not known" in certainty.range_text(TWO, bands({}), 0, "inference_energy_pj")
 
 

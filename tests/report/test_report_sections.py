@@ -55,7 +55,7 @@ def test_the_scope_states_what_the_numbers_hold_for(given: Tables) -> None:
     scope = headline.facts(given).scope
     assert scope[:4] == ("task digits", "boundary system", "batch 1", "node as published")
     assert f"valid candidates {given.valid['candidate_id'].n_unique()}" in scope
-    assert "accuracy on validation, all samples, 3 draws, full numerics" in scope
+    assert "accuracy on validation, all samples, 3 draws, rung full" in scope
     assert len(headline.facts(given).tiles) == 4
 
 

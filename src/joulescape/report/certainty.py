@@ -161,7 +161,7 @@ def range_text(columns: Columns, found: Bands, row: int, metric: str) -> str:
     if band is None or value is None:
         return "No design of this back end was confirmed: the range of its energy over the corners is not known."
     ends = (_end(value, band.low, metric, "optimistic"), _end(value, band.high, metric, "pessimistic"))
-    whose = "this design, confirmed on test"
+    whose = "this design, confirmed"
     if columns["id"][row] not in found["energy"]:
         count = f"{band.designs} confirmed design{'' if band.designs == 1 else 's'}"
         whose = f"{count} of {columns['back_end'][row]}; this design itself was not confirmed"

@@ -14,6 +14,7 @@ import polars as pl
 from joulescape import tables
 from joulescape.errors import ResultsError
 from joulescape.report import theme
+from joulescape.spec.space import TRAINING_METRICS
 
 ACCURACIES = ("accuracy_fraction", "trained_accuracy_fraction")
 
@@ -71,9 +72,9 @@ class Tables:
 
     @cached_property
     def is_cost_only(self) -> bool:
-        """Whether the question names no accuracy as an objective, and none was measured."""
-        objectives = self.spec.get("objectives") or {}
-        if not objectives or any(name in objectives for name in ACCURACIES):
+        """Whether the question names no accuracy as objective or constraint, and none was measured."""
+        objectives, named = self.spec.get("objectives") or {}, self._named
+        if not objectives or any(name in named for name in ACCURACIES):
             return False
         return all(self.trials[name].null_count() == self.trials.height for name in ACCURACIES)
 
@@ -85,8 +86,19 @@ class Tables:
 
     @cached_property
     def rungs(self) -> tuple[str, ...]:
-        """The search's ladder of fidelities, cheapest first; empty where the question does not say."""
-        return tuple((self.spec.get("budget") or {}).get("rungs") or ())
+        """The rungs that the search climbed, cheapest first, as the question's own rules have it; empty where unknown.
+
+        Costs alone are in closed form; metrics of training on the machine are seen on the last rung alone.
+        """
+        if self.is_cost_only:
+            return ("closed_form",)
+        rungs = tuple((self.spec.get("budget") or {}).get("rungs") or ())
+        return rungs[-1:] if TRAINING_METRICS & self._named else rungs
+
+    @property
+    def _named(self) -> set[str]:
+        """Metrics of the question's objectives and constraints."""
+        return {*(self.spec.get("objectives") or ()), *(self.spec.get("constraints") or ())}
 
     @cached_property
     def labels(self) -> Mapping[str, str]:

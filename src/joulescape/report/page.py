@@ -31,6 +31,7 @@ from joulescape.report.sections import (
     provenance,
     published,
     refused,
+    schedule,
     tested,
     training,
 )
@@ -52,6 +53,7 @@ class Facts:
     families: families.FamiliesFacts
     training: training.TrainingFacts
     breakdown: breakdown.BreakdownFacts
+    schedule: schedule.ScheduleFacts
     normalised: normalised.NormalisedFacts
     tested: tested.TestedFacts
     published: published.PublishedFacts
@@ -71,6 +73,7 @@ class Facts:
             families=families.facts(given),
             training=training.facts(given),
             breakdown=breakdown.facts(given),
+            schedule=schedule.facts(given),
             normalised=normalised.facts(given),
             tested=tested.facts(given),
             published=published.facts(given),
@@ -88,6 +91,7 @@ class Facts:
             *families.figures(self.families),
             *training.figures(self.training),
             *breakdown.figures(self.breakdown),
+            *schedule.figures(self.schedule),
             *normalised.figures(self.normalised),
             *tested.figures(self.tested),
             *published.figures(self.published),

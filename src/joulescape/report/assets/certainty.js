@@ -44,7 +44,7 @@ function rangeText(columns, bands, row, metric, page) {
     ? `no valid design at the ${corner} corner` : `${show(value * factor, metric, page)} (${factorText(factor)})`);
   const count = `${band[2]} confirmed design${band[2] === 1 ? "" : "s"}`;
   const whose = columns.id[row] in bands.energy
-    ? "this design, confirmed on test" : `${count} of ${columns.back_end[row]}; this design itself was not confirmed`;
+    ? "this design, confirmed" : `${count} of ${columns.back_end[row]}; this design itself was not confirmed`;
   return `Energy over the corners of all constants: ${end(band[0], "optimistic")} to ${end(band[1], "pessimistic")} (from ${whose}).`;
 }
 

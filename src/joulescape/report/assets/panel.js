@@ -60,7 +60,9 @@ function makePanel(page, columns, more, told) {
   function givenUp(top, row) {
     if (columns.accuracy) return `Giving up ${(100 * (columns.accuracy[top] - columns.accuracy[row])).toFixed(1)} points against`;
     const slow = columns.latency[row];
-    return slow ? `Taking ${significant(slow / columns.latency[top], 2)}× as long as` : "Against";
+    if (slow === null) return "Against";
+    const ratio = slow / columns.latency[top];
+    return ratio < 1.05 ? "Staying within 5 % of" : `Taking ${significant(ratio, 2)}× as long as`; // theme.TOLD_APART
   }
 
   function why(row) {

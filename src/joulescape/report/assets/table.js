@@ -10,7 +10,7 @@ function makeTable(page, datasets) {
   const VALID = datasets.designs.id.length, SCREENED = datasets.screened.id.length;
   const columns = joined(datasets.designs, datasets.screened, SCREENED);
   const more = joined(datasets.more, datasets.more_screened, SCREENED);
-  const judgedBy = Object.entries(page.metrics);
+  const judgedBy = ["accuracy", ...COSTS].filter((role) => role in page.metrics).map((role) => [role, page.metrics[role]]);
   const roles = judgedBy.map(([, metric]) => metric);
   const status = SCREENED ? { state: columns.id.map((_, row) => (row < VALID ? "valid" : "screened")) } : {};
   const first = { id: columns.id, back_end: columns.back_end, network: columns.network, front: columns.front, ...status };

@@ -40,6 +40,8 @@ class Pair:
 class AuditFacts:
     """What the audit of the rungs says, the comparisons with the top rung first in words."""
 
+    ladder: str
+    """The rungs that were climbed, in order."""
     sentences: tuple[str, ...]
     pairs: tuple[Pair, ...]
     promotion: str
@@ -48,13 +50,16 @@ class AuditFacts:
 
 
 def facts(given: Tables) -> AuditFacts:
-    """One sentence for each rung below the top, one row for each pair of rungs."""
+    """One sentence for each rung below the top, and for the top against what is dearer; one row a pair of rungs."""
     rows = list(given.audit.iter_rows(named=True))
-    lows = {row["low_rung"] for row in rows}
-    topped = [row for row in rows if row["high_rung"] not in lows]
+    top = given.rungs[-1] if given.rungs else ""
+    below = [row for row in rows if row["low_rung"] != top]
+    said = [_sentence(row, row["high_rung"]) for row in below if row["high_rung"] == top or not top]
+    beyond = [_sentence(row, f"{row['high_rung']} simulation") for row in rows if row["low_rung"] == top]
     pairs = tuple(_pair(row) for row in rows)
     return AuditFacts(
-        sentences=tuple(_sentence(row) for row in topped) or (_without(given),),
+        ladder=" → ".join(given.rungs or dict.fromkeys(name for pair in pairs for name in (pair.low, pair.high))),
+        sentences=(*(said or (_without(given),)), *beyond),
         pairs=pairs,
         promotion=_promotion(given, rows),
         has_undefined=any(UNDEFINED in (pair.spearman, pair.near_spearman) for pair in pairs),
@@ -63,6 +68,8 @@ def facts(given: Tables) -> AuditFacts:
 
 def _without(given: Tables) -> str:
     rungs = given.rungs
+    if rungs == ("closed_form",):
+        return "Every design was costed in closed form; nothing was measured."
     if len(rungs) == 1:
         return f"Every design was measured on one rung ({rungs[0]}): there is no other to compare it with."
     if rungs:
@@ -70,17 +77,17 @@ def _without(given: Tables) -> str:
     return "No comparison of rungs is stored."
 
 
-def _sentence(row: Mapping[str, Any]) -> str:
-    low, high = row["low_rung"], row["high_rung"]
+def _sentence(row: Mapping[str, Any], high: str) -> str:
+    low, high = row["low_rung"], high if " " in high else f"{high} one"
     rho, count, what = row["near_front_spearman"], row["near_front_count"], "near-front designs"
     if rho is None:
         rho, count, what = row["spearman"], row["designs_count"], "designs"
     if rho is None:
         measured = f"on {_designs(row['designs_count'])} measured on both, no rank correlation is defined"
-        return f"Whether the {low} rung ranks designs like the {high} one cannot be told: {measured}."
+        return f"Whether the {low} rung ranks designs like the {high} cannot be told: {measured}."
     verb = "ranks" if rho >= ROUGHLY else "does not rank"
     like = "like" if rho >= LIKE or rho < ROUGHLY else "only roughly like"
-    return f"The {low} rung {verb} {what} {like} the {high} one (Spearman {_rho(rho)} on {_designs(count)})."
+    return f"The {low} rung {verb} {what} {like} the {high} (Spearman {_rho(rho)} on {_designs(count)})."
 
 
 def _designs(count: int | None) -> str:

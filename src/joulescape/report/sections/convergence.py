@@ -30,14 +30,11 @@ class ConvergenceFacts:
     late_gain_fraction: float | None
     verdict: str
     ended: str
-    """Why the search ended, as a sentence; empty where the run does not say."""
+    """Why the search ended; empty where the run does not say."""
     effort: str
     """Designs judged by each accuracy measurement; empty where the run does not say."""
-    candidates: str
-    """Candidates told, by state; empty without a history."""
-    sampler: str
-    notes: tuple[str, ...]
-    """What the sampler cannot do on this space, in its own sentences."""
+    sentences: tuple[str, ...]
+    """How it ended, candidates by state, designs for each measurement, the sampler and what it cannot do here."""
 
 
 def facts(given: Tables) -> ConvergenceFacts:
@@ -49,17 +46,24 @@ def facts(given: Tables) -> ConvergenceFacts:
         for row in history.filter(history["hypervolume"].is_not_null()).iter_rows(named=True)
     ]
     gain, run = _late_gain(rows), given.run
-    last = history.row(-1, named=True) if history.height else None
+    ended = f"The search ended because {run['ended']}." if run.get("ended") else ""
+    candidates = _candidates(history.row(-1, named=True)) if history.height else ""
+    said = (ended, candidates, _effort(run), _sampler(given))
     return ConvergenceFacts(
         rows=rows,
         late_gain_fraction=gain,
         verdict=_verdict(gain, run),
-        ended=f"The search ended because {run['ended']}." if run.get("ended") else "",
+        ended=ended,
         effort=_effort(run),
-        candidates=_candidates(last) if last else "",
-        sampler=str(run.get("sampler") or (given.spec.get("budget") or {}).get("sampler") or ""),
-        notes=tuple(str(note) for note in run.get("sampler_notes") or ()),
+        sentences=tuple(sentence for sentence in said if sentence),
     )
+
+
+def _sampler(given: Tables) -> str:
+    """`Sampler: tpe.`, with its own sentences about what degrades on this space."""
+    name = given.run.get("sampler") or (given.spec.get("budget") or {}).get("sampler")
+    notes = (str(note).strip().rstrip(".") for note in given.run.get("sampler_notes") or ())
+    return " ".join(f"{part}." for part in (f"Sampler: {name}", *notes)) if name else ""
 
 
 def _late_gain(rows: Rows) -> float | None:

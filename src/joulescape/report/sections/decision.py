@@ -176,4 +176,8 @@ def _given_up(columns: Columns, top: int, row: int) -> str:
     if "accuracy" in columns:
         return f"Giving up {100 * (columns['accuracy'][top] - columns['accuracy'][row]):.1f} points against"
     slow = columns["latency"][row]
-    return f"Taking {theme.significant(slow / columns['latency'][top], 2)}× as long as" if slow else "Against"
+    if slow is None:
+        return "Against"
+    ratio = slow / columns["latency"][top]
+    near = ratio < theme.TOLD_APART
+    return "Staying within 5 % of" if near else f"Taking {theme.significant(ratio, 2)}× as long as"

@@ -80,7 +80,7 @@ def _measured(given: Tables) -> str:
     said = []
     for name in given.valid["fidelity"].drop_nulls().unique().sort().to_list():
         rung, split, draws = name.split("/") if name.count("/") == 2 else (name, "", "")
-        said.append(f"on {split}, {count}, {draws} draws, {rung} numerics" if split else rung)
+        said.append(f"on {split}, {count}, {draws} draws, rung {rung}" if split else rung)
     return "; ".join(said)
 
 

@@ -47,10 +47,7 @@ class RefusedFacts:
 
 
 def facts(given: Tables) -> RefusedFacts:
-    """Reasons that differ only in their numbers are one reason, shown with its first example.
-
-    Screened designs of one back end and one rung count together: what kept each is only its rank in its batch.
-    """
+    """Reasons that differ only in their numbers are one reason, shown with its first example."""
     bad = given.trials.filter(pl.col("state").is_in(list(MEANINGS)))
     tried = Counter(given.trials["back_end"].to_list())
     counts: Counter[tuple[str, str, str, str]] = Counter()
@@ -69,8 +66,8 @@ def facts(given: Tables) -> RefusedFacts:
 
 
 def _words(state: str, reason: str | None, fidelity: str | None) -> str:
-    if state == "screened":
-        return f"measured on the {rung_of(fidelity)} rung only" if fidelity else "not measured on the top rung"
+    if state == "screened" and fidelity and not reason:
+        return f"measured on the {rung_of(fidelity)} rung only"
     return reason or "no reason given"
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from synthetic import empty, synthetic
 
 from joulescape.report.page import Facts, render
-from report.synthetic import empty, synthetic
 
 CHROMIUM = shutil.which("chromium")
 DRIVER = shutil.which("chromedriver")
@@ -103,7 +103,7 @@ def test_it_draws_without_an_error_or_a_request(browser: Any, page: str) -> None
     assert browser.get_log("browser") == []
     assert requests(browser) == {page}
     charts = browser.execute_script("return [...document.querySelectorAll('[data-chart]')].map((c) => c.dataset.chart)")
-    assert len(charts) == 15
+    assert len(charts) == 16
     assert min(painted(browser, chart) for chart in charts) > 10
 
 
