@@ -2,8 +2,8 @@
 
     python benchmarks/random_kills.py --kills 20
 
-The victims are the driver (kill -9, then the same command again) and Ray workers (kill -9, the search goes on). Printed:
-kills by victim; evaluations committed before a kill that began again after it (0 expected), and those that are lost (0);
+The victims are the driver (kill -9, then the same command again) and Ray workers (kill -9, the search goes on). Prints
+kills by victim; evaluations committed before a kill that began again after it (0 expected), and those lost (0);
 processes alive 10 s after a kill of the driver (0); suspects left (0); whether all tables equal those of an undisturbed
 search.
 """
