@@ -45,11 +45,9 @@ def test_an_error_spec_survives_pickling_with_its_key() -> None:
 
 
 @given(st.dictionaries(st.text(), PLAIN), st.lists(st.integers()), st.sets(st.text()))
-def test_a_digest_is_that_of_the_canonical_json(
-    content: dict[str, object], numbers: list[int], names: set[str]
-) -> None:
+def test_a_digest_is_that_of_the_canonical_json(content: dict[str, object], whole: list[int], names: set[str]) -> None:
     """Opened level by level by the encoder, or as a whole: the text is the same."""
-    values = (content, tuple(numbers), names, Loops(K=3), ErrorSpec("crossbar", "fc1", "forward", {"bits": 8.0}))
+    values = (content, tuple(whole), names, Loops(K=3), ErrorSpec("crossbar", "fc1", "forward", {"bits": 8.0}))
     text = json.dumps(canonical(values), sort_keys=True, separators=(",", ":"), allow_nan=False)
     assert digest(*values) == hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import pickle
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,8 @@ CREATE TABLE IF NOT EXISTS measurements (key TEXT PRIMARY KEY, measured BLOB NOT
 CREATE TABLE IF NOT EXISTS asks (key TEXT PRIMARY KEY, asks BLOB NOT NULL) WITHOUT ROWID;
 """
 _WAIT_S = 30.0
+FLUSH_S = 1.0
+"""So much that was finished may be lost where the power fails; where a process is killed, nothing."""
 
 
 class Cache:
@@ -51,6 +54,7 @@ class Cache:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.executescript(_TABLES)
+        self._flushed = time.monotonic() - FLUSH_S
 
     def __enter__(self) -> Cache:
         return self
@@ -81,9 +85,12 @@ class Cache:
             self._connection.execute("INSERT OR REPLACE INTO asks VALUES (?, ?)", (key, asks))
 
     def flush(self) -> None:
-        """Move the write-ahead log into the file and wait for the disk: once a batch, against power loss."""
+        """Move the write-ahead log into the file and wait for the disk, against power loss; at most once a second."""
+        if time.monotonic() - self._flushed < FLUSH_S:
+            return
         with explained(self.path):
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self._flushed = time.monotonic()
 
     def close(self) -> None:
         """Close the file."""

@@ -24,7 +24,8 @@ from joulescape.search.ladder import Ladder
 from joulescape.search.outcome import Evaluate, Outcome
 from joulescape.search.progress import Progress, log
 from joulescape.search.record import front_of, trials_table, write_csv, write_resolved, writing
-from joulescape.search.study import Ask, Study
+from joulescape.search.remembered import RememberedStudy
+from joulescape.search.study import Ask
 from joulescape.search.top_audit import audit_top
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class _Search:
 
     def __init__(self, space: DesignSpace, driver: Driver) -> None:
         self.space = space
-        self.study = Study(space)
+        self.study = RememberedStudy(space, driver.cache)
         self.ladder = Ladder(space)
         budget = space.spec.budget
         self.progress = Progress(space.spec.objectives, budget.trials, budget.seconds)
@@ -158,7 +159,7 @@ class _Search:
         self.progress.add(number, evaluations, archive.front_size, self._volumes[-1], *made, more)
 
 
-def _write(space: DesignSpace, out: Path, result: SearchResult, study: Study) -> None:
+def _write(space: DesignSpace, out: Path, result: SearchResult, study: RememberedStudy) -> None:
     reference = study.archive.reference
     names = list(space.spec.objectives)
     run: dict[str, Any] = {
