@@ -88,9 +88,9 @@ class Climb:
     """The batch. Ask `due` for jobs after every outcome, until it is complete."""
 
     def __init__(self, space: DesignSpace, view: View, asks: Sequence[Ask]) -> None:
-        self.climbers = [Climber(ask, steps(space, ask.candidate)) for ask in asks]
         self.number = asks[0].batch
         self._spec, self._view = space.spec, view
+        self.climbers = [Climber(ask, self._worth_while(ask, steps(space, ask.candidate))) for ask in asks]
         self._top = len(space.spec.rungs) - 1
         self._rung = 0
 
@@ -113,6 +113,25 @@ class Climb:
     def in_order(self) -> list[tuple[Ask, Outcome]]:
         """Every candidate with its outcome, in ask order."""
         return [(climber.ask, climber.final) for climber in self.climbers if climber.final is not None]
+
+    def _worth_while(self, ask: Ask, every: Sequence[Step]) -> tuple[Step, ...]:
+        """All measurements but those on rungs from which all climb: they decide nothing; the lot goes on watching."""
+        *lower, top = every
+        return (*(step for step in lower if self._decides(step.rungs[-1]) or self._audits(step.rungs[-1], ask)), top)
+
+    def _decides(self, rung: int) -> bool:
+        return self._spec.rungs[rung] == "closed_form" or self._view.shares[rung] < 1
+
+    def _audits(self, rung: int, ask: Ask) -> bool:
+        """Whether a candidate climbs from a rung whatever it promises: all while few have, then whom the lot falls on.
+
+        The lot is a pure function of (seed, trial, rung).
+        """
+        budget = self._spec.budget
+        if self._view.audited[rung] < budget.audit:
+            return True
+        stream = np.random.default_rng([budget.seed, ask.trial, rung, _LOTS])
+        return budget.audit > 0 and bool(stream.random() < LOT_SHARE)
 
     def _decide(self, rung: int) -> list[Climber]:
         """Who climbs from this rung; all others that stand on it as their last are told what they are."""
@@ -148,21 +167,12 @@ class Climb:
 
     def _chosen(self, rung: int, best_first: Sequence[Climber]) -> set[int]:
         """Trials that climb: the promising share, whoever the lot falls on, one a pair at first; all while few have."""
-        budget = self._spec.budget
-        if self._view.audited[rung] < budget.audit:
-            lots = best_first
-        else:
-            lots = [climber for climber in best_first if self._draws_lot(rung, climber) and budget.audit]
+        lots = [climber for climber in best_first if self._audits(rung, climber.ask)]
         for climber in lots:
             climber.audited.add(rung)
         quota = math.ceil(self._view.shares[rung] * len(best_first))
         firsts = {climber.ask.pair: climber for climber in reversed(best_first)} if self.number == 0 else {}
         return {climber.ask.trial for climber in (*best_first[:quota], *lots, *firsts.values())}
-
-    def _draws_lot(self, rung: int, climber: Climber) -> bool:
-        """A pure function of (seed, trial, rung), blind to what the candidate promises."""
-        stream = np.random.default_rng([self._spec.budget.seed, climber.ask.trial, rung, _LOTS])
-        return bool(stream.random() < LOT_SHARE)
 
     def _screen(self, climber: Climber, rung: int, reason: str, rank: int, variant: int) -> None:
         """Told as screened: after all that was measured at the top, before all that is infeasible."""
