@@ -77,5 +77,5 @@ class PairSearch:
 
 
 def _late(make: Callable[[], Iterator[Genes]]) -> Iterator[Genes]:
-    """An iterator that is made when its first item is asked for."""
-    yield from make()
+    """An iterator that is made when its first item is asked for; to drop it does not end what it was made of."""
+    return chain.from_iterable(each() for each in (make,))

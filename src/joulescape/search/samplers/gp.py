@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from optuna.samplers import GPSampler
 
+from joulescape.accuracy.reference import single_thread
 from joulescape.search.optuna_studies import all_finished, running, study_of
 from joulescape.search.sampler import Genes, Ground, Told
 from joulescape.search.samplers.random import drawn
@@ -25,6 +26,7 @@ class Process:
     is_exhaustive = False
 
     def __init__(self, ground: Ground) -> None:
+        single_thread()  # Optuna fits with torch: the same sums in the same order on every machine
         self._ground, self._space = ground, ground.space
         self._told: list[Told] = []
 

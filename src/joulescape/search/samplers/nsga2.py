@@ -22,15 +22,14 @@ SMALLEST_ELITE = 4
 """Fewer parents than this do not breed: their pair is drawn at random."""
 
 
-MOST_PARENTS = 12
 TOLD_PER_PARENT = 4
-"""Parents are the best quarter of what was told of their pair, at most so many: few parents converge sooner, and what
-is new always competes with all that was told before."""
+"""Parents are the best quarter of what was told of their pair, at most `population`: few parents converge sooner, and
+what is new always competes with all that was told before."""
 
 
-def parent_count(told: int) -> int:
+def parent_count(told: int, population: int) -> int:
     """How many parents breed after so many candidates."""
-    return max(SMALLEST_ELITE, min(MOST_PARENTS, told // TOLD_PER_PARENT))
+    return max(SMALLEST_ELITE, min(population, told // TOLD_PER_PARENT))
 
 
 class Breeding:
@@ -41,7 +40,7 @@ class Breeding:
 
     def __init__(self, ground: Ground) -> None:
         self._ground, self._space = ground, ground.space
-        self._elite = Elite(MOST_PARENTS)
+        self._elite = Elite(max(SMALLEST_ELITE, ground.population))
 
     def tell(self, told: Sequence[Told]) -> None:
         """Let the best survive."""
@@ -49,7 +48,7 @@ class Breeding:
 
     def draws(self, batch: int, pending: Sequence[Genes]) -> Iterator[Genes]:  # noqa: ARG002
         """Children without end."""
-        parents = self._elite.best(parent_count(self._elite.told))
+        parents = self._elite.best(parent_count(self._elite.told, self._ground.population))
         return children(parents, self._space, self._ground.objectives, self._ground.seed_of(batch, 0))
 
 

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 from joulescape.search.elite import Elite
 from joulescape.search.optuna_studies import all_finished, study_of
 from joulescape.search.sampler import Genes, Ground, Told
-from joulescape.search.samplers.nsga2 import SMALLEST_ELITE, bred
+from joulescape.search.samplers.nsga2 import SMALLEST_ELITE, bred, parent_count
 from joulescape.search.samplers.random import drawn
 
 class Niches:
@@ -32,8 +32,8 @@ class Niches:
     def draws(self, batch: int, pending: Sequence[Genes]) -> Iterator[Genes]:  # noqa: ARG002
         """Children without end."""
         ground, pool = self._ground, self._pool.best(self._pool.told)
-        seed, size = ground.seed_of(batch, 0), min(ground.population, self._pool.told // 2)
-        if size < SMALLEST_ELITE:
+        seed, size = ground.seed_of(batch, 0), parent_count(self._pool.told, ground.population)
+        if self._pool.told < SMALLEST_ELITE:
             return drawn(self._space, seed)
         study, trials = study_of(ground.objectives), all_finished(pool, self._space, ground.objectives)
         return bred(_Breeder(trials, study, size, directions(ground.objectives, size), seed), study, self._space)
