@@ -6,6 +6,7 @@ rule confirm:
         trials="results/{space}/trials.parquet",
     output:
         confirmed="results/{space}/confirmed.parquet",
+        table="results/{space}/confirmed.csv",
         parts="results/{space}/parts.parquet",
         layers="results/{space}/layers.parquet",
         provenance="results/{space}/provenance.json",

@@ -43,6 +43,7 @@ rule report:
         trials="results/{space}/trials.parquet",
         front="results/{space}/front.parquet",
         history="results/{space}/history.parquet",
+        audit="results/{space}/audit.parquet",
         confirmed="results/{space}/confirmed.parquet",
         parts="results/{space}/parts.parquet",
         layers="results/{space}/layers.parquet",
