@@ -7,9 +7,8 @@ import time
 from collections import deque
 from pathlib import Path
 
-import polars as pl
 import pytest
-from search_fakes import deadly_judge, judge, make_space
+from search_fakes import judge, make_space
 
 from joulescape.errors import ResultsError
 from joulescape.network.fidelity import Fidelity
@@ -26,24 +25,6 @@ from joulescape.search.workers import open_pool
 def workers_find_the_stand_ins(monkeypatch, caplog):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     caplog.set_level(logging.CRITICAL, logger="joulescape.search")
-
-
-@pytest.mark.slow
-def test_two_ray_workers_give_the_trials_of_one_process_even_when_a_candidate_kills_its_worker(tmp_path):
-    small = {"trials": 12, "population": 12, "failed_share": 1.0}
-    space = make_space(tmp_path, budget=small)
-    ray = search(space, tmp_path / "ray", Means(2, "ray", cache=tmp_path / "ray.sqlite"), deadly_judge)
-    lost = ray.trials.filter(pl.col("reason").str.starts_with("its worker died 2 times"))
-    bits = "compression.1.quantize.weight_bits"
-    assert set(lost[bits].to_list()) == {6}
-    assert set(lost["back_end"].to_list()) == {"electronic/grid"}
-    serial = search(space, tmp_path / "one", Means(1, "serial", cache=tmp_path / "one.sqlite"), judge)
-    first = [r.trials.filter(pl.col("batch") == 0).unique("candidate_id", maintain_order=True) for r in (ray, serial)]
-    assert first[0]["candidate_id"].to_list() == first[1]["candidate_id"].to_list()
-    alive = ray.trials.filter((pl.col("state") == "valid") & (pl.col("batch") == 0)).drop("seconds", "is_front")
-    same = serial.trials.filter(pl.col("design_id").is_in(alive["design_id"].to_list())).drop("seconds", "is_front")
-    assert alive.equals(same)
-    assert len(alive) + len(lost) >= 11
 
 
 @pytest.mark.slow
