@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import rankdata
+from scipy.stats import spearmanr
 
 from joulescape import tables
 from joulescape.search.audit import Audited, Sight, agreement, pairs, sentence, sentences, spearman
 from joulescape.spec.space import RUNGS
 
-SOME = st.lists(st.floats(0.1, 1.0), min_size=3, max_size=30)
+SOME = st.lists(st.sampled_from([0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 1.0]), min_size=3, max_size=30)
 
 
 def sight(accuracy: float, step: int, energy: float = 1.0, seconds: float = 0.1) -> Sight:
@@ -44,13 +44,13 @@ def test_rungs_that_order_alike_correlate_wholly(values: list[float]) -> None:
 
 
 @given(before=SOME, data=st.data())
-def test_spearman_is_pearson_of_ranks(before: list[float], data: st.DataObject) -> None:
+def test_spearman_is_what_scipy_says(before: list[float], data: st.DataObject) -> None:
     after = data.draw(st.permutations(before))
     found = spearman(np.array(before), np.array(after))
     if np.ptp(before) == 0:
         assert found is None
     else:
-        assert found == pytest.approx(np.corrcoef(rankdata(before), rankdata(after))[0, 1])
+        assert found == pytest.approx(spearmanr(before, after).statistic)
 
 
 def test_constant_or_too_few_values_have_no_correlation() -> None:

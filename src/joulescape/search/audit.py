@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from joulescape.front import FloatArray, ranks
 from joulescape.spec.space import RungName
@@ -96,12 +97,11 @@ def agreement(audited: Sequence[Audited], low: RungName, high: RungName) -> Agre
 
 
 def spearman(before: FloatArray, after: FloatArray) -> float | None:
-    """Rank correlation; None for fewer than three values or where one side is constant."""
+    """Rank correlation, equal values sharing their mean rank; None for fewer than three or where a side is constant."""
     if len(before) < 3 or np.ptp(before) == 0 or np.ptp(after) == 0:
         return None
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(before, after).statistic)
+    columns = {"before": before, "after": after}
+    return float(pl.DataFrame(columns).select(pl.corr("before", "after", method="spearman")).item())
 
 
 def _near_front(points: Sequence[FloatArray]) -> list[int]:
