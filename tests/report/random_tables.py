@@ -180,6 +180,7 @@ def _history(rng: np.random.Generator) -> list[dict[str, Any]]:
             "valid_count": int(count) // 2,
             "infeasible_count": int(count) // 3,
             "failed_count": 0,
+            "screened_count": batch,
             "front_size": batch,
             "hypervolume": float(volume),
         }

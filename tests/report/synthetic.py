@@ -269,7 +269,7 @@ def _resolved(name: str) -> dict[str, Any]:
         "digests": {"space": "5f2c1d0a9b", "code": "77aa", "weights": {"digits_lenet": "19bc"}},
         "run": {
             "ended": "the budget of trials is spent", "seed": 0, "fidelity": "full/validation/3", "sampler": "tpe",
-            "sampler_notes": ["tpe models each pair alone: on a conditional space it learns more slowly"],
+            "sampler_notes": ["sampler tpe: each pair is modelled alone: a conditional space is learnt more slowly"],
             "designs_judged_count": 41_000, "measurements_count": 300, "designs_per_measurement": 41_000 / 300,
         },
         "git_commit": None,

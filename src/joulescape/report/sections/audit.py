@@ -120,14 +120,13 @@ def _seconds(value: float | None) -> str:
 
 
 def _promotion(given: Tables, rows: list[dict[str, Any]]) -> str:
-    """One sentence a pair of rungs whose final share is known; the same share everywhere is one sentence."""
+    """How the share that climbs from each rung went; one that is the same everywhere is said once."""
     start = (given.spec.get("budget") or {}).get("promote")
-    ends = {(row["low_rung"], row["high_rung"]): row["promote_fraction"] for row in rows}
-    known = {pair: value for pair, value in ends.items() if value is not None}
-    if len(set(known.values())) == 1:
-        return f"Promotion {_moved(start, next(iter(known.values())))}."
-    said = (f"from {low} to {high} {_moved(start, value)}" for (low, high), value in known.items())
-    return f"Promotion: {'; '.join(said)}." if known else ""
+    ends = {row["low_rung"]: row["promote_fraction"] for row in rows if row["promote_fraction"] is not None}
+    if len(set(ends.values())) == 1:
+        return f"Promotion {_moved(start, next(iter(ends.values())))}."
+    said = (f"from {low} it {_moved(start, value)}" for low, value in ends.items())
+    return f"Promotion: {'; '.join(said)}." if ends else ""
 
 
 def _moved(start: float | None, end: float) -> str:

@@ -62,8 +62,14 @@ def facts(given: Tables) -> ConvergenceFacts:
 def _sampler(given: Tables) -> str:
     """`Sampler: tpe.`, with its own sentences about what degrades on this space."""
     name = given.run.get("sampler") or (given.spec.get("budget") or {}).get("sampler")
-    notes = (str(note).strip().rstrip(".") for note in given.run.get("sampler_notes") or ())
-    return " ".join(f"{part}." for part in (f"Sampler: {name}", *notes)) if name else ""
+    if not name:
+        return ""
+    notes = (str(note).strip().rstrip(".").removeprefix(f"sampler {name}: ") for note in _notes(given))
+    return " ".join(f"{part}." for part in (f"Sampler: {name}", *(f"{note[:1].upper()}{note[1:]}" for note in notes)))
+
+
+def _notes(given: Tables) -> list[Any]:
+    return list(given.run.get("sampler_notes") or ())
 
 
 def _late_gain(rows: Rows) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from joulescape.report import certainty, theme
-from joulescape.report.decide import Columns, Cost, Limits, decide, default_limit
+from joulescape.report.decide import COSTS, Columns, Cost, Limits, decide, default_limit
 from joulescape.report.inputs import Tables
 
 
@@ -45,11 +45,12 @@ def sentence(given: Tables, columns: Columns) -> str:
 
 
 def lead(given: Tables) -> Cost:
-    """The cost of the finding: energy; where the question is of costs alone, the first cost that it names."""
+    """The cost of the finding: energy; where the question is of costs alone, the first that it asks for, in this
+    order: energy, latency, area."""
     if not given.is_cost_only:
         return "energy"
-    roles: dict[str, Cost] = {given.axes.energy: "energy", given.axes.latency: "latency", given.axes.area: "area"}
-    return next((roles[name] for name in given.spec.get("objectives") or {} if name in roles), "energy")
+    asked, metrics = given.spec.get("objectives") or {}, dict(given.axes.items())
+    return next((cost for cost in COSTS if metrics[cost] in asked), "energy")
 
 
 def lower(label: str) -> str:

@@ -68,9 +68,14 @@ def _scope(given: Tables, columns: Columns) -> tuple[str, ...]:
         ("screened", f"{states['screened']:,}" if states.get("screened") else ""),
         ("infeasible", f"{states.get('infeasible', 0):,}"),
         ("failed", f"{states.get('failed', 0):,}"),
-        (f"least {finding.lead(given)}", _mostly_assumed(given, columns)),
+        (_what_rests(given), _mostly_assumed(given, columns)),
     ]
     return tuple(f"{name} {value}" for name, value in said if value not in (None, ""))
+
+
+def _what_rests(given: Tables) -> str:
+    cost = finding.lead(given)
+    return "least energy" if cost == "energy" else f"energy of the design of least {cost}"
 
 
 def _measured(given: Tables) -> str:

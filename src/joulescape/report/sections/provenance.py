@@ -73,7 +73,7 @@ def _items(given: Tables) -> list[tuple[str, str]]:
     items += [(f"Digest of {name}", _listing(value)) for name, value in (given.resolved.get("digests") or {}).items()]
     items += [("Commit", given.resolved.get("git_commit")), ("Versions", _listing(given.resolved.get("versions")))]
     items += [("Computed on", _listing(given.resolved.get("machine")))]
-    used = set(given.trials["network"].drop_nulls().to_list())
+    used = set() if given.is_cost_only else set(given.trials["network"].drop_nulls().to_list())
     items += [(f"Reference of {name}", _listing(found)) for name, found in given.networks.items() if name in used]
     return [(name, str(value)) for name, value in items if value not in (None, "")]
 
