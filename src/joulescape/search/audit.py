@@ -14,7 +14,6 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from joulescape.front import FloatArray, ranks
 from joulescape.spec.space import RungName
@@ -100,8 +99,14 @@ def spearman(before: FloatArray, after: FloatArray) -> float | None:
     """Rank correlation, equal values sharing their mean rank; None for fewer than three or where a side is constant."""
     if len(before) < 3 or np.ptp(before) == 0 or np.ptp(after) == 0:
         return None
-    columns = {"before": before, "after": after}
-    return float(pl.DataFrame(columns).select(pl.corr("before", "after", method="spearman")).item())
+    return float(np.corrcoef(_mean_ranks(before), _mean_ranks(after))[0, 1])
+
+
+def _mean_ranks(values: FloatArray) -> FloatArray:
+    """Rank of each value; written out because scipy.stats takes longer to import than a small search to run."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranked: FloatArray = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return ranked
 
 
 def _near_front(points: Sequence[FloatArray]) -> list[int]:
