@@ -3,7 +3,7 @@
     python benchmarks/busy.py [--trials 150]
 
 An evaluation here sleeps and costs no CPU: the figure is about scheduling alone. It is the sum of all evaluation times
-over (workers x time from the first start to the last end), printed for lag 1 and 2 and populations of 24 and 50, beside a
+over (workers x time from the first start to the last end), for lag 1 and 2 and populations of 24 and 50, beside a
 bound: the same durations, dealt to the same workers by a scheduler without any cost, batch by batch.
 """
 
