@@ -117,3 +117,11 @@ def test_a_design_without_energy_leaves_the_corners_of_the_others(whole: Tables)
     assert len(charts["corners"].data["corners"]) == count - 1
     assert "–" in next(row["energy_text"] for row in tested.facts(given_tables).rows if row["design"] == first)
     assert 'data-chart="corners"' in render(given_tables)
+
+
+def test_a_single_run_keeps_its_place_in_the_order(whole: Tables, once: Tables) -> None:
+    for given_tables in (whole, once):
+        for figure in tested.figures(tested.facts(given_tables)):
+            axes = [layer["encoding"]["y"] for layer in figure.spec()["layer"]]
+            labels = [row["label"] for row in figure.data[figure.id]]
+            assert all(axis["scale"]["domain"] == labels for axis in axes)

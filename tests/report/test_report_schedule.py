@@ -82,7 +82,7 @@ def test_the_roles_of_a_layer_are_one_bar_bound_by_the_slowest() -> None:
     found = schedule.facts(dataclasses.replace(whole, layers=tables.make(rows, tables.LAYERS)))
     (row,) = found.rows
     assert (row["share"], row["bound_by"], row["time"]) == (1.0, "off chip", "40.0\u202fns")
-    assert row["text"] == "off chip, 50.0\u202f% used"
+    assert row["text"] == "off chip, 50\u202f%"
 
 
 def test_without_a_schedule_the_page_draws_none() -> None:

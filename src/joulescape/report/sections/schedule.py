@@ -70,7 +70,7 @@ def _row(back_end: str, name: str, rows: Layer, total: float) -> dict[str, Any]:
         "time": theme.show(time, "batch_latency_ns"),
         "bound_by": slowest,
         "utilisation": said,
-        "text": f"{slowest}, {said} used" if used is not None else slowest,
+        "text": slowest if used is None else f"{slowest}, {100 * used:.0f}{theme.SPACE}%",
     }
 
 
@@ -95,11 +95,11 @@ def figures(found: ScheduleFacts) -> tuple[Figure, ...]:
         key = (row["back_end"], row["phase"])
         counts[key] = counts.get(key, 0) + 1
     caption = (
-        "Pale: share of the time, summed over layers, which may overlap. Dark: the part of it in use (utilisation). "
-        "Beside: what bounds the layer."
+        "Bar: share of the time, summed over layers, which may overlap; its strong part: the share in use "
+        "(utilisation). Beside: what bounds the layer, and its utilisation."
     )
     chart = _chart(found).properties(
-        width="container", height=26 * max(counts.values()), padding={"left": 5, "top": 5, "bottom": 5, "right": 150}
+        width="container", height=26 * max(counts.values()), padding={"left": 5, "top": 5, "bottom": 5, "right": 120}
     )
     summary = "Bars: share of the time of each layer of one back end, and how much of the machine it uses."
     return (Figure("schedule", "Time by layer, and what bounds it", caption, chart, {"schedule": found.rows}, summary),)

@@ -206,12 +206,11 @@ def _once(rows: Rows) -> str:
     return said if count else ""
 
 
-def _rows_axis() -> alt.Y:
-    return alt.Y("label:N", sort=None, axis=alt.Axis(title=None, ticks=False, domain=False, grid=True, labelLimit=250))
-
-
-def _base(name: str = "tested") -> alt.Chart:
-    return alt.Chart(alt.NamedData(name)).encode(y=_rows_axis(), color=figure.family_colour())
+def _base(name: str, rows: Rows) -> alt.Chart:
+    """One line a design, in the order of the rows: a layer that leaves some out must not put them last."""
+    axis = alt.Axis(title=None, ticks=False, domain=False, grid=True, labelLimit=270)
+    y = alt.Y("label:N", scale=alt.Scale(domain=[row["label"] for row in rows]), axis=axis)
+    return alt.Chart(alt.NamedData(name)).encode(y=y, color=figure.family_colour())
 
 
 def _accuracy(rows: Rows) -> alt.LayerChart:
@@ -230,14 +229,11 @@ def _accuracy(rows: Rows) -> alt.LayerChart:
         alt.Tooltip("search:Q", title="Search", format=".2%"),
         alt.Tooltip("draws:Q", title="Draws"),
     ]
-    known = "isValid(datum.low)"
-    bars = _base().transform_filter(known).mark_rule(strokeWidth=2.5, opacity=0.55).encode(x=x, x2=alt.X2("high"))
-    seen = (
-        _base().transform_filter("isValid(datum.search)").mark_tick(thickness=2, height=11).encode(x=alt.X("search:Q"))
-    )
+    base, known = _base("tested", rows), "isValid(datum.low)"
+    bars = base.transform_filter(known).mark_rule(strokeWidth=2.5, opacity=0.55).encode(x=x, x2=alt.X2("high"))
+    seen = base.transform_filter("isValid(datum.search)").mark_tick(thickness=2, height=11).encode(x=alt.X("search:Q"))
     points = [
-        _base()
-        .transform_filter(test)
+        base.transform_filter(test)
         .mark_point(filled=is_filled, size=55, opacity=1, strokeWidth=2)
         .encode(x=alt.X("test:Q"), shape=figure.family_shape(), tooltip=tooltip)
         for test, is_filled in ((known, True), (f"!{known}", False))
@@ -252,7 +248,7 @@ def _energy(rows: Rows, metric: str) -> alt.LayerChart:
         alt.Tooltip("energy_text:N", title="Typical"),
         alt.Tooltip("range_text:N", title="Corners"),
     ]
-    base = _base("corners")
+    base = _base("corners", rows)
     bars = base.mark_rule(strokeWidth=2.5, opacity=0.55).encode(x=x, x2=alt.X2("energy_high"))
     points = base.mark_point(filled=True, size=55, opacity=1).encode(
         x=alt.X("energy:Q"), shape=figure.family_shape(), tooltip=tooltip
