@@ -115,7 +115,8 @@ def pool_of(space, count, workers=2):
     """A pool without processes, with `count` jobs queued; spawned workers are names that never stand."""
     pool = object.__new__(ray_pool.RayPool)
     pool._ray, pool._workers, pool._limit_s, pool._pace = StandInRay(), workers, 5.0, Pace()
-    pool._idle, pool._calls, pool._starting, pool._bad_starts, pool._reaper = [], {}, {}, 0, None
+    pool._idle, pool._calls, pool._starting, pool._judged_by = [], {}, {}, {}
+    pool._bad_starts, pool._reaper = 0, None
     pool._spawn = lambda: (Reference(len(pool._starting)), "a new worker")
     drawn = {"pair": space.pairs[0].name, "compression.1.quantize.weight_bits": 8}
     job = Job(space.candidate(drawn), Fidelity())
@@ -130,6 +131,21 @@ def called(pool, reference, deadline=float("inf")):
     return reference
 
 
+OTHER = ray_pool._Worker("another", "here")
+
+
+def test_a_candidate_that_climbs_goes_where_it_was_judged_before_and_nobody_waits_for_it(tmp_path):
+    space = make_space(tmp_path)
+    pool = pool_of(space, 0)
+    for ticket, bits in enumerate((2, 3, 4, 5)):
+        drawn = {"pair": space.pairs[0].name, "compression.0": "none", "compression.1.quantize.weight_bits": bits}
+        pool._queue.append(ray_pool._Waiting(ticket, Job(space.candidate(drawn), Fidelity(rung="full"))))
+    names = [item.job.candidate.candidate_id for item in pool._queue]
+    pool._judged_by = {names[0]: OTHER, names[2]: WORKER}
+    turns = [[item.ticket for item in pool._chunk(WORKER)] for _ in range(4)]
+    assert turns == [[2], [1], [3], [0]]
+
+
 LOSSES = ["ActorDiedError", "OutOfMemoryError", "ObjectLostError"]
 
 
@@ -141,7 +157,7 @@ def test_a_second_attempt_goes_alone_and_the_others_in_chunks(tmp_path):
     pool._queue.append(ray_pool._Waiting(22, first.job, is_alone=True))
     sizes = []
     while pool._queue:
-        sizes.append([item.ticket for item in pool._chunk()])
+        sizes.append([item.ticket for item in pool._chunk(WORKER)])
     assert sizes == [[21], [20], [1, 2, 3, 4, 5], [6, 7], [8], [22]]
 
 

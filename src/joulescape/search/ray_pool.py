@@ -74,6 +74,7 @@ class RayPool:
         self._idle: list[_Worker] = []
         self._calls: dict[Any, _Call] = {}
         self._queue: deque[_Waiting] = deque()
+        self._judged_by: dict[str, _Worker] = {}
         self._pace = Pace()
         self._bad_starts = 0
         self._starting = dict(self._spawn() for _ in range(self._workers))
@@ -164,17 +165,28 @@ class RayPool:
 
     def _feed(self) -> None:
         while self._idle and self._queue:
-            worker, chunk = self._idle.pop(), self._chunk()
+            worker = self._idle.pop()
+            chunk = self._chunk(worker)
             reference = worker.actor.judge.remote([(item.ticket, item.job) for item in chunk])
             self._calls[reference] = _Call(worker, chunk, time.monotonic() + self._limit_s + GRACE_S)
 
-    def _chunk(self) -> tuple[_Waiting, ...]:
-        """The next jobs; one that was under way in a lost call goes alone."""
+    def _chunk(self, worker: _Worker) -> tuple[_Waiting, ...]:
+        """The next jobs of this worker; one that was under way in a lost call goes alone.
+
+        A candidate that climbs goes where it was judged before, if that is free: its fine-tuned weights are there.
+        """
         size = self._pace.size(len(self._queue), self._workers)
-        chunk = [self._queue.popleft()]
-        while not chunk[0].is_alone and len(chunk) < size and not self._queue[0].is_alone:
-            chunk.append(self._queue.popleft())
+        nearest = min(self._distance(item, worker) for item in self._queue)
+        fitting = [item for item in self._queue if self._distance(item, worker) == nearest]
+        chunk = fitting[:1] if fitting[0].is_alone else [item for item in fitting if not item.is_alone][:size]
+        taken = {item.ticket for item in chunk}
+        self._queue = deque(item for item in self._queue if item.ticket not in taken)
         return tuple(chunk)
+
+    def _distance(self, item: _Waiting, worker: _Worker) -> int:
+        """0 for a candidate that this worker has judged before, 1 for a new one, 2 for another worker's."""
+        known = self._judged_by.get(item.job.candidate.candidate_id)
+        return 1 if known is None else 2 * (known != worker)
 
     def _take(self, reference: Any) -> list[Result]:
         call, gone = self._calls.pop(reference), self._ray.exceptions
@@ -185,6 +197,7 @@ class RayPool:
         except gone.RayError as error:
             return self._lost(call, is_blamed=not self._is_node_lost(call.worker, error))
         self._idle.append(call.worker)
+        self._judged_by.update({item.job.candidate.candidate_id: call.worker for item in call.chunk})
         self._pace.add(result.outcome.seconds for result in results)
         return results
 
