@@ -20,7 +20,7 @@ from joulescape.report.inputs import Tables
 from joulescape.report.page import render, summary
 from joulescape.report.sections import audit, convergence
 
-RHO = re.compile(r"Spearman (−?\d\.\d\d) on (\d+) designs?\)")
+RHO = re.compile(r"Spearman (−?\d\.\d\d) on (\d+) designs?(; too few to be sure)?\)")
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,7 @@ def test_a_sentence_claims_no_more_than_its_correlation(rho: float, count: int) 
     assert found is not None
     assert float(found[1].replace("−", "-")) == pytest.approx(rho, abs=0.0051)
     assert int(found[2]) == count
+    assert (found[3] is not None) == (count < audit.FEW)
     assert (" ranks near-front designs like " in said) == (rho >= audit.LIKE)
     assert ("does not rank" in said) == (rho < audit.ROUGHLY)
 

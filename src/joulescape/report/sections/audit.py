@@ -15,6 +15,9 @@ LIKE = 0.9
 ROUGHLY = 0.7
 """Below this rank correlation a rung is said not to rank designs like the other."""
 
+FEW = 8
+"""A rank correlation of fewer designs is said to be unsure, whatever it is."""
+
 UNDEFINED = "not defined"
 """What stands for a correlation that does not exist: too few values, or all of one rung equal. Never 0."""
 
@@ -86,8 +89,9 @@ def _sentence(row: Mapping[str, Any], high: str) -> str:
         measured = f"on {_designs(row['designs_count'])} measured on both, no rank correlation is defined"
         return f"Whether the {low} rung ranks designs like the {high} cannot be told: {measured}."
     verb = "ranks" if rho >= ROUGHLY else "does not rank"
+    unsure = "; too few to be sure" if (count or 0) < FEW else ""
     like = "like" if rho >= LIKE or rho < ROUGHLY else "only roughly like"
-    return f"The {low} rung {verb} {what} {like} the {high} (Spearman {_rho(rho)} on {_designs(count)})."
+    return f"The {low} rung {verb} {what} {like} the {high} (Spearman {_rho(rho)} on {_designs(count)}{unsure})."
 
 
 def _designs(count: int | None) -> str:
