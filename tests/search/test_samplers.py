@@ -166,10 +166,21 @@ def test_draws_of_one_pair_stay_in_their_domains_whatever_was_told(name):
 
 
 class Bowl(FakeSpace):
-    """Eight whole numbers, so that chance is lost in it."""
+    """Eight real numbers, so that chance is lost in it."""
 
     def parameters(self, pair):
-        return tuple(Parameter(f"compression.0.quantize.b{i}", IntDomain(kind="int", low=0, high=15)) for i in range(8))
+        return tuple(
+            Parameter(f"compression.0.quantize.b{i}", FloatDomain(kind="float", low=0, high=1)) for i in range(8)
+        )
+
+
+def bowl(ask):
+    """The first number trades accuracy for energy, all others spoil both (ZDT1)."""
+    first, *others = (value for key, value in ask.candidate.values.items() if key != "pair")
+    rest = 1 + 9 * float(np.mean(others))
+    metrics = {"accuracy_fraction": -first, "inference_energy_pj": 10 ** (rest * (1 - (first / rest) ** 0.5))}
+    name = ask.candidate.candidate_id
+    return ask, (Evaluation(name, name, 0, "valid", None, 0.0, "top", {}, metrics, {}),)
 
 
 @pytest.mark.parametrize("name", ["nsga2", "nsga3", "tpe"])
@@ -182,26 +193,18 @@ def test_samplers_that_learn_beat_chance(tmp_path, name):
             told = [bowl(ask) for ask in asks]
             study.tell(told)
             points += [objective_matrix([found.metrics], made.spec.objectives)[0] for _, (found,) in told]
-        return hypervolume(np.array(points), [0.0, np.log10(122)])
+        return hypervolume(np.array(points), [1.0, 6.0])
 
-    assert reached(name) > 1.1 * reached("random")
-
-
-def bowl(ask):
-    """Few bits are cheap, bits near 12 are good."""
-    bits = np.array([value for key, value in ask.candidate.values.items() if key != "pair"])
-    metrics = {"accuracy_fraction": 1 - np.mean((bits - 12) ** 2) / 160, "inference_energy_pj": 1.0 + bits.sum()}
-    name = ask.candidate.candidate_id
-    return ask, (Evaluation(name, name, 0, "valid", None, 0.0, "top", {}, metrics, {}),)
+    assert reached(name) > 1.05 * reached("random")
 
 
-def test_pairs_of_free_asks_follow_the_elite_of_samplers_that_learn_and_go_round_elsewhere(tmp_path):
+def test_free_asks_follow_the_front_where_the_sampler_learns_and_go_round_elsewhere(tmp_path):
     counts = {}
     for name in ("nsga2", "random"):
         asks = played(space_for(name, tmp_path, trials=200, per_back_end=0))
         counts[name] = sorted(sum(ask.pair == pair.name for ask in asks) for pair in PAIRS)
     assert counts["random"] == [50, 50, 50, 50]
-    assert counts["nsga2"][-1] > 80
+    assert counts["nsga2"][-1] > 60
     assert counts["nsga2"][0] >= 3
 
 

@@ -78,16 +78,16 @@ def children(
     if len(parents) < SMALLEST_ELITE:
         yield from drawn(space, seed)
     breeder = _Breeder(all_finished(parents, space, objectives), mutation_prob, seed)
-    yield from bred(breeder, study_of(objectives), space)
+    yield from inherited(breeder, study_of(objectives), space)
 
 
-def bred(breeder: BaseSampler, study: optuna.Study, space: Space) -> Iterator[dict[str, Scalar]]:
+def inherited(breeder: BaseSampler, study: optuna.Study, space: Space) -> Iterator[dict[str, Scalar]]:
     """Children by sampler; what mutation takes away, and what has one value only, is drawn anew."""
     free = {name: each for name, each in space.items() if not each.single()}
     while True:
-        inherited = breeder.sample_relative(study, RUNNING, free)
+        child = breeder.sample_relative(study, RUNNING, free)
         yield {
-            name: inherited[name] if name in inherited else breeder.sample_independent(study, RUNNING, name, each)
+            name: child[name] if name in child else breeder.sample_independent(study, RUNNING, name, each)
             for name, each in space.items()
         }
 

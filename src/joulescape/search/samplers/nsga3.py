@@ -12,8 +12,9 @@ from optuna.trial import FrozenTrial
 from joulescape.search.elite import Elite
 from joulescape.search.optuna_studies import all_finished, study_of
 from joulescape.search.sampler import Genes, Ground, Told
-from joulescape.search.samplers.nsga2 import SMALLEST_ELITE, bred, parent_count
+from joulescape.search.samplers.nsga2 import SMALLEST_ELITE, inherited, parent_count
 from joulescape.search.samplers.random import drawn
+
 
 class Niches:
     """Breeds from at most `population` survivors of what was told of the pair."""
@@ -36,7 +37,7 @@ class Niches:
         if self._pool.told < SMALLEST_ELITE:
             return drawn(self._space, seed)
         study, trials = study_of(ground.objectives), all_finished(pool, self._space, ground.objectives)
-        return bred(_Breeder(trials, study, size, directions(ground.objectives, size), seed), study, self._space)
+        return inherited(_Breeder(trials, study, size, directions(ground.objectives, size), seed), study, self._space)
 
 
 class _Breeder(NSGAIIISampler):

@@ -1,7 +1,7 @@
 """Optuna's TPE, multivariate and grouped (Bergstra 2011, Ozaki 2022): densities of good designs and of the rest.
 
-One study a pair, defined by run: only parameters that are switched on are drawn and modelled, in groups that always come
-together. What was asked and not told yet counts as bad (constant liar), so the asks of a batch spread.
+One study a pair, defined by run: only parameters that are switched on are drawn and modelled, in groups that always
+come together. What was asked and not told yet counts as bad (constant liar), so the asks of a batch spread.
 """
 
 from __future__ import annotations
