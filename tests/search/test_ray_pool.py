@@ -256,8 +256,14 @@ def test_workers_that_die_before_they_stand_are_replaced_but_not_for_ever(tmp_pa
     for said in [error, error, *[lost] * 5]:
         pool._starting[said] = "weak"
         pool._admit(said)
-    assert set(pool._starting.values()) == {"a new worker"}
+    assert list(pool._starting.values()) == ["a new worker"] * 7
     pool._starting[error] = "weak"
+    pool._admit(error)
+    assert list(pool._starting.values()) == ["a new worker"] * 7
+    pool._starting = {error: "weak"}
+    pool._idle = [WORKER]
+    pool._admit(error)  # somebody is left
+    pool._starting, pool._idle = {error: "weak"}, []
     with pytest.raises(ResultsError, match=r"do not start \(The actor died\); --executor serial does without"):
         pool._admit(error)
 

@@ -26,7 +26,7 @@ START_S = 120.0
 """Longest wait for the first worker, and for another one when all are lost."""
 
 BAD_STARTS = 3
-"""So many workers in a row that die before they stand are no accident."""
+"""So many workers in a row that die before they stand are no accident: only those that stand go on."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +155,10 @@ class RayPool:
             raise ResultsError(f"a Ray worker cannot start ({error.cause!r}); see docs/cluster.md; {REMEDY}") from error
         except gone.RayError as error:
             self._bad_starts += not _is_node_loss(error)
-            if self._bad_starts >= BAD_STARTS:
+            if self._bad_starts < BAD_STARTS:
+                self._starting.update([self._spawn()])
+            elif not (self._starting or self._calls or self._idle):
                 raise ResultsError(f"Ray's workers do not start ({in_short(error)}); {REMEDY}") from error
-            self._starting.update([self._spawn()])
             return
         _refuse_other_versions(place)
         self._bad_starts = 0
