@@ -47,7 +47,8 @@ def _lines(file: Path, space: DesignSpace) -> Iterator[str]:
         yield f"  {_count(len(space.refused), 'pair')} that cannot meet:"
     yield from (f"    {refused.pair.name}: {refused.reason}" for refused in space.refused)
     yield from (f"  note: {note}" for note in (*space.notes, *sampler_notes(space)))
-    yield f"  {_count(space.spec.budget.trials, 'trial')} by {space.spec.budget.sampler}, seed {space.spec.budget.seed}: no fault"
+    budget = space.spec.budget
+    yield f"  {_count(budget.trials, 'trial')} by {budget.sampler}, seed {budget.seed}: no fault"
 
 
 def _count(count: int, noun: str) -> str:
