@@ -42,11 +42,15 @@ TRAINING_CODE = training_code()
 EXPORT_CODE = code_of("joulescape.search.export")
 
 
+def trained_networks(wildcards):
+    """Networks whose reference weights a question needs: none where it is about costs alone."""
+    space = SPACES[wildcards.space]
+    return space.networks if space.spec.needs_accuracy else ()
+
+
 def weights_of(wildcards):
     """Reference weights that a question starts from."""
-    return expand(
-        "results/networks/{network}.npz", network=SPACES[wildcards.space].networks
-    )
+    return expand("results/networks/{network}.npz", network=trained_networks(wildcards))
 
 
 def digest_of(wildcards):

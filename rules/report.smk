@@ -18,7 +18,7 @@ REPORT_CODE = report_digest()
 def metrics_of(wildcards):
     """Metrics of the reference weights that a question starts from."""
     return expand(
-        "results/networks/{network}.json", network=SPACES[wildcards.space].networks
+        "results/networks/{network}.json", network=trained_networks(wildcards)
     )
 
 
