@@ -17,6 +17,7 @@ from joulescape.search.study import Ask
 
 if TYPE_CHECKING:
     from joulescape.resolve.design_space import DesignSpace
+    from joulescape.spec.space import SpaceSpec
 
 LOT_SHARE = 1 / 12
 """Share of every later batch that climbs by lot, so that the audit goes on seeing what promises little."""
@@ -55,6 +56,14 @@ class Climber:
     audited: set[int] = field(default_factory=set)
     """Rungs from which it climbed whatever it promised."""
     final: Outcome | None = None
+    _seen: dict[int, FloatArray] = field(default_factory=dict)
+
+    def points(self, spec: SpaceSpec, number: int = -1) -> FloatArray:
+        """Points of its how-manieth measurement, the last by default; worked out once."""
+        place = number % len(self.outcomes)
+        if place not in self._seen:
+            self._seen[place] = points(spec, self.steps[place].fidelity, self.outcomes[place].evaluations)
+        return self._seen[place]
 
     @property
     def step(self) -> Step:
@@ -147,7 +156,7 @@ class Climb:
     def _admitted(self, rung: int, valid: Sequence[Climber]) -> list[Climber]:
         """The closed form knows no accuracy: it stops only what costs more than the most accurate in every respect."""
         for climber in valid:
-            own, leaders = self._points(climber), self._view.leaders
+            own, leaders = climber.points(self._spec), self._view.leaders
             beaten = [bool(np.any(np.all(leaders < one, axis=1))) for one in own] if leaders.size else []
             if beaten and all(beaten):
                 reason = "closed form: one of the most accurate designs costs less in every objective"
@@ -155,7 +164,7 @@ class Climb:
         return [climber for climber in valid if climber.final is None]
 
     def _promoted(self, rung: int, valid: Sequence[Climber]) -> list[Climber]:
-        found = promises(self._view.points[rung], [self._points(climber) for climber in valid])
+        found = promises(self._view.points[rung], [climber.points(self._spec) for climber in valid])
         contenders = sorted(p for p in found if valid[p.order].step.rungs[-1] == rung)
         climbing = self._chosen(rung, [valid[p.order] for p in contenders])
         for place, promise in enumerate(contenders, start=1):
@@ -182,9 +191,6 @@ class Climb:
             outcome.evaluations[variant], state="screened", reason=reason, violation=SCREENED * below / self._top
         )
         climber.end(replace(outcome, evaluations=(seen,)))
-
-    def _points(self, climber: Climber) -> FloatArray:
-        return points(self._spec, climber.step.fidelity, climber.outcomes[-1].evaluations)
 
 
 def _in_order(promise: Promise) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from joulescape.accuracy.kept import is_kept
 from joulescape.errors import ResultsError
 from joulescape.evaluation import evaluate
 from joulescape.network.digest import digest
@@ -18,6 +19,7 @@ from joulescape.search.workers import Executor, Pool, Ticket, Work, on_cluster, 
 
 if TYPE_CHECKING:
     from joulescape.network.fidelity import Fidelity
+    from joulescape.network.operators import Graph
     from joulescape.resolve.design_space import DesignSpace
 
 RAY_START_S = 15.0
@@ -205,15 +207,20 @@ def _ready_weights(space: DesignSpace) -> None:
     """
     if not space.spec.needs_accuracy:
         return
-    from joulescape.accuracy.reference import ensure
-
     try:
         for name, network in space.networks.items():
-            ensure(space.graphs[name], network.training.model_dump(), space.spec.task, space.networks_dir)
+            _ready(space.graphs[name], network.training.model_dump(), space.spec.task, space.networks_dir)
     except OSError as error:
         raise ResultsError(
             f"{space.networks_dir} cannot be used ({error}); make it writable, then run again"
         ) from error
+
+
+def _ready(graph: Graph, training: Mapping[str, Any], task: str, networks_dir: Path) -> None:
+    if not is_kept(graph, training, task, networks_dir):
+        from joulescape.accuracy.reference import ensure
+
+        ensure(graph, training, task, networks_dir)
 
 
 def _keep(found: dict[int, Outcome], index: int) -> Callable[[Outcome], None]:

@@ -19,7 +19,7 @@ from joulescape.front import FloatArray
 from joulescape.search.audit import AGREEMENT, Audited, Sight, agreement, pairs, sentence
 from joulescape.search.climb import Climb, Climber, View
 from joulescape.search.progress import log
-from joulescape.search.ranking import best_points, points
+from joulescape.search.ranking import best_points
 from joulescape.search.study import Ask
 from joulescape.spec.space import RungName
 
@@ -51,15 +51,18 @@ class Ladder:
 
     def tell(self, batch: Climb) -> None:
         """Hear of a whole batch, in the order of asking; a share that changes is said."""
+        audited = list(self.view.audited)
         for climber in batch.climbers:
             self._count(climber)
             seen = self._audit_of(climber)
             if len(seen) > 1:
                 self.audited.append(seen)
+                for rung in range(len(self.rungs) - 1):
+                    audited[rung] += self._climbed(seen, rung)
         self.view = replace(
             self.view,
             points=tuple(self._points(rung, batch.climbers) for rung in range(len(self.rungs))),
-            audited=tuple(self._audited(rung) for rung in range(len(self.rungs))),
+            audited=tuple(audited),
             leaders=self._leaders(batch.climbers),
         )
         self.view = replace(self.view, shares=tuple(self._shares()))
@@ -86,25 +89,22 @@ class Ladder:
             accuracy = _accuracy(outcome.evaluations)
             if accuracy is None:
                 continue
-            own = points(self._space.spec, step.fidelity, outcome.evaluations)
+            own = climber.points(self._space.spec, number)
             seen.update({self.rungs[rung]: Sight(number, accuracy, own, outcome.seconds) for rung in step.rungs})
             if step.rungs[-1] not in climber.audited:
                 break
         return seen
 
-    def _audited(self, rung: int) -> int:
-        """How many were seen on this rung and, by another measurement, on the next."""
-        if rung + 1 == len(self.rungs):
-            return 0
-        low, high = self.rungs[rung], self.rungs[rung + 1]
-        both = (one for one in self.audited if low in one and high in one)
-        return sum(one[low].step < one[high].step for one in both)
+    def _climbed(self, seen: Audited, rung: int) -> bool:
+        """Whether a candidate was seen on this rung and, by another measurement, on the next."""
+        low, high = self.rungs[rung : rung + 2]
+        return low in seen and high in seen and seen[low].step < seen[high].step
 
     def _points(self, rung: int, climbers: Sequence[Climber]) -> FloatArray:
         found = [
-            points(self._space.spec, step.fidelity, outcome.evaluations)
+            climber.points(self._space.spec, number)
             for climber in climbers
-            for step, outcome in zip(climber.steps, climber.outcomes, strict=False)
+            for number, (step, outcome) in enumerate(zip(climber.steps, climber.outcomes, strict=False))
             if rung in step.rungs and outcome.evaluations[0].state == "valid"
         ]
         known = [self.view.points[rung]] if len(self.view.points[rung]) else []
@@ -139,7 +139,7 @@ class Ladder:
             accuracy = _accuracy(climber.final.evaluations) if self._wants_accuracy else None
             if accuracy is not None and self._best is not None and accuracy < self._best:
                 continue
-            own = points(self._space.spec, climber.steps[0].fidelity, climber.outcomes[0].evaluations)
+            own = climber.points(self._space.spec, 0)
             is_alone = not len(leaders) or (accuracy is not None and accuracy != self._best)
             leaders, self._best = own if is_alone else best_points(np.concatenate([leaders, own])), accuracy
         return leaders

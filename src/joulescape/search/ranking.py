@@ -44,6 +44,8 @@ def points(spec: SpaceSpec, fidelity: Fidelity, evaluations: Sequence[Evaluation
         for name, bound in fidelity.known(spec.constraints).items()
         if name in ACCURACY_METRICS and name not in objectives and bound.at_least is not None
     }
+    if not limits:
+        return objective_matrix(rows, objectives)
     missed = [[_shortfall(row, name, limit) for name, limit in limits.items()] for row in rows]
     found = objective_matrix(rows, objectives) if objectives else np.empty((len(rows), 0))
     return np.concatenate([found, np.array(missed, dtype=float).reshape(len(rows), len(limits))], axis=1)
