@@ -21,6 +21,9 @@ from joulescape.search.driver import Means
 from joulescape.search.run import search
 
 
+AUDIT = {"audit": 12}
+
+
 def once(space, where, evaluate=climbing_judge, name="one"):
     return search(space, where / name, Means(cache=where / f"{name}.sqlite"), evaluate)
 
@@ -43,7 +46,7 @@ def quiet(caplog):
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     where = tmp_path_factory.mktemp("ladder")
-    return where, once(ladder_space(where), where)
+    return where, once(ladder_space(where, budget=AUDIT), where)
 
 
 def test_every_candidate_is_told_once_and_counts_once(found):
@@ -156,7 +159,9 @@ def test_a_search_that_lost_its_end_ends_the_same(tmp_path, kept, lag):
 
 def test_a_rerun_is_a_replay_with_the_same_audit(found):
     where, result = found
-    again = search(ladder_space(where), where / "again", Means(cache=where / "one.sqlite"), climbing_judge)
+    again = search(
+        ladder_space(where, budget=AUDIT), where / "again", Means(cache=where / "one.sqlite"), climbing_judge
+    )
     assert again.judged == 0
     assert again.trials.equals(result.trials)
     assert again.audit.equals(result.audit)
@@ -167,7 +172,7 @@ def test_rungs_that_agree_keep_the_share(found):
     assert result.history["promote_fraction"].unique().to_list() == [0.5]
     low, high = (result.audit.row(i, named=True) for i in (0, 2))
     assert (low["low_rung"], low["high_rung"], high["low_rung"]) == ("merged", "tuned", "tuned")
-    assert low["designs_count"] >= 20
+    assert low["designs_count"] >= 12
     assert low["spearman"] > 0.9
     assert 0.1 < low["mean_abs_error"] < 0.2
     assert high["mean_abs_error"] < 0.05
@@ -188,7 +193,9 @@ def test_rungs_that_disagree_widen_the_share_and_say_so(tmp_path, caplog):
 
 def test_a_rung_from_which_all_climb_is_measured_by_lot_alone(tmp_path):
     """It decides nothing any more; the audit goes on seeing whether it would."""
-    result = once(ladder_space(tmp_path, pairs=PAIRS[2:3], budget={"trials": 144}), tmp_path, contrary_judge)
+    result = once(
+        ladder_space(tmp_path, pairs=PAIRS[2:3], budget={"trials": 144, "failed_share": 1.0}), tmp_path, contrary_judge
+    )
     with sqlite3.connect(tmp_path / "one.sqlite") as cache:
         outcomes = [json.loads(text) for (text,) in cache.execute("SELECT outcome FROM evaluations")]
     first = [outcome["evaluations"][0] for outcome in outcomes]
