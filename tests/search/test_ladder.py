@@ -20,7 +20,6 @@ from joulescape.search.climb import SCREENED
 from joulescape.search.driver import Means
 from joulescape.search.run import search
 
-
 AUDIT = {"audit": 12}
 
 
