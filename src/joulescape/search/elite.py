@@ -9,7 +9,6 @@ import numpy as np
 from joulescape.front import FloatArray, crowding, ranks
 from joulescape.search.sampler import Told
 
-
 SPARE = 4
 """So many times more are kept than are asked for, so that truncation by crowding hardly ever loses a good one."""
 
