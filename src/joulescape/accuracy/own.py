@@ -13,7 +13,6 @@ from typing import Any, cast
 
 from joulescape.accuracy.datasets import Part, load_task
 from joulescape.accuracy.kept import identity
-from joulescape.accuracy.kept import identity
 from joulescape.accuracy.own_network import ALGORITHMS, Algorithm
 from joulescape.accuracy.own_training import OwnRun, Trained, train
 from joulescape.accuracy.reference import Reference, ReferenceMetrics
