@@ -6,17 +6,11 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from optuna.samplers import NSGAIISampler
 
 from joulescape.resolve.candidate import Parameter
 from joulescape.search.elite import best
-from joulescape.search.optuna_studies import all_finished, study_of
 from joulescape.search.sampler import Told, active, distributions
-from joulescape.search.samplers.nsga2 import beats, children
-from joulescape.search.samplers.nsga3 import inherited
-from joulescape.search.samplers.random import drawn
+from joulescape.search.samplers.nsga2 import children
 from joulescape.spec.domain import ChoiceDomain, FloatDomain, IntDomain
 
 PARAMETERS = (
@@ -92,67 +86,3 @@ def test_feasible_parents_pass_on_their_genes_and_infeasible_ones_hardly(violati
 def test_an_int_domain_whose_step_misses_the_top_ends_below_it():
     (distribution,) = distributions([Parameter("n", IntDomain(kind="int", low=2, high=9, step=3))]).values()
     assert (distribution.low, distribution.high, distribution.step) == (2, 8, 3)
-
-
-class OptunasOwn(NSGAIISampler):
-    """Optuna's sampler with given parents."""
-
-    def __init__(self, parents, seed):
-        super().__init__(population_size=len(parents), seed=seed)
-        self._given = parents
-
-    def get_trial_generation(self, study, trial):
-        return 1
-
-    def get_parent_population(self, study, generation):
-        return self._given
-
-
-MIXED = distributions(
-    [
-        Parameter("x", FloatDomain(kind="float", low=1e-3, high=1.0, log=True)),
-        Parameter("how", ChoiceDomain(kind="choice", options=("none", 3, False))),
-        Parameter("n", IntDomain(kind="int", low=2, high=9, step=3)),
-        Parameter("y", FloatDomain(kind="float", low=-2.0, high=0.3)),
-        Parameter("one", ChoiceDomain(kind="choice", options=(7,))),
-        Parameter("wide", IntDomain(kind="int", low=1, high=1000, log=True)),
-    ]
-)
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    seed=st.integers(0, 2**31),
-    made=st.lists(
-        st.tuples(
-            st.none() | st.tuples(*[st.sampled_from([0.0, 1.0, 2.5])] * 3), st.sampled_from([0.0, 1e-12, 0.5, 2.0])
-        ),
-        min_size=4,
-        max_size=24,
-    ),
-)
-def test_children_are_those_of_optuna_number_for_number(seed, made):
-    genes = [*islice(drawn(MIXED, seed), len(made) - 1), {**next(drawn(MIXED, seed + 1)), "x": 1.0, "y": 0.3}]
-    parents = [
-        Told(i, "a@b", own, point, missed) for i, (own, (point, missed)) in enumerate(zip(genes, made, strict=True))
-    ]
-    study = study_of(3)
-    optunas = inherited(OptunasOwn(all_finished(parents, MIXED, 3), seed), study, MIXED)
-    assert list(islice(children(parents, MIXED, 3, seed), 40)) == list(islice(optunas, 40))
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "is_beaten"),
-    [
-        (((0.0, 1.0), 0.0), ((0.0, 2.0), 0.0), True),
-        (((0.0, 1.0), 0.0), ((0.0, 1.0), 0.0), False),
-        (((0.0, 3.0), 0.0), ((1.0, 2.0), 0.0), False),
-        (((9.0, 9.0), 0.0), (None, 0.0), True),
-        ((None, 0.1), (None, 0.2), True),
-        ((None, 0.2), (None, 0.2), False),
-    ],
-)
-def test_who_beats_whom(one, other, is_beaten):
-    found = beats([told(*one), told(*other)], 2)
-    assert found[0, 1] == is_beaten
-    assert not found[1, 0] and not found[0, 0] and not found[1, 1]

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Sequence
 from math import comb
 
 import optuna
-from optuna.samplers import BaseSampler, NSGAIIISampler
+from optuna.samplers import NSGAIIISampler
 from optuna.trial import FrozenTrial
 
 from joulescape.search.elite import Elite
-from joulescape.search.optuna_studies import RUNNING, all_finished, study_of
-from joulescape.search.sampler import Genes, Ground, Space, Told
-from joulescape.search.samplers.nsga2 import SMALLEST_ELITE, parent_count
+from joulescape.search.optuna_studies import all_finished, study_of
+from joulescape.search.sampler import Genes, Ground, Told
+from joulescape.search.samplers.nsga2 import SMALLEST_ELITE, inherited, parent_count
 from joulescape.search.samplers.random import drawn
-from joulescape.spec.domain import Scalar
 
 
 class Niches:
@@ -60,17 +59,6 @@ class _Breeder(NSGAIIISampler):
     def get_parent_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:  # noqa: ARG002
         """Survivors of the pool; the pool itself has no parents."""
         return self._survivors if generation else []
-
-
-def inherited(breeder: BaseSampler, study: optuna.Study, space: Space) -> Iterator[dict[str, Scalar]]:
-    """Children by sampler; what mutation takes away, and what has one value only, is drawn anew."""
-    free = {name: each for name, each in space.items() if not each.single()}
-    while True:
-        child = breeder.sample_relative(study, RUNNING, free)
-        yield {
-            name: child[name] if name in child else breeder.sample_independent(study, RUNNING, name, each)
-            for name, each in space.items()
-        }
 
 
 def directions(objectives: int, population: int) -> int:
