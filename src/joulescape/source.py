@@ -42,13 +42,13 @@ def closure(*modules: str) -> dict[str, Path]:
     packages are left out: those that matter count by their version.
     """
     found: dict[str, Path] = {}
-    open_ = list(modules)
+    open_, seen = list(modules), dict[str, Path | None]()
     packages = {"joulescape", *(name.partition(".")[0] for name in modules)}
     while open_:
         name = open_.pop()
         if name not in found:
             found[name] = _needed(name)
-            open_ += [one for one in _imported(name, found[name]) if one.partition(".")[0] in packages]
+            open_ += [one for one in _imported(name, found[name], seen) if one.partition(".")[0] in packages]
     return found
 
 
@@ -71,11 +71,16 @@ def _needed(module: str) -> Path:
     return path
 
 
-def _imported(module: str, path: Path) -> Iterator[str]:
-    """Modules that a file imports; of `from a import b` both a and a.b, where there are such files."""
+def _imported(module: str, path: Path, seen: dict[str, Path | None]) -> Iterator[str]:
+    """Modules that a file imports; of `from a import b` both a and a.b, where there are such files.
+
+    `seen` keeps what was looked for: most names are imported many times.
+    """
     for name in _named(path, path.stat().st_mtime_ns):
         absolute = _absolute(name, module, path)
-        if _file(absolute) is not None:
+        if absolute not in seen:
+            seen[absolute] = _file(absolute)
+        if seen[absolute] is not None:
             yield absolute
 
 

@@ -155,6 +155,8 @@ def _kept(found: tuple[Evaluation, ...], job: Job, objectives: Mapping[Any, str]
     if bad is not None:
         values = {name: bad.metrics.get(name) for name in objectives}
         raise SimulatorError(f"design {bad.design_id} is called valid, but its objectives are {values}")
+    if len(valid) == 1:
+        return tuple(valid)
     mask = nondominated(objective_matrix([item.metrics for item in valid], objectives))
     best = [item for item, kept in zip(valid, mask, strict=True) if kept]
     return tuple({tuple(item.metrics.values()): item for item in reversed(best)}.values())[::-1]
