@@ -99,7 +99,8 @@ class Climb:
     def __init__(self, space: DesignSpace, view: View, asks: Sequence[Ask]) -> None:
         self.number = asks[0].batch
         self._spec, self._view = space.spec, view
-        self.climbers = [Climber(ask, self._worth_while(ask, steps(space, ask.candidate))) for ask in asks]
+        ways: dict[tuple[str, bool], tuple[Step, ...]] = {}
+        self.climbers = [Climber(ask, self._worth_while(ask, _steps(space, ask, ways))) for ask in asks]
         self._top = len(space.spec.rungs) - 1
         self._rung = 0
 
@@ -191,6 +192,14 @@ class Climb:
             outcome.evaluations[variant], state="screened", reason=reason, violation=SCREENED * below / self._top
         )
         climber.end(replace(outcome, evaluations=(seen,)))
+
+
+def _steps(space: DesignSpace, ask: Ask, ways: dict[tuple[str, bool], tuple[Step, ...]]) -> tuple[Step, ...]:
+    """The candidate's steps: the same for all of a back end that are compressed, and for all that are not."""
+    kind = ask.candidate.back_end, bool(ask.candidate.compression)
+    if kind not in ways:
+        ways[kind] = steps(space, ask.candidate)
+    return ways[kind]
 
 
 def _in_order(promise: Promise) -> int:
