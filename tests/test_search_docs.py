@@ -69,7 +69,7 @@ def test_the_line_that_is_shown_has_the_words_of_a_real_one(tmp_path, caplog):
     search(make_space(tmp_path), tmp_path / "out", Means(), judge)
     real = next(m for m in caplog.messages if "/60 candidates" in m)
     for words in (
-        " candidates (", " valid, ", " infeasible, ", " designs on the front, hypervolume ", "; best so far: ",
+        " candidates (", " valid, ", " infeasible, ", " designs on the front, hypervolume ", "; best of each so far: ",
         " candidates/s, ", " evaluations/s", " left",
     ):  # fmt: skip
         assert words in real

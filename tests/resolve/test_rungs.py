@@ -28,7 +28,8 @@ def space(tmp_path: Path, rungs: list[str] | None = None, **changes: Any) -> Des
         (tmp_path / shelf).symlink_to(ROOT / shelf)
     (tmp_path / "spaces").mkdir()
     path = tmp_path / "spaces" / "q.yaml"
-    budget = {"trials": 4, **({} if rungs is None else {"rungs": rungs})}
+    named = {"rungs": rungs, "sampler": changes.pop("sampler", None)}
+    budget = {"trials": 4, **{name: value for name, value in named.items() if value is not None}}
     path.write_text(yaml.safe_dump({**ASKED, **changes, "budget": budget}, sort_keys=False))
     return load_space(path)
 
@@ -72,3 +73,11 @@ def test_a_usual_question_needs_no_word(tmp_path: Path) -> None:
     found = space(tmp_path)
     assert found.notes == ()
     assert found.spec.rungs == ("merged", "tuned", "full")
+
+
+def test_a_grid_measures_every_candidate_on_the_last_rung(tmp_path: Path) -> None:
+    hardware = {"electronic/systolic_int8": {"accumulator_bits": {"kind": "choice", "options": [24, 32]}}}
+    found = space(tmp_path, hardware=hardware, sampler="grid")
+    assert found.spec.rungs == ("full",)
+    (note,) = [note for note in found.notes if "rung" in note]
+    assert note == "a grid knows every candidate: all of them are measured on rung 'full'"

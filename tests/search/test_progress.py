@@ -79,12 +79,12 @@ def test_a_line_has_the_count_the_front_the_best_the_rates_and_the_time_left(cap
     first, second = lines(caplog)
     assert first == (
         "2/12 candidates (1 valid, 0 infeasible, 1 failed); 2 designs on the front, hypervolume 0.5; "
-        "best so far: accuracy_fraction 0.9, inference_energy 500 nJ; 0.0667 candidates/s, 0.1 evaluations/s; "
+        "best of each so far: accuracy_fraction 0.9, inference_energy 500 nJ; 0.0667 candidates/s, 0.1 evaluations/s; "
         "about 2 min left"
     )
     assert second == (
         "5/12 candidates (2 valid, 1 infeasible, 1 failed, 1 screened); 3 designs on the front, hypervolume 0.75; "
-        "best so far: accuracy_fraction 0.95, inference_energy 500 nJ; "
+        "best of each so far: accuracy_fraction 0.95, inference_energy 500 nJ; "
         "0.0833 candidates/s, 0.15 evaluations/s, 150 designs judged a measurement; about 84 s left"
     )
     assert [row.get("measured_count") for row in found.history] == [None, 6]

@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from search_fakes import judge, make_space
+from search_fakes import FakeSpace, judge, make_space
 
 from joulescape.errors import ResultsError
 from joulescape.search import remembered
@@ -157,3 +157,14 @@ def test_a_batch_of_other_candidates_is_not_gone_on_from(tmp_path):
         cache.store_asks(key, zlib.compress(json.dumps(kept).encode()))
     with pytest.raises(ResultsError, match=r"remembers other candidates .*--clear evaluations"):
         run(tmp_path)
+
+
+def test_parameters_in_another_order_are_asked_anew_not_refused(tmp_path, monkeypatch):
+    """The order in which a question lists what is drawn changes what is drawn, though not what the question means."""
+    first = run(tmp_path, trials=24)
+    listed = FakeSpace.parameters
+    monkeypatch.setattr(FakeSpace, "parameters", lambda self, pair: tuple(reversed(listed(self, pair))))
+    other = run(tmp_path)
+    alone = run(tmp_path, cache="fresh.sqlite")
+    assert other.trials.drop("seconds").equals(alone.trials.drop("seconds"))
+    assert set(other.trials["candidate_id"]) != set(first.trials["candidate_id"])

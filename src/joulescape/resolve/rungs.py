@@ -20,7 +20,9 @@ def rung_notes(spec: SpaceSpec) -> list[str]:
     """Where the question climbs other rungs than its budget names."""
     if not spec.needs_accuracy:
         return ["no accuracy is asked for: designs are costed at nominal statistics, nothing is measured or trained"]
-    if spec.rungs != spec.budget.rungs:
+    if spec.rungs == spec.budget.rungs:
+        return []
+    if spec.names_training:
         named = " and ".join(sorted(TRAINING_METRICS & {*spec.objectives, *spec.constraints}))
         return [f"{named}: only rung '{spec.rungs[-1]}' trains on the machine, so every candidate is measured there"]
-    return []
+    return [f"a grid knows every candidate: all of them are measured on rung '{spec.rungs[-1]}'"]

@@ -135,12 +135,12 @@ class Climb:
     def _audits(self, rung: int, ask: Ask) -> bool:
         """Whether a candidate climbs from a rung whatever it promises: all while few have, then whom the lot falls on.
 
-        The lot is a pure function of (seed, trial, rung).
+        One lot holds for all rungs, so that what it falls on is seen on every one; a pure function of (seed, trial).
         """
         budget = self._spec.budget
         if self._view.audited[rung] < budget.audit:
             return True
-        stream = np.random.default_rng([budget.seed, ask.trial, rung, _LOTS])
+        stream = np.random.default_rng([budget.seed, ask.trial, _LOTS])
         return budget.audit > 0 and bool(stream.random() < LOT_SHARE)
 
     def _decide(self, rung: int) -> list[Climber]:

@@ -55,7 +55,7 @@ class Ladder:
         for climber in batch.climbers:
             self._count(climber)
             seen = self._audit_of(climber)
-            if len(seen) > 1:
+            if len({sight.step for sight in seen.values()}) > 1:  # else one measurement that stands for several rungs
                 self.audited.append(seen)
                 for rung in range(len(self.rungs) - 1):
                     audited[rung] += self._climbed(seen, rung)
@@ -118,8 +118,8 @@ class Ladder:
             if rung in ("closed_form", self.rungs[-1]) or not budget.audit:
                 yield share
                 continue
-            found = agreement(self.audited[-RECENT:], rung, self.rungs[-1])
-            if found.designs_count < budget.audit or found.near_front_spearman is None:
+            found = agreement(self._seen_on(rung)[-RECENT:], rung, self.rungs[-1])
+            if found.designs_count < min(budget.audit, RECENT) or found.near_front_spearman is None:
                 yield share
                 continue
             is_wide = found.near_front_spearman < AGREEMENT
@@ -127,6 +127,11 @@ class Ladder:
             if wanted != share:
                 log.info("%s", sentence(found.row(wanted)))
             yield wanted
+
+    def _seen_on(self, rung: RungName) -> list[Audited]:
+        """The designs that were audited on this rung and on the top one, by two measurements."""
+        top = self.rungs[-1]
+        return [one for one in self.audited if rung in one and top in one and one[rung].step < one[top].step]
 
     def _leaders(self, climbers: Sequence[Climber]) -> FloatArray:
         """Closed-form costs of the most accurate designs measured at the top; of all, where accuracy only limits."""

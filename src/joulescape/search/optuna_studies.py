@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from joulescape.search.sampler import Genes, Space, Told
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
+warnings.filterwarnings("ignore", category=ExperimentalWarning)  # docs/samplers.md says what to expect of which
 
 RUNNING = create_trial(state=TrialState.RUNNING)
 """A trial about to be drawn; the samplers that are asked directly do not look at it."""

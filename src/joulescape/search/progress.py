@@ -87,7 +87,7 @@ class Progress:
         parts = [
             f"{self.told}/{self._trials} candidates ({kinds})",
             f"{row['front_size']} designs on the front{volume}",
-            f"best so far: {best}",
+            f"best of each so far: {best}",
             self._rates(row),
             self._remaining(),
         ]

@@ -38,7 +38,8 @@ class RememberedStudy:
         self._parameters = {pair.name: tuple(space.parameters(pair)) for pair in space.pairs}
         self._objectives = tuple(space.spec.objectives)
         self._code = workflow_digest()
-        self._known = hashlib.sha256(digest(space.digest(), self._code).encode())
+        drawn = {name: [one.name for one in parameters] for name, parameters in self._parameters.items()}
+        self._known = hashlib.sha256(digest(space.digest(), self._objectives, drawn, self._code).encode())
         self._past: list[Sequence[str] | Told] = []
         """What happened so far: identities of an asked batch, or a told one."""
         self._study: Study | None = None

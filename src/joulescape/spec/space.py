@@ -197,7 +197,9 @@ class SpaceSpec(Shape):
     @property
     def rungs(self) -> tuple[RungName, ...]:
         """The rungs that this question climbs: closed form alone where nothing need be measured; the last one alone
-        where it names a metric of training on the machine, which the lower ones do not see."""
+        where it names a metric of training on the machine, which the lower ones do not see, and for a grid, which is
+        there to know every candidate."""
         if not self.needs_accuracy:
             return ("closed_form",)
-        return self.budget.rungs[-1:] if self.names_training else self.budget.rungs
+        is_whole = self.names_training or self.budget.sampler == "grid"
+        return self.budget.rungs[-1:] if is_whole else self.budget.rungs

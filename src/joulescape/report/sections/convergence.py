@@ -24,7 +24,7 @@ STATES = ("valid", "screened", "infeasible", "failed")
 
 @dataclass(frozen=True)
 class ConvergenceFacts:
-    """Hypervolume after each batch, what the last quarter of the trials still gained, and what the search did."""
+    """Hypervolume after each batch, what the last trials still gained, and what the search did."""
 
     rows: Rows
     late_gain_fraction: float | None
@@ -38,21 +38,21 @@ class ConvergenceFacts:
 
 
 def facts(given: Tables) -> ConvergenceFacts:
-    """The gain of the last quarter of the trials as a share of the final hypervolume."""
+    """The gain of the last trials, about a quarter of them, as a share of the final hypervolume."""
     history = given.history.sort("batch")
     names = ("trials_told", "hypervolume", *COUNTS)
     rows = [
         {name: rounded(row[name]) if name == "hypervolume" else row[name] for name in names}
         for row in history.filter(history["hypervolume"].is_not_null()).iter_rows(named=True)
     ]
-    gain, run = _late_gain(rows), given.run
+    late, run = _late(rows), given.run
     ended = f"The search ended because {run['ended']}." if run.get("ended") else ""
     candidates = _candidates(history.row(-1, named=True)) if history.height else ""
     said = (ended, candidates, _effort(run), _sampler(given))
     return ConvergenceFacts(
         rows=rows,
-        late_gain_fraction=gain,
-        verdict=_verdict(gain, run),
+        late_gain_fraction=late[0] if late else None,
+        verdict=_verdict(late, run),
         ended=ended,
         effort=_effort(run),
         sentences=tuple(sentence for sentence in said if sentence),
@@ -72,20 +72,23 @@ def _notes(given: Tables) -> list[Any]:
     return list(given.run.get("sampler_notes") or ())
 
 
-def _late_gain(rows: Rows) -> float | None:
+def _late(rows: Rows) -> tuple[float, int] | None:
+    """The gain after the batch that ended nearest to three quarters of the trials, and how many trials followed it."""
     if len(rows) < 2 or not rows[-1]["hypervolume"]:
         return None
-    start = 0.75 * rows[-1]["trials_told"]
-    before = [row["hypervolume"] for row in rows if row["trials_told"] <= start]
-    return 1.0 - before[-1] / rows[-1]["hypervolume"] if before else None
+    trials = rows[-1]["trials_told"]
+    before = min(rows[:-1], key=lambda row: abs(row["trials_told"] - 0.75 * trials))
+    return 1.0 - before["hypervolume"] / rows[-1]["hypervolume"], trials - before["trials_told"]
 
 
-def _verdict(gain: float | None, run: Mapping[str, Any]) -> str:
+def _verdict(late: tuple[float, int] | None, run: Mapping[str, Any]) -> str:
     if "exhausted" in str(run.get("ended")):
-        return "Every candidate of the space was tried: a longer search would find nothing more."
-    if gain is None:
+        tried = "Every candidate of the space was tried (real-valued parameters at their points, where there are any)"
+        return f"{tried}: a longer search would find nothing more."
+    if late is None:
         return "Too few batches to tell."
-    grew = f"The last quarter of the trials added {100 * gain:.1f} % of the hypervolume"
+    gain, count = late
+    grew = f"The last {count:,} trials added {100 * gain:.1f} % of the hypervolume"
     return (
         f"{grew}: a longer search may find better designs." if gain > 0.01 else f"{grew}: the search has levelled off."
     )
