@@ -9,6 +9,7 @@ import pytest
 
 from joulescape.resolve.candidate import Parameter
 from joulescape.search.elite import best
+from joulescape.search.optuna_studies import Finished
 from joulescape.search.sampler import Told, active, distributions
 from joulescape.search.samplers.nsga2 import children
 from joulescape.spec.domain import ChoiceDomain, FloatDomain, IntDomain
@@ -28,7 +29,7 @@ def told(point, violation=0.0, **genes):
 
 
 def some(parents, count, seed=1):
-    return list(islice(children(parents, SPACE, 2, seed), count))
+    return list(islice(children(parents, Finished(SPACE, 2), seed), count))
 
 
 def test_pair_is_not_drawn_with_the_others():
@@ -69,7 +70,7 @@ def test_nsga2_beats_chance_on_a_known_problem():
         seen = []
         for batch in range(20):
             parents = best(seen, 16) if bred else []
-            seen += [judged(genes) for genes in islice(children(parents, space, 2, batch), 16)]
+            seen += [judged(genes) for genes in islice(children(parents, Finished(space, 2), batch), 16)]
         return np.mean([sum(item.point) for item in best(seen, 16)])
 
     assert reached(bred=True) < reached(bred=False) - 0.5
@@ -86,3 +87,22 @@ def test_feasible_parents_pass_on_their_genes_and_infeasible_ones_hardly(violati
 def test_an_int_domain_whose_step_misses_the_top_ends_below_it():
     (distribution,) = distributions([Parameter("n", IntDomain(kind="int", low=2, high=9, step=3))]).values()
     assert (distribution.low, distribution.high, distribution.step) == (2, 8, 3)
+
+
+@pytest.mark.parametrize("points", [[(1.0, 2.0)] * 3, [(1.0, 2.0), None, (0.5, 3.0)]])
+def test_a_trial_that_is_made_once_is_the_one_that_would_be_made_again(points):
+    """Whoever joins or leaves, feasible or not: what is remembered is what a fresh maker gives."""
+    items = [told(point, violation=0.3, n=2 + 3 * place) for place, point in enumerate(points)]
+    maker = Finished(SPACE, 2)
+    for group in (items, items[:1], items[::-1], [*items[1:], told((9.0, 9.0))]):
+        again, fresh = maker.trials(group), Finished(SPACE, 2).trials(group)
+        assert [(t.values, t.params, t.constraints) for t in again] == [
+            (t.values, t.params, t.constraints) for t in fresh
+        ]
+
+
+def test_a_feasible_trial_is_made_once():
+    items, maker = [told((1.0, 2.0)), told((2.0, 1.0), n=5)], Finished(SPACE, 2)
+    first, second = maker.trials(items), maker.trials(items[::-1])
+    assert first[0] is second[1]
+    assert first[1] is second[0]

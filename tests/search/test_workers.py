@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+from dataclasses import replace
 
 import pytest
 from search_fakes import PAIRS, judge, make_space
@@ -102,6 +103,49 @@ def test_a_job_is_noted_while_it_is_judged_and_the_process_ends_if_it_never_retu
     assert seen == [True]
     assert armed == [(work.time_out_s + GRACE_S, True), "cancelled"]
     pool.close()
+
+
+@pytest.fixture
+def guards(monkeypatch):
+    """What is asked of the guard over this process."""
+    asked = []
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda seconds, exit: asked.append(seconds))
+    monkeypatch.setattr(faulthandler, "cancel_dump_traceback_later", lambda: asked.append("lifted"))
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "age_s", "expected"),
+    [
+        (900.0, 60.0, [910.0, "lifted"]),  # one guard over quick jobs that follow each other
+        (900.0, 0.0, [910.0, "lifted"] * 3),  # jobs that take their time have each their own
+        (10.0, 60.0, [20.0, "lifted"] * 3),  # and so have all under a short limit
+    ],
+)
+def test_a_guard_stands_over_every_job_and_over_nothing_after_the_last(
+    work, guards, monkeypatch, limit_s, age_s, expected
+):
+    monkeypatch.setattr(workers, "GUARD_S", age_s)
+    run(InProcess(replace(work, time_out_s=limit_s)), list(jobs_of(work.space)))
+    assert guards == expected
+
+
+def test_no_guard_stays_while_a_suspect_is_judged_apart_nor_where_a_run_stops(work, guards, monkeypatch):
+    def stops(*_):
+        raise ResultsError("the cache is damaged")
+
+    jobs = list(jobs_of(work.space))
+    suspect(work, jobs[1][1])
+    pool = InProcess(replace(work, time_out_s=900.0))
+    pool.submit(jobs)
+    pool.collect()
+    assert guards == [910.0]
+    pool.collect()
+    assert guards == [910.0, "lifted"]
+    monkeypatch.setattr(pool, "_judge", stops)
+    with pytest.raises(ResultsError):
+        pool.collect()
+    assert guards == [910.0, "lifted"] * 2
 
 
 @pytest.mark.parametrize("executor", ["serial", "auto"])

@@ -35,10 +35,29 @@ def finished(told: Told, genes: Genes, space: Space, worst: Sequence[float], is_
     )
 
 
-def all_finished(told: Sequence[Told], space: Space, objectives: int) -> list[FrozenTrial]:
-    """Trials with all genes of `space`; with a constraint only where one of them is infeasible."""
-    worst, is_constrained = worst_of(told, objectives), any(item.point is None for item in told)
-    return [finished(item, {name: item.genes[name] for name in space}, space, worst, is_constrained) for item in told]
+class Finished:
+    """Trials with all genes of a space; with a constraint only where one of them is infeasible.
+
+    The trial of a feasible candidate is made once for as long as it is asked for again: to make one takes longer than
+    to breed a child.
+    """
+
+    def __init__(self, space: Space, objectives: int) -> None:
+        self.space, self.objectives = space, objectives
+        self._made: dict[tuple[int, bool], tuple[Told, FrozenTrial]] = {}
+
+    def trials(self, told: Sequence[Told]) -> list[FrozenTrial]:
+        """The trials of these candidates, in order."""
+        worst, is_constrained = worst_of(told, self.objectives), any(item.point is None for item in told)
+        made = {(id(item), is_constrained): (item, self._trial(item, worst, is_constrained)) for item in told}
+        self._made = {key: both for key, both in made.items() if both[0].point is not None}
+        return [made[id(item), is_constrained][1] for item in told]
+
+    def _trial(self, item: Told, worst: Sequence[float], is_constrained: bool) -> FrozenTrial:
+        known = self._made.get((id(item), is_constrained))
+        if known is not None and known[0] is item:
+            return known[1]
+        return finished(item, {name: item.genes[name] for name in self.space}, self.space, worst, is_constrained)
 
 
 def running(genes: Genes, space: Space) -> FrozenTrial:

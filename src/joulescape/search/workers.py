@@ -6,6 +6,7 @@ import faulthandler
 import logging
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Literal, Protocol
@@ -18,6 +19,12 @@ from joulescape.search.own_process import OwnProcess
 log = logging.getLogger("joulescape.search")
 
 Executor = Literal["auto", "serial", "ray"]
+
+GUARD_S = 0.5
+"""So long may one guard serve jobs that follow each other; it is far less than GRACE_S."""
+
+LASTING_GUARD_S = 300.0
+"""Under shorter limits every job has a guard of its own: between jobs the driver writes, and may wait for a disk."""
 
 __all__ = ["Executor", "InProcess", "Pool", "Result", "Ticket", "Work", "on_cluster", "open_pool"]
 
@@ -50,6 +57,8 @@ class InProcess:
         self._queue: deque[tuple[Ticket, Job]] = deque()
         self._in_hand = InHand(work.cache)
         self._own_process = OwnProcess(work)
+        self._guarded: float | None = None
+        """When the guard over this process was set, which is not lifted yet."""
         self._is_wary = threading.current_thread() is not threading.main_thread()
 
     def submit(self, jobs: Sequence[tuple[Ticket, Job]]) -> None:
@@ -64,14 +73,35 @@ class InProcess:
         if self._is_wary:
             return [self._own_process.judge(ticket, job)]
         self._in_hand.note(job)
-        faulthandler.dump_traceback_later(self._limit_s, exit=True)
+        self._guard()
         try:
-            return self._judge([(ticket, job)])
-        finally:
+            found = self._judge([(ticket, job)])
+        except BaseException:
+            self._unguard()
+            raise
+        if not self._queue or self._limit_s < LASTING_GUARD_S or self._is_guard_old:
+            self._unguard()
+        return found
+
+    def _guard(self) -> None:
+        """End this process some time after the limit. To set and to lift a guard takes longer than a small job: where
+        the limit is long, one that was set just now serves the jobs behind as well."""
+        if self._guarded is None or self._is_guard_old:
+            faulthandler.dump_traceback_later(self._limit_s, exit=True)
+            self._guarded = time.monotonic()
+
+    def _unguard(self) -> None:
+        if self._guarded is not None:
             faulthandler.cancel_dump_traceback_later()
+            self._guarded = None
+
+    @property
+    def _is_guard_old(self) -> bool:
+        return self._guarded is not None and time.monotonic() - self._guarded > GUARD_S
 
     def _apart(self, ticket: Ticket, job: Job) -> Result:
         log.info("candidate %s is judged in a process of its own: one ended over it", job.candidate.candidate_id)
+        self._unguard()
         result = self._own_process.judge(ticket, job)
         self._is_wary |= result.outcome.is_failed and result.outcome.is_lasting
         self._in_hand.acquit(job)
@@ -79,6 +109,7 @@ class InProcess:
 
     def close(self) -> None:
         """Leave no trace."""
+        self._unguard()
         self._own_process.close()
         self._in_hand.close()
 

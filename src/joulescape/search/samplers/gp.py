@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from optuna.samplers import GPSampler
 
 from joulescape.accuracy.reference import single_thread
-from joulescape.search.optuna_studies import all_finished, running, study_of
+from joulescape.search.optuna_studies import Finished, running, study_of
 from joulescape.search.sampler import Genes, Ground, Told
 from joulescape.search.samplers.random import drawn
 
@@ -42,7 +42,7 @@ class Process:
             yield from drawn(space, seed)
         sampler = GPSampler(n_startup_trials=STARTUP, seed=seed, warn_independent_sampling=False)
         study = study_of(ground.objectives, sampler)
-        study.add_trials(all_finished(self._told, space, ground.objectives))
+        study.add_trials(Finished(space, ground.objectives).trials(self._told))
         study.add_trials([running(genes, space) for genes in pending])
         while True:
             yield dict(study.ask(space).params)

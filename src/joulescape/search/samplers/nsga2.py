@@ -13,7 +13,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler
 from optuna.trial import FrozenTrial
 
 from joulescape.search.elite import Elite
-from joulescape.search.optuna_studies import RUNNING, all_finished, study_of
+from joulescape.search.optuna_studies import RUNNING, Finished, study_of
 from joulescape.search.sampler import Genes, Ground, Space, Told
 from joulescape.search.samplers.random import drawn
 from joulescape.spec.domain import Scalar
@@ -39,8 +39,9 @@ class Breeding:
     is_exhaustive = False
 
     def __init__(self, ground: Ground) -> None:
-        self._ground, self._space = ground, ground.space
+        self._ground = ground
         self._elite = Elite(max(SMALLEST_ELITE, ground.population))
+        self._finished = Finished(ground.space, ground.objectives)
 
     def tell(self, told: Sequence[Told]) -> None:
         """Let the best survive."""
@@ -49,7 +50,7 @@ class Breeding:
     def draws(self, batch: int, pending: Sequence[Genes]) -> Iterator[Genes]:  # noqa: ARG002
         """Children without end."""
         parents = self._elite.best(parent_count(self._elite.told, self._ground.population))
-        return children(parents, self._space, self._ground.objectives, self._ground.seed_of(batch, 0))
+        return children(parents, self._finished, self._ground.seed_of(batch, 0))
 
 
 class _Breeder(NSGAIISampler):
@@ -69,16 +70,16 @@ class _Breeder(NSGAIISampler):
 
 
 def children(
-    parents: Sequence[Told], space: Space, objectives: int, seed: int, mutation_prob: float | None = None
+    parents: Sequence[Told], known: Finished, seed: int, mutation_prob: float | None = None
 ) -> Iterator[dict[str, Scalar]]:
     """Children of `parents` without end, bred as they are asked for; random draws when there are too few parents.
 
     `mutation_prob` is the share of parameters drawn anew; one parameter a child where it is None.
     """
     if len(parents) < SMALLEST_ELITE:
-        yield from drawn(space, seed)
-    breeder = _Breeder(all_finished(parents, space, objectives), mutation_prob, seed)
-    yield from inherited(breeder, study_of(objectives), space)
+        yield from drawn(known.space, seed)
+    breeder = _Breeder(known.trials(parents), mutation_prob, seed)
+    yield from inherited(breeder, study_of(known.objectives), known.space)
 
 
 def inherited(breeder: BaseSampler, study: optuna.Study, space: Space) -> Iterator[dict[str, Scalar]]:

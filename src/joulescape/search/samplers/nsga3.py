@@ -10,7 +10,7 @@ from optuna.samplers import NSGAIIISampler
 from optuna.trial import FrozenTrial
 
 from joulescape.search.elite import Elite
-from joulescape.search.optuna_studies import all_finished, study_of
+from joulescape.search.optuna_studies import Finished, study_of
 from joulescape.search.sampler import Genes, Ground, Told
 from joulescape.search.samplers.nsga2 import SMALLEST_ELITE, inherited, parent_count
 from joulescape.search.samplers.random import drawn
@@ -25,6 +25,7 @@ class Niches:
     def __init__(self, ground: Ground) -> None:
         self._ground, self._space = ground, ground.space
         self._pool = Elite(max(SMALLEST_ELITE, ground.population))
+        self._finished = Finished(ground.space, ground.objectives)
 
     def tell(self, told: Sequence[Told]) -> None:
         """Keep the best ranks."""
@@ -36,7 +37,7 @@ class Niches:
         seed, size = ground.seed_of(batch, 0), parent_count(self._pool.told, ground.population)
         if self._pool.told < SMALLEST_ELITE:
             return drawn(self._space, seed)
-        study, trials = study_of(ground.objectives), all_finished(pool, self._space, ground.objectives)
+        study, trials = study_of(ground.objectives), self._finished.trials(pool)
         return inherited(_Breeder(trials, study, size, directions(ground.objectives, size), seed), study, self._space)
 
 
