@@ -121,16 +121,22 @@ def replay(root: Path, trials: int) -> None:
     """CPU seconds of `joulescape search` where everything is remembered."""
     from joulescape.accuracy.reference import ensure
 
-    space = question(root, trials)
-    for name, network in space.networks.items():
-        ensure(space.graphs[name], network.training.model_dump(), space.spec.task, space.networks_dir)
-    search(space, root / "results" / "engine", Means(), as_real())
+    for name, rungs in LADDERS.items():
+        space = question(root, trials, budget={"rungs": rungs})
+        for known, network in space.networks.items():
+            ensure(space.graphs[known], network.training.model_dump(), space.spec.task, space.networks_dir)
+        search(space, root / "results" / "engine", Means(), as_real())
+        took, said = again(root)
+        print(f"replay, {trials} trials, {name}: {took:.2f} CPU-s in all; {said.partition('; see ')[0]}")
+
+
+def again(root: Path) -> tuple[float, str]:
+    """CPU seconds of the same search by the command line, and what it says at the end."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [str(Path(sys.executable).with_name("joulescape")), "search", "spaces/engine.yaml"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, env={**os.environ})
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"replay, {trials} trials: {took:.2f} CPU-s in all; {done.stdout.strip().partition('; see ')[0]}")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout.strip()
 
 
 def as_real() -> Any:

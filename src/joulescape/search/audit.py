@@ -113,9 +113,8 @@ def _near_front(points: Sequence[FloatArray]) -> list[int]:
     """The better half of candidates by the rank of their best variant; equal ranks in the order of asking."""
     if not points:
         return []
-    owners = np.concatenate([np.full(len(matrix), index) for index, matrix in enumerate(points)])
-    rank = ranks(np.concatenate(points))
-    best = [int(rank[owners == index].min()) for index in range(len(points))]
+    starts = np.cumsum([0, *(len(matrix) for matrix in points[:-1])])
+    best = np.minimum.reduceat(ranks(np.concatenate(points)), starts).tolist()
     half = -(-len(points) // 2)
     return sorted(range(len(points)), key=lambda index: (best[index], index))[:half]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,7 +119,7 @@ class Ladder:
             if rung in ("closed_form", self.rungs[-1]) or not budget.audit:
                 yield share
                 continue
-            found = agreement(self._seen_on(rung)[-RECENT:], rung, self.rungs[-1])
+            found = agreement(self._latest(rung), rung, self.rungs[-1])
             if found.designs_count < min(budget.audit, RECENT) or found.near_front_spearman is None:
                 yield share
                 continue
@@ -128,10 +129,11 @@ class Ladder:
                 log.info("%s", sentence(found.row(wanted)))
             yield wanted
 
-    def _seen_on(self, rung: RungName) -> list[Audited]:
-        """The designs that were audited on this rung and on the top one, by two measurements."""
+    def _latest(self, rung: RungName) -> list[Audited]:
+        """The latest designs that were audited on this rung and on the top one, by two measurements."""
         top = self.rungs[-1]
-        return [one for one in self.audited if rung in one and top in one and one[rung].step < one[top].step]
+        both = (one for one in reversed(self.audited) if rung in one and top in one and one[rung].step < one[top].step)
+        return [*islice(both, RECENT)][::-1]
 
     def _leaders(self, climbers: Sequence[Climber]) -> FloatArray:
         """Closed-form costs of the most accurate designs measured at the top; of all, where accuracy only limits."""
