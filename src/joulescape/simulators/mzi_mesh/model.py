@@ -11,7 +11,7 @@ from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
 from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Simulator, StaticPower
 from joulescape.simulators.mzi_mesh import parts
-from joulescape.simulators.mzi_mesh.cost import adc_pj, dac_pj, matrix_cost, update_cost
+from joulescape.simulators.mzi_mesh.cost import matrix_cost, update_cost
 from joulescape.simulators.mzi_mesh.geometry import (
     matrix_mzis,
     matrix_shifters,
@@ -30,7 +30,7 @@ STORED_KINDS = frozenset({"conv", "dense"})
 """Operators whose stationary operand is a trained weight: phases take microseconds to write, so a product of two
 activations is left to the host."""
 
-_SHIFTER_KINDS = ("thermo_optic", "mems", "ito")
+_SHIFTER_KINDS = ("thermo_optic", "mems", "ito", "carrier")
 _DEVICE_NUMBERS = ("loss_db", "length_um")
 
 CHANGES_NUMBERS = frozenset(
@@ -119,8 +119,10 @@ class MziMesh(Simulator[MeshSettings]):
     def static_power(self, settings: MeshSettings) -> Sequence[StaticPower]:
         """Lasers stay locked, phases stay held and the buffer leaks, whether or not anything is computed."""
         count = settings.mesh.count
+        ports = settings.mesh.size * count * (2 if settings.mesh.is_bidirectional else 1)
         return (
             StaticPower(parts.laser(settings), count * mesh_laser_mw(settings)),
+            StaticPower(parts.modulator_bias(settings), ports * settings.modulator.static_mw.value),
             StaticPower(parts.phase_shifters(settings), count * _phase_mw(settings)),
             StaticPower(parts.sram_leakage(settings), settings.buffer.kib * settings.buffer.leakage_mw_per_kib.value),
         )
@@ -128,12 +130,7 @@ class MziMesh(Simulator[MeshSettings]):
     def limits(self, works: Sequence[Work], settings: MeshSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """The power wall: loss grows with depth until no laser line feeds the receivers."""
         link = budget(settings)
-        unit = "effective bits" if settings.link.rule == "matched" else "mW received"
-        reason = (
-            f"a path of {link.loss_db:.1f} dB leaves {link.reachable:.3g} {unit} at the laser's "
-            f"{settings.laser.max_mw.value:g} mW a line, but the link asks for {link.asked:.3g}"
-        )
-        return (Limit(reason, link.overshoot),)
+        return (Limit(link.reason, link.overshoot),)
 
     def published(self, settings: MeshSettings) -> Mapping[str, float]:
         """Counts, depths and powers of single devices that published rows may name."""
@@ -143,8 +140,8 @@ class MziMesh(Simulator[MeshSettings]):
             "unitary_mzi_count": float(unitary_mzis(size)),
             "matrix_mzi_count": float(matrix_mzis(size)),
             "unitary_depth_count": float(unitary_depth(size, settings.mesh.scheme)),
-            "dac_power_mw": float(dac_pj(settings.dac, settings.dac.bits) * clock),
-            "adc_power_mw": float(adc_pj(settings.adc) * clock),
+            "dac_power_mw": float(settings.dac.dac_pj(settings.dac.bits) * clock),
+            "adc_power_mw": float(settings.adc.adc_pj() * clock),
             "modulator_power_mw": float(settings.modulator.energy_pj.value * clock),
             "path_loss_db": budget(settings).loss_db,
             "peak_gops": float(peak_ops),
