@@ -188,7 +188,7 @@ def test_signed_inputs_cost_one_bit() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(2, 9))
 def test_tiles_hold_the_whole_matrix(outputs: int, inputs: int, size: int) -> None:
-    grid = Grid(outputs, inputs, size)
+    grid = Grid(outputs, inputs, size, size)
     weight, x = case(outputs, inputs, rows=4)
     tiles = grid.tiles(weight)
     assert tiles.shape == (grid.across * grid.down, size, size)

@@ -1,7 +1,7 @@
 """The budget of one optical link, both ways: bits that a laser buys, and the laser that bits ask for.
 
-Light loses dB after dB on its worst path; what arrives makes a current, and shot, thermal, intensity and amplifier noise
-leave effective bits of it. The full scale is one channel's light at one receiver: where `channels` wavelengths meet on
+Light loses dB after dB on its worst path; what arrives makes a current, and shot, thermal, intensity and amplifier
+noise leave effective bits of it. The full scale is one channel's light at one receiver: where `channels` meet on
 a detector their shot noise adds, while intensity noise stays with what balanced diodes do not cancel, the net signal.
 
 ratio^2 = (s1 P + s2 P^2) / (a0 + a1 P + a2 P^2), which a quadratic inverts. Powers in mW, rates in GHz.
@@ -76,6 +76,14 @@ class Booster:
         return float(factor * PHOTON_PJ * (gain - 1.0) * fraction(self.after_db))
 
 
+class Noise(NamedTuple):
+    """Standard deviations: in the dark; for each lit channel (shot and amplifier noise); for each net output."""
+
+    dark: float
+    shot: float
+    intensity: float
+
+
 class Terms(NamedTuple):
     """Coefficients of the squared ratio over received power."""
 
@@ -107,7 +115,7 @@ class Link:
 
     def ratio(self, received_mw: float) -> float:
         """Full-scale signal over noise, an amplitude ratio."""
-        t, p = self._terms(), received_mw
+        t, p = self.terms(), received_mw
         return math.sqrt((t.s1 * p + t.s2 * p**2) / (t.a0 + t.a1 * p + t.a2 * p**2))
 
     def bits(self, received_mw: float) -> float:
@@ -117,12 +125,12 @@ class Link:
     @property
     def ceiling_bits(self) -> float:
         """Effective bits that no power exceeds."""
-        t = self._terms()
+        t = self.terms()
         return float(effective_bits(math.sqrt(t.s2 / t.a2 if t.s2 else t.s1 / t.a1)))
 
     def received_mw(self, bits: float) -> float:
         """Power that `bits` ask for: the inverse of `bits`. Raises ValueError at and above `ceiling_bits`."""
-        t, r2 = self._terms(), float(amplitude_ratio(bits)) ** 2
+        t, r2 = self.terms(), float(amplitude_ratio(bits)) ** 2
         square, line, floor = t.s2 - r2 * t.a2, t.s1 - r2 * t.a1, r2 * t.a0
         if square < 0 or (square == 0 and line <= 0) or (t.s2 and square == 0):
             raise ValueError(f"{bits} bits lie at or above the ceiling of {self.ceiling_bits:.3g} bits that noise sets")
@@ -149,7 +157,8 @@ class Link:
         """The link at a stated power, or at what its laser can give."""
         return Budget(self, min(received_mw, self.most_mw), received_mw, self.most_mw, "mW")
 
-    def _terms(self) -> Terms:
+    def terms(self) -> Terms:
+        """The squared ratio over received power, as coefficients."""
         r, front = float(self.receiver.responsivity_a_per_w), self.receiver
         shot, thermal = float(front.shot_ma2(1.0)), float(front.thermal_ma2())
         rin, dark = float(front.relative_intensity), float(front.dark_ma)
@@ -191,6 +200,14 @@ class Budget:
     def noise_fraction(self) -> float:
         """Noise at one output (standard deviation) as a fraction of one channel's full scale."""
         return 1.0 / self.ratio
+
+    @property
+    def noise(self) -> Noise:
+        """The same noise by what it follows, in units of one channel's full scale."""
+        t, p = self.link.terms(), self.received_mw
+        signal2 = t.s1 * p + t.s2 * p**2
+        shot = t.a1 * p / self.link.channels / signal2
+        return Noise(math.sqrt(t.a0 / signal2), math.sqrt(shot), math.sqrt(t.a2 * p**2 / signal2))
 
     @property
     def line_mw(self) -> float:
