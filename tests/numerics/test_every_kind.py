@@ -33,6 +33,10 @@ BANK: dict[str, float] = {
     "channels": 8, "rows": 4, "spacing_fwhm": 1e4, "is_calibrated": 0, "sigma_fwhm": 0.0, "drift_fwhm": 0.0,
     "store_sigma_fraction": 0.0, "dark_fraction": 0.0, "shot_fraction": 0.0, "intensity_fraction": 0.0,
 }  # fmt: skip
+CORE: dict[str, float] = {
+    "terms_per_sample": 6, "integration_cycles": 3, "gain_sigma_fraction": 0.0, "dark_fraction": 0.0,
+    "shot_fraction": 0.0, "intensity_fraction": 0.0,
+}  # fmt: skip
 QUIET: dict[str, tuple[str, dict[str, float]]] = {
     "fixed_point": ("fixed_point", {"weight_bits": 8, "input_bits": 8, "accumulator_bits": 32}),
     "offset": ("crossbar", CELLS),
@@ -41,6 +45,7 @@ QUIET: dict[str, tuple[str, dict[str, float]]] = {
     "clements": ("mzi_mesh", MESH),
     "reck": ("mzi_mesh", {**MESH, "is_reck": 1, "is_push_pull": 1}),
     "rings": ("ring_bank", BANK),
+    "cores": ("tensor_core", CORE),
     "narrow_rings": ("ring_bank", {**BANK, "spacing_fwhm": 8, "is_calibrated": 1}),
 }
 """Machines without any noise."""
@@ -59,6 +64,10 @@ NOISE: dict[str, dict[str, list[float]]] = {
     "rings": {
         "sigma_fwhm": [0.0, 0.005, 0.02, 0.1], "drift_fwhm": [0.0, 0.005, 0.02, 0.1],
         "store_sigma_fraction": [0.0, 0.01, 0.05], "dark_fraction": [0.0, 0.02, 0.1], "shot_fraction": [0.0, 0.02, 0.1],
+        "intensity_fraction": [0.0, 0.02, 0.1],
+    },
+    "cores": {
+        "gain_sigma_fraction": [0.0, 0.01, 0.1], "dark_fraction": [0.0, 0.02, 0.1], "shot_fraction": [0.0, 0.02, 0.1],
         "intensity_fraction": [0.0, 0.02, 0.1],
     },
 }  # fmt: skip
@@ -249,7 +258,8 @@ def test_merged_errs_as_much_as_full(name: str, source: str) -> None:
 
 
 STATIC = {"programming_sigma_fraction", "stuck_on_fraction", "stuck_off_fraction", "phase_sigma_rad",
-          "splitter_sigma_rad", "mzi_loss_db", "sigma_fwhm", "drift_fwhm", "store_sigma_fraction"}  # fmt: skip
+          "splitter_sigma_rad", "mzi_loss_db", "sigma_fwhm", "drift_fwhm", "store_sigma_fraction",
+          "gain_sigma_fraction"}  # fmt: skip
 
 
 @sources

@@ -99,7 +99,7 @@ def test_a_signed_input_pays_the_noise_of_two_passes() -> None:
 
 @pytest.mark.parametrize("light", [0.1, 1.0])
 def test_shot_noise_follows_the_light(light: float) -> None:
-    """With inputs at `light` of full scale on all 16 channels the variance is shot^2 * 16 * light, in channels' units."""
+    """With inputs at `light` of full scale on 16 channels the variance is shot^2 * 16 * light, in channels' units."""
     weight = torch.ones((1, 16))
     full, dim = torch.ones((1, 16)), torch.full((20000, 16), light)
     spec = ErrorSpec("ring_bank", "fc", "forward", {**QUIET, "spacing_fwhm": 1e4, "shot_fraction": 0.01})

@@ -14,7 +14,7 @@ from joulescape.simulators._link import Budget, Link
 from joulescape.simulators._optics import Receiver, adc_factor, dac_factor
 from joulescape.simulators.base import Quantity
 from joulescape.spec.base import Shape
-from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
+from joulescape.spec.sourced import Better, HigherIsBetter, LowerIsBetter, Sourced
 from joulescape.units import BITS_PER_BYTE, dbm_to_mw
 
 BYTES_PER_KIB = 1024
@@ -221,7 +221,7 @@ class LinkRule(Shape):
     rule: LinkRuleName
     received_dbm: Annotated[float | None, Field(ge=-60, le=20)] = None
     sensitivity_dbm: Annotated[float | None, Field(ge=-60, le=20)] = None
-    supplied_mw: LowerIsBetter | None = None
+    supplied_mw: Annotated[Sourced | None, Better("low")] = None
     """At the clock `supplied_at_ghz`; it follows the clock."""
     supplied_at_ghz: Annotated[float | None, Field(gt=0)] = None
 

@@ -1,4 +1,4 @@
-"""Arithmetic of microring weight banks: rings set to weights, their tails, errors and drift, and the receivers' noise."""
+"""Arithmetic of microring weight banks: rings set to weights, their tails, errors, drift, and receivers."""
 
 from joulescape.numerics.ring_bank.arithmetic import RingBank
 

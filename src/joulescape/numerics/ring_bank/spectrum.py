@@ -1,8 +1,8 @@
 """Rings on one bus: what weights their resonances make, and where resonances must stand for wanted weights.
 
 Ring j stands at its channel j plus a detuning d_j (in linewidths) and drops the share L(x) = 1 / (1 + (2 x)^2) of what
-is x away. Channel i passes all rings, so its weight is drop minus through, w_i = 1 - 2 prod_j (1 - L(i s - j s - d_j)), for
-channels s linewidths apart. A bank whose rings are set one by one ignores the neighbours' tails.
+is x away. Channel i passes all rings, so its weight is drop minus through, w_i = 1 - 2 prod_j (1 - L(i s - j s - d_j)),
+for channels s linewidths apart. A bank whose rings are set one by one ignores the neighbours' tails.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def weights_of(detunings: Tensor, spacing: float) -> Tensor:
     """Weights (banks, channels) that rings at `detunings` (banks, channels) make together."""
     channels = detunings.shape[1]
     step = max(1, CHUNK // channels**2)
-    return torch.cat([_weights_of(part, spacing) for part in detunings.split(step)])
+    return torch.cat([_weights_of(part, spacing) for part in torch.split(detunings, step)])
 
 
 def calibrated(weights: Tensor, spacing: float) -> Tensor:

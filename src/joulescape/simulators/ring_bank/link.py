@@ -29,7 +29,8 @@ def spectral_limit(settings: RingBankSettings) -> Limit:
     narrower = ring.fwhm_nm.value * spacing / LEAST_SPACING
     reason = (
         f"{settings.bank.channels} channels in a free spectral range of {ring.fsr_nm.value:g} nm stand "
-        f"{spacing:.2g} linewidths apart, but weights need {LEAST_SPACING:g}: {fits}, or a linewidth of {narrower:.2g} nm"
+        f"{spacing:.2g} linewidths apart, but weights need {LEAST_SPACING:g}: {fits}, "
+        f"or a linewidth of {narrower:.2g} nm"
     )
     return Limit(reason, 1.0 - spacing / LEAST_SPACING)
 

@@ -23,7 +23,8 @@ STORED_KINDS = frozenset({"conv", "dense"})
 CHANGES_NUMBERS = frozenset(
     {
         "bank.channels", "bank.rows", "bank.is_calibrated", "clock_ghz",
-        "ring.fsr_nm", "ring.fwhm_nm", "ring.drop_loss_db", "ring.through_loss_db", "ring.sigma_fwhm", "ring.drift_fwhm",
+        "ring.fsr_nm", "ring.fwhm_nm", "ring.drop_loss_db", "ring.through_loss_db",
+        "ring.sigma_fwhm", "ring.drift_fwhm",
         "weights.bits", "weights.store", "weights.cell.bits", "weights.cell.programming_sigma_fraction",
         "modulator.loss_db", "modulator.extinction_db", "laser.coupling_loss_db", "laser.max_mw", "laser.rin_db_per_hz",
         "laser.wall_plug_fraction", "losses.multiplexer_db", "losses.splitter_db", "losses.waveguide_db",
