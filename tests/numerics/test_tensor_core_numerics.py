@@ -45,8 +45,8 @@ def test_integration_costs_no_accuracy() -> None:
 
 @pytest.mark.parametrize("bits", [2, 4, 8])
 def test_weights_have_the_steps_of_their_converter(bits: int) -> None:
-    weight = torch.linspace(-1, 1, 501)[:, None]
-    found = product(weight, torch.ones((1, 1)), weight_bits=bits)
+    weight = torch.stack([torch.linspace(-1, 1, 501), torch.ones(501)], 1)  # the second column sets the range
+    found = product(weight, torch.tensor([[1.0, 0.0]]), weight_bits=bits)
     assert len(found.unique()) == 2**bits - 1
 
 

@@ -47,7 +47,7 @@ class Received:
     stacked: Tensor
     """Weights as the device makes them (across, outputs, columns), in [-1, 1]."""
     scales: Tensor
-    """Digital gain of each tile's outputs (across, 1, outputs)."""
+    """Digital gain of each row's outputs (across, 1, outputs)."""
     dac: Quantiser
     adc: Quantiser
     noise: Noise
@@ -97,16 +97,17 @@ def received(
 ) -> Received | Merged:
     """`made` (tiles, rows, columns) in [-1, 1] behind receivers; both converters' ranges come from `calibration`.
 
-    The input's is its largest value, the output's each tile's largest partial sum. `is_unsigned`: light carries |x|.
+    The input's is its largest value, each output's its largest partial sum: every row has a receiver, and a digital gain
+    (`scales`, tiles x rows), of its own. `is_unsigned`: light carries |x|.
     """
     smallest = torch.finfo(torch.float32).tiny
     top = calibration.abs().max().clamp(min=smallest)
     dac = Quantiser(top, numbers.get("input_bits"), is_signed=bool((calibration < 0).any()))
     passes = 2.0 if is_unsigned and dac.is_signed else 1.0
     blank = Quantiser(torch.ones(()), None, is_signed=True)
-    machine = Received(grid, grid.stacked(made), grid.per_output(scales), dac, blank, noise, passes)
+    machine = Received(grid, grid.stacked(made), grid.per_row(scales), dac, blank, noise, passes)
     sums, _ = machine.sums(calibration)
-    tops = grid.per_output(grid.largest(sums).clamp(min=smallest))
+    tops = sums.abs().amax(1, keepdim=True).clamp(min=smallest)
     machine = replace(machine, adc=Quantiser(tops, numbers.get("output_bits"), is_signed=True))
     return machine if detail == "full" else _merged(machine, calibration)
 

@@ -67,6 +67,10 @@ class Grid:
         """One value a tile (across * down) -> (across, 1, outputs)."""
         return values.view(self.across, self.down).repeat_interleave(self.rows, 1)[:, None, : self.outputs]
 
+    def per_row(self, values: Tensor) -> Tensor:
+        """One value a row of each tile (across * down, rows) -> (across, 1, outputs)."""
+        return values.reshape(self.across, self.down * self.rows)[:, None, : self.outputs]
+
     def sliced(self, x: Tensor) -> Tensor:
         """Inputs (samples, inputs) -> (across, samples, columns)."""
         padded = x.new_zeros(len(x), self.across * self.columns)

@@ -32,9 +32,9 @@ class RingBank(MatrixNumerics):
         numbers = errors.numbers
         grid = Grid(weight.shape[0], weight.shape[1], int(numbers["rows"]), int(numbers["channels"]))
         tiles = grid.tiles(weight.detach().to(torch.float32))
-        scales = tiles.abs().amax((1, 2)).clamp(min=torch.finfo(torch.float32).tiny)
+        scales = tiles.abs().amax(2).clamp(min=torch.finfo(torch.float32).tiny)
         scales = scales / (reach(numbers["spacing_fwhm"]) if numbers["is_calibrated"] else 1.0)
-        made = _made(tiles / scales[:, None, None], numbers, generator)
+        made = _made(tiles / scales[:, :, None], numbers, generator)
         return received(grid, made, scales, Noise.of(numbers), numbers, calibration, detail, is_unsigned=True)
 
     def gradient(self, gradient: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:

@@ -33,13 +33,13 @@ class TensorCore(MatrixNumerics):
         grid = Grid(
             weight.shape[0], weight.shape[1], rows=len(weight), columns=terms * int(numbers["integration_cycles"])
         )
-        top = weight.detach().abs().max().clamp(min=torch.finfo(torch.float32).tiny).to(torch.float32)
-        sent = Quantiser(torch.ones(()), numbers.get("weight_bits"), is_signed=True)(weight.detach().to(top) / top)
-        tiles = grid.tiles(sent)
+        held = weight.detach().to(torch.float32)
+        tops = held.abs().amax(1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
+        tiles = grid.tiles(Quantiser(torch.ones(()), numbers.get("weight_bits"), is_signed=True)(held / tops))
         if numbers["gain_sigma_fraction"] > 0:
             gains = 1.0 + numbers["gain_sigma_fraction"] * torch.randn(terms, generator=generator)
             tiles = tiles * gains.repeat(int(numbers["integration_cycles"]))
-        scales = top.expand(len(tiles))
+        scales = tops.T.expand(len(tiles), -1)
         return received(grid, tiles, scales, Noise.of(numbers), numbers, calibration, detail, is_unsigned=False)
 
     def gradient(self, gradient: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
