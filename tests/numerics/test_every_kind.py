@@ -27,7 +27,7 @@ CELLS: dict[str, float] = {
 }  # fmt: skip
 MESH: dict[str, float] = {
     "mesh_size": 4, "is_reck": 0, "is_push_pull": 0, "phase_sigma_rad": 0.0, "splitter_sigma_rad": 0.0,
-    "mzi_loss_db": 0.0, "noise_fraction": 0.0,
+    "mzi_loss_db": 0.0, "noise_fraction": 0.0, "crosstalk_fraction": 0.0,
 }  # fmt: skip
 BANK: dict[str, float] = {
     "channels": 8, "rows": 4, "spacing_fwhm": 1e4, "is_calibrated": 0, "sigma_fwhm": 0.0, "drift_fwhm": 0.0,
@@ -58,6 +58,7 @@ NOISE: dict[str, dict[str, list[float]]] = {
     "pair": {"programming_sigma_fraction": [0.0, 0.03, 0.1, 0.3], "read_sigma_fraction": [0.0, 0.05, 0.2]},
     "clements": {
         "phase_sigma_rad": [0.0, 0.01, 0.05, 0.2], "splitter_sigma_rad": [0.0, 0.02, 0.1], "mzi_loss_db": [0.0, 0.1, 1],
+        "crosstalk_fraction": [0.0, 0.001, 0.01],
         "noise_fraction": [0.0, 0.01, 0.1],
     },
     "reck": {"phase_sigma_rad": [0.0, 0.01, 0.05, 0.2], "noise_fraction": [0.0, 0.01, 0.1]},
@@ -259,7 +260,7 @@ def test_merged_errs_as_much_as_full(name: str, source: str) -> None:
 
 STATIC = {"programming_sigma_fraction", "stuck_on_fraction", "stuck_off_fraction", "phase_sigma_rad",
           "splitter_sigma_rad", "mzi_loss_db", "sigma_fwhm", "drift_fwhm", "store_sigma_fraction",
-          "gain_sigma_fraction"}  # fmt: skip
+          "gain_sigma_fraction", "crosstalk_fraction"}  # fmt: skip
 
 
 @sources
@@ -278,7 +279,7 @@ def test_the_same_generator_draws_the_same_device(name: str, source: str, detail
     one, same, other = (program(name, weight, x, detail, seed, **{source: level}) for seed in (4, 4, 5))
     found = one(x, generator(1))
     assert torch.equal(found, same(x, generator(1)))
-    is_drawn = source != "mzi_loss_db" and (source in STATIC)
+    is_drawn = source not in ("mzi_loss_db", "crosstalk_fraction") and (source in STATIC)
     assert torch.equal(found, other(x, generator(1))) == (not is_drawn)
 
 

@@ -26,6 +26,7 @@ EXACT = {
     "phase_sigma_rad": 0.0,
     "splitter_sigma_rad": 0.0,
     "mzi_loss_db": 0.0,
+    "crosstalk_fraction": 0.0,
     "noise_fraction": 0.0,
 }
 REAL = {

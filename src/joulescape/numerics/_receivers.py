@@ -97,8 +97,8 @@ def received(
 ) -> Received | Merged:
     """`made` (tiles, rows, columns) in [-1, 1] behind receivers; both converters' ranges come from `calibration`.
 
-    The input's is its largest value, each output's its largest partial sum: every row has a receiver, and a digital gain
-    (`scales`, tiles x rows), of its own. `is_unsigned`: light carries |x|.
+    The input's is its largest value, each output's its largest partial sum: every row has a receiver, and a digital
+    gain (`scales`, tiles x rows), of its own. `is_unsigned`: light carries |x|.
     """
     smallest = torch.finfo(torch.float32).tiny
     top = calibration.abs().max().clamp(min=smallest)

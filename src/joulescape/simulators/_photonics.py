@@ -29,6 +29,8 @@ class PhaseShifter(Shape):
     response_ns: LowerIsBetter
     switch_pj: LowerIsBetter
     """Energy of one new phase, beside the power that holds it."""
+    crosstalk_fraction: LowerIsBetter
+    """Phase that a neighbour one pitch away takes of this one's, through heat."""
     length_um: LowerIsBetter
     width_um: LowerIsBetter
 

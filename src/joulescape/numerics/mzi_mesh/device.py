@@ -33,6 +33,8 @@ class MeshErrors:
     splitter_sigma_rad: float = 0.0
     mzi_loss_db: float = 0.0
     is_push_pull: bool = False
+    crosstalk_fraction: float = 0.0
+    """Phase that a nearest neighbour takes of a shifter's."""
 
     @classmethod
     def of(cls, numbers: Mapping[str, float]) -> MeshErrors:
@@ -43,6 +45,7 @@ class MeshErrors:
             splitter_sigma_rad=numbers["splitter_sigma_rad"],
             mzi_loss_db=numbers["mzi_loss_db"],
             is_push_pull=bool(numbers["is_push_pull"]),
+            crosstalk_fraction=numbers["crosstalk_fraction"],
         )
 
     @property
@@ -144,6 +147,9 @@ def unitary(mesh: Layout, phases: WrittenPhases, errors: MeshErrors, generator: 
     """The unitaries (batch, size, size), complex, that drawn meshes realise."""
     internal = errors.realised(2 * phases.theta, generator)
     external = errors.realised(phases.phi, generator)
+    if errors.crosstalk_fraction > 0:
+        heat = heat_between(mesh, internal, external) * errors.crosstalk_fraction
+        internal, external = internal + heat, external + heat
     elements = _elements(2 * phases.theta, internal, external, errors, generator)
     state = torch.eye(mesh.size, dtype=torch.complex64).repeat(len(internal), 1, 1)
     for modes, numbers in mesh.columns:
@@ -152,6 +158,12 @@ def unitary(mesh: Layout, phases: WrittenPhases, errors: MeshErrors, generator: 
         state[:, modes], state[:, modes + 1] = a * upper + b * lower, c * upper + d * lower
     output = phases.output if errors.is_push_pull else errors.realised(phases.output, generator)
     return state * _turn(output)[..., None]
+
+
+def heat_between(mesh: Layout, internal: Tensor, external: Tensor) -> Tensor:
+    """Phase that both shifters of each interferometer take of all others, at unit crosstalk; held within 2 pi."""
+    held = torch.remainder(internal, 2 * torch.pi) + torch.remainder(external, 2 * torch.pi)
+    return held @ torch.as_tensor(mesh.coupling, dtype=held.dtype)
 
 
 def _elements(
@@ -204,9 +216,9 @@ def realise_merged(content: bytes, shape: TileShape, errors: MeshErrors, generat
     """The same tiles in closed form: each unitary turns by a random rotation as large as its mesh's error.
 
     Homodyne detection reads the internal phases' share at once, and of the other quadrature's share e^2 what comes back
-    in second order, e^4. Loss is no random error: it is taken from a mesh that has no other.
+    in second order, e^4. Loss and crosstalk are no random errors: they are taken from a mesh that has no other.
     """
-    written = lossy(content, shape, errors.mzi_loss_db)
+    written = settled(content, shape, errors.mzi_loss_db, errors.crosstalk_fraction)
     read, other = errors.unitary_error(shape.size)
     spread = math.sqrt((read + other**2) / shape.size)
     before, after = (spread * torch.randn(written.shape, generator=generator) for _ in range(2))
@@ -218,12 +230,13 @@ def realise_merged(content: bytes, shape: TileShape, errors: MeshErrors, generat
 
 
 @lru_cache(maxsize=64)
-def lossy(content: bytes, shape: TileShape, mzi_loss_db: float) -> Tensor:
-    """Tiles as meshes make them whose only error is loss, uneven because edge modes meet fewer interferometers."""
-    if mzi_loss_db == 0:
+def settled(content: bytes, shape: TileShape, mzi_loss_db: float, crosstalk_fraction: float) -> Tensor:
+    """Tiles as meshes make them without chance: loss, uneven as edge modes meet fewer interferometers, and heat."""
+    if mzi_loss_db == 0 and crosstalk_fraction == 0:
         factors = factorise(content, shape)
         return factors.normalised * factors.scales[:, None, None]
-    return realise(write(content, shape), MeshErrors(mzi_loss_db=mzi_loss_db), torch.Generator())
+    errors = MeshErrors(mzi_loss_db=mzi_loss_db, crosstalk_fraction=crosstalk_fraction)
+    return realise(write(content, shape), errors, torch.Generator())
 
 
 def _recalibrated(product: Tensor, factors: Factors) -> Tensor:

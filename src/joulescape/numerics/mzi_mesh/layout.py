@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,18 @@ class Layout:
     """Right and left steps of each wave, in order."""
     columns: tuple[tuple[Index, Index], ...]
     """(modes, numbers) of each column."""
+
+    @cached_property
+    def coupling(self) -> NDArray[np.float64]:
+        """Heat that each interferometer gets of each other, relative to nearest neighbours: exp(1 - d), d in pitches.
+
+        Neighbours in a column are two modes apart; columns are one pitch apart. None heats itself.
+        """
+        columns, modes = np.zeros(self.mzis), np.zeros(self.mzis)
+        for column, (upper, numbers) in enumerate(self.columns):
+            columns[numbers], modes[numbers] = column, upper
+        away = np.hypot(columns[:, None] - columns, (modes[:, None] - modes) / 2)
+        return np.where(away > 0, np.exp(1.0 - away), 0.0)
 
     @property
     def depth(self) -> int:

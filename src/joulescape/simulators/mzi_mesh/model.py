@@ -9,6 +9,7 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
+from joulescape.simulators._tiling import reticle_limit
 from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Simulator, StaticPower
 from joulescape.simulators.mzi_mesh import parts
 from joulescape.simulators.mzi_mesh.cost import matrix_cost, update_cost
@@ -31,12 +32,13 @@ STORED_KINDS = frozenset({"conv", "dense"})
 activations is left to the host."""
 
 _SHIFTER_KINDS = ("thermo_optic", "mems", "ito", "carrier")
-_DEVICE_NUMBERS = ("loss_db", "length_um")
+_DEVICE_NUMBERS = ("loss_db", "length_um", "crosstalk_fraction")
 
 CHANGES_NUMBERS = frozenset(
     {
         "mesh.size", "mesh.scheme", "mesh.is_bidirectional", "clock_ghz",
         "shifter.kind", "shifter.convention", "shifter.bits", "shifter.sigma_rad",
+        "shifter.compensated_fraction",
         "coupler.loss_db", "coupler.sigma_rad", "coupler.length_um", "waveguide.loss_db_per_cm",
         "modulator.loss_db", "modulator.extinction_db", "laser.coupling_loss_db", "laser.max_mw", "laser.rin_db_per_hz",
         "detector.responsivity_a_per_w", "detector.dark_ma", "detector.load_kohm", "detector.temperature_kelvin",
@@ -48,7 +50,7 @@ CHANGES_NUMBERS = frozenset(
 SEARCHABLE = frozenset(
     {
         "mesh.size", "mesh.scheme", "mesh.count", "clock_ghz", "shifter.kind", "shifter.convention", "shifter.bits",
-        "link.rule", "link.received_dbm", "link.local_oscillator_mw", "dac.bits", "adc.bits", "buffer.kib",
+        "shifter.compensated_fraction", "link.rule", "link.received_dbm", "link.local_oscillator_mw", "dac.bits", "adc.bits", "buffer.kib",
     }
 )  # fmt: skip
 
@@ -128,9 +130,11 @@ class MziMesh(Simulator[MeshSettings]):
         )
 
     def limits(self, works: Sequence[Work], settings: MeshSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
-        """The power wall: loss grows with depth until no laser line feeds the receivers."""
+        """The power wall, as loss grows with depth until no laser line feeds the receivers; and the chip's size."""
         link = budget(settings)
-        return (Limit(link.reason, link.overshoot),)
+        photonics = [part for part in self.area(settings) if part.component.scope == "core"]
+        chip = reticle_limit(photonics, f"{settings.mesh.size} x {settings.mesh.size} interferometers a mesh")
+        return (Limit(link.reason, link.overshoot), chip)
 
     def published(self, settings: MeshSettings) -> Mapping[str, float]:
         """Counts, depths and powers of single devices that published rows may name."""
@@ -156,6 +160,7 @@ def _phase_mw(settings: MeshSettings) -> float:
 
 
 def _numbers(settings: MeshSettings) -> dict[str, float]:
+    shifter = settings.shifter
     return {
         "mesh_size": float(settings.mesh.size),
         "is_reck": float(settings.mesh.scheme == "reck"),
@@ -164,6 +169,7 @@ def _numbers(settings: MeshSettings) -> dict[str, float]:
         "phase_bits": float(settings.shifter.bits),
         "splitter_sigma_rad": settings.coupler.sigma_rad.value,
         "mzi_loss_db": mzi_loss_db(settings),
+        "crosstalk_fraction": shifter.device.crosstalk_fraction.value * (1.0 - shifter.compensated_fraction),
         "input_bits": float(settings.dac.bits),
         "output_bits": float(settings.adc.bits),
         "noise_fraction": budget(settings).noise_fraction,

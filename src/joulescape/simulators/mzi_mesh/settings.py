@@ -52,6 +52,8 @@ class Shifters(Shape):
     """Static error of each phase (standard deviation)."""
     mean_fraction: LowerIsBetter
     """Mean phase in units of pi: 1 for phases spread evenly over 2 pi."""
+    compensated_fraction: Annotated[float, Field(ge=0, le=1)]
+    """Share of the crosstalk between shifters that calibration on the chip knows and takes back."""
     thermo_optic: PhaseShifter
     mems: PhaseShifter
     ito: PhaseShifter

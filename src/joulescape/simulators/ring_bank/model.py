@@ -37,7 +37,7 @@ CHANGES_NUMBERS = frozenset(
 
 SEARCHABLE = frozenset(
     {
-        "bank.channels", "bank.rows", "bank.count", "bank.is_calibrated", "clock_ghz", "weights.bits",
+        "bank.channels", "bank.rows", "bank.count", "bank.is_calibrated", "clock_ghz", "weights.bits", "weights.store",
         "weights.dac_count", "link.rule", "link.received_dbm", "dac.bits", "adc.bits", "buffer.kib",
         "training.input_gradient", "training.weight_gradient",
     }
