@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -115,6 +115,11 @@ class Written:
     phases: WrittenPhases
     factors: Factors
 
+    @cached_property
+    def heat(self) -> Tensor:
+        """What each shifter takes of all others' phases at unit crosstalk: the same for every device."""
+        return heat_between(self.mesh, 2 * self.phases.theta, self.phases.phi)
+
 
 @dataclass(frozen=True)
 class TileShape:
@@ -143,12 +148,17 @@ def write(content: bytes, shape: TileShape) -> Written:
     return Written(mesh, phases, factors)
 
 
-def unitary(mesh: Layout, phases: WrittenPhases, errors: MeshErrors, generator: torch.Generator) -> Tensor:
-    """The unitaries (batch, size, size), complex, that drawn meshes realise."""
+def unitary(
+    mesh: Layout,
+    phases: WrittenPhases,
+    errors: MeshErrors,
+    generator: torch.Generator,
+    heat: Tensor | None = None,
+) -> Tensor:
+    """The unitaries (batch, size, size), complex, that drawn meshes realise; `heat` adds to both shifters' phases."""
     internal = errors.realised(2 * phases.theta, generator)
     external = errors.realised(phases.phi, generator)
-    if errors.crosstalk_fraction > 0:
-        heat = heat_between(mesh, internal, external) * errors.crosstalk_fraction
+    if heat is not None:
         internal, external = internal + heat, external + heat
     elements = _elements(2 * phases.theta, internal, external, errors, generator)
     state = torch.eye(mesh.size, dtype=torch.complex64).repeat(len(internal), 1, 1)
@@ -201,7 +211,8 @@ def realise(written: Written, errors: MeshErrors, generator: torch.Generator) ->
     The attenuators are interferometers too: they pass cos(theta). Loss and mean phase error shrink the outputs; a
     digital gain for each receiver, found at calibration, undoes that.
     """
-    both = unitary(written.mesh, written.phases, errors, generator)
+    heat = written.heat * errors.crosstalk_fraction if errors.crosstalk_fraction > 0 else None
+    both = unitary(written.mesh, written.phases, errors, generator, heat)
     tiles = len(both) // 2
     left, right = both[:tiles], both[tiles:]
     meant = 2 * torch.arccos(written.factors.gains.clamp(0, 1))

@@ -50,7 +50,8 @@ CHANGES_NUMBERS = frozenset(
 SEARCHABLE = frozenset(
     {
         "mesh.size", "mesh.scheme", "mesh.count", "clock_ghz", "shifter.kind", "shifter.convention", "shifter.bits",
-        "shifter.compensated_fraction", "link.rule", "link.received_dbm", "link.local_oscillator_mw", "dac.bits", "adc.bits", "buffer.kib",
+        "shifter.compensated_fraction", "link.rule", "link.received_dbm", "link.local_oscillator_mw", "dac.bits",
+        "adc.bits", "buffer.kib",
     }
 )  # fmt: skip
 
