@@ -6,8 +6,8 @@ Batch 64, every part inside the system boundary, CMOS parts at 32 nm. ISAAC has 
 at least one bank's area), its layers replicated as often as fits; the ring banks fill the same area. The scalar host is
 the same for both: it stands outside the ratios of the machines themselves and inside those of the systems.
 
-Three readings of "16 bits": `as printed`, converters of 16 bits on the light, a link that cannot close; `light at its own
-bits`, operands of 16 bits in memory, rings of 8, receivers of 5, against ISAAC's full 16; `both at 8 bits`.
+Three readings of "16 bits": `as printed`, converters of 16 bits on the light, a link that cannot close; `light at its
+own bits`, operands of 16 bits in memory, rings of 8, receivers of 5, against ISAAC's full 16; `both at 8 bits`.
 """
 
 from __future__ import annotations

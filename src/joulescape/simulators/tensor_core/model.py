@@ -38,7 +38,8 @@ CHANGES_NUMBERS = frozenset(
 
 SEARCHABLE = frozenset(
     {
-        "array.tiles", "array.cores", "array.integration_cycles", "clock_ghz", "light.rule.received_dbm",
+        "array.tiles", "array.cores", "array.integration_cycles", "clock_ghz",
+        "light.rule.rule", "light.rule.received_dbm",
         "weight_dac.bits", "dac.bits", "adc.bits", "buffer.kib",
     }
 )  # fmt: skip
