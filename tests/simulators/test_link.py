@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulescape.simulators._link import Booster, Link, Path, Source
+from joulescape.simulators._link import Booster, Link, Path, Source, link_limits
 from joulescape.simulators._optics import Receiver, fraction
 from joulescape.units import dbm_to_mw
 
@@ -146,3 +146,20 @@ def test_a_given_power_beyond_the_laser_names_what_is_missing() -> None:
 def test_noise_fraction_is_the_inverse_ratio(received: float) -> None:
     budget = SIMPLE.given(received)
     assert budget.noise_fraction * SIMPLE.ratio(budget.received_mw) == pytest.approx(1.0)
+
+
+@kinds
+def test_noise_above_the_signal_is_a_limit_that_says_how_much_light_is_missing(link: Link) -> None:
+    drowned = link_limits(link.given(1e-6))[1]
+    assert drowned.overshoot > 0
+    missing_db = float(drowned.reason.split("; ")[1].split(" dB")[0])
+    enough = link.given(1e-6 * 10 ** (missing_db / 10) * 1.02)
+    assert link_limits(enough)[1].overshoot < 0
+    assert link_limits(link.given(1e-6 * 10 ** (missing_db / 10) * 0.97))[1].overshoot > 0
+
+
+def test_a_product_may_drown_where_its_detector_does_not() -> None:
+    whole = LINKS["balanced"].given(dbm_to_mw(-18.0))
+    part = LINKS["balanced"].given(dbm_to_mw(-40.0))
+    assert [limit.overshoot > 0 for limit in link_limits(whole)] == [False, False]
+    assert [limit.overshoot > 0 for limit in link_limits(whole, part)] == [False, True]

@@ -132,7 +132,7 @@ def test_laser_of_one_mesh_by_hand() -> None:
 )
 def test_the_power_wall(size: int, bits: int, kind: str, is_possible: bool) -> None:
     settings = mesh({"mesh.size": size, "adc.bits": bits, "shifter.kind": kind})
-    limit, _ = plugin.limits([dense(8, 8)], settings, context())
+    limit, *_ = plugin.limits([dense(8, 8)], settings, context())
     assert (limit.overshoot <= 0) is is_possible
     assert np.isfinite(limit.overshoot)
     assert "dB" in limit.reason
@@ -140,7 +140,7 @@ def test_the_power_wall(size: int, bits: int, kind: str, is_possible: bool) -> N
 
 def test_a_given_power_beyond_the_laser_is_a_limit() -> None:
     beyond = mesh({"link.rule": "given", "link.received_dbm": 5.0})
-    limit, _ = plugin.limits([dense(8, 8)], beyond, context())
+    limit, *_ = plugin.limits([dense(8, 8)], beyond, context())
     assert 0 < limit.overshoot < 1
     assert "mW received" in limit.reason
 
@@ -357,6 +357,6 @@ def test_fast_shifters_are_paid_for_in_light() -> None:
 
 
 def test_meshes_beyond_one_chip_are_a_limit() -> None:
-    chip = plugin.limits([dense(8, 8)], mesh({"mesh.size": 64, "mesh.count": 50}), context())[1]
+    chip = plugin.limits([dense(8, 8)], mesh({"mesh.size": 64, "mesh.count": 50}), context())[2]
     assert chip.overshoot > 0
     assert "858 mm2" in chip.reason

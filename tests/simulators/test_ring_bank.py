@@ -48,12 +48,12 @@ def test_it_obeys_the_laws_of_a_simulator(name: str) -> None:
 def test_channels_share_the_spectral_range(channels: int) -> None:
     made = bank({"bank.channels": channels})
     assert spacing_fwhm(made) * channels * made.ring.fwhm_nm.value == pytest.approx(made.ring.fsr_nm.value)
-    spectral = plugin.limits([], made, example_context())[1]
+    spectral = plugin.limits([], made, example_context())[2]
     assert (spectral.overshoot <= 0) is (channels <= most_channels(made))
 
 
 def test_more_channels_than_the_range_holds_say_how_many_fit() -> None:
-    limit = plugin.limits([], bank({"bank.channels": 64}), example_context())[1]
+    limit = plugin.limits([], bank({"bank.channels": 64}), example_context())[2]
     assert limit.overshoot > 0
     assert "at most 58 channels fit, or a linewidth of 0.142 nm" in limit.reason.replace("0.14 nm", "0.142 nm")
 
@@ -78,7 +78,7 @@ def test_more_rows_ask_for_more_light_until_none_is_left() -> None:
 
 
 def test_banks_beyond_one_chip_are_a_limit() -> None:
-    chip = plugin.limits([], bank({"bank.count": 1000}), example_context())[2]
+    chip = plugin.limits([], bank({"bank.count": 1000}), example_context())[3]
     assert chip.overshoot > 0
     assert "858 mm2" in chip.reason
 

@@ -130,6 +130,21 @@ def test_shared_inputs_save_the_converters_of_four_of_five_columns() -> None:
     assert part(single, "input_dac") > 2 * part(five, "input_dac")
 
 
+def test_cores_may_add_their_photocurrents_instead_of_taking_positions() -> None:
+    """The other way to use cores (zhang2024): twice the reduction a step, half the positions, as many conversions."""
+    made = work(Loops(B=24, K=48, C=720))
+    apart, added = (
+        schedule(made, core(overrides={"array.core_axis": axis, "array.integration_cycles": 1}).array)
+        for axis in ("positions", "reduction")
+    )
+    assert (apart.blocks, apart.steps) == (1, 60)
+    assert (added.blocks, added.steps) == (2, 30)
+    assert apart.cycles == added.cycles == apart.readouts == added.readouts
+    long = work(Loops(B=24, K=48, C=12))
+    short = [schedule(long, core(overrides={"array.core_axis": axis}).array) for axis in ("positions", "reduction")]
+    assert [plan.cycles for plan in short] == [1, 2], "a short reduction leaves the second core idle"
+
+
 def test_nothing_is_reloaded() -> None:
     """The mechanism of dynamic operands: many small layers cost time by their products alone."""
     small = one(work(Loops(B=1, K=48, C=36)), core())

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from joulescape.simulators._optics import Receiver, amplitude_ratio, db, effective_bits, fraction, laser_mw
+from joulescape.simulators.base import Limit
 
 Detection = Literal["direct", "balanced", "homodyne"]
 
@@ -259,3 +260,14 @@ class Budget:
             return self.link.received_mw(self.asked) / self.link.most_mw
         except ValueError:
             return None
+
+
+def link_limits(asked: Budget, product: Budget | None = None) -> tuple[Limit, Limit]:
+    """What a link may forbid: more than its laser gives, and noise above the signal of one product."""
+    found = asked if product is None else product
+    missing = found.link.received_mw(0.0) / found.received_mw
+    drowned = (
+        f"{found.received_mw:.3g} mW a product at {found.link.receiver.rate_ghz:g} GHz drown in noise "
+        f"({found.bits:.2g} effective bits); {float(db(missing)):.1f} dB more light would equal it"
+    )
+    return Limit(asked.reason, asked.overshoot), Limit(drowned, -found.bits)

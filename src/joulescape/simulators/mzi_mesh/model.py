@@ -9,6 +9,7 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
+from joulescape.simulators._link import link_limits
 from joulescape.simulators._tiling import reticle_limit
 from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Simulator, StaticPower
 from joulescape.simulators.mzi_mesh import parts
@@ -132,10 +133,9 @@ class MziMesh(Simulator[MeshSettings]):
 
     def limits(self, works: Sequence[Work], settings: MeshSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """The power wall, as loss grows with depth until no laser line feeds the receivers; and the chip's size."""
-        link = budget(settings)
         photonics = [part for part in self.area(settings) if part.component.scope == "core"]
         chip = reticle_limit(photonics, f"{settings.mesh.size} x {settings.mesh.size} interferometers a mesh")
-        return (Limit(link.reason, link.overshoot), chip)
+        return (*link_limits(budget(settings)), chip)
 
     def published(self, settings: MeshSettings) -> Mapping[str, float]:
         """Counts, depths and powers of single devices that published rows may name."""

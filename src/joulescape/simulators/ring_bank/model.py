@@ -9,6 +9,7 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
+from joulescape.simulators._link import link_limits
 from joulescape.simulators._tiling import reticle_limit
 from joulescape.simulators.base import Area, Context, LayerCost, Limit, Simulator, StaticPower
 from joulescape.simulators.ring_bank.cost import Placement, derivative_cost, matrix_cost, place, update_cost
@@ -88,10 +89,9 @@ class RingBank(Simulator[RingBankSettings]):
 
     def limits(self, works: Sequence[Work], settings: RingBankSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """The power wall, the free spectral range, and the chip's size."""
-        link = budget(settings)
         photonics = [part for part in areas(settings) if part.component.scope == "core"]
         return (
-            Limit(link.reason, link.overshoot),
+            *link_limits(budget(settings)),
             spectral_limit(settings),
             reticle_limit(photonics, f"{settings.bank.channels} x {settings.bank.rows} rings a bank"),
         )

@@ -9,6 +9,7 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, Work
+from joulescape.simulators._link import link_limits
 from joulescape.simulators._tiling import reticle_limit
 from joulescape.simulators.base import Area, Context, LayerCost, Limit, Simulator, StaticPower
 from joulescape.simulators.tensor_core.cost import matrix_cost
@@ -92,9 +93,9 @@ class TensorCore(Simulator[TensorCoreSettings]):
 
     def limits(self, works: Sequence[Work], settings: TensorCoreSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """The power wall and the chip's size."""
-        link = budget(settings)
         photonics = [part for part in areas(settings) if part.component.scope == "core"]
-        return (Limit(link.reason, link.overshoot), reticle_limit(photonics, f"{settings.array.tiles} tiles"))
+        links = link_limits(budget(settings), product_budget(settings))
+        return (*links, reticle_limit(photonics, f"{settings.array.tiles} tiles"))
 
     def published(self, settings: TensorCoreSettings) -> Mapping[str, float]:
         """Counts, rates, powers and what the link reaches."""
