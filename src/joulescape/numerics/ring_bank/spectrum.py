@@ -51,6 +51,13 @@ def weights_of(detunings: Tensor, spacing: float) -> Tensor:
 
 def calibrated(weights: Tensor, spacing: float) -> Tensor:
     """Detunings whose weights come closest to `weights`: fixed-point iteration from rings that are alone."""
+    return _calibrated(weights.numpy().tobytes(), weights.shape[1], spacing)
+
+
+@lru_cache(maxsize=64)
+def _calibrated(content: bytes, channels: int, spacing: float) -> Tensor:
+    """The same of float32 weights given by their bytes, so that equal weights are calibrated once a process."""
+    weights = torch.frombuffer(bytearray(content), dtype=torch.float32).view(-1, channels)
     asked = weights
     for _ in range(ITERATIONS):
         made = weights_of(alone(asked, spacing), spacing)
