@@ -14,12 +14,14 @@ from scipy.stats import spearmanr
 from joulescape.accuracy.activations import Calibration, calibrate
 from joulescape.accuracy.datasets import load_task
 from joulescape.accuracy.machine_layers import program
+from joulescape.accuracy.measure import measure
 from joulescape.accuracy.module import Tensors, run
 from joulescape.accuracy.randomness import generator
 from joulescape.accuracy.reference import reference_tensors
 from joulescape.accuracy.training import correct, fraction
 from joulescape.compression.pipeline import describe
 from joulescape.network.error_spec import ErrorSpec
+from joulescape.network.fidelity import Fidelity
 from joulescape.network.operators import Graph
 
 torch.set_num_threads(1)
@@ -140,3 +142,35 @@ def test_integration_costs_a_tensor_core_no_accuracy(accuracy: Accuracy, cycles:
         "shot_fraction": 0.0, "intensity_fraction": 0.0, "output_bits": 6, "weight_bits": 6, "input_bits": 6,
     }  # fmt: skip
     assert accuracy("tensor_core", numbers) == pytest.approx(accuracy("mzi_mesh", MESH, 1), abs=0.03)
+
+
+MISSED: dict[str, dict[str, float]] = {
+    "ring_bank": {**BANK, "store_sigma_fraction": 0.25},
+    "mzi_mesh": {**MESH, "phase_sigma_rad": 0.25},
+}
+"""Memristors that miss a quarter of their range, and phases off by 14 degrees."""
+
+
+@pytest.mark.parametrize("kind", MISSED)
+def test_fine_tuning_that_meets_the_devices_wins_accuracy_back(kind: str, small: Graph, recipe, networks_dir) -> None:
+    errors = {(o.name, "forward"): ErrorSpec(kind, o.name, "forward", MISSED[kind]) for o in small.matrix_operators}
+    found = []
+    for is_aware in (False, True):
+        how = recipe({"epochs": 6, "noise_aware": is_aware}, equivalence="approximate")
+        fidelity = Fidelity(rung="tuned", draws=4)
+        found.append(fmean(measure(describe(small, ()), errors, how, fidelity, 0, networks_dir).accuracy_fraction))
+    assert found[1] > found[0] + 0.01
+
+
+def test_training_on_the_machine_learns_around_its_cells(small: Graph, recipe, networks_dir) -> None:
+    """Forward, both gradients and updates on banks with noisy cells and receivers still reach 85 of 100."""
+    numbers = {**BANK, "store_sigma_fraction": 0.03, "dark_fraction": 0.02, "output_bits": 6}
+    roles = ("forward", "input_gradient", "weight_gradient", "update")
+    errors = {
+        (o.name, role): ErrorSpec("ring_bank", o.name, role, numbers) for o in small.matrix_operators for role in roles
+    }
+    how = recipe({}, {"epochs": 8, "learning_rate": 0.2}, equivalence="approximate")
+    fidelity = Fidelity(rung="merged", draws=1, trains_on_machine=True)
+    trained = measure(describe(small, ()), errors, how, fidelity, 0, networks_dir).trained_accuracy_fraction
+    assert trained is not None
+    assert fmean(trained) > 0.85
