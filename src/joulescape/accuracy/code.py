@@ -10,7 +10,7 @@ from pathlib import Path
 ROOMS = ("accuracy", "numerics", "compression", "network")
 """Packages whose code can change a measurement."""
 
-TRAINING_FILES = ("module.py", "training.py", "datasets.py", "randomness.py", "own*.py")
+TRAINING_FILES = ("module.py", "training.py", "dataset*.py", "randomness.py", "own*.py")
 """Files of this package that reference weights follow from."""
 
 _HERE = Path(__file__).parent

@@ -13,10 +13,14 @@ from joulescape.accuracy.datasets import Part
 from joulescape.accuracy.machine_layers import program
 from joulescape.accuracy.module import plain, run
 from joulescape.accuracy.randomness import generator
+from joulescape.accuracy.saliency import with_saliency, without_saliency
 from joulescape.accuracy.training import TrainingRun, as_leaves, fit
 from joulescape.compression.base import Described
-from joulescape.compression.pipeline import projector
+from joulescape.compression.pipeline import Stage, projector, stages
 from joulescape.network.error_spec import Errors
+
+GRADUAL_UPDATES = 40
+"""A gradual step is taken a little further so many times in one fine-tuning."""
 
 
 def compressed(
@@ -24,34 +28,68 @@ def compressed(
 ) -> Mapping[str, Tensor]:
     """The network's weights after compression and fine-tuning.
 
-    Masks and removed channels are fixed by the reference weights; grids are found anew at every step. With
-    `noise_aware` each mini-batch meets a freshly drawn device. A network without steps and without noise is left alone.
+    Masks and removed channels are fixed by the reference weights, unless their step is gradual; grids are found anew at
+    every step. With `noise_aware` each mini-batch meets a freshly drawn device. A network without steps and without
+    noise is left alone.
     """
-    once, again, whole = (projector(network, repeated) for repeated in (False, True, None))
     is_noisy = bool(how.get("noise_aware")) and bool(errors)
     if int(how.get("epochs", 0)) == 0 or not (network.steps or is_noisy):
-        return whole(reference)
-    tuning = _Tuning(network, once(reference), again, part, errors if is_noisy else {}, seed)
-    fit(tuning.leaves, tuning.logits, part, TrainingRun.of(how), generator(seed, "fine-tune"), tuning.after_step)
-    return whole({name: leaf.detach() for name, leaf in tuning.leaves.items()})
+        return projected(network, reference, part)
+    run_ = TrainingRun.of(how)
+    total = run_.epochs * run_.steps_per_epoch(len(part.labels))
+    tuning = _Tuning(network, reference, part, errors if is_noisy else {}, seed, total)
+    fit(tuning.leaves, tuning.logits, part, run_, generator(seed, "fine-tune"), tuning.after_step)
+    return projector(network)({name: leaf.detach() for name, leaf in tuning.leaves.items()})
+
+
+def projected(network: Described, reference: Mapping[str, Tensor], part: Part) -> Mapping[str, Tensor]:
+    """The weights after every step, without training; gradients are measured where a criterion asks for them."""
+    return _project(stages(network), reference, part)
+
+
+def _project(
+    steps: tuple[Stage, ...], tensors: Mapping[str, Tensor], part: Part | None, progress: float = 1.0
+) -> Mapping[str, Tensor]:
+    """The weights after these steps, gradual ones at `progress` of their way; no gradients are measured without data."""
+    for stage in steps:
+        settings = stage.settings
+        if progress < 1.0 and stage.method.is_gradual(settings):
+            settings = stage.method.partly(settings, progress)
+        if part is not None and stage.method.needs_saliency(settings):
+            tensors = with_saliency(stage.before.graph, tensors, part)
+        tensors = without_saliency(stage.method.project(tensors, stage.after, settings))
+    return tensors
 
 
 class _Tuning:
     """The state of one fine-tuning: latent weights, fixed masks, fixed input grids."""
 
     def __init__(
-        self, network: Described, latent: Mapping[str, Tensor], again: Any, part: Part, errors: Errors, seed: int
+        self,
+        network: Described,
+        reference: Mapping[str, Tensor],
+        part: Part,
+        errors: Errors,
+        seed: int,
+        total: int,
     ) -> None:
+        self._network, self._errors, self._seed, self._total = network, errors, seed, total
+        self._once = tuple(stage for stage in stages(network) if not stage.method.is_repeated)
+        self._again = projector(network, is_repeated=True)
+        self._trained = frozenset(short for stage in stages(network) for short in stage.method.trained)
+        latent = _project(self._once, reference, part, progress=0.0)
+        latent = {**self._again(latent), **latent}
         self.leaves = as_leaves(latent)
-        self._network, self._again, self._errors, self._seed = network, again, errors, seed
         self._masks = masks(network, latent)
+        self._held: dict[str, tuple[Tensor, Tensor]] = {}
         self._batch = 0
         self._calibration: Calibration = calibrate(
-            network, again(latent), part.images, rows=TRAINING_ROWS if errors else 0
+            network, self._again(latent), part.images, rows=TRAINING_ROWS if errors else 0
         )
+        self._go_on(0.0)
 
     def logits(self, samples: Tensor) -> Tensor:
-        seen = straight_through(self.leaves, self._again)
+        seen = straight_through(self.leaves, self._again, self._trained)
         graph, self._batch = self._network.graph, self._batch + 1
         if not self._errors:
             return run(graph, seen, samples, self._calibration.quantised(plain), is_training=True)
@@ -62,21 +100,45 @@ class _Tuning:
 
     def after_step(self) -> None:
         with torch.no_grad():
+            if self._batch % max(1, self._total // GRADUAL_UPDATES) == 0:
+                self._go_on(self._batch / self._total)
             for name, mask in self._masks.items():
                 self.leaves[name].mul_(mask)
+            for name, (is_held, values) in self._held.items():
+                self.leaves[name].copy_(torch.where(is_held, values, self.leaves[name]))
+
+    def _go_on(self, progress: float) -> None:
+        """Take gradual steps to `progress` of their way, and hold what must not move any more."""
+        gradual = [stage for stage in self._once if stage.method.is_gradual(stage.settings)]
+        if not gradual:
+            return
+        moved = _project(self._once, {name: leaf.detach() for name, leaf in self.leaves.items()}, None, progress)
+        for stage in gradual:
+            settings = stage.method.partly(stage.settings, progress)
+            for name, is_held in stage.method.fixed(moved, stage.after, settings).items():
+                self._held[name] = (is_held, moved[name].clone())
 
 
 def masks(network: Described, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Where unstructured zeros must stay, by tensor name."""
-    pruned = [name for name, form in network.formats.items() if form.weight_structure == "unstructured"]
+    """Where zeros of a pruned layer must stay, by tensor name."""
+    pruned = [name for name, form in network.formats.items() if form.weight_structure != "dense"]
     return {f"{name}.weight": (tensors[f"{name}.weight"] != 0).float() for name in pruned}
 
 
-def straight_through(leaves: Mapping[str, Tensor], projection: Any) -> dict[str, Tensor]:
-    """Projected values whose gradient goes to the leaves as if nothing had been projected."""
-    latent = {name: leaf.detach() for name, leaf in leaves.items()}
-    projected = projection(latent)
+def straight_through(
+    leaves: Mapping[str, Tensor], projection: Any, trained: frozenset[str] = frozenset()
+) -> dict[str, Tensor]:
+    """Projected values whose gradient goes to the leaves as if nothing had been projected.
+
+    Leaves whose short name is in `trained` are parameters of the projection itself: gradients go through it to them.
+    """
+    latent = {name: leaf if _short(name) in trained else leaf.detach() for name, leaf in leaves.items()}
+    projected_ = projection(latent)
     return {
-        name: leaf if projected[name] is latent[name] else leaf + (projected[name] - latent[name])
+        name: leaf if projected_[name] is latent[name] else leaf + (projected_[name] - latent[name])
         for name, leaf in leaves.items()
     }
+
+
+def _short(name: str) -> str:
+    return name.rpartition(".")[2]

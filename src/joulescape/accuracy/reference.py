@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from joulescape.accuracy.code import training_code
+from joulescape.accuracy.dataset_sources import fingerprint
 from joulescape.accuracy.datasets import load_task
 from joulescape.accuracy.module import run
 from joulescape.accuracy.training import TrainingRun, correct, fraction, train_weights
@@ -73,7 +74,7 @@ def single_thread() -> None:
 
 def identity(graph: Graph, training: Mapping[str, Any], task: str) -> str:
     """Digest of everything that the reference weights follow from, code included."""
-    return digest(graph, training, task, REFERENCE_SEED, training_code())
+    return digest(graph, training, task, fingerprint(task), REFERENCE_SEED, training_code())
 
 
 def train_reference(name: str, graph: Graph, spec: NetworkSpec, seed: int = REFERENCE_SEED) -> Reference:
