@@ -15,7 +15,7 @@ from joulescape.accuracy.module import plain, run
 from joulescape.accuracy.randomness import generator
 from joulescape.accuracy.saliency import with_saliency, without_saliency
 from joulescape.accuracy.training import TrainingRun, as_leaves, fit
-from joulescape.compression.base import Described
+from joulescape.compression.base import GRADUAL_SHARE, Described
 from joulescape.compression.pipeline import Stage, projector, stages
 from joulescape.network.error_spec import Errors
 
@@ -74,22 +74,25 @@ class _Tuning:
         total: int,
     ) -> None:
         self._network, self._errors, self._seed, self._total = network, errors, seed, total
-        self._once = tuple(stage for stage in stages(network) if not stage.method.is_repeated)
-        self._again = projector(network, is_repeated=True)
-        self._trained = frozenset(short for stage in stages(network) for short in stage.method.trained)
+        self._once, self._grids = (
+            tuple(stage for stage in stages(network) if stage.method.is_repeated == is_repeated)
+            for is_repeated in (False, True)
+        )
+        self._gradual = tuple(stage for stage in self._once if stage.method.is_gradual(stage.settings))
+        self._is_settled = not self._gradual
         latent = _project(self._once, reference, part, progress=0.0)
-        latent = {**self._again(latent), **latent}
+        self._network_tensors = frozenset(latent)
+        latent = {**_project(self._grids, latent, None), **latent}
         self.leaves = as_leaves(latent)
         self._masks = masks(network, latent)
         self._held: dict[str, tuple[Tensor, Tensor]] = {}
         self._batch = 0
-        self._calibration: Calibration = calibrate(
-            network, self._again(latent), part.images, rows=TRAINING_ROWS if errors else 0
-        )
+        seen = _project(self._grids, latent, None)
+        self._calibration: Calibration = calibrate(network, seen, part.images, rows=TRAINING_ROWS if errors else 0)
         self._go_on(0.0)
 
     def logits(self, samples: Tensor) -> Tensor:
-        seen = straight_through(self.leaves, self._again, self._trained)
+        seen = straight_through(self.leaves, self._on_grids, self._trained)
         graph, self._batch = self._network.graph, self._batch + 1
         if not self._errors:
             return run(graph, seen, samples, self._calibration.quantised(plain), is_training=True)
@@ -107,16 +110,35 @@ class _Tuning:
             for name, (is_held, values) in self._held.items():
                 self.leaves[name].copy_(torch.where(is_held, values, self.leaves[name]))
 
+    @property
+    def _trained(self) -> frozenset[str]:
+        return frozenset(short for stage in self._grids for short in stage.method.trained)
+
+    def _on_grids(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Grids as they are at this moment: values are shared once no weight is pruned any more."""
+        grids = (stage for stage in self._grids if self._is_settled or not stage.method.trained)
+        return _project(tuple(grids), tensors, None)
+
     def _go_on(self, progress: float) -> None:
         """Take gradual steps to `progress` of their way, and hold what must not move any more."""
-        gradual = [stage for stage in self._once if stage.method.is_gradual(stage.settings)]
-        if not gradual:
+        if not self._gradual:
             return
-        moved = _project(self._once, {name: leaf.detach() for name, leaf in self.leaves.items()}, None, progress)
-        for stage in gradual:
+        latent = {name: leaf.detach() for name, leaf in self.leaves.items()}
+        moved = _project(self._once, latent, None, progress)
+        for stage in self._gradual:
             settings = stage.method.partly(stage.settings, progress)
             for name, is_held in stage.method.fixed(moved, stage.after, settings).items():
                 self._held[name] = (is_held, moved[name].clone())
+        if not self._is_settled and progress >= GRADUAL_SHARE:
+            self._settle(moved)
+
+    def _settle(self, latent: Mapping[str, Tensor]) -> None:
+        """Find what grids keep beside the weights (shared values and their numbers) from the weights as they are now."""
+        self._is_settled = True
+        kept = {name: tensor for name, tensor in latent.items() if name in self._network_tensors}
+        for name, tensor in _project(self._grids, kept, None).items():
+            if name not in kept:
+                self.leaves[name].data.copy_(tensor)
 
 
 def masks(network: Described, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

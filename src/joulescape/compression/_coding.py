@@ -58,11 +58,6 @@ def place_bits(group: int) -> int:
     return max(1, (group - 1).bit_length())
 
 
-def kept_of_group(density: float, group: int) -> int:
-    """Weights that stay of every `group`: density * group, at least one."""
-    return max(1, round(density * group))
-
-
 def relative(levels: Integers, index_bits: int = INDEX_BITS) -> tuple[Integers, Integers]:
     """Entries of the relative index: zeros skipped before each, and its level (0 for padding); last zeros implied."""
     span, flat = 1 << index_bits, levels.ravel()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from joulescape.compression import _huffman
-from joulescape.compression._coding import Integers, absolute, kept_of_group, pack, place_bits, relative, unpack
+from joulescape.compression._coding import Integers, absolute, pack, place_bits, relative, unpack
 from joulescape.compression._values import Coded, Floats, from_levels, to_levels
 from joulescape.network.work import OperandFormat, Values
 
@@ -102,7 +102,7 @@ def _huffman_sparse(runs: Integers, entries: Integers, bits: int, index_bits: in
 
 def _grouped(rows: Integers, bits: int, form: OperandFormat) -> _Body | None:
     """Of every group of a row as many codes, with their places; zeros fill where it has fewer. None where one has more."""
-    kept, width = kept_of_group(form.weight_density, form.group), place_bits(form.group)
+    kept, width = form.kept, place_bits(form.group)
     filling = -rows.shape[1] % form.group
     groups = np.pad(rows, ((0, 0), (0, filling))).reshape(-1, form.group)
     if ((groups != 0).sum(axis=1) > kept).any():

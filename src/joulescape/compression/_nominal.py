@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from joulescape.compression._blocks import stored_elements
-from joulescape.compression._coding import Stored, kept_of_group, place_bits, stored, stored_n_of_m
+from joulescape.compression._coding import Stored, place_bits, stored, stored_n_of_m
 from joulescape.network.operators import Operator
 from joulescape.network.work import OperandFormat
 
@@ -33,7 +33,7 @@ def _stored(operator: Operator, form: OperandFormat) -> Stored:
     elements = stored_elements(operator.weight_shape, form.block)
     if form.weight_structure == "n_of_m":
         rows = math.ceil(operator.weight_shape[0] / form.block)
-        kept = kept_of_group(form.weight_density, form.group) * rows * math.ceil(elements / rows / form.group)
+        kept = form.kept * rows * math.ceil(elements / rows / form.group)
         return stored_n_of_m(elements, form.stored_bits, kept, place_bits(form.group))
     is_sparse = form.weight_structure == "unstructured"
     return stored(elements, form.stored_bits, form.weight_density, is_sparse, form.index_bits)

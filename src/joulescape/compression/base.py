@@ -24,6 +24,11 @@ def origin(operator: str) -> str:
     return operator.partition(PART)[0]
 
 
+GRADUAL_SHARE = 0.75
+"""After so much of a fine-tuning gradual steps are at their end, and weights begin to share values; the rest makes up
+for what is gone."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One resolved compression step: `settings` for every operator it takes; `per_layer` overrides by operator."""

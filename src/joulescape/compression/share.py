@@ -86,9 +86,11 @@ def _shared(weight: Any, bits: int, has_zero: bool) -> tuple[Any, Any]:
     xp = api.array_namespace(weight)
     values = np.asarray(weight, dtype=np.float64)
     inside = values != 0 if has_zero else np.ones(values.shape, dtype=bool)
-    book = centroids(values[inside], (1 << bits) - has_zero)
+    count = (1 << bits) - has_zero
+    book = centroids(values[inside], count)
     codes = np.where(inside, 1 + _nearest(values, book), 0)
-    return xp.asarray(codes), xp.asarray(book.astype(np.float32))
+    # As many values whatever the weights are: what is trained keeps its shape. Those that no weight has are not stored.
+    return xp.asarray(codes), xp.asarray(np.pad(book, (0, count - book.size), mode="edge").astype(np.float32))
 
 
 def centroids(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:

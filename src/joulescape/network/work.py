@@ -135,7 +135,8 @@ class OperandFormat:
     index_bits: int = 4
     """Width of one relative index (`unstructured`)."""
     group: int = 1
-    """n_of_m: weights of one group."""
+    kept: int = 1
+    """n_of_m: weights of one group, and how many of them stay."""
     block: int = 1
     """circulant: rows and columns of one block, of which one row is stored."""
     is_entropy_coded: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from joulescape.compression.base import Described, Method, Tensors
+from joulescape.compression.base import GRADUAL_SHARE, Described, Method, Tensors
 from joulescape.compression.prune.channels import describe_channels, project_channels
 from joulescape.compression.prune.elements import describe_elements, project_elements
 from joulescape.compression.prune.groups import describe_groups, project_groups
@@ -12,10 +12,6 @@ from joulescape.compression.prune.settings import PruneSettings
 from joulescape.network.operators import Operator
 
 __all__ = ["Prune", "PruneSettings", "plugin"]
-
-
-GRADUAL_SHARE = 0.75
-"""Of a gradual schedule the rest makes up for what is gone."""
 
 
 class Prune(Method[PruneSettings]):

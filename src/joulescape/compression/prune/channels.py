@@ -60,7 +60,11 @@ def _pruned(described: Described, granularity: Literal["element", "n_of_m"]) -> 
     """Layers whose single weights were pruned before: channels full of zeros go first, so the rest is pruned again."""
     structure = "unstructured" if granularity == "element" else granularity
     return {
-        name: PruneSettings(granularity=granularity, density=form.weight_density, group=max(form.group, 2))
+        name: PruneSettings(
+            granularity=granularity,
+            density=form.weight_density if granularity == "element" else form.kept / form.group,
+            group=max(form.group, 2),
+        )
         for name, form in described.formats.items()
         if form.weight_structure == structure
     }

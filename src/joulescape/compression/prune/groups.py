@@ -9,7 +9,7 @@ from typing import Any
 
 import array_api_compat as api
 
-from joulescape.compression._coding import bits_with_zeros, kept_of_group
+from joulescape.compression._coding import bits_with_zeros
 from joulescape.compression._nominal import with_bytes
 from joulescape.compression.base import Described, Tensors
 from joulescape.compression.prune.scores import scores
@@ -30,22 +30,30 @@ def project_groups(tensors: Tensors, settings: Mapping[str, PruneSettings]) -> T
     return {**tensors, **{f"{name}.weight": _pruned(tensors, name, at) for name, at in settings.items()}}
 
 
+def kept_of_group(at: PruneSettings) -> int:
+    """Weights that stay of every group: density * group, at least one."""
+    return max(1, round(at.density * at.group))
+
+
 def _format(operator: Operator, form: OperandFormat, at: PruneSettings) -> OperandFormat:
-    left = kept_of_group(at.density, at.group) / at.group
-    if left >= 1.0:
+    kept = kept_of_group(at)
+    fan_in = math.prod((operator.weight_shape or (1, 0))[1:])
+    left = (fan_in // at.group * kept + min(kept, fan_in % at.group)) / fan_in
+    if kept == at.group:
         return form
     changed = form.with_(
         weight_bits=bits_with_zeros(form.weight_bits),
         code_bits=None if form.code_bits is None else bits_with_zeros(form.code_bits),
-        weight_density=left,
+        weight_density=min(left, form.weight_density),
         weight_structure="n_of_m",
         group=at.group,
+        kept=kept,
     )
     return with_bytes(operator, changed)
 
 
 def _pruned(tensors: Tensors, name: str, at: PruneSettings) -> Any:
-    weight, kept = tensors[f"{name}.weight"], kept_of_group(at.density, at.group)
+    weight, kept = tensors[f"{name}.weight"], kept_of_group(at)
     xp = api.array_namespace(weight)
     rows, fan_in = weight.shape[0], math.prod(weight.shape[1:])
     groups = math.ceil(fan_in / at.group)
