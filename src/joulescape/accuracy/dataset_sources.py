@@ -124,7 +124,7 @@ def _openml(name: str, wanted: list[str]) -> Loaded:
 
     try:
         fetched: Any = fetch_openml(_OPENML[name], version=1, as_frame=False, parser="liac-arff")
-    except Exception as error:  # noqa: BLE001  network, certificate, proxy, disk, format: scikit-learn raises them all
+    except Exception as error:
         reason = f"and OpenML's '{_OPENML[name]}' could not be fetched ({type(error).__name__}: {error})"
         raise missing(name, wanted, reason) from error
     features, labels = np.asarray(fetched.data, dtype=np.uint8), np.asarray(fetched.target).astype(np.int64)
@@ -144,4 +144,3 @@ _LOADERS: Mapping[str, Callable[[str], Loaded]] = {
     "cifar10_subset": _cifar10_subset,
     "vowels": _vowels,
 }
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -106,7 +107,7 @@ def _grouped(task: Task, groups: np.ndarray) -> list[np.ndarray]:
     order = np.argsort([rank[name] for name in groups], kind="stable")
     ends = np.cumsum([task.train_count, task.validation_count])
     parts = np.split(order, ends)
-    if any(groups[one[-1]] == groups[next_[0]] for one, next_ in zip(parts, parts[1:], strict=False)):
+    if any(groups[one[-1]] == groups[other[0]] for one, other in pairwise(parts)):
         raise TaskError(f"the counts of task '{task.name}' divide a group of samples that belong together")
     return [stream.permutation(part) for part in parts]
 
@@ -114,10 +115,10 @@ def _grouped(task: Task, groups: np.ndarray) -> list[np.ndarray]:
 def _range(task: Task, raw: Raw, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What becomes 0 and by what is divided: bytes by 255, anything else by the range of the training samples."""
     if raw.features.dtype == np.uint8 or task.name in _LARGEST:
-        return np.float32(0.0), np.float32(_LARGEST.get(task.name, 255.0))
+        return np.zeros(1, np.float32), np.full(1, _LARGEST.get(task.name, 255.0), np.float32)
     features = raw.features[train].reshape(len(train), -1).astype(np.float32)
     if features.min() >= 0.0 and features.max() <= 1.0:
-        return np.float32(0.0), np.float32(1.0)
+        return np.zeros(1, np.float32), np.ones(1, np.float32)
     low, span = features.min(axis=0), np.ptp(features, axis=0)
     return low, np.where(span > 0, span, np.float32(1.0))
 

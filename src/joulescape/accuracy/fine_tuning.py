@@ -28,9 +28,9 @@ def compressed(
 ) -> Mapping[str, Tensor]:
     """The network's weights after compression and fine-tuning.
 
-    Masks and removed channels are fixed by the reference weights, unless their step is gradual; grids are found anew at
-    every step. With `noise_aware` each mini-batch meets a freshly drawn device. A network without steps and without
-    noise is left alone.
+    Masks and removed channels are fixed by the reference weights, unless their step is gradual; grids are found
+    anew at every step. With `noise_aware` each mini-batch meets a freshly drawn device. A network without steps and
+    without noise is left alone.
     """
     is_noisy = bool(how.get("noise_aware")) and bool(errors)
     if int(how.get("epochs", 0)) == 0 or not (network.steps or is_noisy):
@@ -50,7 +50,7 @@ def projected(network: Described, reference: Mapping[str, Tensor], part: Part) -
 def _project(
     steps: tuple[Stage, ...], tensors: Mapping[str, Tensor], part: Part | None, progress: float = 1.0
 ) -> Mapping[str, Tensor]:
-    """The weights after these steps, gradual ones at `progress` of their way; no gradients are measured without data."""
+    """The weights after these steps, gradual ones at `progress` of their way; without data no gradient is measured."""
     for stage in steps:
         settings = stage.settings
         if progress < 1.0 and stage.method.is_gradual(settings):
@@ -133,7 +133,7 @@ class _Tuning:
             self._settle(moved)
 
     def _settle(self, latent: Mapping[str, Tensor]) -> None:
-        """Find what grids keep beside the weights (shared values and their numbers) from the weights as they are now."""
+        """Find what grids keep beside the weights (shared values, their numbers) from the weights as they are now."""
         self._is_settled = True
         kept = {name: tensor for name, tensor in latent.items() if name in self._network_tensors}
         for name, tensor in _project(self._grids, kept, None).items():

@@ -18,6 +18,7 @@ from joulescape.accuracy.module import run
 from joulescape.accuracy.on_machine import Trained, train_on_machine
 from joulescape.accuracy.randomness import generator
 from joulescape.accuracy.reference import is_own, reference_tensors, single_thread
+from joulescape.accuracy.stored import file_bytes, with_stored_bytes
 from joulescape.accuracy.training import correct, fraction
 from joulescape.compression.base import Described
 from joulescape.network.error_spec import Errors
@@ -55,8 +56,9 @@ def measure(
         trained_accuracy_fraction=None if trained is None else trained.accuracy_fraction,
         training_steps=None if trained is None else trained.steps,
         reached_target=None if trained is None else trained.reached_target,
-        statistics=calibration.statistics,
+        statistics=with_stored_bytes(network, tensors, calibration.statistics),
         correct=right,
+        extras={"file_bytes": float(file_bytes(network, tensors))},
     )
 
 

@@ -101,7 +101,7 @@ def _huffman_sparse(runs: Integers, entries: Integers, bits: int, index_bits: in
 
 
 def _grouped(rows: Integers, bits: int, form: OperandFormat) -> _Body | None:
-    """Of every group of a row as many codes, with their places; zeros fill where it has fewer. None where one has more."""
+    """Of every group of a row `kept` codes and their places, zeros where it has fewer; None where one has more."""
     kept, width = form.kept, place_bits(form.group)
     filling = -rows.shape[1] % form.group
     groups = np.pad(rows, ((0, 0), (0, filling))).reshape(-1, form.group)

@@ -1,4 +1,4 @@
-"""What a layer's weights are expected to take before any weight is seen, by its format: the counterpart of `storage`."""
+"""What a layer's weights will take, expected from its format before any weight is seen: `storage` foretold."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
     w -> mean|w| sign(w), by output channel or layer
 
-With binary activations too a product is one XNOR gate; a layer's input is then a sign times a scale, or, where it cannot
-be negative, zero or a scale.
+With binary activations too a product is one XNOR gate; a layer's input is then a sign times a scale, or, where it
+cannot be negative, zero or a scale.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class BinarySettings(GridSettings):
     scale_per: Literal["channel", "layer"] = "channel"
     """One scale for each output channel, or one for the layer."""
     activations: Literal["uniform", "binary"] = "uniform"
-    """uniform: `activation_bits` wide; binary: two values (XNOR), stored in one bit, two on a machine with whole numbers."""
+    """uniform: `activation_bits` wide; binary: two values (XNOR), two bits on a machine with signed whole numbers."""
     activation_bits: ActivationBits = 8
     """uniform: bits of the layer's input; 32 leaves it as it is."""
 

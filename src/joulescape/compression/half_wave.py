@@ -1,7 +1,7 @@
-"""Half-wave Gaussian activations (HWGQ, Cai et al. 2017): what a rectifier lets through of a Gaussian, on its best steps.
+"""Half-wave Gaussian activations (HWGQ, Cai et al. 2017): what a rectifier lets through of a Gaussian, on best steps.
 
-The input of a layer is rounded to q, 2 q .. (2^bits - 1) q or zero; the step q is optimal for a half-wave Gaussian of the
-input's own spread. Weights are left as they are: another step quantises them.
+The input of a layer is rounded to q, 2 q .. (2^bits - 1) q or zero; the step q is optimal for a half-wave Gaussian of
+the input's own spread. Weights are left as they are: another step quantises them.
 """
 
 from __future__ import annotations

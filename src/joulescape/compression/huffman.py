@@ -49,7 +49,7 @@ class Huffman(Method[HuffmanSettings]):
 
 
 def _half(bias: Any) -> Any:
-    """Eleven significant bits, as IEEE half precision keeps them between 6e-5 and 65504; smaller ones on steps of 6e-8."""
+    """Eleven significant bits, as IEEE half precision keeps them from 6e-5 to 65504; smaller ones on steps of 6e-8."""
     xp = api.array_namespace(bias)
     magnitude = xp.abs(bias)
     exponent = xp.floor(xp.log2(xp.where(magnitude > 2.0**-14, magnitude, xp.full_like(magnitude, 2.0**-14))))

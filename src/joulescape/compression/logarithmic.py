@@ -1,4 +1,4 @@
-"""Logarithmic weights: a sign and a power of two below the largest weight; a product is a shift (Miyashita et al. 2016).
+"""Logarithmic weights: a sign and a power of two below the largest; a product is a shift (Miyashita et al. 2016).
 
     w -> sign(w) p 2^round(log2(|w| / p)),  p the largest magnitude of the channel or layer
 

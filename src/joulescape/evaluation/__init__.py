@@ -15,6 +15,7 @@ from joulescape.evaluation.case import Case, Memory
 from joulescape.evaluation.verdicts import Verdict, admit, judged
 from joulescape.network.digest import digest
 from joulescape.network.fidelity import Fidelity, Measured
+from joulescape.network.work import weight_bytes
 from joulescape.pricing.metrics import Metrics, Priced, assumed_fraction, at_node, metrics_of
 from joulescape.pricing.rows import area_rows, energy_rows, layer_rows
 from joulescape.simulators.base import FloatArray
@@ -152,7 +153,7 @@ def _measured_facts(case: Case, measured: Measured, priced: Priced) -> dict[str,
         "steps_basis": priced.plan.steps_basis if priced.plan else None,
         "training_steps_count": priced.plan.steps if priced.plan else None,
         "parameter_count": graph.parameter_count,
-        "weight_bytes": float(sum(f.weight_bytes for f in formats.values() if f.weight_bytes is not None)),
+        "weight_bytes": weight_bytes(formats, measured.statistics),
         "macs": graph.macs,
         "correct": measured.correct,
         "extras": dict(measured.extras),

@@ -174,6 +174,13 @@ Statistics = Mapping[str, LayerStatistics]
 """By layer; a layer that is absent has nominal statistics."""
 
 
+def weight_bytes(formats: Mapping[str, OperandFormat], statistics: Statistics) -> float:
+    """Bytes of all stored weights: as the encoder wrote them where that was measured, else as announced."""
+    seen = {name: found.weight_bytes for name, found in statistics.items() if found.weight_bytes is not None}
+    announced = {name: form.weight_bytes for name, form in formats.items() if form.weight_bytes is not None}
+    return float(sum({**announced, **seen}.values()))
+
+
 @dataclass(frozen=True)
 class TrainingPlan:
     """What a training run is, for its cost: batch, steps, and whether steps were measured or are the recipe's."""

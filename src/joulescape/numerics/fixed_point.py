@@ -114,7 +114,8 @@ def stored_scales(weight: Tensor, bits: int) -> Tensor:
     if bits == 1:
         return best
     found, is_grid = lattice_scales(weight.detach().reshape(weight.shape[0], -1).numpy(), largest_level(bits))
-    return torch.where(torch.from_numpy(is_grid)[:, None], torch.from_numpy(found)[:, None], best)
+    scales: Tensor = torch.where(torch.from_numpy(is_grid)[:, None], torch.from_numpy(found)[:, None], best)
+    return scales
 
 
 def _rounded(values: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:

@@ -28,7 +28,7 @@ class OperatorSpec(Shape):
     stride: Annotated[int, Field(ge=1)] | None = None
     padding: Annotated[int, Field(ge=0)] | None = None
     kernel_x: Annotated[int, Field(ge=1)] | None = None
-    """conv: the kernel across, where it differs from `kernel`, which is then the kernel down; the same for the next two."""
+    """conv: the kernel across where it is not square, `kernel` being the one down; the same for the next two."""
     stride_x: Annotated[int, Field(ge=1)] | None = None
     padding_x: Annotated[int, Field(ge=0)] | None = None
     groups: Annotated[int, Field(ge=1)] | None = None

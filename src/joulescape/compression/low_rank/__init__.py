@@ -61,7 +61,7 @@ class LowRank(Method[LowRankSettings]):
         formats = {o.name: described.formats.get(o.name) or _fresh(o, described.formats) for o in smaller.operators}
         return replace(described, graph=smaller, formats=formats)
 
-    def project(self, tensors: Tensors, described: Described, settings: Mapping[str, LowRankSettings]) -> Tensors:
+    def project(self, tensors: Tensors, described: Described, settings: Mapping[str, LowRankSettings]) -> Tensors:  # noqa: ARG002
         """Factors of every whole weight whose parts stand in the graph."""
         parts: dict[str, list[Operator]] = {}
         for operator in described.graph.operators:

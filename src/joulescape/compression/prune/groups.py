@@ -1,4 +1,4 @@
-"""n of m: of every m weights along an output channel's inputs the best n stay, so that a machine knows where to look."""
+"""n of m: of every m weights along an output channel's inputs the best n stay: a machine knows where to look."""
 
 from __future__ import annotations
 

@@ -46,9 +46,7 @@ def channel_scales(weight: Any, bits: int, rule: ScaleRule = "mse", percentile: 
     return peak if rule == "peak" else _best(xp, rows, peak, top, is_signed=True)
 
 
-def tensor_scale(
-    sample: Any, bits: int, is_signed: bool, rule: ScaleRule = "mse", percentile: float = 100.0
-) -> float:
+def tensor_scale(sample: Any, bits: int, is_signed: bool, rule: ScaleRule = "mse", percentile: float = 100.0) -> float:
     """One scale for a whole tensor (activations), of least mean square error on `sample` unless `rule` says otherwise.
 
     The range is that of the whole sample; the error is judged on at most SCALE_SAMPLES values spread over it.
