@@ -17,12 +17,16 @@ def factors(weight: Array, parts: Sequence[str], shapes: Sequence[tuple[int, ...
     """Weights of the parts called in, core, out or down, across, of the shapes given: their product is nearest to
     `weight` in the mean square; for Tucker-2 the nearest that alternating steps reach.
     """
-    if "core" in parts:
-        return _tucker(weight, shapes[0][0], shapes[1][0])
-    if "down" in parts:
-        return _spatial(weight, shapes[0][0])
-    left, right = _truncated(weight.reshape(weight.shape[0], -1), shapes[0][0])
-    return [right.reshape(shapes[0]), left.reshape(shapes[1])]
+    from threadpoolctl import threadpool_limits
+
+    # Several threads on matrices of this size wait for each other a thousand times longer than one computes.
+    with threadpool_limits(limits=1, user_api="blas"):
+        if "core" in parts:
+            return _tucker(weight, shapes[0][0], shapes[1][0])
+        if "down" in parts:
+            return _spatial(weight, shapes[0][0])
+        left, right = _truncated(weight.reshape(weight.shape[0], -1), shapes[0][0])
+        return [right.reshape(shapes[0]), left.reshape(shapes[1])]
 
 
 def _truncated(matrix: Array, rank: int) -> tuple[Array, Array]:

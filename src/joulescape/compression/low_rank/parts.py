@@ -46,12 +46,17 @@ def _svd(operator: Operator, fraction: float) -> Parts:
 
 def _tucker(operator: Operator, fraction: float) -> Parts:
     out, into, height, width = operator.weight_shape or (0, 0, 0, 0)
+    taps = height * width
+    if taps == 1:
+        return _svd(operator, fraction)
+    # The core has no more output channels than its inputs and taps can tell apart, nor more inputs than its outputs.
     first, second = _rank(fraction, into), _rank(fraction, out)
+    first, second = min(first, second * taps), min(second, first * taps)
     return [
         _request(operator, "in", {"out_channels": first, "kernel": 1, "bias": False}),
         _request(operator, "core", {**_window(operator), "out_channels": second, "bias": False}),
         _request(operator, "out", {"out_channels": out, "kernel": 1, "bias": operator.has_bias}),
-    ], into * first + first * second * height * width + second * out
+    ], into * first + first * second * taps + second * out
 
 
 def _spatial(operator: Operator, fraction: float) -> Parts:
