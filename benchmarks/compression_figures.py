@@ -22,7 +22,7 @@ from joulescape.accuracy.datasets import Data, load_task
 from joulescape.accuracy.fine_tuning import compressed, projected
 from joulescape.accuracy.module import plain, run
 from joulescape.accuracy.reference import reference_tensors, single_thread
-from joulescape.accuracy.stored import file_bytes
+from joulescape.accuracy.stored import written
 from joulescape.accuracy.training import correct, fraction
 from joulescape.compression.base import Described, Step
 from joulescape.compression.pipeline import describe
@@ -114,7 +114,7 @@ def measured(network: Described, reference: Mapping[str, Any], data: Data, how: 
     projected_at = time.process_time()
     tuned = compressed(network, reference, how, data.train, {}, seed)
     tuned_at = time.process_time()
-    size = file_bytes(network, tuned)
+    size = len(written(network, tuned).data)
     reached = accuracy(network, tuned, data)
     return Row(plainly, reached, size, network.graph.macs, projected_at - began, tuned_at - projected_at)
 

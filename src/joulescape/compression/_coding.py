@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 INDEX_BITS = 4
 """Width of one relative index: an entry stands at most 2^INDEX_BITS places after the one before."""
 
+_WHOLE_BYTES = (8, 16, 32)
+"""Widths that need no shifting."""
+
 Integers = NDArray[np.int64]
 
 
@@ -109,12 +112,16 @@ def decode_dense(code: bytes, bits: int, elements: int) -> Integers:
 
 def pack(words: Integers, width: int) -> bytes:
     """Whole numbers from 0 to 2^width - 1 side by side, most significant bit first; the last byte is filled with 0."""
+    if width in _WHOLE_BYTES:
+        return words.astype(f">u{width // 8}").tobytes()
     shifts = np.arange(width - 1, -1, -1)
     return np.packbits(((words[:, None] >> shifts) & 1).astype(np.uint8)).tobytes()
 
 
 def unpack(code: bytes, width: int, count: int) -> Integers:
-    """The first `count` numbers of `width` bits."""
+    """The first `count` numbers of `width` bits; ValueError where there are fewer."""
+    if width in _WHOLE_BYTES:
+        return np.frombuffer(code, dtype=f">u{width // 8}", count=count).astype(np.int64)
     read = np.unpackbits(np.frombuffer(code, dtype=np.uint8), count=count * width).reshape(count, width)
     return np.asarray(read.astype(np.int64) @ (1 << np.arange(width - 1, -1, -1)), dtype=np.int64)
 

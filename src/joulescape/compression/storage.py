@@ -2,13 +2,15 @@
 
     "JLC1" | digest of the graph and its formats (8 bytes) | every operator's arrays in the graph's order
 
-Weights of matrix operators stand in the code of their format (`_layer_code`), all other arrays as float32, biases in
-`bias_bits`. Shapes are not repeated: a reader has the network's YAML and the compression's steps.
+Weights of matrix operators stand in the code of their format (`_layer_code`; of circulant blocks one row each, which a
+byte before says), all other arrays as float32, biases in `bias_bits`. Shapes are not repeated: a reader has the network's YAML and the compression's steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,26 +34,38 @@ class StorageError(JoulescapeError):
     """A file of compressed weights that is not of this network, or damaged."""
 
 
-def measured_bytes(described: Described, tensors: Arrays) -> dict[str, Stored]:
-    """Bytes of each matrix operator's weights as `write` writes them: codes, index and tables; no biases, no scales."""
-    return {
-        operator.name: Stored(float(code.weight_bytes), code.index_bytes)
-        for operator, code in ((o, _code(o, described, tensors)) for o in _coded(described))
-    }
+@dataclass(frozen=True)
+class Packed:
+    """The written file, and each matrix operator's share of it: codes, index and tables; no biases, no scales."""
+
+    data: bytes
+    layers: Mapping[str, Stored]
 
 
-def write(described: Described, tensors: Arrays) -> bytes:
+def packed(described: Described, tensors: Arrays) -> Packed:
     """The whole network, header, tables, scales and biases included."""
-    parts = [MAGIC, _identity(described)]
+    parts, layers = [MAGIC, _identity(described)], dict[str, Stored]()
     for operator in described.graph.operators:
         form = described.formats[operator.name]
         for short in _shorts(operator):
             if short == "weight" and operator.is_matrix:
-                parts.append(_code(operator, described, tensors).data)
+                code = _code(operator, form, tensors)
+                layers[operator.name] = Stored(float(code.weight_bytes), code.index_bytes)
+                parts.append(code.data)
             else:
                 array = np.asarray(tensors[f"{operator.name}.{short}"])
                 parts.append(array.astype(_dtype(short, operator, form)).tobytes())
-    return b"".join(parts)
+    return Packed(b"".join(parts), layers)
+
+
+def write(described: Described, tensors: Arrays) -> bytes:
+    """The file alone."""
+    return packed(described, tensors).data
+
+
+def measured_bytes(described: Described, tensors: Arrays) -> Mapping[str, Stored]:
+    """Bytes of each matrix operator's weights as `write` writes them."""
+    return packed(described, tensors).layers
 
 
 def read(described: Described, data: bytes) -> dict[str, Floats]:
@@ -69,29 +83,30 @@ def read(described: Described, data: bytes) -> dict[str, Floats]:
                 else:
                     arrays[name], used = _plain(operator, form, short, data, place)
                 place += used
-    except (ValueError, IndexError, StopIteration) as error:
+    except (ValueError, IndexError, KeyError, StopIteration, struct.error) as error:
         raise StorageError(f"the file of compressed weights is damaged or cut off ({error})") from error
+    if place != len(data):
+        raise StorageError(f"the file of compressed weights is damaged: {len(data)} bytes, {place} of them are arrays")
     return arrays
 
 
-def _coded(described: Described) -> Iterator[Operator]:
-    return (o for o in described.graph.matrix_operators if o.weight_shape is not None)
-
-
-def _code(operator: Operator, described: Described, tensors: Arrays) -> LayerCode:
-    """The layer in its code; of circulant blocks one row each, where the blocks are circulant."""
-    form = described.formats[operator.name]
+def _code(operator: Operator, form: OperandFormat, tensors: Arrays) -> LayerCode:
+    """The layer in its code; of circulant blocks one row each, where the blocks are circulant: one byte says so."""
     weight = np.asarray(tensors[f"{operator.name}.weight"], dtype=np.float32)
-    rows = defining(weight, form.block) if form.block > 1 else None
-    return encode_layer(weight if rows is None else rows, form)
+    if form.block == 1:
+        return encode_layer(weight, form)
+    rows = defining(weight, form.block)
+    code = encode_layer(weight if rows is None else rows, form)
+    return replace(code, data=bytes([rows is not None]) + code.data)
 
 
 def _decoded(operator: Operator, form: OperandFormat, data: bytes) -> tuple[Floats, int]:
     shape = operator.weight_shape or ()
     if form.block == 1:
         return decode_layer(data, shape, form)
-    rows, used = decode_layer(data, defining_shape(shape, form.block), form)
-    return expanded(rows, shape, form.block), used
+    is_circulant = bool(data[0])
+    rows, used = decode_layer(data[1:], defining_shape(shape, form.block) if is_circulant else shape, form)
+    return expanded(rows, shape, form.block) if is_circulant else rows, used + 1
 
 
 def _plain(operator: Operator, form: OperandFormat, short: str, data: bytes, place: int) -> tuple[Floats, int]:
