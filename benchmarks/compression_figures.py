@@ -39,6 +39,7 @@ FLOAT = {"activation_bits": 32}
 
 DESIGNS: Mapping[str, Steps] = {
     "prune_90": [("prune", {**GRADUAL, "density": 0.1})],
+    "prune_90_at_once": [("prune", {"scope": "global", "density": 0.1})],
     "prune_2_of_4": [("prune", {"granularity": "n_of_m", "density": 0.5, "schedule": "gradual"})],
     "channels_50": [("prune", {"granularity": "channel", "density": 0.5})],
     "channels_50_first_order": [("prune", {"granularity": "channel", "density": 0.5, "criterion": "first_order"})],

@@ -1,4 +1,4 @@
-"""Data files of the field's formats, made here byte by byte: read, checked, and named when they are missing or damaged."""
+"""Data files of the field's formats, made here byte by byte: read, checked, named when they are missing or damaged."""
 
 from __future__ import annotations
 
@@ -87,7 +87,11 @@ def test_what_is_no_idx_file_is_refused(place: Path, data: bytes, message: str) 
 
 def test_a_damaged_archive_is_refused(place: Path) -> None:
     whole = gzip.compress(idx(bytes_of((50, 20))))
-    for name, data in (("cut.gz", whole[:-20]), ("no.gz", b"hello"), ("bits.gz", whole[:30] + b"\xff" * 20 + whole[50:])):
+    for name, data in (
+        ("cut.gz", whole[:-20]),
+        ("no.gz", b"hello"),
+        ("bits.gz", whole[:30] + b"\xff" * 20 + whole[50:]),
+    ):
         (place / name).write_bytes(data)
         with pytest.raises(TaskError, match=f"{name} cannot be unpacked .*: fetch it again"):
             content(place / name)

@@ -51,7 +51,9 @@ def test_arrays_that_are_not_circulant_are_said_to_be_none() -> None:
 
 def test_torch_and_numpy_agree() -> None:
     weight = np.random.default_rng(1).standard_normal((10, 6, 3, 3)).astype(np.float32)
-    np.testing.assert_allclose(projected(torch.from_numpy(weight), 4).numpy(), projected(weight, 4), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(
+        projected(torch.from_numpy(weight), 4).numpy(), projected(weight, 4), rtol=1e-5, atol=1e-7
+    )
 
 
 @pytest.mark.parametrize("shape", [(8, 16), (120, 400), (10, 84), (16, 6, 5, 5)])

@@ -33,7 +33,9 @@ def test_rows_on_a_grid_are_given_back(bits: int, scale: float, count: int, seed
 @given(st.integers(9, 16), st.integers(-12, 6), st.integers(1, 60), st.integers(0, 999))
 def test_powers_of_two_are_found_on_wide_grids(bits: int, exponent: int, count: int, seed: int) -> None:
     top = largest_level(bits)
-    rows = np.random.default_rng(seed).integers(-top, top + 1, (3, count)).astype(np.float32) * np.float32(2.0**exponent)
+    rows = np.random.default_rng(seed).integers(-top, top + 1, (3, count)).astype(np.float32) * np.float32(
+        2.0**exponent
+    )
     scales, found = lattice_scales(rows, top)
     assert found.all()
     assert np.array_equal((np.round(rows / scales[:, None]) * scales[:, None]).astype(np.float32), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def test_convolutions_are_exact_at_full_rank_and_lose_less_with_more(kind: str) 
         assert [part.shape for part in parts] == shapes
         errors.append(float(((whole_conv(parts, kind) - weight) ** 2).sum()))
     assert errors[-1] == pytest.approx(0.0, abs=1e-18)
-    assert all(later <= earlier + 1e-9 for earlier, later in zip(errors, errors[1:], strict=False))
+    assert all(later <= earlier + 1e-9 for earlier, later in pairwise(errors))
 
 
 def conv_graph(**changes: Any) -> Graph:
@@ -101,7 +102,11 @@ def test_a_layer_that_would_not_shrink_stays_whole() -> None:
 def test_lenet5_at_the_published_ranks() -> None:
     """Ranks 15 and 10 of the two large dense layers: 54 kB, 4.6 times less than 246,824 bytes."""
     graph = shipped("lenet5")
-    step = Step("low_rank", {"conv": "keep", "ends": "keep"}, {"fc1": {"rank_fraction": 15 / 120}, "fc2": {"rank_fraction": 10 / 84}})
+    step = Step(
+        "low_rank",
+        {"conv": "keep", "ends": "keep"},
+        {"fc1": {"rank_fraction": 15 / 120}, "fc2": {"rank_fraction": 10 / 84}},
+    )
     smaller = describe(graph, [step]).graph
     assert {name: smaller.operator(name).weight_shape for name in ("fc1/in", "fc2/out")} == {
         "fc1/in": (15, 400), "fc2/out": (84, 10),

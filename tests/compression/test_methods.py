@@ -52,14 +52,14 @@ def test_every_built_in_is_held_to_the_laws() -> None:
     assert set(SETTINGS) == registry.builtin_names(GROUP)
 
 
-@pytest.mark.parametrize(("name", "values"), CASES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("name", "values"), CASES, ids=str)
 @pytest.mark.parametrize("network", ["digits_lenet", "digits_resnet", "lenet5"])
 def test_laws(name: str, values: dict[str, Any], network: str) -> None:
     method, graph = registry.load(GROUP, name), shipped(network)
     check_compression(method, method.Settings(**values), graph, arrays_of(graph))
 
 
-@pytest.mark.parametrize(("name", "values"), CASES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("name", "values"), CASES, ids=str)
 def test_torch_and_numpy_agree(name: str, values: dict[str, Any]) -> None:
     graph = shipped("digits_lenet")
     described, arrays = describe(graph, [Step(name, values, {})]), arrays_of(graph)
@@ -208,7 +208,9 @@ def test_least_square_error_beats_peak_and_percentile_on_heavy_tails() -> None:
 def test_half_precision_biases_are_those_of_ieee() -> None:
     graph = shipped("digits_mlp")
     arrays = arrays_of(graph)
-    arrays["fc1.bias"] = np.random.default_rng(0).standard_normal(64).astype(np.float32) * 10.0 ** np.linspace(-7, 3, 64)
+    arrays["fc1.bias"] = np.random.default_rng(0).standard_normal(64).astype(np.float32) * 10.0 ** np.linspace(
+        -7, 3, 64
+    )
     arrays["fc1.bias"] = arrays["fc1.bias"].astype(np.float32)
     found = project(arrays, describe(graph, [Step("huffman", {"bias_bits": 16}, {})]))
     assert np.array_equal(found["fc1.bias"], arrays["fc1.bias"].astype(np.float16).astype(np.float32))

@@ -101,7 +101,9 @@ def test_gradients_say_what_goes_where_they_are_asked() -> None:
     with pytest.raises(ValueError, match="'conv1' by first_order needs its gradients"):
         pruned(arrays, criterion="first_order")
     rng = np.random.default_rng(1)
-    saliency = {name.replace("weight", "saliency"): rng.random(array.shape) for name, array in weights_of(arrays).items()}
+    saliency = {
+        name.replace("weight", "saliency"): rng.random(array.shape) for name, array in weights_of(arrays).items()
+    }
     found = pruned({**arrays, **saliency}, criterion="first_order", density=0.2)
     for name, array in weights_of(found).items():
         score = saliency[name.replace("weight", "saliency")]

@@ -57,7 +57,11 @@ def test_an_uncompressed_network_takes_four_bytes_a_parameter(network: str) -> N
     described, arrays = describe(graph, []), arrays_of(graph)
     for operator in graph.matrix_operators:
         held = measured_bytes(described, arrays)[operator.name]
-        assert held.weight_bytes == described.formats[operator.name].weight_bytes == 4 * math.prod(operator.weight_shape or ())
+        assert (
+            held.weight_bytes
+            == described.formats[operator.name].weight_bytes
+            == 4 * math.prod(operator.weight_shape or ())
+        )
         assert held.index_bytes == 0.0
     running = sum(2 * o.out_shape[0] for o in graph.operators if o.kind == "norm")
     heads = 12 + 6 * len(graph.matrix_operators)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -92,7 +93,7 @@ class _Tuning:
         self._go_on(0.0)
 
     def logits(self, samples: Tensor) -> Tensor:
-        seen = straight_through(self.leaves, self._on_grids, self._trained)
+        seen = self._seen()
         graph, self._batch = self._network.graph, self._batch + 1
         if not self._errors:
             return run(graph, seen, samples, self._calibration.quantised(plain), is_training=True)
@@ -110,14 +111,17 @@ class _Tuning:
             for name, (is_held, values) in self._held.items():
                 self.leaves[name].copy_(torch.where(is_held, values, self.leaves[name]))
 
-    @property
-    def _trained(self) -> frozenset[str]:
-        return frozenset(short for stage in self._grids for short in stage.method.trained)
+    def _seen(self) -> Mapping[str, Tensor]:
+        """The weights on their grids; gradients pass straight through steps that round, and through the others as is.
 
-    def _on_grids(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Grids as they are at this moment: values are shared once no weight is pruned any more."""
-        grids = (stage for stage in self._grids if self._is_settled or not stage.method.trained)
-        return _project(tuple(grids), tensors, None)
+        Values are shared once no weight is pruned any more.
+        """
+        seen: Mapping[str, Tensor] = self.leaves
+        for stage in self._grids:
+            if self._is_settled or not stage.method.trained:
+                step = partial(stage.method.project, described=stage.after, settings=stage.settings)
+                seen = step(seen) if stage.method.is_smooth else straight_through(seen, step, stage.method.trained)
+        return seen
 
     def _go_on(self, progress: float) -> None:
         """Take gradual steps to `progress` of their way, and hold what must not move any more."""

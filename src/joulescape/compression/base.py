@@ -67,6 +67,8 @@ class Method(ABC, Generic[SettingsT]):
     """Whether a network on which it takes nothing is refused instead of left alone."""
     is_repeated: ClassVar[bool] = False
     """Whether fine-tuning projects anew at every step (grids) rather than once before it (masks, removed channels)."""
+    is_smooth: ClassVar[bool] = False
+    """Whether gradients go through `project` as it is (means, sums) rather than straight through it (rounding)."""
     trained: ClassVar[frozenset[str]] = frozenset()
     """Short names of tensors that `project` adds and that gradients move (a list of shared values, say)."""
 

@@ -28,6 +28,7 @@ class Circulant(GridMethod[CirculantSettings]):
 
     name = "circulant"
     Settings = CirculantSettings
+    is_smooth = True
 
     def takes(self, operator: Operator) -> bool:
         """Dense layers, and convolutions without groups (blocks over output and input channels)."""

@@ -3,7 +3,8 @@
     "JLC1" | digest of the graph and its formats (8 bytes) | every operator's arrays in the graph's order
 
 Weights of matrix operators stand in the code of their format (`_layer_code`; of circulant blocks one row each, which a
-byte before says), all other arrays as float32, biases in `bias_bits`. Shapes are not repeated: a reader has the network's YAML and the compression's steps.
+byte before says), all other arrays as float32, biases in `bias_bits`. Shapes are not repeated: a reader has the
+network's YAML and the compression's steps.
 """
 
 from __future__ import annotations

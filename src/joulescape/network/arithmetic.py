@@ -9,7 +9,7 @@ A machine that can use them all computes `operations`; one that cannot multiplie
 - circulant, block b: real Fourier transforms of (in / b) blocks in and (out / b) blocks out at each position, b/2 log2
   b complex multiplications and b log2 b complex additions for two of them, and (in / b)(out / b)(b/2 + 1) complex
   products at each position and filter tap, summed before they are transformed back; weights are kept transformed. A
-  complex product is four multiplications and two additions. Fourier blocks that are no power of two count as the next one.
+  complex product is four multiplications and two additions. A block that is no power of two counts as the next one.
 """
 
 from __future__ import annotations

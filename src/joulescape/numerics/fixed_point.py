@@ -110,7 +110,7 @@ def stored_scales(weight: Tensor, bits: int) -> Tensor:
 
     A compression with one scale a layer leaves channels whose largest weight is not at the top level.
     """
-    best = channel_scales(weight, bits)
+    best: Tensor = channel_scales(weight, bits)
     if bits == 1:
         return best
     found, is_grid = lattice_scales(weight.detach().reshape(weight.shape[0], -1).numpy(), largest_level(bits))
