@@ -1,6 +1,6 @@
 """What a layer's product needs once it is compressed: multiplications, additions, shifts, gates; nominal counts.
 
-A machine that can use them all computes `operations`; one that cannot multiplies `macs` times. Per sample:
+A machine that can use them all computes `operations`; one that cannot multiplies `macs` times. Per output and weight:
 
 - multiply: density * MACs multiplications and as many additions;
 - shift: the multiplications are shifts;
@@ -17,13 +17,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from joulescape.network.operators import Operator
-from joulescape.network.work import OperandFormat
+from joulescape.network.operators import Loops, Operator
+from joulescape.network.work import MatrixWork, OperandFormat
 
 
 @dataclass(frozen=True)
 class Operations:
-    """Operations of one layer per sample; `macs` are those of the dense layer without any saving."""
+    """Operations of one layer, per sample or for a work's batch; `macs` are those of the layer without any saving."""
 
     macs: int
     multiplications: float
@@ -36,28 +36,34 @@ def operations(operator: Operator, form: OperandFormat) -> Operations:
     """The least operations that the format allows; ValueError for an operator that multiplies no matrix."""
     if operator.loops is None:
         raise ValueError(f"operator '{operator.name}' ({operator.kind}) has no multiply-accumulates")
-    macs = operator.loops.macs
-    acting, outputs = macs * form.weight_density, float(operator.out_elements)
+    return _counted(operator.loops, form, operator.out_elements, math.prod(operator.in_shapes[0]))
+
+
+def operations_of(work: MatrixWork) -> Operations:
+    """The same for a forward work, for its whole batch, with the density that was measured where it was."""
+    seen = work.format.with_(weight_density=work.weight.density)
+    return _counted(work.loops, seen, work.output.elements, work.input.elements)
+
+
+def _counted(loops: Loops, form: OperandFormat, outputs: int, inputs: int) -> Operations:
+    macs = loops.macs
+    acting, scales = macs * form.weight_density, float(outputs)
     if form.arithmetic == "shift":
-        return Operations(macs, outputs, acting, shifts=acting)
+        return Operations(macs, scales, acting, shifts=acting)
     if form.arithmetic == "add":
-        return Operations(macs, outputs, acting)
+        return Operations(macs, scales, acting)
     if form.arithmetic == "xnor":
-        return Operations(macs, outputs, acting, gates=acting)
+        return Operations(macs, scales, acting, gates=acting)
     if form.arithmetic == "circulant":
-        return _circulant(operator, form.block)
+        return _circulant(loops, form.block, inputs)
     return Operations(macs, acting, acting)
 
 
-def _circulant(operator: Operator, block: int) -> Operations:
-    loops = operator.loops
-    if loops is None:
-        raise ValueError(f"operator '{operator.name}' has no multiply-accumulates")
+def _circulant(loops: Loops, block: int, inputs: int) -> Operations:
     points = 1 << (block - 1).bit_length()
     out, into = math.ceil(loops.K / block), math.ceil(loops.C / block)
-    positions_in = math.prod(operator.in_shapes[0][1:]) if operator.kind == "conv" else loops.OX
-    transforms = (into * positions_in + out * loops.OY * loops.OX) / 2
-    stages = math.log2(points) if points > 1 else 0.0
-    products = out * into * loops.OY * loops.OX * loops.FY * loops.FX * (points / 2 + 1)
+    transforms = (into * inputs / loops.C + out * loops.positions) / 2
+    stages = math.log2(points)
+    products = out * into * loops.positions * loops.FY * loops.FX * (points / 2 + 1)
     multiplied = transforms * points / 2 * stages + products
     return Operations(loops.macs, 4 * multiplied, 2 * multiplied + 2 * (transforms * points * stages + products))

@@ -164,6 +164,7 @@ class _Lowering:
             input=self._input(operator),
             output=self._output(operator),
             is_weight_stored=operator.kind != "matmul",
+            format=self._format(operator.name),
         )
 
     def _input_gradient(self, operator: Operator) -> Iterator[Work]:

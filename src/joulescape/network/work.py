@@ -51,10 +51,55 @@ class Operand:
 
 
 @dataclass(frozen=True)
+class OperandFormat:
+    """How compression leaves one layer: widths, density and bytes, before data is seen.
+
+    `weight_bits` is the width of a whole-number grid that holds every weight (32 where none does: a machine rounds to
+    its own width); `code_bits` is what one stored weight takes before any index and entropy code (None: `weight_bits`).
+    They differ where values are listed (a 4-bit index of 32-bit values) or are powers of two (a short exponent).
+    """
+
+    weight_bits: float = 32.0
+    activation_bits: float = 32.0
+    weight_density: float = 1.0
+    weight_structure: Structure = "dense"
+    weight_bytes: float | None = None
+    index_bytes: float = 0.0
+    code_bits: float | None = None
+    values: Values = "real"
+    scale_per: Literal["channel", "layer"] = "channel"
+    arithmetic: Arithmetic = "multiply"
+    activation_rule: ActivationRule = "mse"
+    activation_percentile: float = 100.0
+    """percentile: magnitudes above it are clipped."""
+    index_bits: int = 4
+    """Width of one relative index (`unstructured`)."""
+    group: int = 1
+    kept: int = 1
+    """n_of_m: weights of one group, and how many of them stay."""
+    block: int = 1
+    """circulant: rows and columns of one block, of which one row is stored."""
+    is_entropy_coded: bool = False
+    """Whether a Huffman code stands in place of fixed-width codes and indices."""
+    bias_bits: int = 32
+    """Width of a stored bias (float)."""
+
+    @property
+    def stored_bits(self) -> float:
+        """Bits of one stored weight before any index and entropy code."""
+        return self.weight_bits if self.code_bits is None else self.code_bits
+
+    def with_(self, **changes: object) -> OperandFormat:
+        """This format with some fields changed."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
 class MatrixWork:
     """A matrix product of one layer and role, for the whole batch (`loops.B`).
 
-    `weight` is the stationary operand; `is_weight_stored` is False where it is an activation (attention, say).
+    `weight` is the stationary operand; `is_weight_stored` is False where it is an activation (attention, say). `format`
+    is how compression left the layer: what a machine with shifters, tables or transforms may save by.
     """
 
     layer: str
@@ -64,6 +109,7 @@ class MatrixWork:
     input: Operand
     output: Operand
     is_weight_stored: bool = True
+    format: OperandFormat = OperandFormat()
 
     @property
     def macs(self) -> int:
@@ -108,50 +154,6 @@ class PhysicalWork:
 
 
 Work = MatrixWork | VectorWork | PhysicalWork
-
-
-@dataclass(frozen=True)
-class OperandFormat:
-    """How compression leaves one layer: widths, density and bytes, before data is seen.
-
-    `weight_bits` is the width of a whole-number grid that holds every weight (32 where none does: a machine rounds to
-    its own width); `code_bits` is what one stored weight takes before any index and entropy code (None: `weight_bits`).
-    They differ where values are listed (a 4-bit index of 32-bit values) or are powers of two (a short exponent).
-    """
-
-    weight_bits: float = 32.0
-    activation_bits: float = 32.0
-    weight_density: float = 1.0
-    weight_structure: Structure = "dense"
-    weight_bytes: float | None = None
-    index_bytes: float = 0.0
-    code_bits: float | None = None
-    values: Values = "real"
-    scale_per: Literal["channel", "layer"] = "channel"
-    arithmetic: Arithmetic = "multiply"
-    activation_rule: ActivationRule = "mse"
-    activation_percentile: float = 100.0
-    """percentile: magnitudes above it are clipped."""
-    index_bits: int = 4
-    """Width of one relative index (`unstructured`)."""
-    group: int = 1
-    kept: int = 1
-    """n_of_m: weights of one group, and how many of them stay."""
-    block: int = 1
-    """circulant: rows and columns of one block, of which one row is stored."""
-    is_entropy_coded: bool = False
-    """Whether a Huffman code stands in place of fixed-width codes and indices."""
-    bias_bits: int = 32
-    """Width of a stored bias (float)."""
-
-    @property
-    def stored_bits(self) -> float:
-        """Bits of one stored weight before any index and entropy code."""
-        return self.weight_bits if self.code_bits is None else self.code_bits
-
-    def with_(self, **changes: object) -> OperandFormat:
-        """This format with some fields changed."""
-        return replace(self, **changes)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
