@@ -300,3 +300,11 @@ def test_stages_tell_what_stands_before_and_after() -> None:
     assert first.before.graph == graph and first.after.graph == second.before.graph != graph
     assert set(second.settings) == {"fc1/in", "fc1/out", "fc2/in", "fc2/out"}
     assert second.settings["fc1/in"].weight_bits == 3 and second.settings["fc2/out"].weight_bits == 4
+
+
+@pytest.mark.parametrize("name", ["logarithmic", "ternary", "binary", "dorefa", "incremental", "share", "fixed_point"])
+def test_inputs_that_a_step_leaves_alone_stay_as_an_earlier_step_left_them(name: str) -> None:
+    steps = [Step("half_wave", {"activation_bits": 2}, {}), Step(name, {"activation_bits": 32}, {})]
+    form = describe(shipped("digits_mlp"), steps).formats["fc2"]
+    assert (form.activation_bits, form.activation_rule) == (2.0, "half_wave")
+    assert describe(shipped("digits_mlp"), steps[1:]).formats["fc2"].activation_bits == 32.0

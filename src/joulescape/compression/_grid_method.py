@@ -13,7 +13,7 @@ from joulescape.compression._coding import bits_with_zeros
 from joulescape.compression._nominal import with_bytes
 from joulescape.compression.base import Described, Method, Tensors, origin
 from joulescape.network.operators import Operator
-from joulescape.network.work import OperandFormat
+from joulescape.network.work import ActivationRule, OperandFormat
 from joulescape.spec.base import Shape
 
 FLOAT_BITS = 32
@@ -61,6 +61,11 @@ class GridMethod(Method[GridT], Generic[GridT]):
         """Each weight array on its grid; biases stay as they are."""
         weights = {f"{o.name}.weight": settings[o.name] for o in acted_on(described, settings) if o.weight_shape}
         return {**tensors, **{name: self.on_grid(tensors[name], at) for name, at in weights.items()}}
+
+
+def activations(bits: int, rule: ActivationRule) -> dict[str, Any]:
+    """Fields of a format whose inputs are `bits` wide; none at 32: they stay as an earlier step left them."""
+    return {} if bits >= FLOAT_BITS else {"activation_bits": float(bits), "activation_rule": rule}
 
 
 def acted_on(described: Described, settings: Mapping[str, GridT]) -> list[Operator]:

@@ -10,7 +10,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from joulescape.compression._grid_method import ActivationBits, GridMethod, GridSettings, with_room_for_zeros
+from joulescape.compression._grid_method import (
+    ActivationBits,
+    GridMethod,
+    GridSettings,
+    activations,
+    with_room_for_zeros,
+)
 from joulescape.compression.quantize.grids import quantised
 from joulescape.network.work import OperandFormat
 
@@ -41,8 +47,7 @@ class Binary(GridMethod[BinarySettings]):
             values="uniform",
             scale_per=at.scale_per,
             arithmetic="xnor" if is_gate else "add",
-            activation_bits=2.0 if is_gate else float(at.activation_bits),
-            activation_rule="binary" if is_gate else "mse",
+            **(activations(2, "binary") if is_gate else activations(at.activation_bits, "mse")),
         )
 
     def on_grid(self, weight: Any, at: BinarySettings) -> Any:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import array_api_compat as api
 from pydantic import Field
 
-from joulescape.compression._grid_method import ActivationBits, GridMethod, GridSettings, has_zeros
+from joulescape.compression._grid_method import ActivationBits, GridMethod, GridSettings, activations, has_zeros
 from joulescape.compression.quantize.grids import quantised
 from joulescape.network.work import OperandFormat
 
@@ -43,8 +43,7 @@ class Dorefa(GridMethod[DorefaSettings]):
             values="uniform" if is_sign else "codebook",
             scale_per="layer",
             arithmetic="add" if is_sign else "multiply",
-            activation_bits=float(at.activation_bits),
-            activation_rule="mse",
+            **activations(at.activation_bits, "mse"),
         )
 
     def on_grid(self, weight: Any, at: DorefaSettings) -> Any:

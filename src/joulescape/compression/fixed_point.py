@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import array_api_compat as api
 from pydantic import Field
 
-from joulescape.compression._grid_method import ActivationBits, GridMethod, GridSettings
+from joulescape.compression._grid_method import ActivationBits, GridMethod, GridSettings, activations
 from joulescape.compression.quantize.grids import levels, power_of_two_scale
 from joulescape.network.work import OperandFormat
 
@@ -41,8 +41,7 @@ class FixedPoint(GridMethod[FixedPointSettings]):
             values="uniform",
             scale_per="layer",
             arithmetic="multiply",
-            activation_bits=float(at.activation_bits),
-            activation_rule="power_of_two",
+            **activations(at.activation_bits, "power_of_two"),
         )
 
     def on_grid(self, weight: Any, at: FixedPointSettings) -> Any:

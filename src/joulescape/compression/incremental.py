@@ -13,7 +13,14 @@ from typing import Annotated, Any
 import array_api_compat as api
 from pydantic import Field
 
-from joulescape.compression._grid_method import FLOAT_BITS, ActivationBits, GridMethod, GridSettings, acted_on
+from joulescape.compression._grid_method import (
+    FLOAT_BITS,
+    ActivationBits,
+    GridMethod,
+    GridSettings,
+    acted_on,
+    activations,
+)
 from joulescape.compression.base import Described, Tensors
 from joulescape.compression.logarithmic import nearest_powers, powers
 from joulescape.network.work import OperandFormat
@@ -51,8 +58,7 @@ class Incremental(GridMethod[IncrementalSettings]):
             values="power_of_two",
             scale_per="layer",
             arithmetic="shift",
-            activation_bits=float(at.activation_bits),
-            activation_rule="mse",
+            **activations(at.activation_bits, "mse"),
         )
 
     def on_grid(self, weight: Any, at: IncrementalSettings) -> Any:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import array_api_compat as api
 from pydantic import Field
 
-from joulescape.compression._grid_method import FLOAT_BITS, ActivationBits, GridMethod, GridSettings
+from joulescape.compression._grid_method import FLOAT_BITS, ActivationBits, GridMethod, GridSettings, activations
 from joulescape.network.work import OperandFormat
 
 
@@ -41,8 +41,7 @@ class Logarithmic(GridMethod[LogarithmicSettings]):
             values="power_of_two",
             scale_per=at.scale_per,
             arithmetic="shift",
-            activation_bits=float(at.activation_bits),
-            activation_rule="mse",
+            **activations(at.activation_bits, "mse"),
         )
 
     def on_grid(self, weight: Any, at: LogarithmicSettings) -> Any:

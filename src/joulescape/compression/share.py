@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from joulescape.compression._grid_method import ActivationBits, GridMethod, GridSettings, acted_on
+from joulescape.compression._grid_method import ActivationBits, GridMethod, GridSettings, acted_on, activations
 from joulescape.compression.base import Described, Tensors
 from joulescape.network.work import OperandFormat
 
@@ -47,8 +47,7 @@ class Share(GridMethod[ShareSettings]):
             code_bits=float(bits),
             values="codebook",
             arithmetic="multiply",
-            activation_bits=float(at.activation_bits),
-            activation_rule="mse",
+            **activations(at.activation_bits, "mse"),
         )
 
     def on_grid(self, weight: Any, at: ShareSettings) -> Any:

@@ -11,7 +11,14 @@ from typing import Any, Literal
 
 import array_api_compat as api
 
-from joulescape.compression._grid_method import FLOAT_BITS, ActivationBits, GridMethod, GridSettings, acted_on
+from joulescape.compression._grid_method import (
+    FLOAT_BITS,
+    ActivationBits,
+    GridMethod,
+    GridSettings,
+    acted_on,
+    activations,
+)
 from joulescape.compression.base import Described, Tensors
 from joulescape.network.work import OperandFormat
 
@@ -49,8 +56,7 @@ class Ternary(GridMethod[TernarySettings]):
             values="uniform" if is_symmetric else "codebook",
             scale_per=at.scale_per if is_symmetric else "layer",
             arithmetic="add",
-            activation_bits=float(at.activation_bits),
-            activation_rule="mse",
+            **activations(at.activation_bits, "mse"),
         )
 
     def on_grid(self, weight: Any, at: TernarySettings) -> Any:
