@@ -19,7 +19,7 @@ import torch
 
 from joulescape.accuracy.activations import calibrate
 from joulescape.accuracy.datasets import Data, load_task
-from joulescape.accuracy.fine_tuning import compressed, projected
+from joulescape.accuracy.fine_tuning import compressed, untuned
 from joulescape.accuracy.module import plain, run
 from joulescape.accuracy.reference import reference_tensors, single_thread
 from joulescape.accuracy.stored import written
@@ -111,7 +111,7 @@ def main() -> None:
 def measured(network: Described, reference: Mapping[str, Any], data: Data, how: Mapping[str, Any], seed: int) -> Row:
     """Compress, measure, fine-tune, measure and write."""
     began = time.process_time()
-    plainly = accuracy(network, projected(network, reference, data.train), data)
+    plainly = accuracy(network, untuned(network, reference, data.train), data)
     projected_at = time.process_time()
     tuned = compressed(network, reference, how, data.train, {}, seed)
     tuned_at = time.process_time()

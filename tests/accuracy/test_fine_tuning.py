@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from joulescape.accuracy.activations import calibrate
 from joulescape.accuracy.datasets import Data, load_task
-from joulescape.accuracy.fine_tuning import _Tuning, compressed, projected, straight_through
+from joulescape.accuracy.fine_tuning import _Tuning, compressed, straight_through, untuned
 from joulescape.accuracy.input_grids import InputGrid, input_grid
 from joulescape.accuracy.measure import measure
 from joulescape.accuracy.module import plain, run
@@ -212,7 +212,7 @@ def test_first_order_is_measured_where_a_step_asks(
     small: Graph, reference: dict[str, torch.Tensor], data: Data
 ) -> None:
     network = describe(small, [Step("prune", {"density": 0.3, "criterion": "first_order"}, {})])
-    found = projected(network, reference, data.train)
+    found = untuned(network, reference, data.train)
     assert found.keys() == reference.keys()
     saliency = with_saliency(small, reference, data.train)
     for layer in ("fc1", "fc2"):
@@ -230,7 +230,7 @@ def test_dead_inputs_go_first_by_gradients_but_not_by_magnitude(
     left = {}
     for criterion in ("magnitude", "first_order"):
         network = describe(small, [Step("prune", {"density": 0.5, "criterion": criterion}, {})])
-        left[criterion] = projected(network, loud, data.train)["fc1.weight"][:, dead]
+        left[criterion] = untuned(network, loud, data.train)["fc1.weight"][:, dead]
     assert bool((left["magnitude"] != 0).all()) and bool((left["first_order"] == 0).all())
 
 

@@ -9,6 +9,7 @@ import pytest
 from real_project import ROOT, SPACE, make_project
 
 import joulescape
+from joulescape import source
 from joulescape.resolve.design_space import load_space
 from joulescape.search import digests
 from joulescape.search.digests import code_digest, evaluator_digest, space_digest, weights_digest, workflow_digest
@@ -132,12 +133,12 @@ def test_code_counts_where_it_can_change_something(package, monkeypatch, file, e
 def test_another_version_of_a_package_counts(monkeypatch, package_name, evaluations):
     monkeypatch.setattr(digests, "code_digest", code_digest.__wrapped__)
     before = code_digest.__wrapped__(), workflow_digest.__wrapped__()
-    real = digests.distribution
+    real = source.distribution
 
     class Newer:
         version = "99.0"
 
-    monkeypatch.setattr(digests, "distribution", lambda name: Newer if name == package_name else real(name))
+    monkeypatch.setattr(source, "distribution", lambda name: Newer if name == package_name else real(name))
     after = code_digest.__wrapped__(), workflow_digest.__wrapped__()
     assert (before[0] != after[0], before[1] != after[1]) == (evaluations, True)
 

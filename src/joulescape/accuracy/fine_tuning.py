@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from joulescape.accuracy.activations import TRAINING_ROWS, Calibration, calibrate
+from joulescape.accuracy.alike import fine_tuning_acts, is_noise_aware
 from joulescape.accuracy.datasets import Part
 from joulescape.accuracy.machine_layers import program
 from joulescape.accuracy.module import plain, run
@@ -20,8 +22,29 @@ from joulescape.compression.base import GRADUAL_SHARE, Described
 from joulescape.compression.pipeline import Stage, projector, stages
 from joulescape.network.error_spec import Errors
 
+KEPT = 64
+"""Fine-tuned networks that a process holds: those of one batch, between one rung and the next."""
+
 GRADUAL_UPDATES = 40
 """A gradual step is taken a little further so many times in one fine-tuning."""
+
+
+def untuned(network: Described, reference: Mapping[str, Tensor], part: Part) -> Mapping[str, Tensor]:
+    """The network's weights after compression alone; gradients are measured on `part` where a criterion asks."""
+    return _project(stages(network), reference, part)
+
+
+def tuned(
+    network: Described,
+    reference: Mapping[str, Tensor],
+    how: Mapping[str, Any],
+    part: Part,
+    errors: Errors,
+    seed: int,
+    key: str,
+) -> Mapping[str, Tensor]:
+    """`compressed`, remembered in this process under `key`, the digest of everything it follows from."""
+    return _kept(_Asked(key, lambda: compressed(network, reference, how, part, errors, seed)))
 
 
 def compressed(
@@ -33,19 +56,27 @@ def compressed(
     anew at every step. With `noise_aware` each mini-batch meets a freshly drawn device. A network without steps and
     without noise is left alone.
     """
-    is_noisy = bool(how.get("noise_aware")) and bool(errors)
-    if int(how.get("epochs", 0)) == 0 or not (network.steps or is_noisy):
-        return projected(network, reference, part)
+    if not fine_tuning_acts(network, how, errors):
+        return untuned(network, reference, part)
     run_ = TrainingRun.of(how)
     total = run_.epochs * run_.steps_per_epoch(len(part.labels))
-    tuning = _Tuning(network, reference, part, errors if is_noisy else {}, seed, total)
+    met = errors if is_noise_aware(how, errors) else {}
+    tuning = _Tuning(network, reference, part, met, seed, total)
     fit(tuning.leaves, tuning.logits, part, run_, generator(seed, "fine-tune"), tuning.after_step)
     return projector(network)({name: leaf.detach() for name, leaf in tuning.leaves.items()})
 
 
-def projected(network: Described, reference: Mapping[str, Tensor], part: Part) -> Mapping[str, Tensor]:
-    """The weights after every step, without training; gradients are measured where a criterion asks for them."""
-    return _project(stages(network), reference, part)
+@dataclass(frozen=True)
+class _Asked:
+    """A fine-tuning by its key; how it is done does not tell two of one key apart."""
+
+    key: str
+    make: Callable[[], Mapping[str, Tensor]] = field(compare=False)
+
+
+@lru_cache(maxsize=KEPT)
+def _kept(asked: _Asked) -> Mapping[str, Tensor]:
+    return asked.make()
 
 
 def _project(

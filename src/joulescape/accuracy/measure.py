@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from joulescape.accuracy.activations import Calibration, calibrate
+from joulescape.accuracy.alike import draws_count
 from joulescape.accuracy.datasets import Data, Part, load_task
-from joulescape.accuracy.fine_tuning import compressed
-from joulescape.accuracy.keys import accuracy_key
+from joulescape.accuracy.fine_tuning import tuned, untuned
+from joulescape.accuracy.keys import accuracy_key, tuned_key
 from joulescape.accuracy.machine_layers import program
 from joulescape.accuracy.module import run
 from joulescape.accuracy.on_machine import Trained, train_on_machine
@@ -24,13 +25,15 @@ from joulescape.compression.base import Described
 from joulescape.network.error_spec import Errors
 from joulescape.network.fidelity import Fidelity, Measured, Recipe
 
-__all__ = ["accuracy_key", "measure"]
+__all__ = ["accuracy_key", "draws_count", "measure"]
 
 
 def measure(
     network: Described, errors: Errors, recipe: Recipe, fidelity: Fidelity, seed: int, networks_dir: Path
 ) -> Measured:
     """One accuracy a device draw on the fidelity's split, statistics a layer, and training facts where asked for.
+
+    Any rung but the closed form, which measures nothing.
 
     Reference weights are trained and kept first where `networks_dir` lacks them. All candidates of a seed meet the same
     draws. Raises SimulatorError when training diverges or the machine's output is not a number.
@@ -43,7 +46,11 @@ def measure(
         return own
     data = load_task(recipe.task).shaped(network.graph.input_shape)
     reference = reference_tensors(network.original, recipe.reference, recipe.task, networks_dir)
-    tensors = compressed(network, reference, recipe.fine_tune, data.train, errors, seed)
+    if fidelity.fine_tunes:
+        key = tuned_key(network, errors, recipe, seed, networks_dir)
+        tensors = tuned(network, reference, recipe.fine_tune, data.train, errors, seed, key)
+    else:
+        tensors = untuned(network, reference, data.train)
     calibration = calibrate(network, tensors, data.train.images)
     part = data.part(fidelity.split).first(fidelity.samples)
     right = tuple(
@@ -63,12 +70,6 @@ def measure(
     )
 
 
-def draws_count(recipe: Recipe, errors: Errors, fidelity: Fidelity) -> int:
-    """Draws that are worth making: one where nothing is drawn (an exact machine, or no errors at all)."""
-    is_exact = recipe.equivalence == "exact" or not any(role == "forward" for _, role in errors)
-    return 1 if is_exact else fidelity.draws
-
-
 def _one_draw(
     network: Described,
     tensors: Mapping[str, Tensor],
@@ -80,7 +81,7 @@ def _one_draw(
     draw: int,
 ) -> bytes:
     device, reading = (generator(seed, purpose, draw) for purpose in ("device", "read"))
-    machine = program(network.graph, tensors, errors, calibration, device, reading, fidelity.rung)
+    machine = program(network.graph, tensors, errors, calibration, device, reading, fidelity.detail)
     with torch.no_grad():
         return correct(run(network.graph, tensors, part.images, machine.rule), part.labels)
 

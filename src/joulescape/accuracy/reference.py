@@ -19,18 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from joulescape.accuracy.code import training_code
-from joulescape.accuracy.dataset_sources import fingerprint
 from joulescape.accuracy.datasets import load_task
+from joulescape.accuracy.kept import REFERENCE_SEED, identity, is_kept, unreadable
 from joulescape.accuracy.module import run
 from joulescape.accuracy.training import TrainingRun, correct, fraction, train_weights
-from joulescape.errors import ResultsError
-from joulescape.network.digest import digest
 from joulescape.network.operators import Graph
 from joulescape.spec.network import NetworkSpec
-
-REFERENCE_SEED = 0
-"""The seed whose weights are kept."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +66,6 @@ def single_thread() -> None:
     torch.set_num_threads(1)
 
 
-def identity(graph: Graph, training: Mapping[str, Any], task: str) -> str:
-    """Digest of everything that the reference weights follow from, code included."""
-    return digest(graph, training, task, fingerprint(task), REFERENCE_SEED, training_code())
-
-
 def train_reference(name: str, graph: Graph, spec: NetworkSpec, seed: int = REFERENCE_SEED) -> Reference:
     """Train one seed of network `name` and measure it on validation and test."""
     return _trained(name, graph, spec.training.model_dump(), spec.task, (seed,))
@@ -98,11 +87,11 @@ def reference_tensors(graph: Graph, training: Mapping[str, Any], task: str, netw
 
 def ensure(graph: Graph, training: Mapping[str, Any], task: str, networks_dir: Path) -> Path:
     """The file of the kept weights, after making sure that it is there and of this graph and recipe."""
-    path, wanted = networks_dir / f"{graph.name}.npz", identity(graph, training, task)
-    if _kept_digest(path) == wanted:
+    path = networks_dir / f"{graph.name}.npz"
+    if is_kept(graph, training, task, networks_dir):
         return path
     with _locked(networks_dir, graph.name):
-        if _kept_digest(path) != wanted:
+        if not is_kept(graph, training, task, networks_dir):
             _save(_trained(graph.name, graph, training, task, (REFERENCE_SEED,)), networks_dir)
     return path
 
@@ -124,34 +113,13 @@ def _trained(name: str, graph: Graph, training: Mapping[str, Any], task: str, se
     return Reference(weights[0], metrics)
 
 
-def _kept_digest(path: Path) -> str | None:
-    """The digest beside the weights; None when either file is missing."""
-    metrics = path.with_suffix(".json")
-    if not (path.is_file() and metrics.is_file()):
-        return None
-    return _read_digest(metrics, metrics.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=64)
-def _read_digest(metrics: Path, modified_ns: int) -> str | None:  # noqa: ARG001
-    try:
-        found = json.loads(metrics.read_text()).get("digest")
-    except (ValueError, AttributeError) as error:
-        raise _unreadable(metrics, error) from error
-    return None if found is None else str(found)
-
-
 @lru_cache(maxsize=16)
 def _loaded(path: Path, modified_ns: int) -> Mapping[str, Tensor]:  # noqa: ARG001
     try:
         with np.load(path, allow_pickle=False) as kept:
             return {name: torch.from_numpy(kept[name]) for name in kept.files}
     except (BadZipFile, zlib.error, ValueError, EOFError, TypeError, AttributeError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> ResultsError:
-    return ResultsError(f"{path} cannot be read ({error}); delete it, and the weights are trained again")
+        raise unreadable(path, error) from error
 
 
 def _save(reference: Reference, networks_dir: Path) -> None:

@@ -22,8 +22,10 @@ def train_command(
     spec = _spec(path)
 
     from joulescape.accuracy.reference import train_and_save
+    from joulescape.cli.workflow_parent import end_with_workflow
     from joulescape.network.build import build_graph
 
+    end_with_workflow()
     metrics = train_and_save(path.stem, build_graph(path.stem, spec), spec, seeds, out)
     typer.echo(_line(metrics, out / f"{path.stem}.npz"))
 

@@ -188,13 +188,13 @@ class Machine:
             for energy in cost.energies
             if self._inside(energy.component, station)
         ]
-        standing = [Energy(power.component, self._array(power.power_mw) * share_ns) for power in static]
+        standing = [Energy(power.component, power.power_mw * share_ns) for power in static]
         Checked(f"{station.name}, {cost.layer}", {e.component.name: e.energy_pj for e in (*dynamic, *standing)})
         return (*dynamic, *standing)
 
     def _static(self) -> tuple[StaticPower, ...]:
         return tuple(
-            StaticPower(_prefixed(power.component, station), power.power_mw)
+            StaticPower(_prefixed(power.component, station), self._array(power.power_mw))
             for station in self.stations
             for power in station.simulator.static_power(station.settings)
             if self._inside(power.component, station)
@@ -245,7 +245,13 @@ class Machine:
         )
 
     def _array(self, quantity: Quantity) -> FloatArray:
-        return np.broadcast_to(np.asarray(quantity, dtype=float), (len(self.variants),))
+        """One float a variant; whole arrays and plain numbers go the short way: this is called for every part."""
+        shape = (len(self.variants),)
+        if isinstance(quantity, float):
+            return np.full(shape, quantity)
+        if isinstance(quantity, np.ndarray) and quantity.shape == shape and quantity.dtype == float:
+            return quantity
+        return np.broadcast_to(np.asarray(quantity, dtype=float), shape)
 
 
 def _has_work(operator: Operator, role: Role, trained: frozenset[str]) -> bool:

@@ -18,9 +18,11 @@ from joulescape.network.operators import Graph
 from joulescape.network.task import TASKS
 from joulescape.resolve.back_end import BackEnd, resolve_back_end
 from joulescape.resolve.candidate import Pair
+from joulescape.resolve.filling import fixed_domains
 from joulescape.resolve.hardware import HardwarePlan, read_hardware
 from joulescape.resolve.metrics import check_metrics
 from joulescape.resolve.pairs import Refused, dropped_steps, sort_pairs
+from joulescape.resolve.rungs import check_rungs, rung_notes
 from joulescape.resolve.shelves import (
     BACK_END_FILE,
     NETWORK_FILE,
@@ -79,6 +81,8 @@ def read_question(document: Document, root: Path, needs_designs: bool) -> Questi
     question.hardware = read_hardware(question.document, question.back_ends, question.faults)
     question.training = read_training(question.document, question.spec.training, question.faults)
     question.faults.extend(check_metrics(question.document, question.spec))
+    if not question.broken:
+        question.faults.extend(check_rungs(question.document, question.spec))
     _pair(question)
     return question
 
@@ -182,7 +186,11 @@ def _check_reserves(question: Question) -> None:
 def _pair(question: Question) -> None:
     """Sort the pairs; a network or back end that meets nobody is a fault where everything listed could be read."""
     question.pairs, question.refused = sort_pairs(question.spec, question.graphs, question.back_ends, question.steps)
-    question.notes = tuple(dropped_steps(question.graphs, question.steps))
+    question.notes = (
+        *fixed_domains(question.document),
+        *dropped_steps(question.graphs, question.steps),
+        *rung_notes(question.spec),
+    )
     content = question.document.content
     found = {"networks": tuple(question.graphs), "back_ends": tuple(question.back_ends)}
     if question.broken or any(len(names) < len(content[shelf]) for shelf, names in found.items()):

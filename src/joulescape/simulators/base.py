@@ -7,6 +7,7 @@ through NumPy), so one call costs every variant. A simulator writes broadcasting
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -220,7 +221,7 @@ class Checked:
     def __post_init__(self) -> None:
         for name, quantity in self.quantities.items():
             array = np.asarray(quantity, dtype=float)
-            if not np.all(np.isfinite(array)) or np.any(array < 0):
+            if not (array.min() >= 0.0 and array.max() < math.inf):  # false for NaN as well
                 raise SimulatorError(f"{self.where}: {name} is {array!r}; a cost must be finite and not negative")
 
 

@@ -1,0 +1,50 @@
+"""Whether reference weights are there and of this recipe; told without PyTorch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from joulescape.accuracy.code import training_code
+from joulescape.accuracy.dataset_sources import fingerprint
+from joulescape.errors import ResultsError
+from joulescape.network.digest import digest
+from joulescape.network.operators import Graph
+
+REFERENCE_SEED = 0
+"""The seed whose weights are kept."""
+
+
+def identity(graph: Graph, training: Mapping[str, Any], task: str) -> str:
+    """Digest of everything that the reference weights follow from, code included."""
+    return digest(graph, training, task, fingerprint(task), REFERENCE_SEED, training_code())
+
+
+def is_kept(graph: Graph, training: Mapping[str, Any], task: str, networks_dir: Path) -> bool:
+    """Whether the weights of a network are kept and belong to this graph, recipe and code."""
+    return _kept_digest(networks_dir / f"{graph.name}.npz") == identity(graph, training, task)
+
+
+def _kept_digest(path: Path) -> str | None:
+    """The digest beside the weights; None when either file is missing."""
+    metrics = path.with_suffix(".json")
+    if not (path.is_file() and metrics.is_file()):
+        return None
+    return _read_digest(metrics, metrics.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read_digest(metrics: Path, modified_ns: int) -> str | None:  # noqa: ARG001
+    try:
+        found = json.loads(metrics.read_text()).get("digest")
+    except (ValueError, AttributeError) as error:
+        raise unreadable(metrics, error) from error
+    return None if found is None else str(found)
+
+
+def unreadable(path: Path, error: Exception) -> ResultsError:
+    """What to say of a file that cannot be read."""
+    return ResultsError(f"{path} cannot be read ({error}); delete it, and the weights are trained again")
