@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulescape.registry import GROUPS, builtin_names
@@ -78,6 +78,7 @@ ROOTS = ("joulescape.accuracy.measure", "joulescape.evaluation", "joulescape.num
 
 
 @given(st.lists(st.sampled_from(ROOTS), min_size=1, max_size=3))
+@settings(deadline=None, max_examples=20)
 def test_a_closure_is_closed_and_the_union_of_its_parts(modules):
     found = closure(*modules)
     assert set(found) == {name for module in modules for name in closure(module)}

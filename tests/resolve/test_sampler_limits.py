@@ -48,7 +48,7 @@ def test_a_grid_above_the_stated_size_is_refused_whatever_the_budget(ask):
 @pytest.mark.parametrize(
     ("budget", "said"),
     [
-        ("trials: 301, sampler: gp", "'gp' for 301 trials, expected at most 300 trials"),
+        ("trials: 101, sampler: gp", "'gp' for 101 trials, expected at most 100 trials"),
         ("trials: 5001, sampler: tpe", "'tpe' for 5,001 trials, expected at most 5,000 trials"),
     ],
 )

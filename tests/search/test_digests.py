@@ -33,7 +33,7 @@ def question(shelves, text, name="tiny"):
         ("trials: 12", "trials: 500"),
         ("population: 4", "population: 9"),
         ("per_back_end: 4", "per_back_end: {memristive/isaac: 9}"),
-        ("draws: 1}", "draws: 1, lag: 2, failed_share: 0.9, seconds: 5, samples: 100}"),
+        ("draws: 1,", "draws: 1, lag: 2, failed_share: 0.9, seconds: 5, samples: 100,"),
         ("confirm: {draws: 2", "confirm: {draws: 7"),
         ("question:", "normalise_to_nm: 45\nquestion:"),
     ],

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 LARGEST_GRID = 100_000
 """A grid of more candidates is refused whatever the budget."""
 
-MOST_TRIALS: dict[SamplerName, int] = {"tpe": 5_000, "gp": 300}
+MOST_TRIALS: dict[SamplerName, int] = {"tpe": 5_000, "gp": 100}
 """Samplers whose ask grows with what they were told, and how many trials keep the longest ask below some seconds."""
 
-MOST_PARAMETERS: dict[SamplerName, int] = {"gp": 40}
+MOST_PARAMETERS: dict[SamplerName, int] = {"gp": 20}
 """Samplers whose ask grows with the parameters of a pair, and how many keep it below some seconds."""
 
 

@@ -29,7 +29,7 @@ Evaluate = Callable[..., Sequence[Evaluation]]
 """`joulescape.evaluation.evaluate`, or a stand-in with the same arguments."""
 
 DEATHS = 2
-"""So often may a worker die while it judges nothing but one candidate: once may be chance, twice it is the candidate."""
+"""So often may a worker die over one candidate alone: once may be chance, twice it is the candidate."""
 
 _FACTS = frozenset({*TRIALS, *CONFIRMED}) - set(METRICS)
 
