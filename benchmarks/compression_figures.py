@@ -32,7 +32,8 @@ from joulescape.spec.network import NetworkSpec
 
 ROOT = Path(__file__).parents[1]
 
-Steps = Sequence[tuple[str, Mapping[str, Any]]]
+Steps = Sequence[tuple[str, Mapping[str, Any]] | tuple[str, Mapping[str, Any], Mapping[str, Any]]]
+"""Method, settings, and settings of single layers."""
 
 GRADUAL = {"scope": "global", "schedule": "gradual"}
 FLOAT = {"activation_bits": 32}
@@ -60,6 +61,7 @@ DESIGNS: Mapping[str, Steps] = {
     "low_rank": [("low_rank", {"rank_fraction": 0.12, "conv": "keep", "ends": "keep"})],
     "tucker_spatial": [("low_rank", {"rank_fraction": 0.5, "conv": "spatial", "ends": "keep"})],
     "circulant_8": [("circulant", {"block": 8, "ends": "keep"})],
+    "circulant_8_dense": [("circulant", {"block": 8, "ends": "keep"}, {"conv2": {"block": 1}})],
     "deep_compression": [
         ("prune", {**GRADUAL, "density": 0.1, "index_bits": 6}),
         ("share", {"bits": 3}),
@@ -103,7 +105,7 @@ def main() -> None:
     print(f"{arguments.network}: {100 * base:.2f} % on test, {whole} bytes, {graph.macs} MACs", flush=True)
     how = {"epochs": arguments.epochs, "learning_rate": arguments.learning_rate, "batch": arguments.batch}
     for name in arguments.only:
-        steps = [Step(method, _settings(name, settings, arguments.density), {}) for method, settings in DESIGNS[name]]
+        steps = [_step(name, *given, density=arguments.density) for given in DESIGNS[name]]
         rows = [measured(describe(graph, steps), reference, data, how, seed) for seed in range(arguments.seeds)]
         print(line(name, rows, base, whole), flush=True)
 
@@ -140,9 +142,15 @@ def line(name: str, rows: Sequence[Row], base: float, whole: int) -> str:
     )
 
 
-def _settings(name: str, settings: Mapping[str, Any], density: float | None) -> dict[str, Any]:
+def _step(
+    name: str,
+    method: str,
+    settings: Mapping[str, Any],
+    per_layer: Mapping[str, Any] | None = None,
+    density: float | None = None,
+) -> Step:
     changed = name == "deep_compression" and density is not None and "density" in settings
-    return {**settings, "density": density} if changed else dict(settings)
+    return Step(method, {**settings, "density": density} if changed else settings, per_layer or {})
 
 
 if __name__ == "__main__":
