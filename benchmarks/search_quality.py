@@ -38,6 +38,7 @@ FEWER_SEEDS = {"tpe": 5, "gp": 2}
 """Samplers whose asks take so long that ten seeds would take hours."""
 
 FEWER_TRIALS = {"gp": 60}
+"""So few that no share is reached: only the price of an ask is shown."""
 
 
 class Ground:
