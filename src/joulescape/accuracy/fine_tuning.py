@@ -34,6 +34,11 @@ def untuned(network: Described, reference: Mapping[str, Tensor], part: Part) -> 
     return _project(stages(network), reference, part)
 
 
+def begun(network: Described, tensors: Mapping[str, Tensor], part: Part) -> Mapping[str, Tensor]:
+    """The weights after the steps that act once (masks, removed channels, factors): what training starts from."""
+    return _project(tuple(stage for stage in stages(network) if not stage.method.is_repeated), tensors, part)
+
+
 def tuned(
     network: Described,
     reference: Mapping[str, Tensor],
@@ -85,7 +90,7 @@ def _project(
     """The weights after these steps, gradual ones at `progress` of their way; without data no gradient is measured."""
     for stage in steps:
         settings = stage.settings
-        if progress < 1.0 and stage.method.is_gradual(settings):
+        if progress < 1.0 and _is_gradual(stage):
             settings = stage.method.partly(settings, progress)
         if part is not None and stage.method.needs_saliency(settings):
             tensors = with_saliency(stage.before.graph, tensors, part)
@@ -106,11 +111,11 @@ class _Tuning:
         total: int,
     ) -> None:
         self._network, self._errors, self._seed, self._total = network, errors, seed, total
+        self._gradual = tuple(stage for stage in stages(network) if _is_gradual(stage))
         self._once, self._grids = (
-            tuple(stage for stage in stages(network) if stage.method.is_repeated == is_repeated)
-            for is_repeated in (False, True)
+            tuple(s for s in stages(network) if (s.method.is_repeated and not _is_gradual(s)) == is_grid)
+            for is_grid in (False, True)
         )
-        self._gradual = tuple(stage for stage in self._once if stage.method.is_gradual(stage.settings))
         self._is_settled = not self._gradual
         latent = _project(self._once, reference, part, progress=0.0)
         self._network_tensors = frozenset(latent)
@@ -174,6 +179,10 @@ class _Tuning:
         for name, tensor in _project(self._grids, kept, None).items():
             if name not in kept:
                 self.leaves[name].data.copy_(tensor)
+
+
+def _is_gradual(stage: Stage) -> bool:
+    return stage.method.is_gradual(stage.settings)
 
 
 def masks(network: Described, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

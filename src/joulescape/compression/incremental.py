@@ -46,7 +46,6 @@ class Incremental(GridMethod[IncrementalSettings]):
 
     name = "incremental"
     Settings = IncrementalSettings
-    is_repeated = False
 
     def form(self, form: OperandFormat, at: IncrementalSettings) -> OperandFormat:
         """A short code; a machine without shifters needs a whole-number grid down to the smallest power."""
