@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_graphs import Written, graph_of, networks
 
-from joulescape.network.arithmetic import operations, operations_of
+from joulescape.network.arithmetic import layer_rows, operations, operations_of
 from joulescape.network.lower import lower
 from joulescape.network.operators import Loops
 from joulescape.network.work import LayerStatistics, MatrixWork, Operand, OperandFormat
@@ -77,3 +77,22 @@ def test_training_works_tell_their_format_forward_only() -> None:
     for one in lower(graph, formats, "training", 1, {}).works:
         if isinstance(one, MatrixWork):
             assert (one.format.arithmetic == "shift") == (one.role == "forward")
+
+
+def test_rows_say_what_each_layer_computes_and_stores() -> None:
+    operators = [{"name": "a", "kind": "dense", "out_features": 4}, {"name": "r", "kind": "relu"}]
+    graph = graph_of([8], [*operators, {"name": "b", "kind": "dense", "out_features": 3}])
+    formats = {
+        "a": OperandFormat(activation_bits=4.0, weight_density=0.5, weight_bytes=40.0, index_bytes=10.0),
+        "b": OperandFormat(arithmetic="shift", weight_bytes=6.0),
+    }
+    first, second = layer_rows(graph, formats, {})
+    assert first == {
+        "layer": "a", "macs": 32, "multiplications": 16, "additions": 16, "shifts": 0, "gates": 0,
+        "weight_bytes": 40, "index_bytes": 10, "activation_bytes": 4,
+    }  # fmt: skip
+    assert (second["shifts"], second["multiplications"], second["activation_bytes"]) == (12, 3, 16)
+    seen = {"a": LayerStatistics(weight_density=0.25, weight_bytes=33.0, index_bytes=7.0)}
+    measured, unmeasured = layer_rows(graph, formats, seen)
+    assert (measured["multiplications"], measured["weight_bytes"], measured["index_bytes"]) == (8, 33, 7)
+    assert unmeasured == second

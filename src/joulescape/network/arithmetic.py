@@ -15,10 +15,11 @@ A machine that can use them all computes `operations`; one that cannot multiplie
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from joulescape.network.operators import Loops, Operator
-from joulescape.network.work import MatrixWork, OperandFormat
+from joulescape.network.operators import Graph, Loops, Operator
+from joulescape.network.work import LayerStatistics, MatrixWork, OperandFormat, Statistics
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,39 @@ def operations_of(work: MatrixWork) -> Operations:
     """The same for a forward work, for its whole batch, with the density that was measured where it was."""
     seen = work.format.with_(weight_density=work.weight.density)
     return _counted(work.loops, seen, work.output.elements, work.input.elements)
+
+
+def layer_rows(
+    graph: Graph, formats: Mapping[str, OperandFormat], statistics: Statistics
+) -> tuple[Mapping[str, str | float], ...]:
+    """One row a matrix operator, per sample: its operations, stored bytes with the index's share, and activation bytes.
+
+    Bytes and densities are measured ones where `statistics` has them. Activations are the input at its own width.
+    """
+    return tuple(
+        _row(
+            operator,
+            formats[operator.name],
+            statistics.get(operator.name, LayerStatistics(formats[operator.name].weight_density)),
+        )
+        for operator in graph.matrix_operators
+    )
+
+
+def _row(operator: Operator, form: OperandFormat, seen: LayerStatistics) -> Mapping[str, str | float]:
+    counted = operations(operator, form.with_(weight_density=seen.weight_density))
+    stored = form.weight_bytes if seen.weight_bytes is None else seen.weight_bytes
+    return {
+        "layer": operator.name,
+        "macs": counted.macs,
+        "multiplications": counted.multiplications,
+        "additions": counted.additions,
+        "shifts": counted.shifts,
+        "gates": counted.gates,
+        "weight_bytes": 0.0 if stored is None else stored,
+        "index_bytes": form.index_bytes if seen.index_bytes is None else seen.index_bytes,
+        "activation_bytes": operator.in_elements * form.activation_bits / 8,
+    }
 
 
 def _counted(loops: Loops, form: OperandFormat, outputs: int, inputs: int) -> Operations:
