@@ -63,7 +63,8 @@ def layer_rows(
     )
 
 
-def _row(operator: Operator, form: OperandFormat, seen: LayerStatistics) -> Mapping[str, str | float]:
+def _row(operator: Operator, form: OperandFormat, measured: LayerStatistics | None) -> Mapping[str, str | float]:
+    seen = measured or LayerStatistics(form.weight_density)
     counted = operations(operator, form.with_(weight_density=seen.weight_density))
     stored = form.weight_bytes if seen.weight_bytes is None else seen.weight_bytes
     return {
