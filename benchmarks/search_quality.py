@@ -72,7 +72,7 @@ def main() -> None:
     header = "".join(f"{f'{share:.0%} ({round(share * count)})':>26}" for share in SHARES)
     sys.stdout.write(f"{'sampler':8}{'seeds':>6}{header}   CPU ms an ask\n{'':14}{'median  [quartiles]':>26}\n")
     for name in options.samplers.split(","):
-        sys.stdout.write(_line(ground, name, options.seeds) + "\n")
+        sys.stdout.write(_line(ground, name, options.first_seed, options.seeds) + "\n")
         sys.stdout.flush()
 
 
@@ -82,6 +82,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=ROOT / "results" / "known_ground")
     parser.add_argument("--samplers", default="random,qmc,nsga2,nsga3")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first-seed", type=int, default=0, help="where the seeds begin")
     return parser.parse_args()
 
 
@@ -113,9 +114,9 @@ def _every(space: DesignSpace) -> Iterator[Candidate]:
             yield space.candidate({PAIR: pair.name, **active(genes, parameters)})
 
 
-def _line(ground: Ground, sampler: str, seeds: int) -> str:
+def _line(ground: Ground, sampler: str, first: int, seeds: int) -> str:
     seeds = min(seeds, FEWER_SEEDS.get(sampler, seeds))
-    runs = [_run(ground, sampler, seed) for seed in range(seeds)]
+    runs = [_run(ground, sampler, seed) for seed in range(first, first + seeds)]
     cells = []
     for place in range(len(SHARES)):
         reached = [shares[place] for shares, _ in runs if place < len(shares)]

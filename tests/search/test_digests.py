@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from real_project import ROOT, SPACE, make_project
@@ -13,6 +14,7 @@ from joulescape import source
 from joulescape.resolve.design_space import load_space
 from joulescape.search import digests
 from joulescape.search.digests import code_digest, evaluator_digest, space_digest, weights_digest, workflow_digest
+from joulescape.spec.space import SamplerName
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +97,16 @@ def test_reference_weights_count_by_content(shelves):
     assert found[1] == found[3]
 
 
+def test_reference_weights_do_not_count_where_costs_alone_are_asked_for(shelves):
+    text = SPACE.replace("accuracy_fraction: maximize", "area_mm2: minimize")
+    space = question(shelves, text, "costs")
+    assert not space.spec.needs_accuracy
+    before = weights_digest(space)
+    space.networks_dir.mkdir(parents=True, exist_ok=True)
+    (space.networks_dir / "digits_mlp.npz").write_bytes(b"trained for another question")
+    assert weights_digest(space) == before != weights_digest(question(shelves, SPACE))
+
+
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
     folder = tmp_path_factory.mktemp("package") / "joulescape"
@@ -112,6 +124,7 @@ def package(tmp_path_factory):
         ("search/outcome.py", True, True),
         ("search/study.py", False, True),
         ("search/picks.py", False, True),
+        *[(f"search/samplers/{name}.py", False, True) for name in get_args(SamplerName)],
         ("report/figure.py", False, False),
         ("cli/search_command.py", False, False),
         ("testing.py", False, False),
@@ -129,7 +142,10 @@ def test_code_counts_where_it_can_change_something(package, monkeypatch, file, e
     assert (before[0] != after[0], before[1] != after[1]) == (evaluations, tables)
 
 
-@pytest.mark.parametrize(("package_name", "evaluations"), [("torch", True), ("numpy", True), ("optuna", False)])
+@pytest.mark.parametrize(
+    ("package_name", "evaluations"),
+    [("torch", True), ("numpy", True), ("moocore", True), ("array-api-compat", True), ("optuna", False)],
+)
 def test_another_version_of_a_package_counts(monkeypatch, package_name, evaluations):
     monkeypatch.setattr(digests, "code_digest", code_digest.__wrapped__)
     before = code_digest.__wrapped__(), workflow_digest.__wrapped__()

@@ -8,13 +8,14 @@ from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import joulescape
+from joulescape.accuracy.code import MEASURING_PACKAGES
 from joulescape.network.digest import digest
 from joulescape.registry import GROUPS, builtin_names
 from joulescape.source import code_of, versions
-from joulescape.spec.space import BudgetSpec, ConfirmSpec
+from joulescape.spec.space import BudgetSpec, ConfirmSpec, SamplerName
 
 if TYPE_CHECKING:
     from joulescape.resolve.design_space import DesignSpace
@@ -23,8 +24,11 @@ NEUTRAL_NODE_NM = 28
 JUDGING = ("joulescape.evaluation", "joulescape.search.outcome", "joulescape.accuracy.own")
 """Where an evaluation begins; the last is loaded by name."""
 
-_ASKING = ("joulescape.search.run", "joulescape.search.confirm")
-JUDGING_PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "moocore")
+_SAMPLERS = tuple(f"joulescape.search.samplers.{name}" for name in get_args(SamplerName))
+_ASKING = ("joulescape.search.run", "joulescape.search.confirm", *_SAMPLERS)
+"""Where tables begin; samplers are loaded by name."""
+
+JUDGING_PACKAGES = (*MEASURING_PACKAGES, "moocore")
 """Packages that an evaluation's numbers pass through: another version may train other weights."""
 
 _ASKING_PACKAGES = ("optuna", "polars")
@@ -67,9 +71,10 @@ def space_digest(space: DesignSpace) -> str:
 
 
 def weights_digest(space: DesignSpace) -> str:
-    """Digest of the reference weights that the space's networks start from."""
+    """Digest of the reference weights that the space's networks start from; of none where costs alone are asked for."""
+    names = sorted(space.networks) if space.spec.needs_accuracy else ()
     folder = space.root / "results" / "networks"
-    return digest(_files(folder / f"{name}.npz" for name in sorted(space.networks)))
+    return digest(_files(folder / f"{name}.npz" for name in names))
 
 
 def evaluator_digest(evaluate: Callable[..., Any]) -> str:
