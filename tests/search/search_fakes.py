@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -114,13 +112,6 @@ def explain(candidate, space, variant_id, fidelity, seed, memory=None):
 def slow_judge(candidate, space, fidelity, seed, memory=None):
     """The same, 20 ms later."""
     time.sleep(0.02)
-    return judge(candidate, space, fidelity, seed, memory)
-
-
-def deadly_judge(candidate, space, fidelity, seed, memory=None):
-    """The same, but 6 bits on the grid kill the worker."""
-    if candidate.back_end == "electronic/grid" and candidate.values["compression.1.quantize.weight_bits"] == 6:
-        os.kill(os.getpid(), signal.SIGKILL)
     return judge(candidate, space, fidelity, seed, memory)
 
 

@@ -6,7 +6,6 @@ import logging
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -20,8 +19,6 @@ from joulescape.search.fidelities import search_fidelity
 from joulescape.search.outcome import Job
 from joulescape.search.run import search
 from joulescape.search.workers import InProcess, open_pool
-
-HERE = Path(__file__).parent
 
 
 @pytest.fixture(autouse=True)

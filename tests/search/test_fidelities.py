@@ -26,6 +26,15 @@ def test_a_machine_with_errors_climbs_every_rung(tmp_path):
     assert path(space, "memristive/cells") == [(rung, [rung]) for rung in RUNGS]
 
 
+def test_the_closed_form_is_one_whatever_dearer_rungs_measure(tmp_path):
+    measured = {"samples": 64, "draws": 7, "screen_samples": 9, "trainings": 3}
+    few, many = (ladder_space(tmp_path, budget={**ALL, **more}).spec for more in ({}, measured))
+    assert rung_fidelity(few, "closed_form") == rung_fidelity(many, "closed_form")
+    assert all(rung_fidelity(few, rung) != rung_fidelity(many, rung) for rung in RUNGS[1:])
+    pessimistic = ladder_space(tmp_path, corner="pessimistic").spec
+    assert rung_fidelity(pessimistic, "closed_form") != rung_fidelity(few, "closed_form")
+
+
 def test_an_exact_machine_has_no_fuller_simulation(tmp_path):
     space = ladder_space(tmp_path, budget=ALL)
     alone = [("closed_form", ["closed_form"]), ("merged", ["merged"])]

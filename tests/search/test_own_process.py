@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -13,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 from fault_judges import judge, make_space, perilous_judge
 from search_fakes import PAIRS
 
+from joulescape.errors import ResultsError
 from joulescape.network.fidelity import Fidelity
 from joulescape.search import own_process
 from joulescape.search.cache import Cache
@@ -51,6 +54,19 @@ def test_what_hangs_is_killed_what_dies_is_tried_twice_and_the_rest_goes_on(work
     here = judge(job_of(work.space, 8).candidate, work.space, Fidelity(), 0)
     assert found[8].evaluations[0].metrics == here[1].metrics
     apart.close()
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.slow
+def test_a_process_that_does_not_start_ends_the_run_and_is_nobodys_death(work, monkeypatch, capfd):
+    module = ModuleType("only_here")
+    exec("def unheard_of(*asked): pass", vars(module))
+    monkeypatch.setitem(sys.modules, "only_here", module)
+    module.unheard_of.__module__ = "only_here"
+    apart = OwnProcess(replace(work, evaluate=module.unheard_of))
+    with pytest.raises(ResultsError, match=r"does not start \(exit code 1"):
+        apart.judge(0, job_of(work.space, 8))
+    assert "only_here" in capfd.readouterr().err
     assert multiprocessing.active_children() == []
 
 

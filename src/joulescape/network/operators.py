@@ -9,7 +9,6 @@ from typing import Literal
 
 Role = Literal["forward", "input_gradient", "weight_gradient", "update"]
 ROLES: tuple[Role, ...] = ("forward", "input_gradient", "weight_gradient", "update")
-TRAINING_ROLES: tuple[Role, ...] = ROLES
 
 Phase = Literal["inference", "training"]
 Attribute = int | float | str | bool

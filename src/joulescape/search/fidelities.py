@@ -31,8 +31,13 @@ def search_fidelity(spec: SpaceSpec) -> Fidelity:
 
 
 def rung_fidelity(spec: SpaceSpec, rung: RungName) -> Fidelity:
-    """How one rung of the search measures; `merged` sees `screen_samples` where a dearer rung may follow."""
+    """How one rung of the search measures; `merged` sees `screen_samples` where a dearer rung may follow.
+
+    The closed form measures nothing, so samples and draws are no part of it.
+    """
     is_screening, samples = rung != spec.rungs[-1], spec.budget.samples
+    if rung == "closed_form":
+        return Fidelity(rung=rung, corner=spec.corner, is_screening=is_screening)
     if is_screening and rung == "merged":
         samples = min(spec.budget.screen_samples, samples or spec.budget.screen_samples)
     return Fidelity(

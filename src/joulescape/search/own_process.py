@@ -9,6 +9,7 @@ import sys
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
+from joulescape.errors import ResultsError
 from joulescape.search.judging import GRACE_S, Result, Ticket, Work, judge_of
 from joulescape.search.outcome import DEATHS, Job, died, out_of_time
 
@@ -56,9 +57,22 @@ class OwnProcess:
             process = context.Process(target=_serve, args=(self._work, there), daemon=True)
             process.start()
             there.close()
-            here.recv()  # its imports are over: from now on time counts
             self._child = process, here
+            self._await_start(process, here)
         return self._child[1]
+
+    def _await_start(self, process: SpawnProcess, pipe: Connection) -> None:
+        """Wait until its imports are over: from then on time counts. ResultsError when it ends before."""
+        try:
+            pipe.recv()
+        except (EOFError, ConnectionError) as error:
+            process.join()
+            code = process.exitcode
+            self.close()
+            raise ResultsError(
+                f"a process of its own for a candidate does not start (exit code {code}, its last words stand above): "
+                "free memory and run again, or take --executor ray"
+            ) from error
 
 
 def _serve(work: Work, pipe: Connection) -> None:

@@ -108,7 +108,3 @@ def _near(points: FloatArray, on_front: Any, taken: set[int]) -> list[int]:
     second = rest[nondominated(points[rest])]
     gaps = distances(points[second], points[on_front])
     return [int(second[i]) for i in np.argsort(gaps, kind="stable")]
-
-
-def _by(rows: Sequence[Row], name: str) -> Any:
-    return lambda index: rows[index][name]

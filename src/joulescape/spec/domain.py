@@ -154,7 +154,6 @@ class ChoiceDomain(Shape):
 
 AnyDomain = IntDomain | FloatDomain | ChoiceDomain
 Domain = Annotated[IntDomain | FloatDomain | ChoiceDomain, Field(discriminator="kind")]
-DOMAIN_KINDS = ("int", "float", "choice")
 
 
 def is_domain(value: Any) -> bool:
