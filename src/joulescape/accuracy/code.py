@@ -10,7 +10,7 @@ from pathlib import Path
 from joulescape.network.digest import digest
 from joulescape.source import code_of, versions
 
-TRAINING_FILES = ("module.py", "training.py", "datasets.py", "randomness.py", "own*.py")
+TRAINING_FILES = ("module.py", "training.py", "dataset*.py", "randomness.py", "own*.py")
 """Files of this package that reference weights follow from."""
 
 PACKAGES = "packages"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from joulescape.accuracy.code import training_code
+from joulescape.accuracy.dataset_sources import fingerprint
 from joulescape.errors import ResultsError
 from joulescape.network.digest import digest
 from joulescape.network.operators import Graph
@@ -19,7 +20,7 @@ REFERENCE_SEED = 0
 
 def identity(graph: Graph, training: Mapping[str, Any], task: str) -> str:
     """Digest of everything that the reference weights follow from, code included."""
-    return digest(graph, training, task, REFERENCE_SEED, training_code())
+    return digest(graph, training, task, fingerprint(task), REFERENCE_SEED, training_code())
 
 
 def is_kept(graph: Graph, training: Mapping[str, Any], task: str, networks_dir: Path) -> bool:

@@ -19,6 +19,7 @@ from joulescape.accuracy.module import run
 from joulescape.accuracy.on_machine import Trained, train_on_machine
 from joulescape.accuracy.randomness import generator
 from joulescape.accuracy.reference import is_own, reference_tensors, single_thread
+from joulescape.accuracy.stored import with_stored_bytes, written
 from joulescape.accuracy.training import correct, fraction
 from joulescape.compression.base import Described
 from joulescape.network.error_spec import Errors
@@ -49,7 +50,7 @@ def measure(
         key = tuned_key(network, errors, recipe, seed, networks_dir)
         tensors = tuned(network, reference, recipe.fine_tune, data.train, errors, seed, key)
     else:
-        tensors = untuned(network, reference)
+        tensors = untuned(network, reference, data.train)
     calibration = calibrate(network, tensors, data.train.images)
     part = data.part(fidelity.split).first(fidelity.samples)
     right = tuple(
@@ -57,13 +58,15 @@ def measure(
         for draw in range(draws_count(recipe, errors, fidelity))
     )
     trained = _trained(network, errors, recipe, fidelity, seed, data)
+    file = written(network, tensors)
     return Measured(
         accuracy_fraction=tuple(fraction(one) for one in right),
         trained_accuracy_fraction=None if trained is None else trained.accuracy_fraction,
         training_steps=None if trained is None else trained.steps,
         reached_target=None if trained is None else trained.reached_target,
-        statistics=calibration.statistics,
+        statistics=with_stored_bytes(calibration.statistics, file),
         correct=right,
+        extras={"file_bytes": float(len(file.data))},
     )
 
 

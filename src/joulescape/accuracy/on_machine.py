@@ -19,7 +19,7 @@ from torch import Tensor
 from joulescape.accuracy.activations import TRAINING_ROWS, Calibration, calibrate
 from joulescape.accuracy.backward import Feedback, Rounded
 from joulescape.accuracy.datasets import Data, Part
-from joulescape.accuracy.fine_tuning import masks, straight_through
+from joulescape.accuracy.fine_tuning import begun, masks, straight_through
 from joulescape.accuracy.machine_layers import MachineLayers, numerics, program, spec_of
 from joulescape.accuracy.module import Inputs, Tensors, initial, run
 from joulescape.accuracy.randomness import generator
@@ -78,7 +78,7 @@ class _Run:
         self._errors = _with_rounding(errors, _rounding(recipe))
         self._seed, self._draw = seed, draw
         self._streams = {p: generator(seed, p, draw) for p in ("training read", "rounding", "training batches")}
-        fresh = projector(network, False)(initial(network.original, generator(seed, "initial weights", draw)))
+        fresh = begun(network, initial(network.original, generator(seed, "initial weights", draw)), data.train)
         self._again = projector(network, True)
         self._masks = masks(network, fresh)
         self._leaves = as_leaves(fresh)

@@ -53,8 +53,8 @@ def train_weights(graph: Graph, how: TrainingRun, part: Part, seed: int) -> dict
 
 
 def as_leaves(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies that gradients can move; running statistics are copied without gradient."""
-    moved = set(trainable(tensors))
+    """Copies that gradients can move; running statistics and whole numbers are copied without gradient."""
+    moved = {name for name in trainable(tensors) if tensors[name].is_floating_point()}
     return {name: tensor.detach().clone().requires_grad_(name in moved) for name, tensor in tensors.items()}
 
 

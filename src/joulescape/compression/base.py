@@ -15,6 +15,20 @@ Tensors = Mapping[str, Any]
 """Parameters by dotted name (`conv1.weight`, `conv1.bias`): NumPy arrays or torch tensors alike (array API)."""
 
 
+PART = "/"
+"""Between a factorised layer's name and its part's: `fc1/in`. No user's name holds it."""
+
+
+def origin(operator: str) -> str:
+    """The operator of the uncompressed network that this one is, or is a part of."""
+    return operator.partition(PART)[0]
+
+
+GRADUAL_SHARE = 0.75
+"""After so much of a fine-tuning gradual steps are at their end, and weights begin to share values; the rest makes up
+for what is gone."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One resolved compression step: `settings` for every operator it takes; `per_layer` overrides by operator."""
@@ -24,8 +38,8 @@ class Step:
     per_layer: Mapping[str, Mapping[str, Any]]
 
     def at(self, operator: str) -> dict[str, Any]:
-        """Plain settings of the step for one operator."""
-        return {**self.settings, **self.per_layer.get(operator, {})}
+        """Plain settings of the step for one operator; a part of a factorised layer has those of the whole."""
+        return {**self.settings, **self.per_layer.get(origin(operator), {})}
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,10 @@ class Method(ABC, Generic[SettingsT]):
     """Whether a network on which it takes nothing is refused instead of left alone."""
     is_repeated: ClassVar[bool] = False
     """Whether fine-tuning projects anew at every step (grids) rather than once before it (masks, removed channels)."""
+    is_smooth: ClassVar[bool] = False
+    """Whether gradients go through `project` as it is (means, sums) rather than straight through it (rounding)."""
+    trained: ClassVar[frozenset[str]] = frozenset()
+    """Short names of tensors that `project` adds and that gradients move (a list of shared values, say)."""
 
     @abstractmethod
     def takes(self, operator: Operator) -> bool:
@@ -65,3 +83,19 @@ class Method(ABC, Generic[SettingsT]):
     @abstractmethod
     def project(self, tensors: Tensors, described: Described, settings: Mapping[str, SettingsT]) -> Tensors:
         """Weights after this step, of the shapes that `describe` announced. Twice = once."""
+
+    def needs_saliency(self, settings: Mapping[str, SettingsT]) -> bool:  # noqa: ARG002
+        """Whether `project` reads `<operator>.saliency`: |weight * gradient|, summed over training samples."""
+        return False
+
+    def is_gradual(self, settings: Mapping[str, SettingsT]) -> bool:  # noqa: ARG002
+        """Whether fine-tuning comes to these settings bit by bit, through those of `partly`."""
+        return False
+
+    def partly(self, settings: Mapping[str, SettingsT], progress: float) -> Mapping[str, SettingsT]:  # noqa: ARG002
+        """Settings at `progress` of the way, from 0 (nothing is compressed) to 1 (these settings)."""
+        return settings
+
+    def fixed(self, tensors: Tensors, described: Described, settings: Mapping[str, SettingsT]) -> Tensors:  # noqa: ARG002
+        """After a part of the way: where projected weights must stay as they are (true), by tensor name."""
+        return {}

@@ -15,6 +15,7 @@ from joulescape.evaluation.case import Case, Memory
 from joulescape.evaluation.verdicts import Verdict, admit, judged
 from joulescape.network.digest import digest
 from joulescape.network.fidelity import Fidelity, Measured
+from joulescape.network.work import weight_bytes
 from joulescape.pricing.metrics import Metrics, Priced, assumed_fraction, at_node, metrics_of
 from joulescape.pricing.rows import area_rows, energy_rows, layer_rows
 from joulescape.simulators.base import FloatArray
@@ -101,7 +102,7 @@ def _judge(
     life = spec.lifecycle.inferences if spec.lifecycle else None
     metrics: Metrics = {**_accuracies(measured, count), **metrics_of(priced, count, life)}
     verdict = admitted.then(judged(metrics, spec, measured, case.fidelity, count))
-    known = {**_network_facts(case, priced), **_measured_facts(measured), **facts}
+    known = {**_network_facts(case, measured, priced), **_measured_facts(measured), **facts}
     shared, share = {**known, "variants_count": count}, _assumed(priced, count)
     return tuple(
         Evaluation(
@@ -161,13 +162,14 @@ def _measured_facts(measured: Measured | None) -> dict[str, Any]:
     }
 
 
-def _network_facts(case: Case, priced: Priced) -> dict[str, Any]:
+def _network_facts(case: Case, measured: Measured | None, priced: Priced) -> dict[str, Any]:
     graph, formats = case.network.graph, case.network.formats
+    statistics = {} if measured is None else measured.statistics
     return {
         "steps_basis": priced.plan.steps_basis if priced.plan else None,
         "training_steps_count": priced.plan.steps if priced.plan else None,
         "parameter_count": graph.parameter_count,
-        "weight_bytes": float(sum(f.weight_bytes for f in formats.values() if f.weight_bytes is not None)),
+        "weight_bytes": weight_bytes(formats, statistics),
         "macs": graph.macs,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from joulescape.errors import nearest
 from joulescape.network.operators import Attribute, Graph, Operator
@@ -32,6 +33,22 @@ def reshape(graph: Graph, attributes: Mapping[str, Mapping[str, Attribute]]) -> 
     requests = [
         Request(o.name, o.kind, o.inputs, (), {**o.attributes, **attributes.get(o.name, {})}) for o in graph.operators
     ]
+    return Graph(graph.name, graph.input_shape, _infer_all(requests, graph.input_shape))
+
+
+def replaced(graph: Graph, parts: Mapping[str, Sequence[Request]]) -> Graph:
+    """The same graph with some operators in several parts, one after the other, and every shape inferred again.
+
+    The first part reads what the operator read; whatever read the operator reads its last part.
+    """
+    last = {name: sequence[-1].name for name, sequence in parts.items()}
+    requests: list[Request] = []
+    for operator in graph.operators:
+        inputs = tuple(last.get(source, source) for source in operator.inputs)
+        whole = Request(operator.name, operator.kind, inputs, (), dict(operator.attributes))
+        for part in parts.get(operator.name, (whole,)):
+            requests.append(replace(part, inputs=inputs))
+            inputs = (part.name,)
     return Graph(graph.name, graph.input_shape, _infer_all(requests, graph.input_shape))
 
 

@@ -164,6 +164,7 @@ class _Lowering:
             input=self._input(operator),
             output=self._output(operator),
             is_weight_stored=operator.kind != "matmul",
+            format=self._format(operator.name),
         )
 
     def _input_gradient(self, operator: Operator) -> Iterator[Work]:
@@ -215,8 +216,8 @@ class _Lowering:
             bits=form.weight_bits,
             density=seen.weight_density,
             structure=form.weight_structure,
-            stored_bytes=form.weight_bytes,
-            index_bytes=form.index_bytes,
+            stored_bytes=form.weight_bytes if seen.weight_bytes is None else seen.weight_bytes,
+            index_bytes=form.index_bytes if seen.index_bytes is None else seen.index_bytes,
             mean_fraction=seen.weight_mean_fraction,
             mean_square_fraction=seen.weight_mean_square_fraction,
         )

@@ -80,6 +80,11 @@ class Operator:
         """Elements of all inputs together, per sample."""
         return sum(math.prod(shape) for shape in self.in_shapes)
 
+    def window(self, key: str) -> tuple[int, int]:
+        """A convolution's `kernel`, `stride` or `padding`, down and across."""
+        down = int(self.attributes[key])
+        return down, int(self.attributes.get(f"{key}_x", down))
+
     @property
     def is_matrix(self) -> bool:
         """Whether a matrix machine can take it."""

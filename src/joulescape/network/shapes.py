@@ -19,7 +19,9 @@ from joulescape.network.operators import Attribute, Loops, Operator
 Shape = tuple[int, ...]
 
 ATTRIBUTES: Mapping[str, frozenset[str]] = {
-    "conv": frozenset({"out_channels", "kernel", "stride", "padding", "groups", "bias"}),
+    "conv": frozenset(
+        {"out_channels", "kernel", "stride", "padding", "groups", "bias", "kernel_x", "stride_x", "padding_x"}
+    ),
     "dense": frozenset({"out_features", "bias"}),
     "max_pool": frozenset({"kernel", "stride"}),
     "avg_pool": frozenset({"kernel", "stride"}),
@@ -50,6 +52,11 @@ class Request:
         if value is None:
             raise self.fault(f"needs {key}")
         return int(value)
+
+    def pair(self, key: str, default: int | None = None) -> tuple[int, int]:
+        """A window's attribute down and across: `<key>` is both unless `<key>_x` says otherwise."""
+        down = self.whole(key, default)
+        return down, self.whole(f"{key}_x", down)
 
     def one_input(self, dimensions: tuple[int, ...]) -> Shape:
         """The shape of the only input, whose number of dimensions must be one of `dimensions`."""
@@ -103,17 +110,20 @@ def _make(
 
 def _conv(request: Request) -> Operator:
     channels, height, width = request.one_input((3,))
-    out, kernel = request.whole("out_channels"), request.whole("kernel")
-    stride, padding, groups = request.whole("stride", 1), request.whole("padding", 0), request.whole("groups", 1)
+    out, groups = request.whole("out_channels"), request.whole("groups", 1)
+    kernel, stride, padding = request.pair("kernel"), request.pair("stride", 1), request.pair("padding", 0)
     if channels % groups or out % groups:
         raise request.fault(f"groups {groups} must divide both {channels} input and {out} output channels")
-    out_y, out_x = (_window(request, size + 2 * padding, kernel, stride) for size in (height, width))
-    weight = (out, channels // groups, kernel, kernel)
+    out_y, out_x = (
+        _window(request, size + 2 * padding[axis], kernel[axis], stride[axis])
+        for axis, size in enumerate((height, width))
+    )
+    weight = (out, channels // groups, *kernel)
     loops = Loops(
-        G=groups, K=out // groups, C=channels // groups, OY=out_y, OX=out_x, FY=kernel, FX=kernel,
-        stride_y=stride, stride_x=stride,
+        G=groups, K=out // groups, C=channels // groups, OY=out_y, OX=out_x, FY=kernel[0], FX=kernel[1],
+        stride_y=stride[0], stride_x=stride[1],
     )  # fmt: skip
-    filled: dict[str, Attribute] = {"stride": stride, "padding": padding, "groups": groups}
+    filled: dict[str, Attribute] = {"stride": stride[0], "padding": padding[0], "groups": groups}
     return _make(request, (out, out_y, out_x), 0.0, loops, weight, _trained(request, weight), filled)
 
 

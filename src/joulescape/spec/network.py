@@ -27,6 +27,10 @@ class OperatorSpec(Shape):
     kernel: Annotated[int, Field(ge=1)] | None = None
     stride: Annotated[int, Field(ge=1)] | None = None
     padding: Annotated[int, Field(ge=0)] | None = None
+    kernel_x: Annotated[int, Field(ge=1)] | None = None
+    """conv: the kernel across where it is not square, `kernel` being the one down; the same for the next two."""
+    stride_x: Annotated[int, Field(ge=1)] | None = None
+    padding_x: Annotated[int, Field(ge=0)] | None = None
     groups: Annotated[int, Field(ge=1)] | None = None
     bias: bool | None = None
     bins: Annotated[int, Field(ge=2)] | None = None
