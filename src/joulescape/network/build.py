@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from joulescape.errors import nearest
 from joulescape.network.operators import Attribute, Graph, Operator
-from joulescape.network.shapes import Request, Shape, infer
+from joulescape.network.request import Request, Shape
+from joulescape.network.shapes import infer
 from joulescape.spec.network import NetworkSpec, OperatorSpec
 
 DATA = "input"

@@ -8,7 +8,7 @@ from typing import Literal
 
 from joulescape.compression.base import PART
 from joulescape.network.operators import Attribute, Operator
-from joulescape.network.shapes import Request
+from joulescape.network.request import Request
 
 Form = Literal["dense", "svd", "tucker", "spatial"]
 
