@@ -65,8 +65,12 @@ def fit(
     how: TrainingRun,
     stream: torch.Generator,
     after_step: Callable[[], None] | None = None,
+    penalty: Callable[[], Tensor] | None = None,
 ) -> None:
-    """Minimise the cross entropy of `logits` by moving `leaves` in place; SimulatorError when the loss is NaN."""
+    """Minimise the cross entropy of `logits`, plus `penalty`, by moving `leaves` in place.
+
+    Raises SimulatorError when the loss is NaN.
+    """
     parameters = [leaf for leaf in leaves.values() if leaf.requires_grad]
     optimizer = _optimizer(parameters, how)
     total = how.epochs * how.steps_per_epoch(len(part.labels))
@@ -77,6 +81,8 @@ def fit(
             loss = nnf.cross_entropy(
                 logits(part.images[chosen]), part.labels[chosen], label_smoothing=how.label_smoothing
             )
+            if penalty is not None:
+                loss = loss + penalty()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -71,6 +71,8 @@ class Method(ABC, Generic[SettingsT]):
     """Whether gradients go through `project` as it is (means, sums) rather than straight through it (rounding)."""
     trained: ClassVar[frozenset[str]] = frozenset()
     """Short names of tensors that `project` adds and that gradients move (a list of shared values, say)."""
+    prior: ClassVar[frozenset[str]] = frozenset()
+    """Short names of tensors that `project` adds and that its `penalty` moves (the components of a mixture, say)."""
 
     @abstractmethod
     def takes(self, operator: Operator) -> bool:
@@ -83,6 +85,18 @@ class Method(ABC, Generic[SettingsT]):
     @abstractmethod
     def project(self, tensors: Tensors, described: Described, settings: Mapping[str, SettingsT]) -> Tensors:
         """Weights after this step, of the shapes that `describe` announced. Twice = once."""
+
+    def penalty(self, tensors: Tensors, described: Described, settings: Mapping[str, SettingsT]) -> Any:  # noqa: ARG002
+        """What fine-tuning adds to its loss (a prior of the weights, a norm of groups), a scalar; None: nothing."""
+        return None
+
+    def pull(self, settings: Mapping[str, SettingsT]) -> float:  # noqa: ARG002
+        """How strongly fine-tuning draws weights to what `project` makes of them (the rho of ADMM); 0: not at all."""
+        return 0.0
+
+    def is_free(self, settings: Mapping[str, SettingsT]) -> bool:
+        """Whether weights are free for GRADUAL_SHARE of fine-tuning, under `penalty` or `pull`, and then projected."""
+        return self.pull(settings) > 0.0
 
     def needs_saliency(self, settings: Mapping[str, SettingsT]) -> bool:  # noqa: ARG002
         """Whether `project` reads `<operator>.saliency`: |weight * gradient|, summed over training samples."""
