@@ -65,7 +65,7 @@ def fit(
     how: TrainingRun,
     stream: torch.Generator,
     after_step: Callable[[], None] | None = None,
-    penalty: Callable[[], Tensor] | None = None,
+    penalty: Callable[[], Tensor | None] = lambda: None,
 ) -> None:
     """Minimise the cross entropy of `logits`, plus `penalty`, by moving `leaves` in place.
 
@@ -81,8 +81,8 @@ def fit(
             loss = nnf.cross_entropy(
                 logits(part.images[chosen]), part.labels[chosen], label_smoothing=how.label_smoothing
             )
-            if penalty is not None:
-                loss = loss + penalty()
+            more = penalty()
+            loss = loss if more is None else loss + more
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -29,6 +29,16 @@ class GridSettings(Shape):
     """keep: the network's first and last matrix operator stay as they are, as is usual with very few bits."""
 
 
+class TrainedGridSettings(GridSettings):
+    """Settings of a grid that fine-tuning may come to in two ways."""
+
+    training: Literal["straight_through", "admm"] = "straight_through"
+    """While fine-tuning. straight_through: the network computes with weights on the grid, and gradients pass through
+    the rounding; admm: weights stay free and are drawn to the grid (augmented Lagrangian), then put on it."""
+    pull: Annotated[float, Field(gt=0)] = 0.1
+    """admm: how strongly they are drawn (rho of the augmented Lagrangian)."""
+
+
 GridT = TypeVar("GridT", bound=GridSettings)
 
 
@@ -40,6 +50,11 @@ class GridMethod(Method[GridT], Generic[GridT]):
     def takes(self, operator: Operator) -> bool:
         """Matrix operators; a product of two activations has only its activations quantised."""
         return operator.is_matrix
+
+    def pull(self, settings: Mapping[str, GridT]) -> float:
+        """The strongest of the layers, where they are trained by admm."""
+        drawn = (at for at in settings.values() if isinstance(at, TrainedGridSettings))
+        return max((at.pull for at in drawn if at.training == "admm"), default=0.0)
 
     @abstractmethod
     def form(self, form: OperandFormat, at: GridT) -> OperandFormat:

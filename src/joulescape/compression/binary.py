@@ -13,7 +13,7 @@ from typing import Any, Literal
 from joulescape.compression._grid_method import (
     ActivationBits,
     GridMethod,
-    GridSettings,
+    TrainedGridSettings,
     activations,
     with_room_for_zeros,
 )
@@ -21,7 +21,7 @@ from joulescape.compression.quantize.grids import quantised
 from joulescape.network.work import OperandFormat
 
 
-class BinarySettings(GridSettings):
+class BinarySettings(TrainedGridSettings):
     """Widths of one layer."""
 
     scale_per: Literal["channel", "layer"] = "channel"

@@ -11,12 +11,12 @@ from typing import Annotated, Any
 import array_api_compat as api
 from pydantic import Field
 
-from joulescape.compression._grid_method import ActivationBits, GridMethod, GridSettings, activations
+from joulescape.compression._grid_method import ActivationBits, GridMethod, TrainedGridSettings, activations
 from joulescape.compression.quantize.grids import levels, power_of_two_scale
 from joulescape.network.work import OperandFormat
 
 
-class FixedPointSettings(GridSettings):
+class FixedPointSettings(TrainedGridSettings):
     """Word lengths of one layer."""
 
     weight_bits: Annotated[int, Field(ge=2, le=16)] = 8

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal
 import array_api_compat as api
 from pydantic import Field
 
-from joulescape.compression._grid_method import FLOAT_BITS, ActivationBits, GridMethod, GridSettings, activations
+from joulescape.compression._grid_method import FLOAT_BITS, ActivationBits, GridMethod, TrainedGridSettings, activations
 from joulescape.network.work import OperandFormat
 
 
-class LogarithmicSettings(GridSettings):
+class LogarithmicSettings(TrainedGridSettings):
     """Width of one layer."""
 
     weight_bits: Annotated[int, Field(ge=2, le=8)] = 4

@@ -7,15 +7,16 @@ threshold 0.05 max |w|, a scale of each sign that is trained with the weights.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import array_api_compat as api
+from pydantic import model_validator
 
 from joulescape.compression._grid_method import (
     FLOAT_BITS,
     ActivationBits,
     GridMethod,
-    GridSettings,
+    TrainedGridSettings,
     acted_on,
     activations,
 )
@@ -29,7 +30,7 @@ TTQ_THRESHOLD = 0.05
 """Relative to the largest magnitude."""
 
 
-class TernarySettings(GridSettings):
+class TernarySettings(TrainedGridSettings):
     """Rule of one layer."""
 
     rule: Literal["twn", "ttq"] = "twn"
@@ -38,6 +39,12 @@ class TernarySettings(GridSettings):
     """twn: one scale for each output channel, or one for the layer; ttq has one pair a layer."""
     activation_bits: ActivationBits = 8
     """Bits of the layer's input, on a uniform grid; 32 leaves it as it is."""
+
+    @model_validator(mode="after")
+    def _has_one_way_to_train(self) -> Self:
+        if self.rule == "ttq" and self.training == "admm":
+            raise ValueError("the scales of ttq are trained straight through: training admm is for rule twn")
+        return self
 
 
 class Ternary(GridMethod[TernarySettings]):

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from joulescape.compression._grid_method import GridMethod, GridSettings, with_room_for_zeros
+from joulescape.compression._grid_method import GridMethod, TrainedGridSettings, with_room_for_zeros
 from joulescape.compression.quantize.grids import quantised
 from joulescape.network.work import OperandFormat
 
 
-class QuantizeSettings(GridSettings):
+class QuantizeSettings(TrainedGridSettings):
     """Widths of one layer, and how its grids are fitted."""
 
     weight_bits: Annotated[int, Field(ge=1, le=16)] = 8
