@@ -199,3 +199,5 @@ class PhaseWork:
     phase: Phase
     batch: int
     works: tuple[Work, ...]
+    steps: int | None = None
+    """Steps of the whole training run where a plan is known: what wears a memory out."""

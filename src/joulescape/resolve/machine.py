@@ -161,8 +161,8 @@ class Machine:
         return PhaseCost(work.phase, work.batch, runs, ends[-1], self._interval(costs))
 
     def _overlaps(self, work: PhaseWork) -> bool:
-        """Samples of a batch follow each other through a pipelined machine; a training step uses its arrays twice."""
-        return self.own.simulator.is_pipelined and work.phase == "inference"
+        """Whether samples of a batch follow each other, as the machine's own simulator says."""
+        return self.own.simulator.overlaps(work.phase, self.own.settings)
 
     def _stages(self, costs: Sequence[tuple[Station, LayerCost]]) -> list[Stage]:
         return [
@@ -170,6 +170,7 @@ class Machine:
                 self._array(cost.latency_ns),
                 self._array(cost.latency_ns if cost.occupancy_ns is None else cost.occupancy_ns),
                 None if station.simulator.is_pipelined else station.name,
+                cost.is_beside,
             )
             for station, cost in costs
         ]
@@ -242,6 +243,7 @@ class Machine:
             first=frozenset(o.name for o in graph.operators if "input" in o.inputs),
             last=frozenset({graph.output.name}),
             resident_bytes=float(sum(stored)),
+            steps=work.steps,
         )
 
     def _array(self, quantity: Quantity) -> FloatArray:
