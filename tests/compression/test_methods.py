@@ -41,6 +41,7 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "half_wave": [{}, {"activation_bits": 4}],
     "incremental": [{}, {"weight_bits": 3}, {"weight_bits": 6}],
     "share": [{"bits": 1}, {}, {"bits": 8}],
+    "soft_share": [{}, {"bits": 1}, {"bits": 2, "zero_share": 0.5}, {"ends": "keep"}],
     "huffman": [{}, {"bias_bits": 16}],
     "low_rank": [{}, {"conv": "svd"}, {"conv": "spatial"}, {"conv": "keep"}, {"rank_fraction": 1.0}, {"ends": "keep"}],
     "circulant": [{}, {"block": 3}, {"block": 1}],
@@ -71,7 +72,7 @@ def test_torch_and_numpy_agree(name: str, values: dict[str, Any]) -> None:
         np.testing.assert_allclose(other[key].numpy(), array, rtol=2e-5, atol=2e-6, err_msg=key)
 
 
-GRIDS = ["quantize", "fixed_point", "logarithmic", "ternary", "binary", "dorefa", "incremental", "share"]
+GRIDS = ["quantize", "fixed_point", "logarithmic", "ternary", "binary", "dorefa", "incremental", "share", "soft_share"]
 
 
 @settings(max_examples=40, deadline=None)

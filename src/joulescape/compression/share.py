@@ -52,7 +52,7 @@ class Share(GridMethod[ShareSettings]):
 
     def on_grid(self, weight: Any, at: ShareSettings) -> Any:
         """Each weight's shared value, found by k-means."""
-        return _looked_up(*_shared(weight, at.bits, has_zero=bool((weight == 0).any())))
+        return looked_up(*_shared(weight, at.bits, has_zero=bool((weight == 0).any())))
 
     def project(self, tensors: Tensors, described: Described, settings: Mapping[str, ShareSettings]) -> Tensors:
         """Values by number; numbers and values are found where they are absent or of another shape."""
@@ -70,10 +70,10 @@ def _layer(name: str, tensors: Tensors, bits: int, form: OperandFormat) -> dict[
         book = tensors[f"{name}.codebook"]
     else:
         codes, book = _shared(weight, bits, form.weight_structure != "dense")
-    return {f"{name}.codes": codes, f"{name}.codebook": book, f"{name}.weight": _looked_up(codes, book)}
+    return {f"{name}.codes": codes, f"{name}.codebook": book, f"{name}.weight": looked_up(codes, book)}
 
 
-def _looked_up(codes: Any, book: Any) -> Any:
+def looked_up(codes: Any, book: Any) -> Any:
     """The value of each number; 0 stands for zero, 1 for the first value."""
     xp = api.array_namespace(book)
     values = xp.concat([xp.zeros((1,), dtype=book.dtype), book])
