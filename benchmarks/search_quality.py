@@ -24,7 +24,7 @@ from joulescape.network.digest import digest
 from joulescape.resolve.candidate import Candidate
 from joulescape.resolve.design_space import DesignSpace, load_space
 from joulescape.search.cache import Cache, WorkerMemory
-from joulescape.search.digests import measured_version, space_digest
+from joulescape.search.digests import code_digest, measured_version, space_digest
 from joulescape.search.fidelities import search_fidelity
 from joulescape.search.grid import grid
 from joulescape.search.outcome import Job, Outcome, run_job
@@ -91,7 +91,7 @@ def _measured(space: DesignSpace, folder: Path) -> dict[str, Sequence[Evaluation
     for name, network in space.networks.items():
         ensure(space.graphs[name], network.training.model_dump(), space.spec.task, space.networks_dir)
     candidates, fidelity, seed = list(_every(space)), search_fidelity(space.spec), space.spec.budget.seed
-    found, question = dict[str, Sequence[Evaluation]](), space_digest(space)
+    found, question = dict[str, Sequence[Evaluation]](), f"{space_digest(space)} {code_digest()}"
     with Cache(folder / "evaluations.sqlite") as cache:
         memory = WorkerMemory(cache.path, measured_version())
         for number, candidate in enumerate(candidates, 1):

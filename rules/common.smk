@@ -36,10 +36,10 @@ def resolved_spaces():
 
 SPACES = resolved_spaces()
 NETWORKS = sorted(path.stem for path in Path("models").glob("*.yaml"))
-CODE = code_digest()
 SEARCH_CODE = workflow_digest()
 TRAINING_CODE = training_code()
 EXPORT_CODE = code_of("joulescape.search.export")
+VALIDATION_CODE = f"{code_digest()} {code_of('joulescape.validation')}"
 
 
 def trained_networks(wildcards):

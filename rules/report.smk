@@ -31,7 +31,7 @@ rule published:
     log:
         "results/logs/published.log",
     params:
-        code=CODE,
+        code=VALIDATION_CODE,
     shell:
         "joulescape validate --format parquet --out {output} > {log} 2>&1 || test $? -eq 1"
 

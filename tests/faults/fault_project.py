@@ -18,7 +18,7 @@ from real_project import ROOT, command, make_project, remembered, wait_until
 
 __all__ = ["ROOT", "command", "free_port", "is_alive", "joulescape", "killed", "project_in", "remembered", "wait_until"]
 
-COSTS_ONLY = """\
+CHEAP = """\
 question: Which array needs less energy?
 task: digits
 networks: [digits_mlp]
@@ -31,7 +31,7 @@ budget: {trials: 4, population: 2, samples: 20, draws: 1, rungs: [merged]}
 """
 
 
-def project_in(folder, space=COSTS_ONLY):
+def project_in(folder, space=CHEAP):
     """A project with one question `tiny`, and the reference weights that this project has, where it has them."""
     make_project(folder, space)
     kept = ROOT / "results" / "networks"

@@ -13,7 +13,7 @@ from search_fakes import judge, make_space
 from joulescape.errors import ResultsError
 from joulescape.network.fidelity import Fidelity
 from joulescape.search import driver, on_nodes, ray_pool
-from joulescape.search.chunks import Pace
+from joulescape.search.chunks import JobTimes
 from joulescape.search.digests import JUDGING_PACKAGES
 from joulescape.search.driver import Means
 from joulescape.search.outcome import Job
@@ -114,7 +114,7 @@ WORKER = ray_pool._Worker("the worker", "here")
 def pool_of(space, count, workers=2):
     """A pool without processes, with `count` jobs queued; spawned workers are names that never stand."""
     pool = object.__new__(ray_pool.RayPool)
-    pool._ray, pool._workers, pool._limit_s, pool._pace = StandInRay(), workers, 5.0, Pace()
+    pool._ray, pool._workers, pool._limit_s, pool._times = StandInRay(), workers, 5.0, JobTimes()
     pool._idle, pool._calls, pool._starting, pool._judged_by = [], {}, {}, {}
     pool._bad_starts, pool._reaper = 0, None
     pool._spawn = lambda: (Reference(len(pool._starting)), "a new worker")
@@ -151,7 +151,7 @@ LOSSES = ["ActorDiedError", "OutOfMemoryError", "ObjectLostError"]
 
 def test_a_second_attempt_goes_alone_and_the_others_in_chunks(tmp_path):
     pool = pool_of(make_space(tmp_path), 9)
-    pool._pace.add([0.001])
+    pool._times.add([0.001])
     first = pool._queue.popleft()
     pool._queue.extendleft([ray_pool._Waiting(20, first.job, is_alone=True), ray_pool._Waiting(21, first.job, 1, True)])
     pool._queue.append(ray_pool._Waiting(22, first.job, is_alone=True))

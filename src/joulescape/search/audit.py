@@ -18,9 +18,6 @@ import numpy as np
 from joulescape.front import FloatArray, ranks
 from joulescape.spec.space import RungName
 
-AGREEMENT = 0.9
-"""Near-front correlation below which a larger share climbs."""
-
 
 @dataclass(frozen=True)
 class Sight:

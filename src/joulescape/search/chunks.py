@@ -14,7 +14,7 @@ RECENT = 32
 
 
 @dataclass
-class Pace:
+class JobTimes:
     """How long jobs took lately. Chunks are sized by the longest of them: behind one long job others would wait while
     another worker has nothing to do."""
 

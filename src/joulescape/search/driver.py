@@ -175,7 +175,9 @@ class Driver:
         """Change to Ray when the rest of the run is so long that sharing it saves more than Ray's start costs."""
         if not self._may_take_ray or self._waiting or not self.judged:
             return
-        left_s = self.left_s() or (self.expected - self.judged - self.reused) * self.seconds / self.judged
+        left_s = self.left_s()
+        if left_s is None:
+            left_s = (self.expected - self.judged - self.reused) * self.seconds / self.judged
         if left_s * (1 - 1 / self._worker_count) > RAY_START_S:
             log.info("about %.0f s of work left: starting %d workers", left_s, self._worker_count)
             self._take_ray()
@@ -208,8 +210,8 @@ def _ready_weights(space: DesignSpace) -> None:
     if not space.spec.needs_accuracy:
         return
     try:
-        for name, network in space.networks.items():
-            _ready(space.graphs[name], network.training.model_dump(), space.spec.task, space.networks_dir)
+        for name in space.networks:
+            _ready(space.graphs[name], space.reference(name), space.spec.task, space.networks_dir)
     except OSError as error:
         raise ResultsError(
             f"{space.networks_dir} cannot be used ({error}); make it writable, then run again"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from joulescape import tables
 from joulescape.errors import ResultsError
+from joulescape.search.optuna_studies import experiments
 from joulescape.search.record import read_trials, writing
 from joulescape.spec.space import Direction
 
@@ -45,8 +45,7 @@ def export(folder: Path, out: Path) -> int:
     study = optuna.create_study(
         storage=JournalStorage(journal), study_name=name, directions=list(objectives.values()), load_if_exists=False
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with experiments():
         study.set_metric_names(list(objectives))
     for key, value in _facts(resolved).items():
         study.set_user_attr(key, value)
@@ -84,7 +83,7 @@ def _as_trials(table: pl.DataFrame, objectives: list[str]) -> Iterator[FrozenTri
     space = {name: _distribution(table[name]) for name in names if table[name].null_count() < len(table)}
     began = _EPOCH
     for row in table.iter_rows(named=True):
-        ended = began + timedelta(seconds=row["seconds"] or 0.0)
+        ended = began if row["seconds"] is None else began + timedelta(seconds=row["seconds"])
         yield _as_trial(row, space, objectives, began, ended)
         began = ended
 

@@ -20,7 +20,7 @@ class InHand:
     def __init__(self, cache: Path) -> None:
         folder = cache.parent / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        self._left = {name: path for path in sorted(folder.iterdir()) if (name := _left_in(path))}
+        self._left = _suspects(folder)
         self._path = folder / f"{os.getpid()}-{id(self):x}"
         self._file = self._path.open("w+b", buffering=0)
         fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -48,6 +48,18 @@ def name_of(job: Job) -> str:
     """Candidate, fidelity and number of wanted variants."""
     count = "" if job.variants is None else len(job.variants)
     return f"{job.candidate.candidate_id} {job.fidelity.name} {job.fidelity.corner} {count}".strip()
+
+
+def _suspects(folder: Path) -> dict[str, Path]:
+    """What dead processes left, by job; a second note of the same job is of no use to anybody."""
+    left: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        name = _left_in(path)
+        if name in left:
+            path.unlink(missing_ok=True)
+        elif name:
+            left[name] = path
+    return left
 
 
 def _left_in(path: Path) -> str:

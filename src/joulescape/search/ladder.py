@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from joulescape.evaluation import Evaluation
 from joulescape.front import FloatArray
-from joulescape.search.audit import AGREEMENT, Audited, Sight, agreement, pairs, sentence
+from joulescape.search.audit import Audited, Sight, agreement, pairs, sentence
 from joulescape.search.climb import Climb, Climber, View
 from joulescape.search.progress import log
-from joulescape.search.ranking import best_points
+from joulescape.search.ranking import accuracy_of, best_points
 from joulescape.search.study import Ask
-from joulescape.spec.space import RungName
+from joulescape.spec.space import AGREEMENT, RungName
 
 if TYPE_CHECKING:
     from joulescape.resolve.design_space import DesignSpace
@@ -79,7 +78,7 @@ class Ladder:
         return self.view.shares[self.rungs.index(rung)] if rung in self.rungs[:-1] else None
 
     def _count(self, climber: Climber) -> None:
-        self.measured += sum(_accuracy(one.evaluations) is not None for one in climber.outcomes)
+        self.measured += sum(accuracy_of(one.evaluations) is not None for one in climber.outcomes)
         counts = [one.evaluations[0].facts.get("variants_count") or 0 for one in climber.outcomes]
         self.designs_judged += max(counts, default=0)
 
@@ -87,7 +86,7 @@ class Ladder:
         """What was seen of a candidate on the rungs that it climbed whatever it promised, and on the one after."""
         seen: dict[RungName, Sight] = {}
         for number, (step, outcome) in enumerate(zip(climber.steps, climber.outcomes, strict=False)):
-            accuracy = _accuracy(outcome.evaluations)
+            accuracy = accuracy_of(outcome.evaluations)
             if accuracy is None:
                 continue
             own = climber.points(self._space.spec, number)
@@ -143,7 +142,7 @@ class Ladder:
         for climber in climbers:
             if climber.final is None or climber.final.evaluations[0].state != "valid":
                 continue
-            accuracy = _accuracy(climber.final.evaluations) if self._wants_accuracy else None
+            accuracy = accuracy_of(climber.final.evaluations) if self._wants_accuracy else None
             if accuracy is not None and self._best is not None and accuracy < self._best:
                 continue
             own = climber.points(self._space.spec, 0)
@@ -161,8 +160,3 @@ class Ladder:
 
 
 _NOTHING = np.empty((0, 0))
-
-
-def _accuracy(evaluations: Sequence[Evaluation]) -> float | None:
-    """A candidate's accuracy: that of each of its variants."""
-    return evaluations[0].metrics.get("accuracy_fraction")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
@@ -13,10 +14,17 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from joulescape.search.sampler import Genes, Space, Told
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-warnings.filterwarnings("ignore", category=ExperimentalWarning)  # docs/samplers.md says what to expect of which
 
 RUNNING = create_trial(state=TrialState.RUNNING)
 """A trial about to be drawn; the samplers that are asked directly do not look at it."""
+
+
+@contextmanager
+def experiments() -> Iterator[None]:
+    """Optuna warns at every use of what it calls experimental; docs/samplers.md says what to expect of which."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield
 
 
 def study_of(objectives: int, sampler: BaseSampler | None = None) -> optuna.Study:

@@ -20,6 +20,11 @@ RANKED = 512
 """So many of a rung's best points (whole ranks) stay to rank new ones against; poorer ones change no good rank."""
 
 
+def accuracy_of(evaluations: Sequence[Evaluation]) -> float | None:
+    """A candidate's accuracy, which is that of each of its variants; None where none was measured."""
+    return evaluations[0].metrics.get("accuracy_fraction")
+
+
 @dataclass(frozen=True, order=True)
 class Promise:
     """A candidate's place before others: smaller is better."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from joulescape.errors import JoulescapeError, ResultsError
 from joulescape.search import on_nodes
-from joulescape.search.chunks import Pace
+from joulescape.search.chunks import JobTimes
 from joulescape.search.digests import JUDGING_PACKAGES
 from joulescape.search.judging import GRACE_S, Result, Ticket, Work
 from joulescape.search.outcome import DEATHS, Job, died, out_of_time
@@ -75,7 +75,7 @@ class RayPool:
         self._calls: dict[Any, _Call] = {}
         self._queue: deque[_Waiting] = deque()
         self._judged_by: dict[str, _Worker] = {}
-        self._pace = Pace()
+        self._times = JobTimes()
         self._bad_starts = 0
         self._starting = dict(self._spawn() for _ in range(self._workers))
         self._await_first()
@@ -176,7 +176,7 @@ class RayPool:
 
         A candidate that climbs goes where it was judged before, if that is free: its fine-tuned weights are there.
         """
-        size = self._pace.size(len(self._queue), self._workers)
+        size = self._times.size(len(self._queue), self._workers)
         nearest = min(self._distance(item, worker) for item in self._queue)
         fitting = [item for item in self._queue if self._distance(item, worker) == nearest]
         chunk = fitting[:1] if fitting[0].is_alone else [item for item in fitting if not item.is_alone][:size]
@@ -199,7 +199,7 @@ class RayPool:
             return self._lost(call, is_blamed=not self._is_node_lost(call.worker, error))
         self._idle.append(call.worker)
         self._judged_by.update({item.job.candidate.candidate_id: call.worker for item in call.chunk})
-        self._pace.add(result.outcome.seconds for result in results)
+        self._times.add(result.outcome.seconds for result in results)
         return results
 
     def _is_node_lost(self, worker: _Worker, error: Exception) -> bool:

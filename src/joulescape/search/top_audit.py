@@ -11,7 +11,7 @@ import numpy as np
 from joulescape.search.audit import Sight, agreement
 from joulescape.search.fidelities import are_one, is_own, rung_fidelity
 from joulescape.search.outcome import Job, Outcome
-from joulescape.search.ranking import points, promises
+from joulescape.search.ranking import accuracy_of, points, promises
 
 if TYPE_CHECKING:
     from joulescape.resolve.design_space import DesignSpace
@@ -34,7 +34,7 @@ def audit_top(space: DesignSpace, judged: Sequence[Judged], driver: Driver) -> l
     seen = [
         {top: _sight(space, 0, before), "full": _sight(space, 1, after)}
         for (_, before), after in zip(chosen, outcomes, strict=True)
-        if after.evaluations[0].metrics.get("accuracy_fraction") is not None
+        if accuracy_of(after.evaluations) is not None
     ]
     return [agreement(seen, top, "full").row(None)]
 
@@ -58,5 +58,7 @@ def _spread(space: DesignSpace, measured: Sequence[Judged]) -> list[Judged]:
 
 def _sight(space: DesignSpace, step: int, outcome: Outcome) -> Sight:
     fidelity = rung_fidelity(space.spec, space.spec.rungs[-1])
-    accuracy = outcome.evaluations[0].metrics["accuracy_fraction"] or 0.0
+    accuracy = accuracy_of(outcome.evaluations)
+    if accuracy is None:
+        raise ValueError(f"{outcome.evaluations[0].candidate_id} was to be audited and has no accuracy")
     return Sight(step, accuracy, points(space.spec, fidelity, outcome.evaluations), outcome.seconds)

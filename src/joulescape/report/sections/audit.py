@@ -8,9 +8,7 @@ from typing import Any
 
 from joulescape.report import theme
 from joulescape.report.inputs import Tables
-
-LIKE = 0.9
-"""Below this rank correlation near the front the search itself widens promotion: the rungs are not said to agree."""
+from joulescape.spec.space import AGREEMENT
 
 ROUGHLY = 0.7
 """Below this rank correlation a rung is said not to rank designs like the other."""
@@ -90,7 +88,7 @@ def _sentence(row: Mapping[str, Any], high: str) -> str:
         return f"Whether the {low} rung ranks designs like the {high} cannot be told: {measured}."
     verb = "ranks" if rho >= ROUGHLY else "does not rank"
     unsure = "; too few to be sure" if (count or 0) < FEW else ""
-    like = "like" if rho >= LIKE or rho < ROUGHLY else "only roughly like"
+    like = "like" if rho >= AGREEMENT or rho < ROUGHLY else "only roughly like"
     return f"The {low} rung {verb} {what} {like} the {high} (Spearman {_rho(rho)} on {_designs(count)}{unsure})."
 
 
@@ -115,7 +113,7 @@ def _pair(row: Mapping[str, Any]) -> Pair:
         error="–" if error is None else f"{100 * error:.1f}",
         low_seconds=_seconds(row["low_seconds"]),
         high_seconds=_seconds(row["high_seconds"]),
-        is_weak=not known or known[0] < LIKE,
+        is_weak=not known or known[0] < AGREEMENT,
     )
 
 

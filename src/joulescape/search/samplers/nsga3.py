@@ -10,7 +10,7 @@ from optuna.samplers import NSGAIIISampler
 from optuna.trial import FrozenTrial
 
 from joulescape.search.elite import Elite
-from joulescape.search.optuna_studies import Finished, study_of
+from joulescape.search.optuna_studies import Finished, experiments, study_of
 from joulescape.search.sampler import Genes, Ground, Told
 from joulescape.search.samplers.nsga2 import SMALLEST_ELITE, inherited, parent_count
 from joulescape.search.samplers.random import drawn
@@ -45,7 +45,8 @@ class _Breeder(NSGAIIISampler):
     """NSGA-III with a given population in place of one that it reads from a study."""
 
     def __init__(self, pool: Sequence[FrozenTrial], study: optuna.Study, size: int, divisions: int, seed: int) -> None:
-        super().__init__(population_size=size, dividing_parameter=divisions, seed=seed)
+        with experiments():
+            super().__init__(population_size=size, dividing_parameter=divisions, seed=seed)
         self._pool = list(pool)
         self._survivors = self.select_parent(study, 1)
 

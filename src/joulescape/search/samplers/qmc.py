@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from optuna.samplers import QMCSampler
 
-from joulescape.search.optuna_studies import RUNNING, study_of
+from joulescape.search.optuna_studies import RUNNING, experiments, study_of
 from joulescape.search.sampler import Genes, Ground, Told
 
 
@@ -21,9 +21,10 @@ class LowDiscrepancy:
 
     def __init__(self, ground: Ground) -> None:
         self._space = ground.space
-        self._source = QMCSampler(
-            qmc_type="sobol", scramble=True, seed=ground.seed_of(), warn_independent_sampling=False
-        )
+        with experiments():
+            self._source = QMCSampler(
+                qmc_type="sobol", scramble=True, seed=ground.seed_of(), warn_independent_sampling=False
+            )
         self._sequence = self._points()
 
     def tell(self, told: Sequence[Told]) -> None:

@@ -6,15 +6,13 @@ come together. What was asked and not told yet counts as bad (constant liar), so
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, Trial
 
-from joulescape.search.optuna_studies import finished, running, study_of, worst_of
+from joulescape.search.optuna_studies import experiments, finished, running, study_of, worst_of
 from joulescape.search.sampler import PAIR, Genes, Ground, Told, active, is_on
 from joulescape.spec.domain import Scalar
 
@@ -40,8 +38,7 @@ class Densities:
     def draws(self, batch: int, pending: Sequence[Genes]) -> Iterator[Genes]:
         """Draws without end, each as if those before it had been asked."""
         ground = self._ground
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)  # `group`, which Optuna has called so since 2.8
+        with experiments():  # `group`, which Optuna has called so since 2.8
             seed = ground.seed_of(batch, 0)
             sampler = TPESampler(n_startup_trials=STARTUP, multivariate=True, group=True, constant_liar=True, seed=seed)
         study = study_of(ground.objectives, sampler)
