@@ -101,7 +101,7 @@ class Factors:
     right: Tensor
     scales: Tensor
 
-    @property
+    @cached_property
     def normalised(self) -> Tensor:
         """The tiles over their largest singular values."""
         return (self.left * self.gains[:, None, :]) @ self.right
@@ -161,36 +161,8 @@ def unitary(
     if heat is not None:
         internal, external = internal + heat, external + heat
     elements = _elements(2 * phases.theta, internal, external, errors, generator)
-    state = _through(mesh, _real_blocks(*elements))
     output = phases.output if errors.is_push_pull else errors.realised(phases.output, generator)
-    return state * _turn(output)[..., None]
-
-
-def _real_blocks(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
-    """Complex 2x2 of interferometers as real 4x4 on (re, im) of both modes (batch, mzis, 4, 4): five times faster."""
-    rows = [[part for z in pair for part in (z.real, -z.imag)] for pair in ((a, b), (c, d))]
-    crossed = [[part for z in pair for part in (z.imag, z.real)] for pair in ((a, b), (c, d))]
-    entries = [*rows[0], *crossed[0], *rows[1], *crossed[1]]
-    return torch.stack(entries, dim=-1).view(*a.shape, 4, 4)
-
-
-def _through(mesh: Layout, blocks: Tensor) -> Tensor:
-    """Light of every input through all columns (batch, size, size), complex; a column stands side by side."""
-    batch, size = len(blocks), mesh.size
-    state = torch.zeros(batch, 2 * size, size)
-    state[:, ::2] = torch.eye(size)
-    ordered, first = blocks[:, mesh.order], 0
-    for start, count in mesh.runs:
-        window = state[:, 2 * start : 2 * start + 4 * count]
-        column = ordered[:, first : first + count].reshape(-1, 4, 4)
-        passed = torch.bmm(column, window.reshape(-1, 4, size)).view(batch, -1, size)
-        if count * 2 == size:
-            state = passed
-        else:
-            window.copy_(passed)
-        first += count
-    parts = state.view(batch, size, 2, size)
-    return torch.complex(parts[:, :, 0], parts[:, :, 1])
+    return mesh.windows.through(elements) * _turn(output)[..., None]
 
 
 def heat_between(mesh: Layout, internal: Tensor, external: Tensor) -> Tensor:
@@ -201,31 +173,28 @@ def heat_between(mesh: Layout, internal: Tensor, external: Tensor) -> Tensor:
 
 def _elements(
     meant: Tensor, internal: Tensor, external: Tensor, errors: MeshErrors, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The 2x2 of every interferometer: exp(-i d2 X) R(theta) exp(i d1 X) diag(e^(i phi), 1), loss and common phase."""
-    cos, sin = torch.cos(internal / 2), torch.sin(internal / 2)
-    top, bottom = (cos, -sin), (sin, cos)
+) -> Tensor:
+    """The 2x2 of every interferometer: exp(-i d2 X) R(theta) exp(i d1 X) diag(e^(i phi), 1), loss and common phase.
+
+    (4, batch, mzis + 1), complex, row by row; the last one is the identity.
+    """
+    p, q = errors.amplitude * torch.cos(internal / 2), errors.amplitude * torch.sin(internal / 2)
     if errors.splitter_sigma_rad > 0:
-        first, second = (errors.splitter_sigma_rad * torch.randn(cos.shape, generator=generator) for _ in range(2))
-        top, bottom = _mis_split(top, bottom, first, second)
-    common = torch.zeros_like(cos) if errors.is_push_pull else (internal - meant) / 2
-    factor = errors.amplitude * _turn(common)
-    turned = factor * _turn(external)
-    return top[0] * turned, top[1] * factor, bottom[0] * turned, bottom[1] * factor
+        p, q = _mis_split(p, q, *errors.splitter_sigma_rad * torch.randn((2, *p.shape), generator=generator))
+    elements = torch.empty(4, len(p), p.shape[1] + 1, dtype=torch.complex64)
+    elements[:, :, -1] = torch.tensor([1.0, 0.0, 0.0, 1.0])[:, None]
+    common = torch.zeros(()) if errors.is_push_pull else (internal - meant) / 2
+    turned, factor = _turn(external + common), _turn(common)
+    for place, element in enumerate((p.conj() * turned, -q.conj() * factor, q * turned, p * factor)):
+        elements[place, :, :-1] = element
+    return elements
 
 
-Row = tuple[Tensor, Tensor]
-
-
-def _mis_split(top: Row, bottom: Row, first: Tensor, second: Tensor) -> tuple[Row, Row]:
-    """exp(-i second X) [top; bottom] exp(i first X), with exp(i d X) = [[cos d, i sin d], [i sin d, cos d]]."""
-    c, s = torch.cos(first), 1j * torch.sin(first)
-    top, bottom = ((row[0] * c + row[1] * s, row[0] * s + row[1] * c) for row in (top, bottom))
-    c, s = torch.cos(second), -1j * torch.sin(second)
-    return (
-        (c * top[0] + s * bottom[0], c * top[1] + s * bottom[1]),
-        (s * top[0] + c * bottom[0], s * top[1] + c * bottom[1]),
-    )
+def _mis_split(cos: Tensor, sin: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """p and q of exp(-i second X) [[cos, -sin], [sin, cos]] exp(i first X) = [[p*, -q*], [q, p]]."""
+    apart, together = first - second, first + second
+    p = torch.complex(cos * torch.cos(apart), sin * torch.sin(together))
+    return p, torch.complex(sin * torch.cos(together), cos * torch.sin(apart))
 
 
 def realise(written: Written, errors: MeshErrors, generator: torch.Generator) -> Tensor:

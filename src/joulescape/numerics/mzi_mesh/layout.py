@@ -14,6 +14,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from joulescape.numerics.mzi_mesh.windows import Windows, windows
+
 Index = NDArray[np.intp]
 
 
@@ -65,16 +67,9 @@ class Layout:
         return np.where(away > 0, np.exp(1.0 - away), 0.0)
 
     @cached_property
-    def order(self) -> Index:
-        """Numbers of all interferometers, column after column."""
-        return np.concatenate([numbers for _, numbers in self.columns])
-
-    @cached_property
-    def runs(self) -> tuple[tuple[int, int], ...]:
-        """(first mode, interferometers) of each column; both schemes leave no gap inside a column."""
-        if any(np.any(np.diff(modes) != 2) for modes, _ in self.columns):
-            raise ValueError("a column whose interferometers do not stand side by side")
-        return tuple((int(modes[0]), len(modes)) for modes, _ in self.columns)
+    def windows(self) -> Windows:
+        """The same interferometers regrouped for the simulation."""
+        return windows(self.size, self.columns)
 
     @property
     def depth(self) -> int:
