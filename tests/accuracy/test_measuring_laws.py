@@ -128,13 +128,13 @@ def test_what_is_judged_changes_neither_weights_nor_statistics(
 
 
 def test_reference_weights_follow_from_training_images_only(small: Graph, small_spec: NetworkSpec, see: Make) -> None:
-    honest, data = train_reference("small", small, small_spec), load_task("digits")
+    honest, data = train_reference(small, small_spec.training.model_dump(), "digits"), load_task("digits")
     see(validation=garbage(data.validation, 3), test=garbage(data.test, 4))
-    blind = train_reference("small", small, small_spec)
+    blind = train_reference(small, small_spec.training.model_dump(), "digits")
     assert all(torch.equal(honest.tensors[name], blind.tensors[name]) for name in honest.tensors)
     assert blind.metrics.test_accuracy_fraction[0] < 0.3 < 0.9 < honest.metrics.test_accuracy_fraction[0]
     see(train=garbage(data.train, 5))
-    misled = train_reference("small", small, small_spec)
+    misled = train_reference(small, small_spec.training.model_dump(), "digits")
     assert not torch.equal(honest.tensors["fc1.weight"], misled.tensors["fc1.weight"])
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from joulescape.accuracy.kept import content_of
 from joulescape.compression.base import Described
 from joulescape.network.error_spec import Errors
 from joulescape.network.fidelity import Fidelity, Recipe
@@ -23,6 +24,7 @@ def plainest(network: Described, errors: Errors, recipe: Recipe, fidelity: Fidel
     The corner acts through `errors`; more samples than there are mean all; where nothing is drawn one draw is made, and
     the full simulation is the merged one; a machine that is its own network always trains, on every rung.
     """
+    recipe = replace(recipe, reference=content_of(recipe.reference))
     common = replace(fidelity, corner="typical", is_screening=False, samples=_samples(recipe, fidelity))
     if network.original.physical_operators:
         return replace(recipe, fine_tune={}), replace(common, rung="full", draws=1, trains_on_machine=False)

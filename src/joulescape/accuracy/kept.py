@@ -13,14 +13,29 @@ from joulescape.accuracy.dataset_sources import fingerprint
 from joulescape.errors import ResultsError
 from joulescape.network.digest import digest
 from joulescape.network.operators import Graph
+from joulescape.source import code_of
 
 REFERENCE_SEED = 0
 """The seed whose weights are kept."""
 
+READING = "joulescape.interchange.onnx_network"
+"""What reads weights from a file."""
+
 
 def identity(graph: Graph, training: Mapping[str, Any], task: str) -> str:
     """Digest of everything that the reference weights follow from, code included."""
-    return digest(graph, training, task, fingerprint(task), REFERENCE_SEED, training_code())
+    code = training_code(), *([code_of(READING)] if is_given(training) else [])
+    return digest(graph, content_of(training), task, fingerprint(task), REFERENCE_SEED, *code)
+
+
+def is_given(training: Mapping[str, Any]) -> bool:
+    """Whether the weights are those of a file, and not trained here."""
+    return "onnx" in training
+
+
+def content_of(training: Mapping[str, Any]) -> dict[str, Any]:
+    """What weights follow from: of a file its checksum, not the folder in which it lies today."""
+    return {name: value for name, value in training.items() if name not in ("file", "onnx")}
 
 
 def is_kept(graph: Graph, training: Mapping[str, Any], task: str, networks_dir: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Reference weights: trained once in float32, kept in `results/networks/<name>.npz` with their metrics beside them."""
+"""Reference weights, trained once in float32 or given: `results/networks/<name>.npz` with their metrics beside."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 from joulescape.accuracy.datasets import load_task
-from joulescape.accuracy.kept import REFERENCE_SEED, identity, is_kept, unreadable
+from joulescape.accuracy.given import given_weights
+from joulescape.accuracy.kept import REFERENCE_SEED, identity, is_given, is_kept, unreadable
 from joulescape.accuracy.module import run
 from joulescape.accuracy.training import TrainingRun, correct, fraction, train_weights
 from joulescape.network.operators import Graph
-from joulescape.spec.network import NetworkSpec
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,17 @@ def single_thread() -> None:
     torch.set_num_threads(1)
 
 
-def train_reference(name: str, graph: Graph, spec: NetworkSpec, seed: int = REFERENCE_SEED) -> Reference:
-    """Train one seed of network `name` and measure it on validation and test."""
-    return _trained(name, graph, spec.training.model_dump(), spec.task, (seed,))
+def train_reference(graph: Graph, training: Mapping[str, Any], task: str, seed: int = REFERENCE_SEED) -> Reference:
+    """Train one seed of a network and measure it on validation and test."""
+    return _trained(graph, training, task, (seed,))
 
 
-def train_and_save(name: str, graph: Graph, spec: NetworkSpec, seeds: int, networks_dir: Path) -> ReferenceMetrics:
-    """Train seeds 0 .. seeds - 1; keep the weights of seed 0 and everybody's metrics."""
-    with _locked(networks_dir, name):
-        reference = _trained(name, graph, spec.training.model_dump(), spec.task, tuple(range(seeds)))
+def train_and_save(
+    graph: Graph, training: Mapping[str, Any], task: str, seeds: int, networks_dir: Path
+) -> ReferenceMetrics:
+    """Train seeds 0 .. seeds - 1; keep the weights of seed 0 and all metrics. Given weights are only measured."""
+    with _locked(networks_dir, graph.name):
+        reference = _trained(graph, training, task, tuple(range(seeds)))
         _save(reference, networks_dir)
     return reference.metrics
 
@@ -92,24 +94,28 @@ def ensure(graph: Graph, training: Mapping[str, Any], task: str, networks_dir: P
         return path
     with _locked(networks_dir, graph.name):
         if not is_kept(graph, training, task, networks_dir):
-            _save(_trained(graph.name, graph, training, task, (REFERENCE_SEED,)), networks_dir)
+            _save(_trained(graph, training, task, (REFERENCE_SEED,)), networks_dir)
     return path
 
 
-def _trained(name: str, graph: Graph, training: Mapping[str, Any], task: str, seeds: tuple[int, ...]) -> Reference:
+def _trained(graph: Graph, training: Mapping[str, Any], task: str, seeds: tuple[int, ...]) -> Reference:
+    """Weights of every seed, or those of a file, and what they reach; the first ones are kept."""
     single_thread()
     if is_own(graph):
-        own: Reference = import_module("joulescape.accuracy.own").train_twin(name, graph, training, task, seeds)
+        own: Reference = import_module("joulescape.accuracy.own").train_twin(graph.name, graph, training, task, seeds)
         return own
     data = load_task(task).shaped(graph.input_shape)
-    weights = [train_weights(graph, TrainingRun.of(training), data.train, seed) for seed in seeds]
+    if is_given(training):
+        weights = [given_weights(graph, Path(training["file"]), data.validation)]
+    else:
+        weights = [train_weights(graph, TrainingRun.of(training), data.train, seed) for seed in seeds]
     with torch.no_grad():
         reached = [
             [fraction(correct(run(graph, w, p.images), p.labels)) for w in weights]
             for p in (data.validation, data.test)
         ]
     label = identity(graph, training, task)
-    metrics = ReferenceMetrics(name, label, task, graph.parameter_count, tuple(reached[0]), tuple(reached[1]))
+    metrics = ReferenceMetrics(graph.name, label, task, graph.parameter_count, tuple(reached[0]), tuple(reached[1]))
     return Reference(weights[0], metrics)
 
 

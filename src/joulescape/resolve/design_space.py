@@ -17,6 +17,7 @@ from joulescape.resolve.candidate import Candidate, Pair, Parameter
 from joulescape.resolve.drawn import drawn_faults
 from joulescape.resolve.hardware import HardwarePlan
 from joulescape.resolve.machine import Machine
+from joulescape.resolve.networks import reference_of
 from joulescape.resolve.pairs import Refused
 from joulescape.resolve.question import read_question
 from joulescape.resolve.samplers import check_sampler
@@ -25,7 +26,7 @@ from joulescape.resolve.steps import BoundStep, StepPlan
 from joulescape.resolve.training import TrainingPlan
 from joulescape.spec.document import Document, read_document
 from joulescape.spec.domain import ChoiceDomain, Scalar
-from joulescape.spec.network import NetworkSpec
+from joulescape.spec.network import AnyNetworkSpec
 from joulescape.spec.sourced import Corner
 from joulescape.spec.space import SpaceSpec
 
@@ -53,7 +54,7 @@ class DesignSpace:
     name: str
     root: Path
     spec: SpaceSpec
-    networks: Mapping[str, NetworkSpec]
+    networks: Mapping[str, AnyNetworkSpec]
     graphs: Mapping[str, Graph]
     back_ends: Mapping[str, BackEnd]
     pairs: tuple[Pair, ...]
@@ -109,11 +110,15 @@ class DesignSpace:
             training["target"] = target.model_dump()
         return Recipe(
             task=self.spec.task,
-            reference=self.networks[candidate.network].training.model_dump(),
+            reference=self.reference(candidate.network),
             fine_tune=self.spec.fine_tune.model_dump(),
             training=training,
             equivalence=self.back_ends[candidate.back_end].spec.equivalence,
         )
+
+    def reference(self, network: str) -> dict[str, Any]:
+        """How a network's reference weights come to be, as plain values."""
+        return reference_of(network, self.networks[network], self.root)
 
     def digest(self) -> str:
         """Digest of the question with everything it names: space, networks, back ends, hosts, off-chip memories."""
@@ -149,7 +154,7 @@ class DesignSpace:
             fixed=plan.fixed,
             hardware=tuple((p.name.removeprefix(f"hardware.{pair.back_end}."), p.name) for p in plan.parameters()),
             trains=trains,
-            own_recipe=self.networks[pair.network].training.model_dump() if self._is_own(pair) else None,
+            own_recipe=self.networks[pair.network].recipe if self._is_own(pair) else None,
         )
 
     def _trains(self, pair: Pair) -> bool:
