@@ -17,8 +17,9 @@ from joulescape.accuracy.fine_tuning import _Tuning, compressed, straight_throug
 from joulescape.accuracy.input_grids import InputGrid, input_grid
 from joulescape.accuracy.measure import measure
 from joulescape.accuracy.module import plain, run
+from joulescape.accuracy.needs import Source, without_needs
 from joulescape.accuracy.reference import reference_tensors
-from joulescape.accuracy.saliency import with_saliency, without_saliency
+from joulescape.accuracy.saliency import with_saliency
 from joulescape.accuracy.stored import with_stored_bytes, written
 from joulescape.accuracy.training import correct, fraction
 from joulescape.compression._blocks import projected as blocks
@@ -186,7 +187,7 @@ def test_gradients_go_through_a_projection_to_its_own_parameters() -> None:
 def test_gradients_of_means_are_those_of_means(tuned: Any, small: Graph, data: Data, reference: Any) -> None:
     """Numbers of one diagonal move together: what comes out is circulant without a last projection's help."""
     network = describe(small, [Step("circulant", {"block": 4}, {})])
-    tuning = _Tuning(network, reference, data.train, {}, 0, 10)
+    tuning = _Tuning(network, reference, Source(data.train), {}, 0, 10)
     tuning.logits(data.train.images[:32]).logsumexp(1).sum().backward()
     gradient = tuning.leaves["fc1.weight"].grad
     assert gradient is not None
@@ -205,7 +206,7 @@ def test_saliency_is_weight_times_gradient(small: Graph, reference: dict[str, to
         weight = weights[f"{layer}.weight"]
         assert weight.grad is not None
         assert torch.allclose(found[f"{layer}.saliency"], (weight.detach() * weight.grad).abs(), rtol=1e-4, atol=1e-8)
-    assert without_saliency(found).keys() == reference.keys()
+    assert without_needs(found).keys() == reference.keys()
 
 
 def test_first_order_is_measured_where_a_step_asks(

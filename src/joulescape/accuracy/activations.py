@@ -86,12 +86,12 @@ class _Seen:
             self.grids[operator.name] = input_grid(inputs, form)
             inputs = tuple(self.grids[operator.name](x) for x in inputs)
         if operator.kind != "matmul" and self._most_rows:
-            self.rows[operator.name] = _some_rows(operator, inputs[0], self._most_rows)
+            self.rows[operator.name] = some_rows(operator, inputs[0], self._most_rows)
         self.statistics[operator.name] = layer_statistics(inputs[0], tensors.get(f"{operator.name}.weight"))
         return plain(operator, inputs, tensors)
 
 
-def _some_rows(operator: Operator, x: Tensor, most: int) -> Tensor:
+def some_rows(operator: Operator, x: Tensor, most: int) -> Tensor:
     """At most `most` rows, spread over all positions; samples that no row would come from are not unfolded."""
     positions = 1 if operator.loops is None else operator.loops.positions
     wanted = -(-_ROWS_TO_CHOOSE_FROM * most // positions)

@@ -15,8 +15,9 @@ from joulescape.accuracy.alike import fine_tuning_acts, is_noise_aware
 from joulescape.accuracy.datasets import Part
 from joulescape.accuracy.machine_layers import program
 from joulescape.accuracy.module import plain, run
+from joulescape.accuracy.needs import Source, without_needs
 from joulescape.accuracy.randomness import generator
-from joulescape.accuracy.saliency import with_saliency, without_saliency
+from joulescape.accuracy.splitting import Splitting
 from joulescape.accuracy.training import TrainingRun, as_leaves, fit
 from joulescape.compression.base import GRADUAL_SHARE, Described
 from joulescape.compression.pipeline import Stage, projector, stages
@@ -31,12 +32,12 @@ GRADUAL_UPDATES = 40
 
 def untuned(network: Described, reference: Mapping[str, Tensor], part: Part) -> Mapping[str, Tensor]:
     """The network's weights after compression alone; gradients are measured on `part` where a criterion asks."""
-    return _project(stages(network), reference, part)
+    return _project(stages(network), reference, Source(part))
 
 
 def begun(network: Described, tensors: Mapping[str, Tensor], part: Part) -> Mapping[str, Tensor]:
     """The weights after the steps that act once (masks, removed channels, factors): what training starts from."""
-    return _project(tuple(stage for stage in stages(network) if not stage.method.is_repeated), tensors, part)
+    return _project(tuple(stage for stage in stages(network) if not stage.method.is_repeated), tensors, Source(part))
 
 
 def tuned(
@@ -66,8 +67,8 @@ def compressed(
     run_ = TrainingRun.of(how)
     total = run_.epochs * run_.steps_per_epoch(len(part.labels))
     met = errors if is_noise_aware(how, errors) else {}
-    tuning = _Tuning(network, reference, part, met, seed, total)
-    fit(tuning.leaves, tuning.logits, part, run_, generator(seed, "fine-tune"), tuning.after_step)
+    tuning = _Tuning(network, reference, Source(part, run_, seed), met, seed, total)
+    fit(tuning.leaves, tuning.logits, part, run_, generator(seed, "fine-tune"), tuning.after_step, tuning.penalty)
     return projector(network)({name: leaf.detach() for name, leaf in tuning.leaves.items()})
 
 
@@ -85,16 +86,16 @@ def _kept(asked: _Asked) -> Mapping[str, Tensor]:
 
 
 def _project(
-    steps: tuple[Stage, ...], tensors: Mapping[str, Tensor], part: Part | None, progress: float = 1.0
+    steps: tuple[Stage, ...], tensors: Mapping[str, Tensor], source: Source | None, progress: float = 1.0
 ) -> Mapping[str, Tensor]:
-    """The weights after these steps, gradual ones at `progress` of their way; without data no gradient is measured."""
+    """The weights after these steps, gradual ones at `progress` of their way; without data nothing is measured."""
     for stage in steps:
         settings = stage.settings
         if progress < 1.0 and _is_gradual(stage):
             settings = stage.method.partly(settings, progress)
-        if part is not None and stage.method.needs_saliency(settings):
-            tensors = with_saliency(stage.before.graph, tensors, part)
-        tensors = without_saliency(stage.method.project(tensors, stage.after, settings))
+        if source is not None:
+            tensors = source.provided(stage, settings, tensors)
+        tensors = without_needs(stage.method.project(tensors, stage.after, settings))
     return tensors
 
 
@@ -105,27 +106,31 @@ class _Tuning:
         self,
         network: Described,
         reference: Mapping[str, Tensor],
-        part: Part,
+        source: Source,
         errors: Errors,
         seed: int,
         total: int,
     ) -> None:
         self._network, self._errors, self._seed, self._total = network, errors, seed, total
-        self._gradual = tuple(stage for stage in stages(network) if _is_gradual(stage))
+        self._stages = stages(network)
+        self._gradual = tuple(stage for stage in self._stages if _is_gradual(stage))
         self._once, self._grids = (
-            tuple(s for s in stages(network) if (s.method.is_repeated and not _is_gradual(s)) == is_grid)
+            tuple(s for s in self._stages if (s.method.is_repeated and not _is_gradual(s)) == is_grid)
             for is_grid in (False, True)
         )
-        self._is_settled = not self._gradual
-        latent = _project(self._once, reference, part, progress=0.0)
+        self._is_settled = not any(_is_gradual(stage) or _is_free(stage) for stage in self._stages)
+        latent = _project(self._once, reference, source, progress=0.0)
         self._network_tensors = frozenset(latent)
         latent = {**_project(self._grids, latent, None), **latent}
         self.leaves = as_leaves(latent)
+        self._splitting = Splitting(self._stages, self.leaves)
         self._masks = masks(network, latent)
         self._held: dict[str, tuple[Tensor, Tensor]] = {}
         self._batch = 0
         seen = _project(self._grids, latent, None)
-        self._calibration: Calibration = calibrate(network, seen, part.images, rows=TRAINING_ROWS if errors else 0)
+        self._calibration: Calibration = calibrate(
+            network, seen, source.part.images, rows=TRAINING_ROWS if errors else 0
+        )
         self._go_on(0.0)
 
     def logits(self, samples: Tensor) -> Tensor:
@@ -137,6 +142,15 @@ class _Tuning:
         reading = generator(self._seed, "tuning read", self._batch)
         device = program(graph, seen, self._errors, self._calibration, device_stream, reading, "merged")
         return run(graph, seen, samples, device.straight_through(seen), is_training=True)
+
+    def penalty(self) -> Tensor | None:
+        """What the steps add to the loss; of weights that were free nothing once they are projected."""
+        acting = [stage for stage in self._stages if not (self._is_settled and _is_free(stage))]
+        terms = [stage.method.penalty(self.leaves, stage.after, stage.settings) for stage in acting]
+        if not self._is_settled:
+            terms.append(self._splitting.penalty(self.leaves))
+        found = [term for term in terms if term is not None]
+        return torch.stack(found).sum() if found else None
 
     def after_step(self) -> None:
         with torch.no_grad():
@@ -150,18 +164,18 @@ class _Tuning:
     def _seen(self) -> Mapping[str, Tensor]:
         """The weights on their grids; gradients pass straight through steps that round, and through the others as is.
 
-        Values are shared once no weight is pruned any more.
+        Values are shared once no weight is pruned any more; free weights are seen as they are until then.
         """
         seen: Mapping[str, Tensor] = self.leaves
         for stage in self._grids:
-            if self._is_settled or not stage.method.trained:
+            if self._is_settled or not (stage.method.trained or _is_free(stage)):
                 step = partial(stage.method.project, described=stage.after, settings=stage.settings)
                 seen = step(seen) if stage.method.is_smooth else straight_through(seen, step, stage.method.trained)
         return seen
 
     def _go_on(self, progress: float) -> None:
         """Take gradual steps to `progress` of their way, and hold what must not move any more."""
-        if not self._gradual:
+        if self._is_settled and not self._gradual:
             return
         latent = {name: leaf.detach() for name, leaf in self.leaves.items()}
         moved = _project(self._once, latent, None, progress)
@@ -171,11 +185,14 @@ class _Tuning:
                 self._held[name] = (is_held, moved[name].clone())
         if not self._is_settled and progress >= GRADUAL_SHARE:
             self._settle(moved)
+        elif not self._is_settled:
+            self._splitting.update(latent)
 
     def _settle(self, latent: Mapping[str, Tensor]) -> None:
         """Find what grids keep beside the weights (shared values, their numbers) from the weights as they are now."""
         self._is_settled = True
-        kept = {name: tensor for name, tensor in latent.items() if name in self._network_tensors}
+        priors = frozenset[str]().union(*(stage.method.prior for stage in self._grids))
+        kept = {n: tensor for n, tensor in latent.items() if n in self._network_tensors or _short(n) in priors}
         for name, tensor in _project(self._grids, kept, None).items():
             if name not in kept:
                 self.leaves[name].data.copy_(tensor)
@@ -183,6 +200,10 @@ class _Tuning:
 
 def _is_gradual(stage: Stage) -> bool:
     return stage.method.is_gradual(stage.settings)
+
+
+def _is_free(stage: Stage) -> bool:
+    return stage.method.is_free(stage.settings)
 
 
 def masks(network: Described, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -33,8 +33,3 @@ def with_saliency(graph: Graph, tensors: Mapping[str, Tensor], part: Part) -> Ma
         for (name, weight), gradient in zip(weights.items(), gradients, strict=True):
             total[name] += (weight.detach() * gradient).abs()
     return {**tensors, **{f"{name}.{_NAME}": total[f"{name}.weight"] for name in names}}
-
-
-def without_saliency(tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """The tensors alone."""
-    return {name: tensor for name, tensor in tensors.items() if name.rpartition(".")[2] != _NAME}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from joulescape.network.operators import Graph, Operator
 from joulescape.network.work import OperandFormat
@@ -55,6 +55,36 @@ class Described:
     steps: tuple[Step, ...]
 
 
+Need = Literal["saliency", "activations", "layer_energy"]
+"""What a method may ask for beside weights. `project` then finds by operator, measured on training samples,
+
+    saliency      `<operator>.saliency`     |weight * gradient|, summed; of the weight's shape
+    activations   `<operator>.activations`  rows of the layer's input, (groups, rows, K) as the weight's rows read them
+
+and with layer_energy every layer's settings hold `energy_fraction`, its share of the machine's nominal energy, before
+anything is described.
+"""
+
+
+Regulariser = Literal["group_lasso", "variational"]
+"""A term that a training may add to its loss; see `Regularised`."""
+
+
+@dataclass(frozen=True)
+class Regularised:
+    """A training before the step acts, with a term in the loss that drives weights, or whole channels, to zero.
+
+    group_lasso      strength * sum over channels of sqrt(n) |w|, w the n weights that go with a channel
+    variational      strength * the divergence of sparse variational dropout, an inference's share of it; leaves
+                     `<operator>.signal_to_noise` (squared) for `project`
+    """
+
+    kind: Regulariser
+    epochs: int
+    strengths: Mapping[str, float]
+    """By operator; the others are trained without."""
+
+
 SettingsT = TypeVar("SettingsT", bound=Shape)
 
 
@@ -98,9 +128,13 @@ class Method(ABC, Generic[SettingsT]):
         """Whether weights are free for GRADUAL_SHARE of fine-tuning, under `penalty` or `pull`, and then projected."""
         return self.pull(settings) > 0.0
 
-    def needs_saliency(self, settings: Mapping[str, SettingsT]) -> bool:  # noqa: ARG002
-        """Whether `project` reads `<operator>.saliency`: |weight * gradient|, summed over training samples."""
-        return False
+    def needs(self, settings: Mapping[str, SettingsT]) -> frozenset[Need]:  # noqa: ARG002
+        """What `project` reads beside the weights, or `describe` in the settings."""
+        return frozenset()
+
+    def regularised(self, settings: Mapping[str, SettingsT]) -> Regularised | None:  # noqa: ARG002
+        """The training that fine-tuning does before this step acts; without fine-tuning none is done."""
+        return None
 
     def is_gradual(self, settings: Mapping[str, SettingsT]) -> bool:  # noqa: ARG002
         """Whether fine-tuning comes to these settings bit by bit, through those of `partly`."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from joulescape.compression.base import GRADUAL_SHARE, Described, Method, Tensors
+from joulescape.compression.base import GRADUAL_SHARE, Described, Method, Need, Regularised, Tensors
 from joulescape.compression.prune.channels import describe_channels, project_channels
 from joulescape.compression.prune.elements import describe_elements, project_elements
 from joulescape.compression.prune.groups import describe_groups, project_groups
-from joulescape.compression.prune.settings import PruneSettings
+from joulescape.compression.prune.importance import with_importance, without_importance
+from joulescape.compression.prune.settings import TRAINED_FOR, PruneSettings
 from joulescape.network.operators import Operator
 
 __all__ = ["Prune", "PruneSettings", "plugin"]
+
+_NEEDED: Mapping[str, Need] = {"first_order": "saliency", "nisp": "activations", "reconstruction": "activations"}
 
 
 class Prune(Method[PruneSettings]):
@@ -32,13 +35,25 @@ class Prune(Method[PruneSettings]):
 
     def project(self, tensors: Tensors, described: Described, settings: Mapping[str, PruneSettings]) -> Tensors:
         """The weights or channels that matter most, as `describe` counted them."""
+        if any(at.criterion == "nisp" for at in settings.values()):
+            tensors = with_importance(tensors, described.graph)
         smaller = project_channels(tensors, described, settings) if _of(settings, "channel") else tensors
         pruned = project_elements(smaller, described.graph, _of(settings, "element"))
-        return project_groups(pruned, _of(settings, "n_of_m"))
+        return without_importance(project_groups(pruned, _of(settings, "n_of_m")))
 
-    def needs_saliency(self, settings: Mapping[str, PruneSettings]) -> bool:
-        """Where the criterion is first_order."""
-        return any(at.criterion == "first_order" for at in settings.values())
+    def needs(self, settings: Mapping[str, PruneSettings]) -> frozenset[Need]:
+        """Gradients for first_order; activations for nisp and reconstruction."""
+        needed: set[Need] = {_NEEDED[at.criterion] for at in settings.values() if at.criterion in _NEEDED}
+        return frozenset(needed)
+
+    def regularised(self, settings: Mapping[str, PruneSettings]) -> Regularised | None:
+        """The training of group_lasso, or of variational dropout."""
+        for kind in TRAINED_FOR:
+            found = {name: at for name, at in settings.items() if at.criterion == kind}
+            if found:
+                strengths = {name: at.strength or TRAINED_FOR[kind] for name, at in found.items()}
+                return Regularised(kind, max(at.sparse_epochs for at in found.values()), strengths)
+        return None
 
     def is_gradual(self, settings: Mapping[str, PruneSettings]) -> bool:
         """Where the schedule says so."""

@@ -1,7 +1,7 @@
 """Channel pruning: whole output channels go, and with them everything that reads or shares them; every machine saves.
 
 Channels are ranked by the sum of their weights' scores (the L1 norm, for magnitude), over all operators that share
-them (through residual adds).
+them (through residual adds), or by what they do to the operators that read them (`reconstruction`).
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ import array_api_compat as api
 
 from joulescape.compression._nominal import elements_of, with_bytes
 from joulescape.compression.base import Described, Tensors
+from joulescape.compression.prune.channel_scores import channel_scores
 from joulescape.compression.prune.elements import kept_count, project_elements
 from joulescape.compression.prune.groups import project_groups
-from joulescape.compression.prune.scores import scores
+from joulescape.compression.prune.reconstruction import reconstructed
 from joulescape.compression.prune.settings import PruneSettings
 from joulescape.network.build import reshape
-from joulescape.network.channels import ChannelGroup, ChannelMap, channel_groups
+from joulescape.network.channels import ChannelMap, channel_groups
 from joulescape.network.operators import Attribute, Graph, Operator
 from joulescape.network.work import OperandFormat
 
 _WIDTH = {"conv": "out_channels", "dense": "out_features"}
 
-_BY_CHANNEL = frozenset({"weight", "bias", "mean", "variance", "scale", "offset", "saliency"})
+_BY_CHANNEL = frozenset({"weight", "bias", "mean", "variance", "scale", "offset", "saliency", "importance"})
 """Short names of arrays with one entry a channel; what else a step keeps of a layer is made anew from its weights."""
 
 
@@ -46,11 +47,11 @@ def project_channels(tensors: Tensors, described: Described, settings: Mapping[s
     """The weights of the channels that stay, in their old order; weights that already have the shapes are unchanged."""
     graph = described.graph
     channel_map = channel_groups(graph)
-    kept = {
-        index: _kept(tensors, group, settings)
-        for index, group in enumerate(channel_map.groups)
-        if not group.is_fixed and group.producers
-    }
+    kept: dict[int, Any] = {}
+    # From the output back: what reads a channel is asked for the outputs that stay.
+    for index, group in reversed(list(enumerate(channel_map.groups))):
+        if not group.is_fixed and group.producers:
+            kept[index], tensors = _kept(tensors, graph, channel_map, index, settings, kept)
     for operator in graph.operators:
         tensors = {**tensors, **_cut(operator, tensors, channel_map, kept)}
     return project_groups(project_elements(tensors, graph, _pruned(described, "element")), _pruned(described, "n_of_m"))
@@ -93,17 +94,26 @@ def _format(operator: Operator, form: OperandFormat) -> OperandFormat:
     return with_bytes(operator, form.with_(weight_density=density))
 
 
-def _kept(tensors: Tensors, group: ChannelGroup, settings: Mapping[str, PruneSettings]) -> Any:
-    """Indices of the `size` channels that matter most, ascending; all where no more are left."""
-    weights = [tensors[f"{name}.weight"] for name in group.producers]
-    xp = api.array_namespace(weights[0])
-    if weights[0].shape[0] <= group.size:
-        return xp.arange(weights[0].shape[0])
-    total = xp.zeros((weights[0].shape[0],), dtype=weights[0].dtype)
-    for name in group.producers:
-        criterion = settings[name].criterion if name in settings else "magnitude"
-        total = total + xp.sum(xp.reshape(scores(tensors, name, criterion), (total.shape[0], -1)), axis=1)
-    return xp.sort(xp.argsort(-total, stable=True)[: group.size])
+def _kept(
+    tensors: Tensors,
+    graph: Graph,
+    channel_map: ChannelMap,
+    index: int,
+    settings: Mapping[str, PruneSettings],
+    later: Mapping[int, Any],
+) -> tuple[Any, Tensors]:
+    """Indices of the `size` channels that matter most, ascending (all where no more are left), and the weights, those
+    of readers scaled where the criterion makes up for what is gone. `later` holds the outputs that readers keep."""
+    group = channel_map.groups[index]
+    weight = tensors[f"{group.producers[0]}.weight"]
+    xp = api.array_namespace(weight)
+    if weight.shape[0] <= group.size:
+        return xp.arange(weight.shape[0]), tensors
+    criteria = {name: settings[name].criterion for name in group.producers if name in settings}
+    if "reconstruction" in criteria.values():
+        return reconstructed(tensors, graph, channel_map, index, group.size, later)
+    score = channel_scores(tensors, graph, channel_map, index, criteria)
+    return xp.sort(xp.argsort(-score, stable=True)[: group.size]), tensors
 
 
 def _cut(operator: Operator, tensors: Tensors, channel_map: ChannelMap, kept: Mapping[int, Any]) -> dict[str, Any]:
