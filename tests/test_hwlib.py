@@ -154,7 +154,7 @@ def test_the_shelf_has_every_kind_of_photonic_part() -> None:
     kinds = [PartSpec.model_validate(content(path)).kind for path in PARTS]
     assert set(kinds) == set(KINDS)
     assert kinds.count("phase_shifter") == 4
-    assert kinds.count("modulator") == 6
+    assert kinds.count("modulator") == 8
 
 
 def test_columns_of_the_literature_are_corners() -> None:

@@ -74,6 +74,32 @@ def test_every_output_has_its_own_range() -> None:
     assert float(weak.abs().max()) < 0.01 * 8 / 31
 
 
+def test_voltages_that_are_added_meet_one_converter() -> None:
+    """Three tiles of 8 inputs: apart each is rounded, together their sum is, two and one leave a bank unused."""
+    weight = torch.rand((5, 24), generator=generator(1)) * 2 - 1
+    x = torch.rand((3000, 24), generator=generator(2))
+    exact = x @ weight.T
+    errors = {
+        added: float((machine(weight, x, QUIET, output_bits=5, banks_added=added)(x, generator()) - exact).std())
+        for added in (1, 2, 3, 7)
+    }
+    assert errors[3] == errors[7]
+    step = float(exact.abs().amax(0).mean()) / 15
+    assert errors[3] == pytest.approx(step / 12**0.5, rel=0.1)
+    without = machine(weight, x, QUIET, banks_added=3)
+    assert torch.allclose(without(x, generator()), exact, atol=1e-5)
+
+
+def test_every_added_bank_brings_its_own_noise() -> None:
+    weight, x = torch.ones((1, 24)), torch.rand((20000, 24), generator=generator(2))
+    found = [
+        float((machine(weight, x, Noise(0.05, 0, 0), kind, banks_added=n)(x, generator(3)) - x @ weight.T).std())
+        for n in (1, 3)
+        for kind in ("full", "merged")
+    ]
+    assert found == pytest.approx([0.05 * 3**0.5] * 4, rel=0.03)
+
+
 @pytest.mark.parametrize("bits", [3, 6])
 def test_a_gradient_has_the_steps_of_the_converter(bits: int) -> None:
     gradient = torch.linspace(-3, 3, 5001)

@@ -9,7 +9,7 @@ from joulescape.resolve.back_end import load_back_end
 from joulescape.simulators.tensor_core.settings import TensorCoreSettings
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("lightning_transformer", "albireo", "netcast")
+NAMES = ("lightning_transformer", "albireo", "netcast", "tempo")
 
 
 def core(name: str = "lightning_transformer", overrides: dict[str, Any] | None = None) -> TensorCoreSettings:

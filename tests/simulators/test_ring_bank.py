@@ -35,9 +35,11 @@ def one(made: Any, settings_: Any, batch: int = 1) -> LayerCost:
     return plugin.cost([made], settings_, example_context(batch))[0]
 
 
-@pytest.mark.parametrize("name", ["photonic/broadcast_weight", "photonic/bplight_cnn"])
+@pytest.mark.parametrize("name", ["photonic/broadcast_weight", "photonic/bplight_cnn", "photonic/deap_cnn"])
 def test_it_obeys_the_laws_of_a_simulator(name: str) -> None:
-    check_simulator(plugin, bank({}, name), sweep=SWEEP)
+    apart = {"bank.added": 1} if name == "photonic/deap_cnn" else {}
+    check_simulator(plugin, bank(apart, name), sweep=SWEEP)
+    check_simulator(plugin, bank({}, name), sweep={"buffer.kib": [1, 64, 4096]})
 
 
 # --- light and spectrum -------------------------------------------------------------------------------------------
@@ -150,12 +152,13 @@ def test_carriers_tune_faster_than_heat() -> None:
 
 def test_no_part_of_the_bill_is_missing() -> None:
     """Laser, tuning, modulation, detection, conversion, memory and digital parts: none is zero by omission."""
-    for name in ("photonic/broadcast_weight", "photonic/bplight_cnn"):
+    for name in ("photonic/broadcast_weight", "photonic/bplight_cnn", "photonic/deap_cnn"):
         made = bank({}, name)
-        cost = one(work(Loops(B=100, K=256, C=512)), made)
+        cost = one(work(Loops(B=100, K=256, C=2048)), made)
         parts = {e.component.name: float(e.energy_pj) for e in cost.energies}
         parts |= {p.component.name: float(p.power_mw) for p in plugin.static_power(made)}
-        for needed in ("laser", "ring_tuning", "modulator", "modulator_lock", "photodetector", "transimpedance",
+        parts["modulation"] = parts["modulator"] + parts["modulator_lock"]
+        for needed in ("laser", "ring_tuning", "modulation", "photodetector", "transimpedance",
                        "input_dac", "adc", "sram", "sram_leakage", "accumulator", "off_chip_memory"):  # fmt: skip
             assert parts[needed] > 0 or needed == "off_chip_memory", (name, needed)
         assert "off_chip_memory" in parts
@@ -166,6 +169,51 @@ def test_weights_too_many_for_the_buffer_come_from_outside() -> None:
     small, large = (one(work(loops), bank({"buffer.kib": kib})) for kib in (64, 1024))
     assert part(small, "off_chip_memory") >= 512 * 512 * 8 * 8.0
     assert part(large, "off_chip_memory") == 0
+
+
+# --- banks that add their voltages --------------------------------------------------------------------------------
+
+
+def deap(overrides: dict[str, Any] | None = None) -> Any:
+    return bank(overrides or {}, "photonic/deap_cnn")
+
+
+def test_channels_added_as_voltages_take_one_conversion() -> None:
+    """The mechanism of DEAP-CNN: every bank has an amplifier, all of them one converter. Apart, each converts."""
+    conv = work(Loops(B=2, K=8, C=113, OY=6, OX=6, FY=3, FX=3))
+    together, apart = (one(conv, deap({"bank.added": added})) for added in (113, 1))
+    assert part(apart, "adc") == pytest.approx(113 * part(together, "adc"))
+    assert part(apart, "transimpedance") == pytest.approx(part(together, "transimpedance"))
+    assert part(together, "accumulator") == 0
+    assert part(apart, "accumulator") == pytest.approx(112 * 2 * 8 * 36 * 0.1)
+    assert part(apart, "sram") > part(together, "sram")
+    assert apart.latency_ns == together.latency_ns
+
+
+def test_layers_of_few_channels_leave_banks_idle() -> None:
+    """One converter serves 113 banks, so a layer of 8 channels uses 8 of them; apart, others take other outputs."""
+    shallow = work(Loops(B=2, K=8, C=8, OY=6, OX=6, FY=3, FX=3))
+    together, apart = (one(shallow, deap({"bank.added": added})) for added in (113, 1))
+    assert together.active_units == pytest.approx(8)
+    assert apart.active_units == pytest.approx(64)
+    assert together.utilisation_fraction < apart.utilisation_fraction
+
+
+def test_the_units_device_power_by_hand() -> None:
+    """9 lasers of 100 mW; 1,017 modulators and as many weight rings of 19.5 mW (bangari2020)."""
+    found = {p.component.name: float(p.power_mw) for p in plugin.static_power(deap())}
+    assert found["laser"] == pytest.approx(900, rel=1e-3)
+    assert found["ring_tuning"] == pytest.approx(1017 * 19.5)
+    assert found["modulator_lock"] == pytest.approx(1017 * 19.5)
+    areas = {a.component.name: float(a.area_mm2) for a in plugin.area(deap())}
+    assert areas["adc"] == pytest.approx(0.00285), "one converter for all channels"
+
+
+def test_no_more_banks_are_added_than_there_are() -> None:
+    from joulescape.errors import SpecError
+
+    with pytest.raises(SpecError, match="114 banks cannot be added where there are 113"):
+        deap({"bank.added": 114})
 
 
 # --- memristors ---------------------------------------------------------------------------------------------------

@@ -96,7 +96,11 @@ def test_device_energies_recomputed_from_counts_cycles_and_powers(outputs: int, 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("lightning_transformer", Counts(1152, 288, 1152, 576, 13824)), ("albireo", Counts(243, 63, 45, 45, 1215))],
+    [
+        ("lightning_transformer", Counts(1152, 288, 1152, 1152, 576, 13824)),
+        ("albireo", Counts(243, 63, 45, 45, 45, 1215)),
+        ("tempo", Counts(1152, 192, 36864, 6144, 6144, 36864)),
+    ],
 )
 def test_device_counts_as_published(name: str, expected: Counts) -> None:
     assert Counts.of(core(name).array) == expected
@@ -143,6 +147,30 @@ def test_cores_may_add_their_photocurrents_instead_of_taking_positions() -> None
     long = work(Loops(B=24, K=48, C=12))
     short = [schedule(long, core(overrides={"array.core_axis": axis}).array) for axis in ("positions", "reduction")]
     assert [plan.cycles for plan in short] == [1, 2], "a short reduction leaves the second core idle"
+
+
+def test_partial_products_add_as_current_as_charge_and_as_numbers() -> None:
+    """TeMPO's mechanism (zhang2024): without each level the converters run as often more; the last is digital."""
+    made = work(Loops(B=192, K=192, C=480))
+    whole = one(made, core("tempo"))
+    apart = {"array.core_axis": "positions", "array.adcs_per_output": 6}
+    no_current = one(made, core("tempo", apart))
+    no_charge = one(made, core("tempo", {"array.integration_cycles": 1}))
+    for name in ("adc", "transimpedance"):
+        assert part(no_current, name) == pytest.approx(6 * part(whole, name)), name
+        assert part(no_charge, name) == pytest.approx(8 * part(whole, name)), name
+    assert part(whole, "accumulator") == pytest.approx(192 * 192 * (10 - 1) * 0.1)
+    assert part(no_charge, "accumulator") == pytest.approx(192 * 192 * (80 - 1) * 0.1)
+
+
+def test_slow_light_saves_the_modulators_energy_and_area_and_asks_for_light() -> None:
+    """TeMPO's device: a ninth of the energy and a hundredth of the area of a travelling-wave modulator."""
+    figures = {"energy_pj": 0.45, "area_mm2": 0.736, "extinction_db": 15.0}
+    long = {f"{side}_modulator.{name}.value": v for side in ("weight", "input") for name, v in figures.items()}
+    slow, fast = plugin.published(core("tempo")), plugin.published(core("tempo", long))
+    assert fast["modulator_power_mw"] == pytest.approx(9 * slow["modulator_power_mw"])
+    assert fast["chip_area_mm2"] > 4 * slow["chip_area_mm2"]
+    assert fast["laser_power_mw"] < slow["laser_power_mw"], "6 dB of extinction waste a quarter of the light"
 
 
 def test_nothing_is_reloaded() -> None:

@@ -53,6 +53,8 @@ class Received:
     noise: Noise
     passes: float
     """Times that each sample is sent: twice where light carries |x| and inputs have signs."""
+    added: int = 1
+    """Tiles along the inputs whose amplified sums are added before one conversion."""
 
     def sums(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Partial sums in full scales of one channel, and the light of each sample (across, samples, 1).
@@ -68,7 +70,16 @@ class Received:
         if not self.noise.is_silent:
             deviation = self.noise.deviation(sums, light) * math.sqrt(self.passes)
             sums = sums + deviation * torch.randn(sums.shape, generator=generator)
-        return (self.adc(sums) * self.scales).sum(0) * self.dac.top
+        converted = self.adc(self.collected(sums))
+        return (converted * self.scales if self.added == 1 else converted).sum(0) * self.dac.top
+
+    def collected(self, sums: Tensor) -> Tensor:
+        """What converters see: each tile's sums, or those of `added` tiles together, the gain being an amplifier's."""
+        if self.added == 1:
+            return sums
+        missing = -len(sums) % self.added
+        filled = torch.nn.functional.pad(sums * self.scales, (0, 0, 0, 0, 0, missing))
+        return filled.view(-1, self.added, *sums.shape[1:]).sum(1)
 
 
 @dataclass(frozen=True)
@@ -105,8 +116,9 @@ def received(
     dac = Quantiser(top, numbers.get("input_bits"), is_signed=bool((calibration < 0).any()))
     passes = 2.0 if is_unsigned and dac.is_signed else 1.0
     blank = Quantiser(torch.ones(()), None, is_signed=True)
-    machine = Received(grid, grid.stacked(made), grid.per_row(scales), dac, blank, noise, passes)
-    sums, _ = machine.sums(calibration)
+    added = int(numbers.get("banks_added", 1.0))
+    machine = Received(grid, grid.stacked(made), grid.per_row(scales), dac, blank, noise, passes, added)
+    sums = machine.collected(machine.sums(calibration)[0])
     tops = sums.abs().amax(1, keepdim=True).clamp(min=smallest)
     machine = replace(machine, adc=Quantiser(tops, numbers.get("output_bits"), is_signed=True))
     return machine if detail == "full" else _merged(machine, calibration)
@@ -117,7 +129,8 @@ def _merged(machine: Received, calibration: Tensor) -> Merged:
     flat = matrix.reshape(machine.grid.outputs, -1)[:, : machine.grid.inputs].contiguous()
     sums, light = machine.sums(calibration)
     read = machine.noise.deviation(sums, light).square().mean(1, keepdim=True) * machine.passes
-    variance = ((read + machine.adc.step**2 / 12.0) * machine.scales.square()).sum((0, 1))
+    rounded = machine.adc.step**2 / 12.0 * (machine.scales.square() if machine.added == 1 else 1.0)
+    variance = (read * machine.scales.square()).sum((0, 1)) + rounded.sum((0, 1))
     return Merged(flat, machine.dac, variance.sqrt() * machine.dac.top)
 
 

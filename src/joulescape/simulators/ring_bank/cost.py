@@ -40,7 +40,7 @@ class Placement:
 def place(works: Sequence[Work], settings: RingBankSettings) -> Placement:
     """Decide for one phase what stays set and what lies on the chip."""
     forward = [work for work in works if isinstance(work, MatrixWork) and work.role == "forward"]
-    is_resident = np.less_equal(sum(tiling(work, settings).tiles for work in forward), settings.bank.count)
+    is_resident = np.less_equal(sum(jobs(tiling(work, settings), settings) for work in forward), settings.bank.teams)
     if settings.weights.held_in is not None:
         is_stored = np.less_equal(sum(work.weight.elements for work in forward), settings.weights.capacity)
     else:
@@ -52,6 +52,19 @@ def place(works: Sequence[Work], settings: RingBankSettings) -> Placement:
 def tiling(work: MatrixWork, settings: RingBankSettings) -> Tiling:
     """The product of a work, cut into banks."""
     return Tiling.of(work, settings.bank.rows, settings.bank.channels)
+
+
+def conversions(cut: Tiling, settings: RingBankSettings) -> int:
+    """Conversions of one output: its partial sums, those that are added as voltages together."""
+    return int(ceil_div(cut.across, settings.bank.added))
+
+
+def jobs(cut: Tiling, settings: RingBankSettings) -> int:
+    """What a team of banks does at a time: one row of tiles, or as many of its tiles as are added together.
+
+    A reduction shorter than a team leaves banks idle.
+    """
+    return cut.groups * cut.down * conversions(cut, settings)
 
 
 def weight_bytes(work: MatrixWork, settings: RingBankSettings) -> float:
@@ -134,7 +147,7 @@ def matrix_cost(work: MatrixWork, settings: RingBankSettings, context: Context, 
     """Cost of one matrix work for the whole batch."""
     cut, load = tiling(work, settings), Load.of(work, settings, placement)
     moved = _bytes(work, cut, load, settings, context, placement)
-    rounds = ceil_div(cut.tiles, settings.bank.count)
+    rounds = ceil_div(jobs(cut, settings), settings.bank.teams)
     load_ns = np.where(load.tiles > 0, rounds * load.time_ns(settings), 0.0)
     stream_ns = rounds * cut.positions * passes(work) / settings.clock_ghz
     compute_ns = load_ns + stream_ns + CONVERTER_CLOCKS / settings.clock_ghz
@@ -163,15 +176,16 @@ def passes(work: MatrixWork) -> int:
 def _streaming(work: MatrixWork, cut: Tiling, settings: RingBankSettings) -> tuple[Energy, ...]:
     detector, sample_ns = settings.detector, 1.0 / settings.clock_ghz
     sent, received = cut.sent * passes(work), cut.received * passes(work)
+    outputs = cut.groups * cut.outputs * cut.positions
+    converted = outputs * conversions(cut, settings)
+    added = converted - outputs + (passes(work) - 1) * converted
     return (
         Energy(parts.input_dac(settings), sent * settings.dac.dac_pj(settings.dac.bits)),
         Energy(parts.modulator(settings), sent * settings.modulator.energy_pj.value),
         Energy(parts.photodetector(settings), received * 2 * detector.diode_mw.value * sample_ns),
         Energy(parts.receiver(settings), received * detector.amplifier_mw.value * sample_ns),
-        Energy(parts.adc(settings), received * settings.adc.adc_pj()),
-        Energy(
-            parts.accumulator(settings), (cut.added + (passes(work) - 1) * received) * settings.digital.add_pj.value
-        ),
+        Energy(parts.adc(settings), converted * passes(work) * settings.adc.adc_pj()),
+        Energy(parts.accumulator(settings), added * settings.digital.add_pj.value),
     )
 
 
@@ -181,7 +195,7 @@ def _bytes(
     in_width, out_width = (settings.digital.stored_bytes(o.bits) for o in (work.input, work.output))
     in_bytes, out_bytes = work.input.elements * in_width, work.output.elements * out_width
     outputs = cut.groups * cut.outputs * cut.positions
-    partial = cut.added * settings.digital.partial_sum_bits / BITS_PER_BYTE
+    partial = outputs * (conversions(cut, settings) - 1) * settings.digital.partial_sum_bits / BITS_PER_BYTE
     spills = np.greater(in_bytes + out_bytes, np.multiply(settings.buffer.kib, BYTES_PER_KIB))
     is_forward = work.role == "forward"
     is_loaded, stays = load.tiles > 0, not work.is_weight_stored

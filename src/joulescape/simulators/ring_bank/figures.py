@@ -29,7 +29,10 @@ def areas(settings: RingBankSettings) -> tuple[Area, ...]:
             Component.of("modulator", "core", settings.modulator.area_mm2), inputs * settings.modulator.area_mm2.value
         ),
         Area(Component.of("dac", "core", settings.dac.area_mm2, scales=True), dacs),
-        Area(Component.of("adc", "core", settings.adc.area_mm2, scales=True), outputs * settings.adc.area_mm2.value),
+        Area(
+            Component.of("adc", "core", settings.adc.area_mm2, scales=True),
+            bank.teams * bank.rows * settings.adc.area_mm2.value,
+        ),
         Area(Component.of("receiver", "core", settings.detector.area_mm2), outputs * settings.detector.area_mm2.value),
         Area(sram, settings.buffer.kib * settings.buffer.area_mm2_per_kib.value),
         Area(logic, settings.digital.area_mm2.value),

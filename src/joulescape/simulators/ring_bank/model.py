@@ -23,7 +23,7 @@ STORED_KINDS = frozenset({"conv", "dense"})
 
 CHANGES_NUMBERS = frozenset(
     {
-        "bank.channels", "bank.rows", "bank.is_calibrated", "clock_ghz",
+        "bank.channels", "bank.rows", "bank.is_calibrated", "bank.added", "clock_ghz",
         "ring.fsr_nm", "ring.fwhm_nm", "ring.drop_loss_db", "ring.through_loss_db",
         "ring.sigma_fwhm", "ring.drift_fwhm",
         "weights.bits", "weights.store", "weights.cell.bits", "weights.cell.programming_sigma_fraction",
@@ -108,6 +108,7 @@ def _numbers(settings: RingBankSettings) -> dict[str, float]:
         "rows": float(settings.bank.rows),
         "spacing_fwhm": spacing_fwhm(settings),
         "is_calibrated": float(settings.bank.is_calibrated),
+        "banks_added": float(settings.bank.added),
         "sigma_fwhm": settings.ring.sigma_fwhm.value,
         "drift_fwhm": settings.ring.drift_fwhm.value,
         "weight_bits": float(settings.weights.bits),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from joulescape.simulators._photonics import (
@@ -19,7 +20,7 @@ from joulescape.simulators._photonics import (
     Modulator,
     Ring,
 )
-from joulescape.simulators.base import ceil_div
+from joulescape.simulators.base import Quantity, ceil_div
 from joulescape.spec.base import Shape
 from joulescape.spec.sourced import LowerIsBetter
 
@@ -37,6 +38,19 @@ class Bank(Shape):
     """How many work side by side, each with its own lasers and converters."""
     is_calibrated: bool
     """Whether rings are set with their neighbours' tails in mind, as a control loop does, or one by one."""
+    added: Annotated[int, Field(ge=1)] = 1
+    """Banks along the reduction whose amplified voltages are added before one conversion (bangari2020)."""
+
+    @property
+    def teams(self) -> Quantity:
+        """Groups of banks that share converters of outputs."""
+        return np.asarray(self.count) // self.added
+
+    @model_validator(mode="after")
+    def _has_enough_banks(self) -> Self:
+        if self.added > self.count:
+            raise ValueError(f"{self.added} banks cannot be added where there are {self.count}")
+        return self
 
 
 class Weights(Shape):

@@ -68,7 +68,7 @@ def device_energies(plan: Schedule, settings: TensorCoreSettings) -> tuple[Energ
         ),
         Energy(
             _part("transimpedance", detector.amplifier_mw, scales=True),
-            counts.detectors * plan.readouts * detector.amplifier_mw.value / clock,
+            counts.amplifiers * plan.readouts * detector.amplifier_mw.value / clock,
         ),
         Energy(_scaled("adc", settings.adc.power_mw), counts.adcs * plan.readouts * settings.adc.adc_pj()),
     )

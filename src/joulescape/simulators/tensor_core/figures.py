@@ -81,7 +81,7 @@ def device_powers(settings: TensorCoreSettings) -> dict[str, float]:
         "dac": float(dac + inputs * settings.dac.dac_pj(settings.dac.bits)) * clock,
         "modulator": (weights * weight_pj + inputs * input_pj) * clock,
         "photodetector": counts.detectors * 2 * detector.diode_mw.value,
-        "transimpedance": counts.detectors * detector.amplifier_mw.value * reads,
+        "transimpedance": counts.amplifiers * detector.amplifier_mw.value * reads,
         "adc": float(counts.adcs * settings.adc.adc_pj()) * clock * reads,
     }
 
@@ -98,6 +98,7 @@ def published_figures(settings: TensorCoreSettings) -> Mapping[str, float]:
         "input_modulator_count": counts.input_modulators,
         "modulator_count": counts.weight_modulators + counts.input_modulators,
         "receiver_count": counts.detectors,
+        "amplifier_count": counts.amplifiers,
         "adc_count": counts.adcs,
         "identity_macs_per_cycle": counts.macs_per_cycle,
         "terms_per_readout": settings.array.terms_per_sample * settings.array.integration_cycles,

@@ -17,7 +17,9 @@ class Counts:
     weight_modulators: int
     input_modulators: int
     detectors: int
-    """Balanced pairs with their amplifiers."""
+    """Balanced pairs."""
+    amplifiers: int
+    """One a detector, or one an output where the photocurrents of a tile's cores are added first."""
     adcs: int
     macs_per_cycle: int
 
@@ -29,10 +31,11 @@ class Counts:
             outputs = array.tiles * array.rows * array.columns * array.adcs_per_output
             weights = array.tiles * array.cores * array.rows * array.wavelengths
             inputs = array.cores * array.columns * array.wavelengths
-            return cls(weights, inputs, nodes, outputs, nodes * array.wavelengths)
+            amplifiers = nodes if array.core_axis == "positions" else nodes // array.cores
+            return cls(weights, inputs, nodes, amplifiers, outputs, nodes * array.wavelengths)
         weights = array.tiles * array.cores * array.rows**2
         outputs = array.tiles * array.columns * array.adcs_per_output
-        return cls(weights, array.cores * array.wavelengths, outputs, outputs, weights * array.columns)
+        return cls(weights, array.cores * array.wavelengths, outputs, outputs, outputs, weights * array.columns)
 
 
 @dataclass(frozen=True)
