@@ -36,6 +36,7 @@ Steps = Sequence[tuple[str, Mapping[str, Any]] | tuple[str, Mapping[str, Any], M
 """Method, settings, and settings of single layers."""
 
 GRADUAL = {"scope": "global", "schedule": "gradual"}
+CHANNELS = {"granularity": "channel"}
 FLOAT = {"activation_bits": 32}
 
 DESIGNS: Mapping[str, Steps] = {
@@ -45,16 +46,16 @@ DESIGNS: Mapping[str, Steps] = {
     "prune_95_at_once": [("prune", {"scope": "global", "density": 0.05})],
     "variational_95": [("prune", {"scope": "global", "density": 0.05, "criterion": "variational"})],
     "prune_2_of_4": [("prune", {"granularity": "n_of_m", "density": 0.5, "schedule": "gradual"})],
-    "channels_50": [("prune", {"granularity": "channel", "density": 0.5})],
-    "channels_50_first_order": [("prune", {"granularity": "channel", "density": 0.5, "criterion": "first_order"})],
-    "channels_50_nisp": [("prune", {"granularity": "channel", "density": 0.5, "criterion": "nisp"})],
-    "channels_50_reconstruction": [("prune", {"granularity": "channel", "density": 0.5, "criterion": "reconstruction"})],
-    "channels_50_group_lasso": [("prune", {"granularity": "channel", "density": 0.5, "criterion": "group_lasso"})],
-    "channels_30": [("prune", {"granularity": "channel", "density": 0.3})],
-    "channels_30_first_order": [("prune", {"granularity": "channel", "density": 0.3, "criterion": "first_order"})],
-    "channels_30_nisp": [("prune", {"granularity": "channel", "density": 0.3, "criterion": "nisp"})],
-    "channels_30_reconstruction": [("prune", {"granularity": "channel", "density": 0.3, "criterion": "reconstruction"})],
-    "channels_30_group_lasso": [("prune", {"granularity": "channel", "density": 0.3, "criterion": "group_lasso"})],
+    "channels_50": [("prune", {**CHANNELS, "density": 0.5})],
+    "channels_50_first_order": [("prune", {**CHANNELS, "density": 0.5, "criterion": "first_order"})],
+    "channels_50_nisp": [("prune", {**CHANNELS, "density": 0.5, "criterion": "nisp"})],
+    "channels_50_reconstruction": [("prune", {**CHANNELS, "density": 0.5, "criterion": "reconstruction"})],
+    "channels_50_group_lasso": [("prune", {**CHANNELS, "density": 0.5, "criterion": "group_lasso"})],
+    "channels_30": [("prune", {**CHANNELS, "density": 0.3})],
+    "channels_30_first_order": [("prune", {**CHANNELS, "density": 0.3, "criterion": "first_order"})],
+    "channels_30_nisp": [("prune", {**CHANNELS, "density": 0.3, "criterion": "nisp"})],
+    "channels_30_reconstruction": [("prune", {**CHANNELS, "density": 0.3, "criterion": "reconstruction"})],
+    "channels_30_group_lasso": [("prune", {**CHANNELS, "density": 0.3, "criterion": "group_lasso"})],
     "w4a4": [("quantize", {"weight_bits": 4, "activation_bits": 4})],
     "w2a2": [("quantize", {"weight_bits": 2, "activation_bits": 2})],
     "fixed_point_8": [("fixed_point", {"weight_bits": 8, "activation_bits": 8})],
