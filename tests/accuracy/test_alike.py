@@ -130,7 +130,7 @@ def test_fine_tuned_weights_are_made_once_and_are_the_same(
     assert not any(torch.equal(first["fc1.weight"], other["fc1.weight"]) for other in others)
     fine_tuning._kept.cache_clear()
     assert all(torch.equal(first[name], tensor) for name, tensor in weights().items())
-    assert not torch.equal(first["fc1.weight"], untuned(network, reference)["fc1.weight"])
+    assert not torch.equal(first["fc1.weight"], untuned(network, reference, part)["fc1.weight"])
 
 
 def test_what_is_remembered_of_fine_tuning_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

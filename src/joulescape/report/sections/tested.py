@@ -80,9 +80,10 @@ def _is_compared(row: Mapping[str, Any]) -> bool:
     return row["search"] is not None and row["test"] is not None
 
 
-def _rank(row: Mapping[str, Any]) -> tuple[float, str]:
-    """The most accurate first; where no accuracy was measured, the least energy."""
-    return (row["energy"] if row["test"] is None else -row["test"], row["design"])
+def _rank(row: Mapping[str, Any]) -> tuple[bool, float | None, str]:
+    """The most accurate first; where no accuracy was measured, the least energy; what has neither last, by name."""
+    judged = row["energy"] if row["test"] is None else -row["test"]
+    return (judged is None, judged, row["design"])
 
 
 def _failures(rows: Iterable[Mapping[str, Any]], labels: Mapping[str, str]) -> tuple[Failure, ...]:
