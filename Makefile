@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CORES ?= all
+TEST_WORKERS ?= 2
 
 .PHONY: demo all test check clean
 
@@ -16,7 +17,7 @@ all: $(STAMP)
 	@echo "All reports: $(CURDIR)/results/index.html"
 
 test: $(STAMP) check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -17,4 +17,5 @@ rule all:
     default_target: True
     input:
         expand("results/{space}/report.html", space=SPACES),
+        expand("results/{space}/study.log", space=SPACES),
         "results/index.html",

@@ -10,6 +10,7 @@ from joulescape.accuracy.code import training_code
 from joulescape.errors import JoulescapeError, SpecError
 from joulescape.resolve.design_space import load_space
 from joulescape.search.digests import code_digest, workflow_digest
+from joulescape.source import code_of
 
 # `joulescape` is the one beside the interpreter that runs this workflow, also when its environment is not activated.
 os.environ["PATH"] = os.pathsep.join(
@@ -35,16 +36,21 @@ def resolved_spaces():
 
 SPACES = resolved_spaces()
 NETWORKS = sorted(path.stem for path in Path("models").glob("*.yaml"))
-CODE = code_digest()
 SEARCH_CODE = workflow_digest()
 TRAINING_CODE = training_code()
+EXPORT_CODE = code_of("joulescape.search.export")
+VALIDATION_CODE = f"{code_digest()} {code_of('joulescape.validation')}"
+
+
+def trained_networks(wildcards):
+    """Networks whose reference weights a question needs: none where it is about costs alone."""
+    space = SPACES[wildcards.space]
+    return space.networks if space.spec.needs_accuracy else ()
 
 
 def weights_of(wildcards):
     """Reference weights that a question starts from."""
-    return expand(
-        "results/networks/{network}.npz", network=SPACES[wildcards.space].networks
-    )
+    return expand("results/networks/{network}.npz", network=trained_networks(wildcards))
 
 
 def digest_of(wildcards):

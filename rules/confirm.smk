@@ -6,6 +6,7 @@ rule confirm:
         trials="results/{space}/trials.parquet",
     output:
         confirmed="results/{space}/confirmed.parquet",
+        table="results/{space}/confirmed.csv",
         parts="results/{space}/parts.parquet",
         layers="results/{space}/layers.parquet",
         provenance="results/{space}/provenance.json",
@@ -19,4 +20,6 @@ rule confirm:
         question=digest_of,
         code=SEARCH_CODE,
     shell:
-        "joulescape confirm {input.space} --out {params.out} --workers {threads} 2>&1 | tee {log}"
+        # A Ray cluster brings its own CPUs.
+        'workers=$([ -n "${{RAY_ADDRESS:-}}" ] || echo "--workers {threads}"); '
+        "joulescape confirm {input.space} --out {params.out} $workers 2>&1 | tee {log}"

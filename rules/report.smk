@@ -18,7 +18,7 @@ REPORT_CODE = report_digest()
 def metrics_of(wildcards):
     """Metrics of the reference weights that a question starts from."""
     return expand(
-        "results/networks/{network}.json", network=SPACES[wildcards.space].networks
+        "results/networks/{network}.json", network=trained_networks(wildcards)
     )
 
 
@@ -31,7 +31,7 @@ rule published:
     log:
         "results/logs/published.log",
     params:
-        code=CODE,
+        code=VALIDATION_CODE,
     shell:
         "joulescape validate --format parquet --out {output} > {log} 2>&1 || test $? -eq 1"
 
@@ -43,6 +43,7 @@ rule report:
         trials="results/{space}/trials.parquet",
         front="results/{space}/front.parquet",
         history="results/{space}/history.parquet",
+        audit="results/{space}/audit.parquet",
         confirmed="results/{space}/confirmed.parquet",
         parts="results/{space}/parts.parquet",
         layers="results/{space}/layers.parquet",

@@ -8,6 +8,8 @@ rule search:
         trials="results/{space}/trials.parquet",
         front="results/{space}/front.parquet",
         history="results/{space}/history.parquet",
+        audit="results/{space}/audit.parquet",
+        tables=expand("results/{{space}}/{table}.csv", table=["trials", "front"]),
     log:
         "results/logs/search/{space}.log",
     benchmark:
@@ -18,4 +20,22 @@ rule search:
         question=digest_of,
         code=SEARCH_CODE,
     shell:
-        "joulescape search {input.space} --out {params.out} --workers {threads} 2>&1 | tee {log}"
+        # A Ray cluster brings its own CPUs.
+        'workers=$([ -n "${{RAY_ADDRESS:-}}" ] || echo "--workers {threads}"); '
+        "joulescape search {input.space} --out {params.out} $workers 2>&1 | tee {log}"
+
+
+# The search as an Optuna study: `optuna-dashboard results/<space>/study.log` opens it.
+rule export:
+    input:
+        resolved="results/{space}/resolved.json",
+        trials="results/{space}/trials.parquet",
+    output:
+        "results/{space}/study.log",
+    log:
+        "results/logs/export/{space}.log",
+    params:
+        folder="results/{space}",
+        code=EXPORT_CODE,
+    shell:
+        "joulescape export {params.folder} --optuna {output} > {log} 2>&1"

@@ -12,8 +12,9 @@ import yaml
 
 from joulescape.resolve.back_end import load_back_end
 from joulescape.resolve.shelves import back_end_names
+from joulescape.simulators._photonics import KINDS
 from joulescape.simulators.base import SCOPES
-from joulescape.spec.back_end import OffChipSpec
+from joulescape.spec.back_end import OffChipSpec, PartSpec
 from joulescape.spec.sourced import CORNERS, Sourced, at_corner, sourced_values
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -135,3 +136,29 @@ def test_bibliography_entries_are_complete_and_unique() -> None:
         assert {"title", "year"} <= entry.keys(), entry["ID"]
         assert "author" in entry or "organization" in entry, entry["ID"]
         assert entry["year"].isdigit(), entry["ID"]
+
+
+PARTS = sorted((HWLIB / "components").glob("*/*.yaml"))
+
+
+@pytest.mark.parametrize("path", PARTS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_every_part_has_the_shape_of_its_kind_at_every_corner(path: Path) -> None:
+    spec = PartSpec.model_validate(content(path))
+    settings = KINDS[spec.kind].model_validate(spec.parameters)
+    assert sourced_values(settings)
+    for corner in CORNERS:
+        at_corner(settings, corner)
+
+
+def test_the_shelf_has_every_kind_of_photonic_part() -> None:
+    kinds = [PartSpec.model_validate(content(path)).kind for path in PARTS]
+    assert set(kinds) == set(KINDS)
+    assert kinds.count("phase_shifter") == 4
+    assert kinds.count("modulator") == 8
+
+
+def test_columns_of_the_literature_are_corners() -> None:
+    """Conservative, moderate, aggressive (shiflett2021): pessimistic, typical, optimistic."""
+    ring = KINDS["router"].model_validate(content(HWLIB / "components/photonic/router_albireo.yaml")["parameters"])
+    found = [at_corner(ring, corner).static_mw.value for corner in ("pessimistic", "typical", "optimistic")]  # type: ignore[attr-defined]
+    assert found == [3.1, 0.388, 0.155]

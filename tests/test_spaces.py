@@ -62,6 +62,15 @@ def test_training_on_the_device_asks_at_least_two_families_for_trained_accuracy(
     assert {"trained_accuracy_fraction", "training_energy_pj"} <= set(space.spec.objectives)
 
 
+def test_the_wall_of_light_draws_light_and_size_on_three_machines() -> None:
+    space = SPACES["photonic_wall"]
+    assert {back_end.family for back_end in space.back_ends.values()} == {"photonic"}
+    drawn = {parameter.name.split(".", 1)[1] for pair in space.pairs for parameter in space.parameters(pair)}
+    sizes = {"photonic/mzi_mesh.mesh.size", "photonic/broadcast_weight.bank.channels"}
+    light = {"photonic/mzi_mesh.link.received_dbm", "photonic/lightning_transformer.light.rule.received_dbm"}
+    assert sizes | light <= drawn
+
+
 @pytest.mark.parametrize("name", SPACES)
 def test_every_network_and_machine_of_a_question_is_used(name: str) -> None:
     space = SPACES[name]
@@ -89,7 +98,8 @@ def test_any_candidate_of_a_shipped_question_can_be_costed(name: str, pair: Pair
     plan = training_plan(space, candidate)
     priced = price(machine, network, all_works(space, network, plan), plan)
     metrics = metrics_of(priced, len(machine.variants), None)
-    for metric in ("inference_energy_pj", "inference_latency_ns", "training_energy_pj", "area_mm2"):
+    trained = ("training_energy_pj",) if "training" in space.spec.phases else ()
+    for metric in ("inference_energy_pj", "inference_latency_ns", "area_mm2", *trained):
         found = metrics[metric]
         assert found is not None
         assert found.shape == (len(machine.variants),)

@@ -60,6 +60,17 @@ def ran(text):
     return set(re.findall(r"^(?:local)?rule (\w+):", text, flags=re.MULTILINE))
 
 
+def effort(text):
+    """(judged, remembered) evaluations of a search, by what it said."""
+    judged, kept = re.search(r"\((\d+) judged, (\d+) remembered\)", text).groups()
+    return int(judged), int(kept)
+
+
+def evaluations(project):
+    """How many the project's search took, remembered ones among them."""
+    return sum(effort((project / "results" / "logs" / "search" / "tiny.log").read_text()))
+
+
 def copied(project, folder, *left_out):
     """The project in another folder: shelves, package, results and Snakemake's memory of them."""
     shutil.copytree(project, folder, ignore=shutil.ignore_patterns(*left_out))
@@ -88,11 +99,28 @@ def test_every_promised_file_is_there(project):
     results = project / "results"
     promised = (
         "networks/digits_mlp.npz", "tiny/resolved.json", "tiny/trials.parquet", "tiny/front.parquet",
-        "tiny/history.parquet", "tiny/confirmed.parquet", "tiny/parts.parquet", "tiny/layers.parquet",
-        "tiny/provenance.json", "tiny/report.html", "index.html", ".cache/evaluations.sqlite",
+        "tiny/history.parquet", "tiny/audit.parquet", "tiny/trials.csv", "tiny/front.csv", "tiny/confirmed.parquet",
+        "tiny/confirmed.csv", "tiny/parts.parquet", "tiny/layers.parquet", "tiny/provenance.json", "tiny/report.html",
+        "tiny/study.log", "index.html", ".cache/evaluations.sqlite",
     )  # fmt: skip
     assert [name for name in promised if not (results / name).exists()] == []
     assert "8/8 candidates" in (results / "logs" / "search" / "tiny.log").read_text()
+
+
+def test_every_rule_leaves_a_log_and_none_is_shared(project):
+    rules = "".join(path.read_text() for path in sorted((project / "rules").glob("*.smk")))
+    bodies = dict(re.findall(r"^rule (\w+):\n(.*?)(?=^rule |^\w|\Z)", rules, flags=re.MULTILINE | re.DOTALL))
+    logs = {name: re.search(r"log:\s+\"results/(logs/\S+)\"", body) for name, body in bodies.items()}
+    assert [name for name, log in logs.items() if log is None] == []
+    places = [log[1].replace("{space}", "tiny").replace("{network}", "digits_mlp") for log in logs.values()]
+    assert len(set(places)) == len(places) == 7
+    assert [place for place in places if not (project / "results" / place).exists()] == []
+
+
+def test_the_exported_study_has_the_search_s_designs(project):
+    trials = pl.read_parquet(project / "results" / "tiny" / "trials.parquet")
+    journal = (project / "results" / "tiny" / "study.log").read_text()
+    assert all(design in journal for design in trials["design_id"])
 
 
 def test_the_tables_hold_the_whole_search(project):
@@ -154,11 +182,11 @@ def test_a_change_of_the_sampler_asks_again_and_of_a_simulator_does_not_train(pr
 
 def test_a_lost_search_is_replayed_to_the_same_table(project):
     trials = project / "results" / "tiny" / "trials.parquet"
-    before = pl.read_parquet(trials)
+    before, every = pl.read_parquet(trials), evaluations(project)
     trials.unlink()
     code, text = snakemake(project, "results/tiny/trials.parquet")
     assert code == 0, text
-    assert "(0 judged, 8 remembered)" in text
+    assert effort(text) == (0, every)
     assert pl.read_parquet(trials).equals(before)
 
 
@@ -176,7 +204,7 @@ def test_a_fault_shows_before_any_work_with_its_place(project, tmp_path):
     assert not (folder / "results").exists()
 
 
-def test_a_killed_workflow_leaves_its_search_to_end_and_its_rerun_ends_with_the_same_table(project, tmp_path):
+def test_a_killed_workflow_ends_its_search_and_its_rerun_ends_with_the_same_table(project, tmp_path):
     folder = copied(project, tmp_path / "killed", ".cache")
     shutil.rmtree(folder / "results" / "tiny")
     with started(folder, "results/tiny/trials.parquet") as process:
@@ -192,7 +220,7 @@ def test_a_killed_workflow_leaves_its_search_to_end_and_its_rerun_ends_with_the_
     kept = remembered(folder)
     code, text = snakemake(folder, "results/tiny/trials.parquet")
     assert code == 0, text
-    assert f"({8 - kept} judged, {kept} remembered)" in text or "Nothing to be done" in text
+    assert "Nothing to be done" in text or effort(text) == (evaluations(project) - kept, kept)
     tables = [pl.read_parquet(p / "results" / "tiny" / "trials.parquet").drop("seconds") for p in (project, folder)]
     assert tables[0].equals(tables[1])
 

@@ -16,7 +16,7 @@ from joulescape.errors import JoulescapeError
 GROUPS = ("joulescape.simulators", "joulescape.numerics", "joulescape.compression")
 """Entry point groups; each is also the package that holds the built-ins."""
 
-RESERVED = frozenset({"base", "pipeline"})
+RESERVED = frozenset({"base", "pipeline", "storage"})
 """Modules of a plug-in package that are shared parts, marked additionally by a leading underscore."""
 
 

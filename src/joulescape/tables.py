@@ -19,7 +19,8 @@ METRICS: tuple[str, ...] = (
 )  # fmt: skip
 """Every metric, in the order in which they are always shown."""
 
-State = Literal["valid", "infeasible", "failed"]
+State = Literal["valid", "infeasible", "failed", "screened"]
+"""`screened`: promised too little on a cheaper rung to be measured on the top one; never on a front."""
 
 _IDENTITY = {
     "design_id": pl.String, "candidate_id": pl.String, "variant_id": pl.Int64,
@@ -31,7 +32,7 @@ _MEASUREMENT = {
     "accuracy_sd_fraction": pl.Float64, "accuracy_draws_count": pl.Int64,
     "steps_basis": pl.String, "training_steps_count": pl.Int64,
     "assumed_energy_fraction": pl.Float64, "parameter_count": pl.Int64, "weight_bytes": pl.Float64, "macs": pl.Int64,
-    "is_front": pl.Boolean, "seconds": pl.Float64,
+    "variants_count": pl.Int64, "is_front": pl.Boolean, "seconds": pl.Float64,
 }  # fmt: skip
 
 TRIALS = {**_IDENTITY, **dict.fromkeys(METRICS, pl.Float64), **_MEASUREMENT}
@@ -65,9 +66,18 @@ LAYERS = {
 
 HISTORY = {
     "batch": pl.Int64, "trials_told": pl.Int64, "valid_count": pl.Int64, "infeasible_count": pl.Int64,
-    "failed_count": pl.Int64, "front_size": pl.Int64, "hypervolume": pl.Float64,
+    "failed_count": pl.Int64, "screened_count": pl.Int64, "front_size": pl.Int64, "hypervolume": pl.Float64,
+    "measured_count": pl.Int64, "designs_judged_count": pl.Int64, "promote_fraction": pl.Float64,
 }  # fmt: skip
 """history.parquet: one row a batch. Hypervolume is on (log10 costs, linear fractions) against a fixed reference."""
+
+AUDIT = {
+    "low_rung": pl.String, "high_rung": pl.String, "designs_count": pl.Int64, "spearman": pl.Float64,
+    "near_front_count": pl.Int64, "near_front_spearman": pl.Float64, "mean_abs_error": pl.Float64,
+    "promote_fraction": pl.Float64, "low_seconds": pl.Float64, "high_seconds": pl.Float64,
+}  # fmt: skip
+"""audit.parquet: one row an ordered pair of rungs that the same designs were measured on. `mean_abs_error` is of
+accuracy, a fraction; null where a figure cannot be computed, as the correlation of constant values."""
 
 PUBLISHED = {
     "back_end": pl.String, "family": pl.String, "what": pl.String, "workload": pl.String, "role": pl.String,

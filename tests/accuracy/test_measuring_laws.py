@@ -19,6 +19,7 @@ import torch
 from joulescape.accuracy import datasets, machine_layers, own, reference
 from joulescape.accuracy import measure as measuring
 from joulescape.accuracy.activations import calibrate
+from joulescape.accuracy.dataset_files import Raw
 from joulescape.accuracy.datasets import Data, Part, load_task
 from joulescape.accuracy.fine_tuning import compressed
 from joulescape.accuracy.keys import accuracy_key
@@ -110,10 +111,10 @@ def test_what_is_judged_changes_neither_weights_nor_statistics(
     weights: list[dict[str, torch.Tensor]] = []
 
     def spied(*arguments: Any) -> Any:
-        weights.append(dict(compressed(*arguments)))
+        weights.append(dict(compressed(*arguments[:-1])))  # without this process's memory of fine-tuned weights
         return weights[-1]
 
-    monkeypatch.setattr(measuring, "compressed", spied)
+    monkeypatch.setattr(measuring, "tuned", spied)
     network, how = describe(small, (PRUNE, QUANTIZE)), recipe({"epochs": 1}, {"epochs": 2})
     reference_tensors(small, how.reference, "digits", networks_dir)
     fidelity = Fidelity(split=split, trains_on_machine=True)
@@ -127,33 +128,28 @@ def test_what_is_judged_changes_neither_weights_nor_statistics(
 
 
 def test_reference_weights_follow_from_training_images_only(small: Graph, small_spec: NetworkSpec, see: Make) -> None:
-    honest, data = train_reference("small", small, small_spec), load_task("digits")
+    honest, data = train_reference(small, small_spec.training.model_dump(), "digits"), load_task("digits")
     see(validation=garbage(data.validation, 3), test=garbage(data.test, 4))
-    blind = train_reference("small", small, small_spec)
+    blind = train_reference(small, small_spec.training.model_dump(), "digits")
     assert all(torch.equal(honest.tensors[name], blind.tensors[name]) for name in honest.tensors)
     assert blind.metrics.test_accuracy_fraction[0] < 0.3 < 0.9 < honest.metrics.test_accuracy_fraction[0]
     see(train=garbage(data.train, 5))
-    misled = train_reference("small", small, small_spec)
+    misled = train_reference(small, small_spec.training.model_dump(), "digits")
     assert not torch.equal(honest.tensors["fc1.weight"], misled.tensors["fc1.weight"])
 
 
 def test_parts_are_disjoint_complete_and_stratified_to_the_sample() -> None:
-    """Every sample carries its number as its image."""
     task = TASKS["digits"]
     from sklearn.datasets import load_digits
 
     labels = load_digits().target.astype(np.int64)
-    numbers = np.arange(len(labels), dtype=np.float32).reshape(-1, 1, 1, 1)
-    data = datasets._split(task, numbers, labels)
-    parts = {"train": data.train, "validation": data.validation, "test": data.test}
-    seen = torch.cat([part.images.flatten() for part in parts.values()])
-    assert sorted(seen.tolist()) == list(range(len(labels)))
-    for part in parts.values():
-        wanted = np.bincount(labels) * len(part.labels) / len(labels)
-        assert np.abs(np.bincount(part.labels.numpy(), minlength=10) - wanted).max() <= 1.0
-        assert np.array_equal(labels[part.images.flatten().int().numpy()], part.labels.numpy())
+    chosen = datasets._places(task, Raw(np.arange(len(labels)), labels), None)
+    assert sorted(np.concatenate(chosen).tolist()) == list(range(len(labels)))
+    for part in chosen:
+        wanted = np.bincount(labels) * len(part) / len(labels)
+        assert np.abs(np.bincount(labels[part], minlength=10) - wanted).max() <= 1.0
     real = load_task("digits")
-    assert torch.equal(real.test.labels, data.test.labels), "the split is the task's own, not the data's"
+    assert np.array_equal(real.test.labels.numpy(), labels[chosen[2]]), "the split is the task's own, not the data's"
 
 
 def test_the_order_of_a_part_is_not_the_order_of_its_classes() -> None:
@@ -397,47 +393,29 @@ def test_a_machine_for_stored_matrices_refuses_products_of_activations(recipe: M
         measure(network, {("m", "forward"): _fixed("m", "forward", 8)}, how, Fidelity(), 0, tmp_path)
 
 
-def test_the_key_names_every_field_of_a_fidelity_but_the_corner(small: Graph, recipe: Make, networks_dir: Path) -> None:
+def test_the_key_names_every_field_of_a_fidelity_that_can_change_the_number(
+    small: Graph, recipe: Make, fixed_point: Make, networks_dir: Path
+) -> None:
     """A field that is added to `Fidelity` without a value here fails: nobody may forget it in the key."""
     other: dict[str, Any] = {
         "rung": "full",
         "split": "test",
         "samples": 9,
         "draws": 4,
-        "trains_on_machine": True,
+        "trains_on_machine": False,
         "trainings": 7,
         "corner": "optimistic",
+        "is_screening": True,
     }
-    plain, network = Fidelity(), describe(small, ())
+    plain, network = Fidelity(trains_on_machine=True), describe(small, (PRUNE,))
     assert other.keys() == {field.name for field in dataclasses.fields(plain)}
 
     def key(fidelity: Fidelity) -> str:
-        return accuracy_key(network, {}, recipe(), fidelity, 0, networks_dir)
+        return accuracy_key(network, fixed_point(small), recipe(equivalence="approximate"), fidelity, 0, networks_dir)
 
     changed = {name: key(dataclasses.replace(plain, **{name: value})) for name, value in other.items()}
-    assert changed.pop("corner") == key(plain)
+    assert {changed.pop("corner"), changed.pop("is_screening")} == {key(plain)}
     assert len({key(plain), *changed.values()}) == len(changed) + 1
-
-
-def test_the_key_names_the_code_of_a_guest_compression(
-    small: Graph, recipe: Make, networks_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A guest lives outside the rooms whose code is digested: another text of its module is another key."""
-    from joulescape.accuracy import keys
-    from joulescape.compression import prune
-
-    def key() -> str:
-        keys._code_of.cache_clear()
-        return accuracy_key(describe(small, (PRUNE,)), {}, recipe(), Fidelity(), 0, networks_dir)
-
-    written = tmp_path / "guest.py"
-    monkeypatch.setattr(keys.inspect, "getfile", lambda plugin: str(written if plugin is prune.Prune else __file__))
-    found = []
-    for text in ("one", "two", "one"):
-        written.write_text(text)
-        found.append(key())
-    keys._code_of.cache_clear()
-    assert found[0] == found[2] != found[1]
 
 
 def test_data_are_never_changed_by_a_measurement(small: Graph, recipe: Make, networks_dir: Path) -> None:

@@ -169,7 +169,7 @@ def test_pat_gives_the_devices_value_and_the_twins_gradient(small: Graph) -> Non
 
 
 def test_kept_twin_runs_as_a_plain_graph_with_its_calibration_folded_in(small: Graph) -> None:
-    reference = train_reference("small", small, _spec())
+    reference = train_reference(small, _spec().training.model_dump(), "digits")
     validation, layer = _data(small).validation, physical_layer("shg")
 
     def physical(operator: Operator, inputs: Any, tensors: Any) -> torch.Tensor:

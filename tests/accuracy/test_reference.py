@@ -21,16 +21,16 @@ from joulescape.spec.network import NetworkSpec
 
 
 def test_the_same_seed_trains_the_same_weights(small: Graph, small_spec: NetworkSpec) -> None:
-    one, other = (train_reference("small", small, small_spec, 3) for _ in range(2))
+    one, other = (train_reference(small, small_spec.training.model_dump(), "digits", 3) for _ in range(2))
     assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
     assert one.metrics == other.metrics
     assert one.metrics.test_accuracy_fraction[0] > 0.93
-    different = train_reference("small", small, small_spec, 4)
+    different = train_reference(small, small_spec.training.model_dump(), "digits", 4)
     assert not torch.equal(one.tensors["fc1.weight"], different.tensors["fc1.weight"])
 
 
 def test_weights_and_metrics_are_kept_together(small: Graph, small_spec: NetworkSpec, tmp_path: Path) -> None:
-    metrics = train_and_save("small", small, small_spec, 2, tmp_path)
+    metrics = train_and_save(small, small_spec.training.model_dump(), "digits", 2, tmp_path)
     kept = json.loads((tmp_path / "small.json").read_text())
     assert kept["digest"] == identity(small, small_spec.training.model_dump(), "digits") == metrics.digest
     assert kept["seeds_count"] == 2 and len(kept["validation_accuracy_fraction"]) == 2

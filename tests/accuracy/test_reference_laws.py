@@ -188,8 +188,8 @@ def test_a_kill_between_weights_and_metrics_leaves_neither_trusted(
 
 
 def test_more_seeds_keep_the_first_ones_weights(small: Graph, small_spec: NetworkSpec, tmp_path: Path) -> None:
-    one = train_and_save("small", small, small_spec, 1, tmp_path / "one")
-    three = train_and_save("small", small, small_spec, 3, tmp_path / "three")
+    one = train_and_save(small, small_spec.training.model_dump(), "digits", 1, tmp_path / "one")
+    three = train_and_save(small, small_spec.training.model_dump(), "digits", 3, tmp_path / "three")
     assert three.validation_accuracy_fraction[0] == one.validation_accuracy_fraction[0]
     assert len(set(three.test_accuracy_fraction)) > 1 and one.digest == three.digest
     arrays = [np.load(tmp_path / place / "small.npz") for place in ("one", "three")]

@@ -322,3 +322,21 @@ def test_an_epoch_shows_every_sample_once(samples: int, size: int, seed: int) ->
     assert sorted(torch.cat(list(found)).tolist()) == list(range(samples))
     assert len(found) == TrainingRun(1, size, 0.1).steps_per_epoch(samples)
     assert all(len(one) == size for one in found[:-1])
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (Step("prune", {"density": 0.3, "criterion": "first_order"}, {}),),
+        (Step("prune", {"granularity": "channel", "criterion": "first_order"}, {}),),
+        (Step("incremental", {}, {}),), (Step("share", {"bits": 3}, {}),), (Step("ternary", {"rule": "ttq"}, {}),),
+        (Step("low_rank", {"rank_fraction": 0.5}, {}), Step("logarithmic", {}, {})),
+        (Step("circulant", {"block": 2}, {}), Step("quantize", {"weight_bits": 4}, {})),
+    ],
+    ids=lambda steps: "+".join(step.method for step in steps),
+)  # fmt: skip
+def test_every_compression_can_be_trained_on_the_machine(
+    train: Callable[..., Trained], steps: tuple[Step, ...]
+) -> None:
+    found = train({"epochs": 3}, steps)
+    assert found.accuracy_fraction[0] > 0.35

@@ -65,7 +65,7 @@ def test_a_good_question_says_what_it_spans(shelves, run):
         "  task digits, boundary system, batch 1, phases inference",
         "  1 pair of network and back end:",
         "    digits_mlp@electronic/systolic_int8: 1 drawn parameter, 2 variants swept",
-        "  4 trials, seed 0: no fault",
+        "  4 trials by nsga2, seed 0: no fault",
     ]
 
 

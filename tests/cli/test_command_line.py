@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import joulescape
 from joulescape.cli import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,10 @@ def test_help_lists_every_command_with_a_sentence() -> None:
     for name in COMMANDS:
         (line,) = [line for line in helped.stdout.splitlines() if line.split()[1:2] == [name]]
         assert len(line.split()) > 4
+
+
+def test_the_version_is_the_packages_own() -> None:
+    assert run("--version").stdout.strip() == joulescape.__version__
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -44,7 +44,18 @@ def _image(draw: st.DrawFn, name: str, shape: list[int], before: list[Written]) 
         kernel = draw(st.integers(1, min(4, smallest + 2 * padding)))
         conv = {"name": name, "kind": "conv", "out_channels": draw(st.integers(1, 5)), "kernel": kernel}
         stride, bias = draw(st.integers(1, 3)), draw(st.booleans())
-        return [{**conv, "stride": stride, "padding": padding, "bias": bias}]
+        across = draw(
+            st.sampled_from(
+                [
+                    {},
+                    {"kernel_x": 1},
+                    {"stride_x": 2},
+                    {"padding_x": 2},
+                    {"kernel_x": kernel + 2, "padding_x": padding + 1},
+                ]
+            )
+        )
+        return [{**conv, "stride": stride, "padding": padding, "bias": bias, **across}]
     if kind == "grouped":
         out = shape[0] * draw(st.integers(1, 2))
         return [{"name": name, "kind": "conv", "out_channels": out, "kernel": 1, "groups": shape[0]}]
@@ -132,6 +143,10 @@ def _module(written: Written, shape: torch.Size) -> nn.Module:
         keys = ("kernel", "stride", "padding", "groups", "bias")
         kernel, stride, padding, groups, bias = (
             written.get(k, d) for k, d in zip(keys, (None, 1, 0, 1, True), strict=True)
+        )
+        kernel, stride, padding = (
+            (down, written.get(f"{key}_x", down))
+            for key, down in (("kernel", kernel), ("stride", stride), ("padding", padding))
         )
         return nn.Conv2d(shape[0], written["out_channels"], kernel, stride, padding, groups=groups, bias=bias)
     makers: dict[str, Callable[[], nn.Module]] = {

@@ -150,7 +150,7 @@ def test_an_unstrided_input_gradient_never_takes_fewer_macs_than_forward_without
         backward = works[operator.name, "input_gradient"].macs
         if operator.kind == "dense":
             assert backward == batch * operator.loops.macs
-        elif operator.attributes["padding"] == 0:
+        elif operator.window("padding") == (0, 0):
             assert backward >= batch * operator.loops.macs
 
 

@@ -27,7 +27,15 @@ CELLS: dict[str, float] = {
 }  # fmt: skip
 MESH: dict[str, float] = {
     "mesh_size": 4, "is_reck": 0, "is_push_pull": 0, "phase_sigma_rad": 0.0, "splitter_sigma_rad": 0.0,
-    "mzi_loss_db": 0.0, "noise_fraction": 0.0,
+    "mzi_loss_db": 0.0, "noise_fraction": 0.0, "crosstalk_fraction": 0.0,
+}  # fmt: skip
+BANK: dict[str, float] = {
+    "channels": 8, "rows": 4, "spacing_fwhm": 1e4, "is_calibrated": 0, "sigma_fwhm": 0.0, "drift_fwhm": 0.0,
+    "store_sigma_fraction": 0.0, "dark_fraction": 0.0, "shot_fraction": 0.0, "intensity_fraction": 0.0,
+}  # fmt: skip
+CORE: dict[str, float] = {
+    "terms_per_sample": 6, "integration_cycles": 3, "gain_sigma_fraction": 0.0, "dark_fraction": 0.0,
+    "shot_fraction": 0.0, "intensity_fraction": 0.0,
 }  # fmt: skip
 QUIET: dict[str, tuple[str, dict[str, float]]] = {
     "fixed_point": ("fixed_point", {"weight_bits": 8, "input_bits": 8, "accumulator_bits": 32}),
@@ -36,6 +44,9 @@ QUIET: dict[str, tuple[str, dict[str, float]]] = {
     "wide_drivers": ("crossbar", {**CELLS, "dac_bits": 2, "cell_bits": 1, "cell_copies": 2}),
     "clements": ("mzi_mesh", MESH),
     "reck": ("mzi_mesh", {**MESH, "is_reck": 1, "is_push_pull": 1}),
+    "rings": ("ring_bank", BANK),
+    "cores": ("tensor_core", CORE),
+    "narrow_rings": ("ring_bank", {**BANK, "spacing_fwhm": 8, "is_calibrated": 1}),
 }
 """Machines without any noise."""
 
@@ -47,9 +58,19 @@ NOISE: dict[str, dict[str, list[float]]] = {
     "pair": {"programming_sigma_fraction": [0.0, 0.03, 0.1, 0.3], "read_sigma_fraction": [0.0, 0.05, 0.2]},
     "clements": {
         "phase_sigma_rad": [0.0, 0.01, 0.05, 0.2], "splitter_sigma_rad": [0.0, 0.02, 0.1], "mzi_loss_db": [0.0, 0.1, 1],
+        "crosstalk_fraction": [0.0, 0.001, 0.01],
         "noise_fraction": [0.0, 0.01, 0.1],
     },
     "reck": {"phase_sigma_rad": [0.0, 0.01, 0.05, 0.2], "noise_fraction": [0.0, 0.01, 0.1]},
+    "rings": {
+        "sigma_fwhm": [0.0, 0.005, 0.02, 0.1], "drift_fwhm": [0.0, 0.005, 0.02, 0.1],
+        "store_sigma_fraction": [0.0, 0.01, 0.05], "dark_fraction": [0.0, 0.02, 0.1], "shot_fraction": [0.0, 0.02, 0.1],
+        "intensity_fraction": [0.0, 0.02, 0.1],
+    },
+    "cores": {
+        "gain_sigma_fraction": [0.0, 0.01, 0.1], "dark_fraction": [0.0, 0.02, 0.1], "shot_fraction": [0.0, 0.02, 0.1],
+        "intensity_fraction": [0.0, 0.02, 0.1],
+    },
 }  # fmt: skip
 """Every source of error by itself, rising."""
 
@@ -238,7 +259,8 @@ def test_merged_errs_as_much_as_full(name: str, source: str) -> None:
 
 
 STATIC = {"programming_sigma_fraction", "stuck_on_fraction", "stuck_off_fraction", "phase_sigma_rad",
-          "splitter_sigma_rad", "mzi_loss_db"}  # fmt: skip
+          "splitter_sigma_rad", "mzi_loss_db", "sigma_fwhm", "drift_fwhm", "store_sigma_fraction",
+          "gain_sigma_fraction", "crosstalk_fraction"}  # fmt: skip
 
 
 @sources
@@ -257,7 +279,7 @@ def test_the_same_generator_draws_the_same_device(name: str, source: str, detail
     one, same, other = (program(name, weight, x, detail, seed, **{source: level}) for seed in (4, 4, 5))
     found = one(x, generator(1))
     assert torch.equal(found, same(x, generator(1)))
-    is_drawn = source != "mzi_loss_db" and (source in STATIC)
+    is_drawn = source not in ("mzi_loss_db", "crosstalk_fraction") and (source in STATIC)
     assert torch.equal(found, other(x, generator(1))) == (not is_drawn)
 
 

@@ -26,6 +26,7 @@ EXACT = {
     "phase_sigma_rad": 0.0,
     "splitter_sigma_rad": 0.0,
     "mzi_loss_db": 0.0,
+    "crosstalk_fraction": 0.0,
     "noise_fraction": 0.0,
 }
 REAL = {
@@ -188,7 +189,7 @@ def test_signed_inputs_cost_one_bit() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(2, 9))
 def test_tiles_hold_the_whole_matrix(outputs: int, inputs: int, size: int) -> None:
-    grid = Grid(outputs, inputs, size)
+    grid = Grid(outputs, inputs, size, size)
     weight, x = case(outputs, inputs, rows=4)
     tiles = grid.tiles(weight)
     assert tiles.shape == (grid.across * grid.down, size, size)

@@ -16,9 +16,10 @@ from joulescape.numerics.mzi_mesh.device import (
     TileShape,
     WrittenPhases,
     factorise,
-    lossy,
+    heat_between,
     realise,
     realise_merged,
+    settled,
     unitary,
     write,
 )
@@ -163,7 +164,7 @@ def test_loss_never_helps_and_triangles_suffer_more() -> None:
     found = {}
     for is_reck in (False, True):
         weights, content, shape = random_tiles(16, tiles=20, is_reck=is_reck)
-        found[is_reck] = [relative(lossy(content, shape, loss), weights) for loss in (0.0, 0.1, 0.5, 1.0)]
+        found[is_reck] = [relative(settled(content, shape, loss, 0.0), weights) for loss in (0.0, 0.1, 0.5, 1.0)]
         assert found[is_reck] == sorted(found[is_reck])
     assert found[True][2] > 2 * found[False][2]
 
@@ -205,3 +206,49 @@ def test_gains_are_singular_values_over_the_largest() -> None:
     assert torch.allclose(factors.scales, values[:, 0], rtol=1e-4)
     assert torch.allclose(factors.gains, values / values[:, :1], atol=1e-5)
     assert relative(factors.normalised * factors.scales[:, None, None], weights) < 1e-5
+
+
+# --- heat between shifters ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_reck", [False, True])
+def test_heat_reaches_neighbours_most_and_nobody_heats_itself(is_reck: bool) -> None:
+    coupling = layout(8, is_reck).coupling
+    assert coupling.shape == (28, 28)
+    assert np.all(np.diag(coupling) == 0)
+    assert np.array_equal(coupling, coupling.T)
+    assert coupling.max() == pytest.approx(1.0)
+    assert coupling[coupling > 0].min() < 0.01
+
+
+def tile_error(crosstalk: float, size: int = 8) -> float:
+    weights = np.random.default_rng(2).standard_normal((3, size, size)).astype(np.float32)
+    content, shape = weights.tobytes(), TileShape(3, size, False)
+    made = realise(write(content, shape), MeshErrors(crosstalk_fraction=crosstalk), torch.Generator())
+    return float((made - torch.as_tensor(weights)).norm() / torch.as_tensor(weights).norm())
+
+
+def test_without_crosstalk_a_mesh_is_right_and_more_of_it_never_helps() -> None:
+    errors = [tile_error(k) for k in (0.0, 0.001, 0.003, 0.01)]
+    assert errors[0] < 1e-5
+    assert errors == sorted(errors)
+    assert errors[-1] > 0.05
+
+
+def test_crosstalk_is_no_chance() -> None:
+    """Every device of a design has the same: it can be known, and compensated."""
+    weights = np.random.default_rng(2).standard_normal((1, 6, 6)).astype(np.float32)
+    content, shape = weights.tobytes(), TileShape(1, 6, False)
+    errors = MeshErrors(crosstalk_fraction=0.005)
+    draws = [realise(write(content, shape), errors, torch.Generator().manual_seed(seed)) for seed in (1, 2)]
+    assert torch.equal(*draws)
+    assert torch.allclose(settled(content, shape, 0.0, 0.005), draws[0])
+
+
+def test_one_heated_neighbour_by_hand() -> None:
+    """Three modes in reck1994's order have three interferometers; only phases held elsewhere move a shifter."""
+    mesh = layout(3, True)
+    internal, external = torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[0.5, 0.0, 0.0]])
+    heat = heat_between(mesh, internal, external)[0]
+    assert float(heat[0]) == 0.0
+    assert heat[1:].tolist() == pytest.approx([1.5 * mesh.coupling[0, n] for n in (1, 2)])

@@ -45,8 +45,9 @@ def random_tables(seed: int, designs: int = 30, back_ends: int = 4, confirmed: i
         history=tables.make(_history(rng), tables.HISTORY),
         confirmed=tables.make(checked, tables.CONFIRMED),
         parts=tables.make([part for row in known for part in _parts(rng, row, layers)], tables.PARTS),
-        layers=tables.make([], tables.LAYERS),
+        layers=tables.make([row for each in known for row in _schedule(rng, each, layers)], tables.LAYERS),
         published=tables.make(_published(rng, names), tables.PUBLISHED),
+        audit=tables.make(_audit(rng), tables.AUDIT),
         resolved={"name": "random", "spec": {"question": "Which?", "batch": 1, "boundary": "system"}},
         references=REFERENCES,
         networks={},
@@ -74,7 +75,7 @@ def shuffled(given: Tables, seed: int) -> Tables:
 
 
 def _design(rng: np.random.Generator, index: int, back_end: str) -> dict[str, Any]:
-    state = str(rng.choice(["valid", "valid", "valid", "infeasible", "failed"]))
+    state = str(rng.choice(["valid", "valid", "valid", "infeasible", "failed", "screened"]))
     row: dict[str, Any] = {
         "design_id": f"d{index:04x}",
         "candidate_id": f"c{index // 2:04x}",
@@ -88,7 +89,11 @@ def _design(rng: np.random.Generator, index: int, back_end: str) -> dict[str, An
         "state": state,
         "is_front": False,
         "fidelity": "merged/validation/3",
+        "equivalence": str(rng.choice(["exact", "approximate", "own"])),
     }
+    if state == "screened":
+        measured = None if rng.random() < 0.5 else int(rng.integers(0, 101)) / 100
+        return {**row, **{cost: _cost(rng) for cost in COSTS}, "accuracy_fraction": measured, "violation": 1e-8}
     if state != "valid":
         return {**row, "reason": str(rng.choice(["area 3.5 mm2 exceeds 2", "area 9 mm2 exceeds 2", "no link"]))}
     draws = int(rng.integers(1, 6))
@@ -148,6 +153,23 @@ def _parts(rng: np.random.Generator, row: dict[str, Any], layers: int) -> list[d
     return found
 
 
+def _schedule(rng: np.random.Generator, row: dict[str, Any], layers: int) -> list[dict[str, Any]]:
+    """Layers of one or two roles; utilisation and bound absent now and then, and layers that take no time."""
+    return [
+        {
+            "design_id": row["design_id"],
+            "phase": "inference",
+            "layer": f"layer{layer}",
+            "role": role,
+            "batch_latency_ns": float(rng.choice([0.0, rng.uniform(0, 1e4)])),
+            "utilisation_fraction": None if rng.random() < 0.3 else float(rng.uniform(0, 1)),
+            "bound_by": None if rng.random() < 0.2 else str(rng.choice(["array", "off_chip"])),
+        }
+        for layer in range(layers)
+        for role in ("forward", "update")[: int(rng.integers(1, 3))]
+    ]
+
+
 def _history(rng: np.random.Generator) -> list[dict[str, Any]]:
     told = np.cumsum(rng.integers(1, 20, size=int(rng.integers(0, 9))))
     volumes = np.sort(rng.uniform(0, 5, size=len(told)))
@@ -158,10 +180,37 @@ def _history(rng: np.random.Generator) -> list[dict[str, Any]]:
             "valid_count": int(count) // 2,
             "infeasible_count": int(count) // 3,
             "failed_count": 0,
+            "screened_count": batch,
             "front_size": batch,
             "hypervolume": float(volume),
         }
         for batch, (count, volume) in enumerate(zip(told, volumes, strict=True))
+    ]
+
+
+def _audit(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Pairs of up to four rungs in order, each figure absent now and then."""
+    names = ("closed_form", "merged", "tuned", "full")
+    kept = [name for name in names if rng.random() < 0.7]
+
+    def known(value: float) -> float | None:
+        return None if rng.random() < 0.2 else value
+
+    return [
+        {
+            "low_rung": low,
+            "high_rung": high,
+            "designs_count": int(rng.integers(0, 40)),
+            "spearman": known(float(rng.uniform(-1, 1))),
+            "near_front_count": int(rng.integers(0, 12)),
+            "near_front_spearman": known(float(rng.uniform(-1, 1))),
+            "mean_abs_error": known(float(rng.uniform(0, 0.3))),
+            "promote_fraction": known(float(rng.uniform(0.05, 1))),
+            "low_seconds": known(float(10 ** rng.uniform(-4, 1))),
+            "high_seconds": known(float(10 ** rng.uniform(-4, 3))),
+        }
+        for place, low in enumerate(kept)
+        for high in kept[place + 1 :]
     ]
 
 

@@ -179,7 +179,7 @@ def test_a_family_s_words_are_its_own_extremes(tables: Tables) -> None:
         assert (family.designs, family.within) == (len(rows), len(within))
         known = [columns["energy"][row] for row in within if columns["energy"][row] is not None]
         assert family.least_energy == theme.show(min(known, default=None), "inference_energy_pj")
-        assert family.best_accuracy == theme.show(max(columns["accuracy"][row] for row in rows), "accuracy_fraction")
+        assert family.best == theme.show(max(columns["accuracy"][row] for row in rows), "accuracy_fraction")
     assert len(families.figures(found)) in (0, len(found.families))
 
 

@@ -101,8 +101,9 @@ def test_confirmed_rows_are_labelled_apart(tables: Tables) -> None:
     assert len({row["label"] for row in found.rows}) == len(found.rows)
     for row in found.rows:
         assert row["label"].startswith(f"{row['network']} · {row['back_end'].split('/')[-1]} · ")
-        assert row["energy_low"] <= row["energy"] <= row["energy_high"] or not row["energy"]
-        assert row["low"] <= row["test"] <= row["high"] <= 1
+        assert row["energy"] is None or row["energy_low"] <= row["energy"] <= row["energy_high"]
+        assert (row["low"] is None) == (row["high"] is None) == (row["spread"] == "one run: no spread known")
+        assert row["low"] is None or row["low"] <= row["test"] <= row["high"] <= 1
 
 
 @given(random_given())
@@ -144,7 +145,9 @@ def test_reasons_count_every_design_that_did_not_work(tables: Tables) -> None:
     found = refused.facts(tables)
     states = Counter(tables.trials["state"])
     assert found.states == dict(states)
-    assert sum(reason.count for reason in found.reasons) == states["infeasible"] + states["failed"]
+    unmeasured = ("infeasible", "failed", "screened")
+    assert sum(reason.count for reason in found.reasons) == sum(states[name] for name in unmeasured)
+    assert [(count, state) for count, state, _ in found.meanings] == [(states[n], n) for n in unmeasured if states[n]]
     tried = Counter(tables.trials["back_end"])
     for reason in found.reasons:
         assert reason.fraction == pytest.approx(reason.count / tried[reason.back_end])

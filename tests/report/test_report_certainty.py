@@ -32,7 +32,8 @@ Columns = dict[str, list[Any]]
 
 def columns(*rows: tuple[Any, ...]) -> Columns:
     names = ("id", "back_end", "family", "accuracy", "sd", "energy", "latency", "area")
-    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    made = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    return {**made, "exact": [sd is None for sd in made["sd"]]}
 
 
 TWO = columns(
@@ -149,6 +150,16 @@ def test_accuracy_is_told_apart_by_two_deviations_only() -> None:
     assert certainty.rivals(sure, chosen, bands(NARROW), "accuracy") == []
 
 
+def test_one_run_is_told_apart_from_nothing_unless_it_is_every_run() -> None:
+    once = {**TWO, "sd": [None, None], "accuracy": [0.1, 0.96], "exact": [True, True]}
+    chosen = decide(once, Limits(prefer="accuracy"))
+    assert certainty.rivals(once, chosen, bands(NARROW), "accuracy") == []
+    unsure = {**once, "exact": [True, False]}
+    assert certainty.span(unsure, bands(NARROW), "accuracy", 0) == (0.1, 0.1)
+    assert certainty.span(unsure, bands(NARROW), "accuracy", 1) == (-math.inf, math.inf)
+    assert certainty.rivals(unsure, chosen, bands(NARROW), "accuracy") == [0]
+
+
 def test_an_end_without_a_valid_design_is_open() -> None:
     open_end = {"electronic/a": Band(0.9, None, 1), "photonic/b": Band(0.9, 1.1, 1)}
     assert certainty.span(TWO, bands(open_end), "energy", 0) == (pytest.approx(90.0), math.inf)
@@ -183,7 +194,7 @@ def test_the_range_says_where_it_comes_from() -> None:
     assert "1 confirmed design of photonic/b" in certainty.range_text(TWO, bands(WIDE), 1, "inference_energy_pj")
     own = certainty.range_text(TWO, bands({**WIDE, "d1": Band(0.8, None, 1)}), 0, "inference_energy_pj")
     assert "80.0\u202fpJ" in own and "no valid design at the pessimistic corner" in own
-    assert "this design, confirmed on test" in own
+    assert "this design, confirmed)" in own
     assert "is not known" in certainty.range_text(TWO, bands({}), 0, "inference_energy_pj")
 
 

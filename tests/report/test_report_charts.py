@@ -169,9 +169,9 @@ rows_of_extent = st.lists(
 @given(rows_of_extent)
 def test_an_extent_hides_only_designs_under_the_weakest_front(rows: list[dict[str, Any]]) -> None:
     best = {row["back_end"]: max(r["accuracy"] for r in rows if r["back_end"] == row["back_end"]) for row in rows}
-    front = [{"back_end": name, "accuracy": value} for name, value in best.items()]
+    front = [{"back_end": name, "y": value} for name, value in best.items()]
     extent = Extent.of("energy", rows, front, (), ())
-    floor = min(extent.accuracies)
+    floor = min(extent.heights)
     assert extent.hides(rows) == sum(row["accuracy"] < floor for row in rows)
     assert all(value >= floor for value in best.values())
     assert extent.costs == tuple(row["energy_si"] for row in rows if row["energy_si"])

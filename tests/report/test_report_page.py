@@ -47,6 +47,7 @@ CHARTS = [
     "training",
     "components",
     "layers",
+    "schedule",
     "normalised",
     "tested",
     "corners",

@@ -55,7 +55,7 @@ def test_the_scope_states_what_the_numbers_hold_for(given: Tables) -> None:
     scope = headline.facts(given).scope
     assert scope[:4] == ("task digits", "boundary system", "batch 1", "node as published")
     assert f"valid candidates {given.valid['candidate_id'].n_unique()}" in scope
-    assert "accuracy on validation, all samples, 3 draws, merged numerics" in scope
+    assert "accuracy on validation, all samples, 3 draws, rung full" in scope
     assert len(headline.facts(given).tiles) == 4
 
 
@@ -104,7 +104,7 @@ def test_a_front_rises_in_accuracy_with_cost_for_each_back_end(given: Tables) ->
 
 def test_published_points_need_an_accuracy_of_a_network_of_the_space(given: Tables) -> None:
     found = pareto.facts(given).published
-    assert [(row["back_end"], row["accuracy"]) for row in found["energy"]] == [("electronic/systolic_int8", 0.981)]
+    assert [(row["back_end"], row["y"]) for row in found["energy"]] == [("electronic/systolic_int8", 0.981)]
     assert found["energy"][0]["x"] == pytest.approx(3.1e-7)
     assert found["latency"] == []
 

@@ -34,7 +34,8 @@ spaces/s.yaml: Which?
     mlp@physical/lens: physical/lens is its own network, and mlp holds none of its physical operators
     optical@electronic/grid: nothing in electronic/grid takes operator 'shg1' (shg) in role forward
   note: compression.0.shrink acts on no operator of optical and is dropped there
-  10 trials, seed 0: no fault
+  note: sampler nsga2: each pair of network and back end is bred by itself; nothing crosses over between pairs
+  10 trials by nsga2, seed 0: no fault
 """
     )
 

@@ -146,11 +146,29 @@ def test_every_variant_is_another(space):
     assert len({tuple(sorted(variant.items())) for variant in variants}) == len(variants)
 
 
-def test_a_sweep_of_one_point_is_put_in_as_it_is(ask):
-    space = ask(SPACE + "hardware: {electronic/grid: {array.rows: {kind: choice, options: [99]}}}\n")
-    machine = space.machine(space.candidate({"pair": GRID.name}))
-    assert machine.variants == ({"array.rows": 99},)
-    assert machine.own.settings.array.rows == 99
+@pytest.mark.parametrize(
+    "domain", ["kind: choice, options: [99]", "kind: int, low: 99, high: 99", "kind: int, low: 99, high: 101, step: 4"]
+)
+def test_a_domain_of_one_value_is_put_in_as_it_is_and_noted(ask, domain):
+    space = ask(SPACE + f"hardware: {{electronic/grid: {{array.rows: {{{domain}}}}}}}\n")
+    candidate = space.candidate({"pair": GRID.name})
+    machine = space.machine(candidate)
+    assert machine.variants == ({},)
+    assert candidate.hardware["array.rows"] == machine.own.settings.array.rows == 99
+    assert space.notes == ("hardware.electronic/grid.array.rows has one value only, 99, and is fixed",)
+
+
+def test_a_drawn_domain_of_one_value_is_no_parameter(ask):
+    space = ask(SPACE + "compression: [{shrink: {bits: 4, density: {kind: float, low: 0.5, high: 0.5}}}]\n")
+    assert space.parameters(space.pairs[0]) == ()
+    assert space.candidate({"pair": GRID.name}).compression[0].settings == {"bits": 4, "density": 0.5}
+    assert space.notes[0] == "compression.0.shrink.density has one value only, 0.5, and is fixed"
+
+
+def test_a_domain_of_one_value_a_layer_keeps_its_layers(ask):
+    space = ask(SPACE + "compression: [{shrink: {bits: {kind: choice, options: [4], per: layer}}}]\n")
+    assert {parameter.domain.values() for parameter in space.parameters(space.pairs[0])} == {(4,)}
+    assert not any("one value" in note for note in space.notes)
 
 
 def test_corners_move_costs_and_memory_together(space):

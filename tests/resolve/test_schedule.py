@@ -63,3 +63,14 @@ def test_variants_have_schedules_of_their_own() -> None:
     starts, ends = schedule([Stage(busy, busy, None), Stage(2 * busy, 2 * busy, None)], 2)
     assert starts[1].tolist() == [2.0, 4.0]
     assert ends[1].tolist() == [10.0, 20.0]
+
+
+@given(st.lists(TIMES, min_size=2, max_size=5), st.integers(0, 99), st.integers(1, 9))
+def test_a_stage_beside_another_costs_what_it_takes_longer(times: list[int], extra: int, samples: int) -> None:
+    """Both start together; as the slowest stage it still sets the pace."""
+    stages = [stage(0, per, samples) for per in times]
+    twin = Stage(*(np.array([float(extra * samples)]),) * 2, None, is_beside=True)
+    starts, ends = schedule([stages[0], twin, *stages[1:]], samples)
+    assert starts[1][0] == starts[0][0] == 0
+    single = max(times[0], extra) + sum(times[1:])
+    assert ends[-1][0] == pytest.approx(single + (samples - 1) * max(extra, *times))

@@ -54,6 +54,16 @@ def test_every_back_end_fits_the_schema(name):
     validator("back_end.schema.json").validate(read_document(back_end_path(ROOT, name)).content)
 
 
+def test_a_part_may_stand_for_a_shape_but_not_for_a_number():
+    written = read_document(back_end_path(ROOT, "photonic/mzi_mesh")).content
+    fits = validator("back_end.schema.json").is_valid
+    assert fits(written)
+    for wrong in ({"component": 3}, {}, {"component": "photonic/mzm_lightning", "colour": "red"}):
+        assert not fits({**written, "parameters": {**written["parameters"], "modulator": wrong}}), wrong
+    loss = {"component": "photonic/mzm_lightning", "loss_db": {"component": "photonic/mzm_lightning"}}
+    assert not fits({**written, "parameters": {**written["parameters"], "modulator": loss}})
+
+
 @pytest.mark.parametrize("name", network_names(ROOT))
 def test_every_network_fits_the_schema(name):
     validator("network.schema.json").validate(read_document(network_path(ROOT, name)).content)

@@ -23,7 +23,7 @@ fine_tune: {epochs: 0}
 hardware:
   electronic/systolic_int8: {array.rows: {kind: choice, options: [16, 32]}}
 objectives: {accuracy_fraction: maximize, inference_energy_pj: minimize}
-budget: {trials: 12, population: 4, per_back_end: 4, draws: 1}
+budget: {trials: 12, population: 4, per_back_end: 4, draws: 1, rungs: [full]}
 confirm: {draws: 2, designs: 4}
 """
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -73,15 +71,16 @@ class FakeSpace:
 
 
 def make_space(root, **changes):
-    """A fake space; `budget` and any key of SpaceSpec may be changed."""
-    budget = {"trials": 60, "seed": 3, "population": 12, "per_back_end": 12, **changes.pop("budget", {})}
+    """A fake space; `budget` and any key of SpaceSpec may be changed. Each candidate is measured once, on one rung."""
+    budget = {"trials": 60, "seed": 3, "population": 12, "per_back_end": 12, "rungs": ("full",)}
+    budget.update(changes.pop("budget", {}))
     pairs = changes.pop("pairs", PAIRS)
+    changes.setdefault("objectives", {"accuracy_fraction": "maximize", "inference_energy_pj": "minimize"})
     spec = SpaceSpec(
         question="which?",
         task="digits",
         networks=("mlp", "lenet"),
         back_ends=tuple(FAMILIES),
-        objectives={"accuracy_fraction": "maximize", "inference_energy_pj": "minimize"},
         budget=budget,
         **changes,
     )
@@ -89,13 +88,13 @@ def make_space(root, **changes):
 
 
 def judge(candidate, space, fidelity, seed, memory=None):
-    """Three variants a candidate; low density on the mesh is infeasible, 3 bits on the cells fail."""
+    """Three variants a candidate; low density on the mesh is infeasible, 3 and 4 bits on the cells fail."""
     bits = candidate.values["compression.1.quantize.weight_bits"]
     density = candidate.values.get("compression.0.prune.density", 1.0)
     if candidate.back_end == "photonic/mesh" and density < 0.4:
         raise Infeasible(f"mesh too sparse: {density:.3f}", 0.4 / density - 1)
-    if candidate.back_end == "memristive/cells" and bits == 3:
-        raise ZeroDivisionError("three bits never work here")
+    if candidate.back_end == "memristive/cells" and bits in (3, 4):
+        raise ZeroDivisionError("three bits never work here, nor do four")
     adc = candidate.values.get("hardware.memristive/cells.adc.bits", 9)
     accuracy = _remembered(candidate, bits, density, adc, fidelity, memory)
     scale = {"electronic/grid": 1.0, "memristive/cells": 0.4, "photonic/mesh": 0.7}[candidate.back_end]
@@ -113,13 +112,6 @@ def explain(candidate, space, variant_id, fidelity, seed, memory=None):
 def slow_judge(candidate, space, fidelity, seed, memory=None):
     """The same, 20 ms later."""
     time.sleep(0.02)
-    return judge(candidate, space, fidelity, seed, memory)
-
-
-def deadly_judge(candidate, space, fidelity, seed, memory=None):
-    """The same, but 6 bits on the grid kill the worker."""
-    if candidate.back_end == "electronic/grid" and candidate.values["compression.1.quantize.weight_bits"] == 6:
-        os.kill(os.getpid(), signal.SIGKILL)
     return judge(candidate, space, fidelity, seed, memory)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from joulescape.resolve.candidate import Pair
-from joulescape.search.allocation import Allocation
+from joulescape.search.allocation import Allocation, FreePairs
+from joulescape.search.sampler import Told
 
 PAIRS = (Pair("a", "x/1"), Pair("b", "x/1"), Pair("c", "x/1"), Pair("a", "y/2"))
 
@@ -16,7 +18,7 @@ PAIRS = (Pair("a", "x/1"), Pair("b", "x/1"), Pair("c", "x/1"), Pair("a", "y/2"))
 def asks(allocation, count):
     found = []
     for _ in range(count):
-        name = allocation.next()
+        name = allocation.reserved()
         if name is None:
             break
         allocation.count(name)
@@ -67,7 +69,7 @@ def test_every_reserved_ask_goes_to_the_back_end_that_has_least(names, reserves,
     for turn in range(200):
         counts = {p.back_end: sum(asked[q.name] for q in pairs if q.back_end == p.back_end) for p in pairs}
         short = [p for p in pairs if counts[p.back_end] < reserves.get(p.back_end, 0)]
-        name = allocation.next()
+        name = allocation.reserved()
         if turn < max(stratified, len(pairs)):
             assert asked[name] == min(asked[p.name] for p in pairs)
         elif not short:
@@ -92,3 +94,55 @@ def test_what_an_exhausted_back_end_leaves_goes_to_the_others():
     allocation.count("a@y/2")
     allocation.exhaust("a@y/2")
     assert allocation.open_pairs == ()
+
+
+def told(pair, *points):
+    return [Told(0, pair, {}, point, 0.0 if point else 1.0) for point in points]
+
+
+def drawn(free, batch=3, count=2000):
+    return Counter(islice(free.draws(batch), count))
+
+
+def test_before_anything_was_told_free_asks_are_even_and_follow_the_seed():
+    counts = drawn(FreePairs("abcd", population=8, seed=1))
+    assert max(counts.values()) < 1.25 * min(counts.values())
+    assert counts == drawn(FreePairs("abcd", population=8, seed=1)) != drawn(FreePairs("abcd", population=8, seed=2))
+    assert counts != drawn(FreePairs("abcd", population=8, seed=1), batch=4)
+
+
+def test_pairs_that_bring_news_get_more_than_those_whose_front_stands_still_and_dominated_ones_hardly_any():
+    free = FreePairs("abc", population=8, seed=1)
+    free.tell(told("a", (0.0, 9.0), *[(0.0, 9.0)] * 7))
+    free.tell(told("b", *[(9.0 - i, 8.0 - i) for i in range(8)]))
+    free.tell(told("c", *[(50.0, 50.0 + i) for i in range(8)]))
+    counts = drawn(free)
+    assert counts["b"] > 3 * counts["a"] > 3 * counts["c"] > 0
+
+
+def test_a_front_that_was_found_gives_its_asks_back():
+    free = FreePairs("ab", population=8, seed=1)
+    free.tell(told("a", *[(float(i), 7.0 - i) for i in range(8)]))
+    before = drawn(free)["a"]
+    free.tell(told("a", *[(9.0, 9.0)] * 8))
+    free.tell(told("b", (-1.0, 20.0)))
+    assert drawn(free)["a"] < before / 2
+
+
+def test_infeasible_candidates_are_no_news_but_their_pairs_live_while_nothing_is_feasible():
+    free = FreePairs("ab", population=4, seed=1)
+    free.tell(told("a", None, None, None))
+    counts = drawn(free)
+    assert counts["a"] > counts["b"] > 0
+
+
+def test_asks_that_are_not_reserved_go_to_the_first_open_of_the_free_pairs_or_else_to_the_least_asked():
+    allocation = Allocation(PAIRS, lambda _: 0, stratified=4)
+    names = asks(allocation, 100)
+    assert allocation.next(iter(["b@x/1"])) == "b@x/1"
+    allocation.count("b@x/1")
+    assert allocation.next(iter(())) == "a@x/1"
+    allocation.count("a@x/1")
+    allocation.exhaust("a@x/1")
+    assert allocation.next(iter(["a@x/1", "a@y/2"])) == "a@y/2"
+    assert len(names) == 4

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulescape.evaluation import Evaluation
-from joulescape.search.archive import Archive
+from joulescape.front import nondominated
+from joulescape.search.archive import Archive, _joined
 
 OBJECTIVES = {"accuracy_fraction": "maximize", "inference_energy_pj": "minimize"}
 
@@ -29,6 +31,16 @@ def test_the_variant_that_adds_most_is_told():
     (first, second) = archive.tell([variants((0.9, 100.0)), variants((0.9, 99.0), (0.5, 10.0))])
     assert first == pytest.approx((-0.9, 2.0))
     assert second == pytest.approx((-0.5, 1.0))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(*[st.integers(0, 4)] * 3), min_size=1, max_size=30))
+def test_a_front_that_grows_point_by_point_is_the_front_of_all(points):
+    every, grown = np.array(points, dtype=float), np.empty((0, 3))
+    for place in range(len(every)):
+        grown = _joined(grown, every[place : place + 1])
+        known = every[: place + 1]
+        assert grown.tolist() == known[nondominated(known)].tolist()
 
 
 def test_where_nothing_adds_the_variant_nearest_to_the_front_is_told_then_the_lowest():

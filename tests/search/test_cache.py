@@ -30,7 +30,7 @@ def path(tmp_path):
 
 def test_what_is_stored_comes_back_in_another_connection(path):
     with Cache(path) as cache:
-        cache.store("a", '{"x": 0.30000000000000004}', [("m", b"blob")])
+        cache.store([("a", '{"x": 0.30000000000000004}')], [("m", b"blob")])
         with Cache(path) as other:
             assert other.outcome("a") == '{"x": 0.30000000000000004}'
             assert other.outcome("b") is None
@@ -38,7 +38,7 @@ def test_what_is_stored_comes_back_in_another_connection(path):
 
 def test_a_result_survives_a_writer_that_never_closes(path):
     cache = Cache(path)
-    cache.store("a", "{}", [])
+    cache.store([("a", "{}")], [])
     copy = path.with_name("copy.sqlite")
     for suffix in ("", "-wal"):
         path.with_name(path.name + suffix).exists() and copy.with_name(copy.name + suffix).write_bytes(
@@ -56,7 +56,7 @@ def test_measurements_travel_from_worker_to_worker_through_the_driver(path):
         first.put("k", MEASURED)
         assert first.get("k") == MEASURED
         assert second.get("k") is None
-        cache.store(None, "", first.hand_over())
+        cache.store([], first.hand_over())
         assert second.get("k") == MEASURED
         assert first.hand_over() == ()
         assert first.get("k") == MEASURED
@@ -65,15 +65,15 @@ def test_measurements_travel_from_worker_to_worker_through_the_driver(path):
 
 def test_a_result_that_must_not_last_leaves_its_measurements_only(path):
     with Cache(path) as cache:
-        cache.store(None, "{}", [("v1:k", pickle.dumps(MEASURED))])
+        cache.store([], [("v1:k", pickle.dumps(MEASURED))])
         assert cache.outcome("k") is None
     assert WorkerMemory(path, "v1").get("k") == MEASURED
 
 
 def test_the_last_of_two_writes_stands(path):
     with Cache(path) as cache:
-        cache.store("a", "1", [])
-        cache.store("a", "2", [])
+        cache.store([("a", "1")], [])
+        cache.store([("a", "2")], [])
         assert cache.outcome("a") == "2"
 
 
@@ -87,7 +87,7 @@ def test_a_file_that_is_no_database_is_named_with_the_remedy(path):
 def test_a_torn_file_is_named_with_the_remedy(path):
     with Cache(path) as cache:
         for index in range(300):
-            cache.store(f"k{index}", "x" * 500, [])
+            cache.store([(f"k{index}", "x" * 500)], [])
     blob = bytearray(path.read_bytes())
     blob[4096:] = b"\xff" * (len(blob) - 4096)
     path.write_bytes(blob)
@@ -97,19 +97,19 @@ def test_a_torn_file_is_named_with_the_remedy(path):
 
 def test_a_damaged_measurement_is_named_with_the_remedy(path):
     with Cache(path) as cache:
-        cache.store(None, "", [("v1:k", pickle.dumps(MEASURED)[:-20])])
+        cache.store([], [("v1:k", pickle.dumps(MEASURED)[:-20])])
         with pytest.raises(ResultsError, match="damaged"):
             WorkerMemory(path, "v1").get("k")
 
 
 def test_a_full_disk_keeps_what_was_finished(path):
     with Cache(path) as cache:
-        cache.store("early", "kept", [])
+        cache.store([("early", "kept")], [])
         pages = cache._connection.execute("PRAGMA page_count").fetchone()[0]
         cache._connection.execute(f"PRAGMA max_page_count={pages}")
         with pytest.raises(ResultsError, match=r"full.*finished evaluations are kept"):
             for index in range(100):
-                cache.store(f"late{index}", "x" * 4000, [])
+                cache.store([(f"late{index}", "x" * 4000)], [])
         cache._connection.close()
     with Cache(path) as again:
         assert again.outcome("early") == "kept"
@@ -159,24 +159,24 @@ def test_every_field_of_a_measurement_comes_back_as_it_went(measured):
         with Cache(path) as cache:
             one = WorkerMemory(path, "v1")
             one.put("k", measured)
-            cache.store("a", "{}", one.hand_over())
+            cache.store([("a", "{}")], one.hand_over())
         assert WorkerMemory(path, "v1").get("k") == measured
 
 
 def test_a_result_and_its_measurements_are_stored_together_or_not_at_all(path):
     with Cache(path) as cache:
         with pytest.raises(ResultsError):
-            cache.store("a", None, [("v1:k", b"blob")])
+            cache.store([("a", None)], [("v1:k", b"blob")])
         assert cache.outcome("a") is None
-        cache.store("b", "goes on", [])
+        cache.store([("b", "goes on")], [])
         assert cache._connection.execute("SELECT COUNT(*) FROM measurements").fetchone() == (0,)
 
 
 def test_two_writers_wait_for_each_other(path):
     with Cache(path) as first, Cache(path) as second:
         for index in range(50):
-            first.store(f"a{index}", "1", [])
-            second.store(f"b{index}", "2", [])
+            first.store([(f"a{index}", "1")], [])
+            second.store([(f"b{index}", "2")], [])
         assert (first.outcome("b49"), second.outcome("a49")) == ("2", "1")
 
 
@@ -185,9 +185,9 @@ def test_a_cache_locked_by_another_program_is_named(path, monkeypatch):
     with Cache(path) as cache, sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(ResultsError, match=r"locked.*finished evaluations are kept"):
-            cache.store("a", "1", [])
+            cache.store([("a", "1")], [])
         other.execute("ROLLBACK")
-        cache.store("a", "1", [])
+        cache.store([("a", "1")], [])
         assert cache.outcome("a") == "1"
 
 
@@ -199,7 +199,7 @@ def test_a_worker_that_finds_no_file_says_so_and_makes_none(path):
 
 def test_a_flushed_file_is_whole_without_its_log(path):
     cache = Cache(path)
-    cache.store("a", "kept", [])
+    cache.store([("a", "kept")], [])
     cache.flush()
     copy = path.with_name("copy.sqlite")
     copy.write_bytes(path.read_bytes())

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from real_project import ROOT, SPACE, make_project
 
 import joulescape
+from joulescape import source
 from joulescape.resolve.design_space import load_space
 from joulescape.search import digests
 from joulescape.search.digests import code_digest, evaluator_digest, space_digest, weights_digest, workflow_digest
+from joulescape.spec.space import SamplerName
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def question(shelves, text, name="tiny"):
         ("trials: 12", "trials: 500"),
         ("population: 4", "population: 9"),
         ("per_back_end: 4", "per_back_end: {memristive/isaac: 9}"),
-        ("draws: 1}", "draws: 1, lag: 2, failed_share: 0.9, seconds: 5, samples: 100}"),
+        ("draws: 1,", "draws: 1, lag: 2, failed_share: 0.9, seconds: 5, samples: 100,"),
         ("confirm: {draws: 2", "confirm: {draws: 7"),
         ("question:", "normalise_to_nm: 45\nquestion:"),
     ],
@@ -94,6 +97,16 @@ def test_reference_weights_count_by_content(shelves):
     assert found[1] == found[3]
 
 
+def test_reference_weights_do_not_count_where_costs_alone_are_asked_for(shelves):
+    text = SPACE.replace("accuracy_fraction: maximize", "area_mm2: minimize")
+    space = question(shelves, text, "costs")
+    assert not space.spec.needs_accuracy
+    before = weights_digest(space)
+    space.networks_dir.mkdir(parents=True, exist_ok=True)
+    (space.networks_dir / "digits_mlp.npz").write_bytes(b"trained for another question")
+    assert weights_digest(space) == before != weights_digest(question(shelves, SPACE))
+
+
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
     folder = tmp_path_factory.mktemp("package") / "joulescape"
@@ -111,6 +124,7 @@ def package(tmp_path_factory):
         ("search/outcome.py", True, True),
         ("search/study.py", False, True),
         ("search/picks.py", False, True),
+        *[(f"search/samplers/{name}.py", False, True) for name in get_args(SamplerName)],
         ("report/figure.py", False, False),
         ("cli/search_command.py", False, False),
         ("testing.py", False, False),
@@ -128,16 +142,19 @@ def test_code_counts_where_it_can_change_something(package, monkeypatch, file, e
     assert (before[0] != after[0], before[1] != after[1]) == (evaluations, tables)
 
 
-@pytest.mark.parametrize(("package_name", "evaluations"), [("torch", True), ("numpy", True), ("optuna", False)])
+@pytest.mark.parametrize(
+    ("package_name", "evaluations"),
+    [("torch", True), ("numpy", True), ("moocore", True), ("array-api-compat", True), ("optuna", False)],
+)
 def test_another_version_of_a_package_counts(monkeypatch, package_name, evaluations):
     monkeypatch.setattr(digests, "code_digest", code_digest.__wrapped__)
     before = code_digest.__wrapped__(), workflow_digest.__wrapped__()
-    real = digests.distribution
+    real = source.distribution
 
     class Newer:
         version = "99.0"
 
-    monkeypatch.setattr(digests, "distribution", lambda name: Newer if name == package_name else real(name))
+    monkeypatch.setattr(source, "distribution", lambda name: Newer if name == package_name else real(name))
     after = code_digest.__wrapped__(), workflow_digest.__wrapped__()
     assert (before[0] != after[0], before[1] != after[1]) == (evaluations, True)
 

@@ -6,21 +6,19 @@ import logging
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
 import polars as pl
 import pytest
-from search_fakes import PAIRS, judge, make_space
+from search_fakes import PAIRS, judge, make_space, sleepy_judge
 
 from joulescape.errors import ResultsError
+from joulescape.network.fidelity import Fidelity
 from joulescape.search import driver as driver_module
 from joulescape.search.driver import Driver, Means
 from joulescape.search.fidelities import search_fidelity
 from joulescape.search.outcome import Job
 from joulescape.search.run import search
 from joulescape.search.workers import InProcess, open_pool
-
-HERE = Path(__file__).parent
 
 
 @pytest.fixture(autouse=True)
@@ -95,12 +93,12 @@ def test_a_disk_that_fills_in_the_middle_loses_nothing_that_was_finished(tmp_pat
 
         stored = 0
 
-        def store(self, key, outcome, measurements):
-            self.stored += 1
+        def store(self, outcomes, measurements):
+            self.stored += len(outcomes)
             if self.stored > 17:
                 self._connection.execute("PRAGMA max_page_count=1")
-                outcome += " " * 10**6
-            super().store(key, outcome, measurements)
+                outcomes = [(key, text + " " * 10**6) for key, text in outcomes]
+            super().store(outcomes, measurements)
 
     space = make_space(tmp_path)
     with monkeypatch.context() as patched:
@@ -175,7 +173,7 @@ def test_weights_that_cannot_be_kept_are_named(tmp_path):
         pass
 
     class Unwritable(type(space)):
-        networks_dir = tmp_path / "file" / "networks"
+        spec, networks_dir = space.spec, tmp_path / "file" / "networks"
         graphs: dict = {}  # noqa: RUF012
 
         @property
@@ -185,3 +183,75 @@ def test_weights_that_cannot_be_kept_are_named(tmp_path):
     broken = object.__new__(Unwritable)
     with pytest.raises(ResultsError, match=r"networks cannot be used .*Not a directory"):
         Driver(broken, Means(cache=tmp_path / "b.sqlite"), evaluate)
+
+
+def sleeping(tmp_path, limit_s):
+    """(outcome, judged, reused) of one candidate that sleeps for a minute, under a limit."""
+    space = make_space(tmp_path, budget={"time_out_s": limit_s})
+    values = {"pair": "lenet@electronic/grid", "compression.0": "none", "compression.1.quantize.weight_bits": 4}
+    with Driver(space, Means(), sleepy_judge) as run:
+        (outcome,) = run.run([Job(space.candidate(values), search_fidelity(space.spec))])
+        return outcome, run.judged, run.reused
+
+
+def test_what_ran_out_of_time_is_replayed_until_the_limit_is_longer(tmp_path):
+    first, *counts = sleeping(tmp_path, 0.1)
+    assert counts == [1, 0]
+    assert (first.is_failed, first.limit_s) == (True, 0.1)
+    assert first.evaluations[0].reason == "took longer than 0.1 s"
+    for limit_s, expected in ((0.1, [0, 1]), (0.05, [0, 1]), (0.2, [1, 0]), (0.1, [0, 1]), (0.2, [0, 1])):
+        again, *counts = sleeping(tmp_path, limit_s)
+        assert counts == expected, limit_s
+        assert again.is_failed
+    assert again.limit_s == 0.2
+
+
+def test_results_that_come_in_together_are_stored_in_one_transaction(tmp_path, monkeypatch):
+    space = make_space(tmp_path)
+    drawn = [
+        {"pair": PAIRS[0].name, "compression.0": "none", "compression.1.quantize.weight_bits": b} for b in range(2, 9)
+    ]
+    jobs = [Job(space.candidate(values), search_fidelity(space.spec)) for values in drawn]
+
+    class AllAtOnce(InProcess):
+        def collect(self):
+            return [result for _ in range(len(self._queue)) for result in super(AllAtOnce, self).collect()]
+
+    monkeypatch.setattr(driver_module, "open_pool", lambda work, workers, executor: AllAtOnce(work))
+    stored = []
+    with Driver(space, Means(), judge) as run:
+        whole = run.cache.store
+        monkeypatch.setattr(run.cache, "store", lambda outcomes, m: stored.append(len(outcomes)) or whole(outcomes, m))
+        run.run(jobs)
+    assert stored == [driver_module.PROBE, len(jobs) - driver_module.PROBE]
+
+
+def test_the_code_behind_a_result_stands_in_its_key(tmp_path, monkeypatch):
+    space = make_space(tmp_path)
+    job = Job(space.candidate({"pair": PAIRS[0].name, "compression.1.quantize.weight_bits": 4}), Fidelity())
+    keys = []
+    for code in ("one", "two", "one"):
+        monkeypatch.setattr(driver_module, "code_digest", lambda code=code: code)
+        with Driver(space, Means(), judge) as run:
+            run.run([job])
+            keys.append(run._key(job))
+            assert (run.judged, run.reused) == ((0, 1) if len(keys) == 3 else (1, 0))
+    assert [key.partition("@")[2] for key in keys] == ["one", "two", "one"]
+    assert len({key.partition("@")[0] for key in keys}) == 1
+
+
+def test_what_is_asked_of_the_same_candidate_is_told_apart(tmp_path):
+    space = make_space(tmp_path)
+    candidate = space.candidate({"pair": PAIRS[0].name, "compression.1.quantize.weight_bits": 4})
+    other = space.candidate({"pair": PAIRS[0].name, "compression.1.quantize.weight_bits": 5})
+    jobs = [
+        Job(candidate, Fidelity()), Job(other, Fidelity()), Job(candidate, Fidelity(split="test")),
+        Job(candidate, Fidelity(), (0,)), Job(candidate, Fidelity(), ()), Job(candidate, Fidelity(), (0, 1)),
+    ]  # fmt: skip
+    with Driver(space, Means(), judge) as run:
+        assert len({run._key(job) for job in jobs}) == len(jobs)
+        assert run._key(jobs[0]) == run._key(Job(candidate, Fidelity()))
+    with Driver(make_space(tmp_path, budget={"seed": 4}), Means(), judge) as run:
+        other_seed = run._key(jobs[0])
+    with Driver(space, Means(), judge) as run:
+        assert run._key(jobs[0]) != other_seed

@@ -7,7 +7,7 @@ import logging
 
 import polars as pl
 import pytest
-from search_fakes import PAIRS, judge, make_space, sleepy_judge
+from search_fakes import PAIRS, judge, make_space
 
 from joulescape import tables
 from joulescape.errors import ResultsError, SimulatorError
@@ -182,16 +182,6 @@ def test_seconds_stop_between_batches(tmp_path):
 def test_two_searches_in_one_folder_are_refused(tmp_path):
     with locked(tmp_path / "out"), pytest.raises(ResultsError, match="another run works in"):
         search(make_space(tmp_path), tmp_path / "out", Means(), judge)
-
-
-def test_an_evaluation_that_hangs_is_cut_off_and_not_remembered(tmp_path):
-    space = make_space(tmp_path, budget={"trials": 4, "population": 4, "failed_share": 1.0})
-    result = search(space, tmp_path / "out", Means(time_out_s=0.1), sleepy_judge)
-    late = result.trials.filter(pl.col("state") == "failed")
-    assert late["reason"].to_list() == ["took longer than 0.1 s"]
-    assert late["network"].to_list() == ["lenet"]
-    again = search(space, tmp_path / "out", Means(time_out_s=0.1), sleepy_judge)
-    assert (again.reused, again.judged) == (3, 1)
 
 
 def test_the_machine_trains_only_where_a_training_metric_is_asked(tmp_path):

@@ -13,7 +13,6 @@ from joulescape.errors import Infeasible
 from joulescape.network.fidelity import Fidelity
 from joulescape.resolve.candidate import Parameter
 from joulescape.search.outcome import Job, failed, run_job
-from joulescape.search.sampler import SMALLEST_ELITE
 from joulescape.search.study import Study
 from joulescape.spec.domain import ChoiceDomain, IntDomain
 
@@ -77,21 +76,6 @@ def test_trials_are_numbered_once_in_whole_batches(population, trials, seed):
     assert all(ask.batch == number for number, batch in enumerate(batches) for ask in batch)
 
 
-def test_parents_are_never_fewer_than_breed(tmp_path, monkeypatch):
-    sizes = []
-
-    def noted(parents, *_):
-        sizes.append(len(parents))
-        return iter(())
-
-    space = make_space(tmp_path, pairs=PAIRS[:1], budget={"population": 2})
-    study, _ = played(space, 6)
-    monkeypatch.setattr("joulescape.search.study.children", noted)
-    study.children(PAIRS[0].name, 6, True)
-    next(study.pair_names(6), None)
-    assert sizes == [max(SMALLEST_ELITE, 2), max(SMALLEST_ELITE, 2)]
-
-
 def test_reserves_by_back_end_are_kept_in_the_whole_search(tmp_path):
     wanted = {"electronic/grid": 10, "memristive/cells": 30, "photonic/mesh": 5}
     space = make_space(tmp_path, budget={"trials": 60, "per_back_end": wanted})
@@ -101,10 +85,11 @@ def test_reserves_by_back_end_are_kept_in_the_whole_search(tmp_path):
     assert counts.total() == 60
 
 
-def test_failed_candidates_are_not_parents_and_infeasible_ones_carry_their_violation(tmp_path):
+def test_failed_candidates_are_not_parents_and_infeasible_ones_carry_their_violation(tmp_path, monkeypatch):
     space = make_space(tmp_path, pairs=PAIRS[:1])
-    study = Study(space)
+    study, heard = Study(space), []
     asks = study.ask()
+    monkeypatch.setattr(study._pairs[PAIRS[0].name]._sampler, "tell", heard.extend)
     lost = [(ask, failed(Job(ask.candidate, Fidelity()), "no").evaluations) for ask in asks[:6]]
 
     def refused(*_):
@@ -115,7 +100,7 @@ def test_failed_candidates_are_not_parents_and_infeasible_ones_carry_their_viola
         (ask, run_job(job, space, 0, refused, None, 1.0).evaluations) for ask, job in zip(asks[6:], jobs, strict=True)
     ]
     study.tell([*lost, *rest])
-    assert [(item.point, item.violation) for item in study._told] == [(None, 0.25)] * 6
+    assert [(item.point, item.violation) for item in heard] == [(None, 0.25)] * 6
     assert study.archive.hypervolume() is None
     assert len(study.ask()) == 12
 

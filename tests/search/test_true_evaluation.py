@@ -46,7 +46,8 @@ def test_progress_says_how_far_what_is_best_and_how_long(project):
     lines = [line for line in text.splitlines() if "/12 candidates (" in line]
     assert len(lines) == 3
     best = r"accuracy_fraction 0\.9\d*, inference_energy \d\S* [npµ]J"
-    assert re.search(rf"4/12 candidates .*on the front; best so far: {best}; replaying what is remembered", lines[0])
+    front = r"on the front, hypervolume \d\S*; best of each so far"
+    assert re.search(rf"4/12 candidates .*{front}: {best}; .*evaluations/s.*; replaying what is remembered", lines[0])
     assert re.search(r"12/12 candidates .*done in \d+ s", lines[-1])
 
 

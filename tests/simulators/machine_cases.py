@@ -1,4 +1,4 @@
-"""The four machines that multiply, as the shelf ships them, and random layers for them."""
+"""The machines that multiply, as the shelf ships them, and random layers for them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,13 @@ def case(name: str) -> Case:
 
 SYSTOLIC, SCALAR = case("electronic/systolic_int8"), case("electronic/scalar_core")
 CROSSBAR, MESH, BENCH = case("memristive/isaac"), case("photonic/mzi_mesh"), case("physical/shg")
-MACHINES = {"systolic": SYSTOLIC, "scalar": SCALAR, "crossbar": CROSSBAR, "mzi_mesh": MESH}
+RINGS, CORES = case("photonic/broadcast_weight"), case("photonic/lightning_transformer")
+MACHINES = {
+    "systolic": SYSTOLIC, "scalar": SCALAR, "crossbar": CROSSBAR, "mzi_mesh": MESH, "ring_bank": RINGS,
+    "tensor_core": CORES,
+}  # fmt: skip
+OPTICAL = frozenset({"mzi_mesh", "ring_bank", "tensor_core"})
+"""Machines that leave element-wise work to their host."""
 
 DOMAINS: dict[str, dict[str, list[Any]]] = {
     "systolic": {
@@ -61,6 +67,10 @@ DOMAINS: dict[str, dict[str, list[Any]]] = {
         "replication": [1, 2, 5, 9], "hypertransport.links": [0, 1, 4], "adc.per_crossbar": [1, 2, 4],
     },
     "mzi_mesh": {"mesh.count": [1, 3, 8, 64, 1000], "buffer.kib": [1, 4, 256]},
+    "ring_bank": {
+        "bank.count": [1, 3, 8, 64, 1000], "weights.dac_count": [1, 16, 256], "buffer.kib": [1, 4, 256],
+    },
+    "tensor_core": {"buffer.kib": [1, 4, 256, 4096]},
 }  # fmt: skip
 """Valid values of every path that a question may sweep inside a candidate."""
 

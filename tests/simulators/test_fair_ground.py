@@ -13,7 +13,8 @@ from joulescape.simulators.base import SCOPES
 
 PAIRS = [
     *((network, machine) for network in ("digits_mlp", "digits_lenet", "digits_resnet") for machine in (
-        "electronic/systolic_int8", "electronic/scalar_core", "memristive/isaac", "photonic/mzi_mesh")),
+        "electronic/systolic_int8", "electronic/scalar_core", "memristive/isaac", "photonic/mzi_mesh",
+        "photonic/broadcast_weight", "photonic/lightning_transformer")),
     ("shg_digits", "physical/shg"),
 ]  # fmt: skip
 pairs = pytest.mark.parametrize(("network", "machine"), PAIRS)

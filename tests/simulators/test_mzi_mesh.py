@@ -132,7 +132,7 @@ def test_laser_of_one_mesh_by_hand() -> None:
 )
 def test_the_power_wall(size: int, bits: int, kind: str, is_possible: bool) -> None:
     settings = mesh({"mesh.size": size, "adc.bits": bits, "shifter.kind": kind})
-    (limit,) = plugin.limits([dense(8, 8)], settings, context())
+    limit, *_ = plugin.limits([dense(8, 8)], settings, context())
     assert (limit.overshoot <= 0) is is_possible
     assert np.isfinite(limit.overshoot)
     assert "dB" in limit.reason
@@ -140,7 +140,7 @@ def test_the_power_wall(size: int, bits: int, kind: str, is_possible: bool) -> N
 
 def test_a_given_power_beyond_the_laser_is_a_limit() -> None:
     beyond = mesh({"link.rule": "given", "link.received_dbm": 5.0})
-    (limit,) = plugin.limits([dense(8, 8)], beyond, context())
+    limit, *_ = plugin.limits([dense(8, 8)], beyond, context())
     assert 0 < limit.overshoot < 1
     assert "mW received" in limit.reason
 
@@ -241,7 +241,7 @@ def test_every_constant_that_moves_the_numbers_is_declared() -> None:
 
 def _is_idle(path: str) -> bool:
     """Constants of devices that are not chosen."""
-    return path.startswith(("shifter.mems", "shifter.ito"))
+    return path.startswith(("shifter.mems", "shifter.ito", "shifter.carrier"))
 
 
 def _scaled(constant: Sourced) -> Sourced:
@@ -331,3 +331,32 @@ def test_reciprocity_transposes_the_forward_product() -> None:
     back = product(dense(10, 64, batch=4, role="input_gradient"), forward)
     assert (back.reduction, back.outputs, back.positions) == (10, 64, 4)
     assert back.macs == forward.macs
+
+
+def test_calibration_takes_crosstalk_back() -> None:
+    """The mechanism of in-situ calibration: what it knows of the heat between shifters leaves the numbers."""
+    assert numbers({"shifter.compensated_fraction": 0.0})["crosstalk_fraction"] == pytest.approx(0.001)
+    assert numbers({"shifter.compensated_fraction": 0.9})["crosstalk_fraction"] == pytest.approx(0.0001)
+    assert numbers({"shifter.compensated_fraction": 1.0})["crosstalk_fraction"] == 0
+    assert numbers({"shifter.kind": "mems"})["crosstalk_fraction"] == 0
+
+
+@pytest.mark.parametrize(("kind", "settle_ns"), [("thermo_optic", 10000.0), ("mems", 2000.0), ("carrier", 1.0)])
+def test_reload_time_is_the_converters_turns_and_the_shifters_response(kind: str, settle_ns: float) -> None:
+    """136 shifters of an 8 x 8 matrix over 8 converters at 5 GHz: 17 turns, then the shifters settle."""
+    from joulescape.simulators.mzi_mesh.mapping import write_ns
+
+    assert write_ns(mesh({"shifter.kind": kind})) == pytest.approx(17 / 5.0 + settle_ns)
+
+
+def test_fast_shifters_are_paid_for_in_light() -> None:
+    """Free carriers absorb: the mesh that reloads in nanoseconds loses 8 dB more than a heated one of equal depth."""
+    slow, fast = (mzi_loss_db(mesh({"shifter.kind": kind})) for kind in ("thermo_optic", "carrier"))
+    assert fast - slow == pytest.approx(0.77, abs=0.02)
+    assert budget(mesh({"shifter.kind": "carrier", "adc.bits": 8})).reachable < budget(mesh({"adc.bits": 8})).reachable
+
+
+def test_meshes_beyond_one_chip_are_a_limit() -> None:
+    chip = plugin.limits([dense(8, 8)], mesh({"mesh.size": 64, "mesh.count": 50}), context())[2]
+    assert chip.overshoot > 0
+    assert "858 mm2" in chip.reason

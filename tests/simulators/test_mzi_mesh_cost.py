@@ -15,7 +15,7 @@ from joulescape.errors import SimulatorError
 from joulescape.network.operators import Loops
 from joulescape.simulators.base import Checked
 from joulescape.simulators.mzi_mesh import plugin
-from joulescape.simulators.mzi_mesh.cost import adc_pj, dac_pj, tile_write_pj
+from joulescape.simulators.mzi_mesh.cost import tile_write_pj
 from joulescape.simulators.mzi_mesh.geometry import transit_ns
 from joulescape.simulators.mzi_mesh.mapping import place, tile_bytes, write_ns
 
@@ -28,8 +28,8 @@ works = st.builds(dense, st.integers(1, 200), st.integers(1, 200), st.integers(1
 
 def test_converter_energies_at_six_bits() -> None:
     """50 mW / 14 GS/s * (64/7)/(256/9) and 14.8 mW / 10 GS/s * 6/8."""
-    assert dac_pj(DEFAULT.dac, 6) == pytest.approx(50 / 14 * (64 / 7) / (256 / 9))
-    assert adc_pj(DEFAULT.adc) == pytest.approx(1.11)
+    assert DEFAULT.dac.dac_pj(6) == pytest.approx(50 / 14 * (64 / 7) / (256 / 9))
+    assert DEFAULT.adc.adc_pj() == pytest.approx(1.11)
 
 
 def test_writing_a_tile_by_hand() -> None:
@@ -61,7 +61,7 @@ def test_energies_by_hand() -> None:
     """A 16 x 12 matrix on meshes of 8: 2 x 2 tiles; 3 vectors."""
     cost = one(dense(16, 12, batch=3), MANY, CHIP)
     sent, received = 16 * 2 * 3, 12 * 2 * 3
-    assert part(cost, "input_dac") == pytest.approx(sent * float(dac_pj(DEFAULT.dac, 6)))
+    assert part(cost, "input_dac") == pytest.approx(sent * float(DEFAULT.dac.dac_pj(6)))
     assert part(cost, "modulator") == pytest.approx(sent * 0.45)
     assert part(cost, "adc") == pytest.approx(received * 1.11)
     assert part(cost, "amplifier") == pytest.approx(received * 3.0 / 5.0)

@@ -68,7 +68,7 @@ def test_no_candidate_is_better_than_the_chosen(
     machine = SystolicMachine.of([given_work], at, example_context())
     product = product_of(given_work, at)
     sources = Sources(*(np.array([value]) for value in (False, False, input_on_chip, False)))
-    room, energies = machine.room(sources), machine.energies()
+    room, energies = machine.room(sources), machine.energies
     chosen = choose(product, room, sources, energies)
     tiles = candidate_tiles(product, room)
     counted = counts(product, room, tiles)

@@ -6,7 +6,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -80,7 +80,7 @@ def test_log_sweeps_have_one_ratio_and_others_one_step(domain):
     assert all(math.isclose(step, steps[0], rel_tol=1e-6, abs_tol=1e-6) for step in steps)
 
 
-@given(st.lists(st.integers() | st.text(max_size=3), min_size=1, max_size=5))
+@given(st.lists(st.integers() | st.text(max_size=3), min_size=1, max_size=5, unique=True))
 def test_a_choice_sweeps_its_options(options):
     domain = ChoiceDomain(kind="choice", options=tuple(options))
     assert domain.values() == domain.ends() == tuple(options)
@@ -93,8 +93,32 @@ def test_the_kind_finds_the_shape_again(domain):
 
 @given(numbers, numbers)
 def test_a_domain_upside_down_is_refused(a, b):
+    assume(a != b)
     with pytest.raises(ValidationError):
         FloatDomain(kind="float", low=max(a, b), high=min(a, b))
+
+
+@pytest.mark.parametrize(
+    ("domain", "only"),
+    [
+        (FloatDomain(kind="float", low=0.5, high=0.5), 0.5),
+        (FloatDomain(kind="float", low=0.5, high=0.6), None),
+        (IntDomain(kind="int", low=0, high=0), 0),
+        (IntDomain(kind="int", low=2, high=4, step=3), 2),
+        (IntDomain(kind="int", low=2, high=4, step=2), None),
+        (ChoiceDomain(kind="choice", options=(False,)), False),
+        (ChoiceDomain(kind="choice", options=(False, 0)), None),
+    ],
+)
+def test_a_domain_of_one_value_says_so(domain, only):
+    assert domain.only == only
+    assert type(domain.only) is type(only)
+
+
+@pytest.mark.parametrize("options", [(1, 1), ("a", "b", "a"), (1, 1.0), (True, True)])
+def test_an_option_comes_once(options):
+    with pytest.raises(ValidationError, match="each option once"):
+        ChoiceDomain(kind="choice", options=options)
 
 
 @pytest.mark.parametrize(

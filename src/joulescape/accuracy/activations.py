@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from joulescape.accuracy.input_grids import InputGrid, input_grid
 from joulescape.accuracy.module import Inputs, Rule, Tensors, plain, run, to_rows
 from joulescape.compression.base import Described
-from joulescape.compression.quantize.grids import coprime_step, largest_level, tensor_scale
+from joulescape.compression.quantize.grids import coprime_step
 from joulescape.network.operators import Operator
 from joulescape.network.work import LayerStatistics
 
@@ -27,21 +28,6 @@ _ROWS_TO_CHOOSE_FROM = 4
 """Rows that are looked at for each row kept, so that neighbours in one image are not all there is."""
 
 FLOAT_BITS = 32
-
-
-@dataclass(frozen=True)
-class InputGrid:
-    """The grid of one layer's input activations."""
-
-    scale: float
-    bits: int
-    is_signed: bool
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Values on the grid; the gradient passes straight through inside the range and stops outside."""
-        top = largest_level(self.bits, self.is_signed)
-        inside = x.clamp(-top * self.scale if self.is_signed else 0.0, top * self.scale)
-        return inside + (torch.round(inside.detach() / self.scale) * self.scale - inside.detach())
 
 
 @dataclass(frozen=True)
@@ -95,23 +81,17 @@ class _Seen:
         self.statistics: dict[str, LayerStatistics] = {}
 
     def rule(self, operator: Operator, inputs: Inputs, tensors: Tensors) -> Tensor:
-        bits = int(self._formats[operator.name].activation_bits)
-        if bits < FLOAT_BITS:
-            self.grids[operator.name] = _grid(inputs, bits)
+        form = self._formats[operator.name]
+        if form.activation_bits < FLOAT_BITS:
+            self.grids[operator.name] = input_grid(inputs, form)
             inputs = tuple(self.grids[operator.name](x) for x in inputs)
         if operator.kind != "matmul" and self._most_rows:
-            self.rows[operator.name] = _some_rows(operator, inputs[0], self._most_rows)
+            self.rows[operator.name] = some_rows(operator, inputs[0], self._most_rows)
         self.statistics[operator.name] = layer_statistics(inputs[0], tensors.get(f"{operator.name}.weight"))
         return plain(operator, inputs, tensors)
 
 
-def _grid(inputs: Inputs, bits: int) -> InputGrid:
-    is_signed = any(bool((x < 0).any()) for x in inputs)
-    sample = torch.cat([x.flatten() for x in inputs])
-    return InputGrid(tensor_scale(sample, bits, is_signed), bits, is_signed)
-
-
-def _some_rows(operator: Operator, x: Tensor, most: int) -> Tensor:
+def some_rows(operator: Operator, x: Tensor, most: int) -> Tensor:
     """At most `most` rows, spread over all positions; samples that no row would come from are not unfolded."""
     positions = 1 if operator.loops is None else operator.loops.positions
     wanted = -(-_ROWS_TO_CHOOSE_FROM * most // positions)

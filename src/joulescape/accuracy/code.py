@@ -7,25 +7,32 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-ROOMS = ("accuracy", "numerics", "compression", "network")
-"""Packages whose code can change a measurement."""
+from joulescape.network.digest import digest
+from joulescape.source import code_of, versions
 
-TRAINING_FILES = ("module.py", "training.py", "datasets.py", "randomness.py", "own*.py")
+TRAINING_FILES = ("module.py", "training.py", "dataset*.py", "randomness.py", "own*.py")
 """Files of this package that reference weights follow from."""
 
+PACKAGES = "packages"
+MEASURING_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "array-api-compat")
+"""Packages that a measurement's numbers pass through: another version may train other weights."""
+
 _HERE = Path(__file__).parent
-
-
-@cache
-def measuring_code() -> str:
-    """Digest of every source file of ROOMS."""
-    return digest_of(path for room in ROOMS for path in sorted((_HERE.parent / room).rglob("*.py")))
 
 
 @cache
 def training_code() -> str:
     """Digest of the code that trains reference weights."""
     return digest_of(path for pattern in TRAINING_FILES for path in sorted(_HERE.glob(pattern)))
+
+
+@cache
+def code_behind(name: str) -> str:
+    """Digest of a module with all that it imports, or, under the name PACKAGES, of the packages' versions.
+
+    Raises ModuleNotFoundError where the module is not there.
+    """
+    return digest(versions(MEASURING_PACKAGES)) if name == PACKAGES else code_of(name)
 
 
 def digest_of(paths: Iterable[Path]) -> str:

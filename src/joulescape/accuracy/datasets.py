@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from joulescape.errors import JoulescapeError, nearest
+from joulescape.accuracy.dataset_files import Raw, TaskError
+from joulescape.accuracy.dataset_sources import load
 from joulescape.network.fidelity import Split
-from joulescape.network.task import TASKS, Task
+from joulescape.network.task import Task
+
+__all__ = ["Data", "Part", "TaskError", "load_task"]
 
 SPLIT_SEED = 20240
 """Seed of every task's split."""
 
-_LARGEST_PIXEL = 16.0
-
-
-class TaskError(JoulescapeError):
-    """No such task, or the network does not fit it."""
+_LARGEST = {"digits": 16.0}
+"""Largest value of a feature where it is not a byte's 255."""
 
 
 @dataclass(frozen=True)
@@ -70,34 +70,63 @@ class Data:
 
 @cache
 def load_task(name: str) -> Data:
-    """The data of task `name`; raises TaskError listing the tasks when there is none."""
-    if name not in _LOADERS:
-        close = nearest(name, _LOADERS)
-        hint = f"; did you mean '{close}'?" if close else ""
-        raise TaskError(f"no task '{name}'; known: {', '.join(sorted(_LOADERS))}{hint}")
-    images, labels = _LOADERS[name]()
-    return _split(TASKS[name], images, labels)
+    """The data of task `name`, every feature in [0, 1].
+
+    Raises TaskError listing the tasks when there is none, or naming the files that are missing or damaged.
+    """
+    task, (rest, test) = load(name)
+    places = _places(task, rest, test)
+    raw = [(rest if test is None or index < 2 else test, chosen) for index, chosen in enumerate(places)]
+    low, span = _range(task, raw[0][0], places[0])
+    parts = (_part(task, whole, chosen, low, span) for whole, chosen in raw)
+    return Data(*parts)
 
 
-def _digits() -> tuple[np.ndarray, np.ndarray]:
-    """UCI handwritten digits (Alpaydin and Kaynak 1998, test part), as scikit-learn ships them: 8 x 8, 0 .. 16."""
-    from sklearn.datasets import load_digits
-
-    images, labels = load_digits(return_X_y=True)
-    return (images / _LARGEST_PIXEL).astype(np.float32).reshape(-1, 1, 8, 8), labels.astype(np.int64)
-
-
-_LOADERS: Mapping[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {"digits": _digits}
-
-
-def _split(task: Task, images: np.ndarray, labels: np.ndarray) -> Data:
-    """Stratified and shuffled: every class keeps its share in each part."""
+def _places(task: Task, rest: Raw, test: Raw | None) -> list[np.ndarray]:
+    """Which samples train, validate and test: stratified and shuffled, or whole groups (talkers) where there are."""
     from sklearn.model_selection import train_test_split
 
-    places = np.arange(len(labels))
-    rest, test = train_test_split(places, test_size=task.test_count, stratify=labels, random_state=SPLIT_SEED)
+    if rest.groups is not None:
+        return _grouped(task, rest.groups)
+    places = np.arange(len(rest.labels))
+    chosen = np.arange(0 if test is None else len(test.labels))
+    if test is None:
+        places, chosen = train_test_split(
+            places, test_size=task.test_count, stratify=rest.labels, random_state=SPLIT_SEED
+        )
     train, validation = train_test_split(
-        rest, test_size=task.validation_count, stratify=labels[rest], random_state=SPLIT_SEED
+        places, test_size=task.validation_count, stratify=rest.labels[places], random_state=SPLIT_SEED
     )
-    parts = (Part(torch.from_numpy(images[i]), torch.from_numpy(labels[i])) for i in (train, validation, test))
-    return Data(*parts)
+    return [train, validation, chosen]
+
+
+def _grouped(task: Task, groups: np.ndarray) -> list[np.ndarray]:
+    """Whole groups in random order: to training until it is full, then to validation, the others to test."""
+    stream = np.random.default_rng(SPLIT_SEED)
+    rank = {name: place for place, name in enumerate(stream.permutation(np.unique(groups)))}
+    order = np.argsort([rank[name] for name in groups], kind="stable")
+    ends = np.cumsum([task.train_count, task.validation_count])
+    parts = np.split(order, ends)
+    if any(groups[one[-1]] == groups[other[0]] for one, other in pairwise(parts)):
+        raise TaskError(f"the counts of task '{task.name}' divide a group of samples that belong together")
+    return [stream.permutation(part) for part in parts]
+
+
+def _range(task: Task, raw: Raw, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What becomes 0 and by what is divided: bytes by 255, anything else by the range of the training samples."""
+    if raw.features.dtype == np.uint8 or task.name in _LARGEST:
+        return np.zeros(1, np.float32), np.full(1, _LARGEST.get(task.name, 255.0), np.float32)
+    features = raw.features[train].reshape(len(train), -1).astype(np.float32)
+    if features.min() >= 0.0 and features.max() <= 1.0:
+        return np.zeros(1, np.float32), np.ones(1, np.float32)
+    low, span = features.min(axis=0), np.ptp(features, axis=0)
+    return low, np.where(span > 0, span, np.float32(1.0))
+
+
+def _part(task: Task, raw: Raw, chosen: np.ndarray, low: np.ndarray, span: np.ndarray) -> Part:
+    """Samples outside the training range are clipped to [0, 1]: nothing negative reaches a machine."""
+    features = raw.features[chosen].reshape(len(chosen), -1).astype(np.float32)
+    features -= low
+    features /= span
+    images = np.clip(features, 0.0, 1.0, out=features).reshape(-1, *task.input_shape)
+    return Part(torch.from_numpy(images), torch.from_numpy(raw.labels[chosen]))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
-from joulescape.accuracy.code import digest_of, measuring_code
+from joulescape.accuracy.alike import is_noise_aware, plainest
+from joulescape.accuracy.code import PACKAGES, code_behind, digest_of
+from joulescape.accuracy.dataset_sources import fingerprint
 from joulescape.accuracy.machine_layers import numerics
 from joulescape.accuracy.reference import ensure, is_own
 from joulescape.compression.base import Described
@@ -20,38 +20,47 @@ from joulescape.network.fidelity import Fidelity, Recipe
 def accuracy_key(
     network: Described, errors: Errors, recipe: Recipe, fidelity: Fidelity, seed: int, networks_dir: Path
 ) -> str:
-    """Digest of network, reference weights, compression, errors, recipe, fidelity, seed and code.
+    """Digest of network, reference weights, compression, errors, recipe, fidelity and seed, and behind an @ the code:
+    `module=digest` of everything that measures it, so that one can see later whether the present code still would.
 
-    The reference weights are trained first where they are absent; a network that is its own machine has none. The
-    corner is left out: it acts through `errors`.
+    The reference weights are trained first where they are absent; a network that is its own machine has none. Recipe
+    and fidelity are the plainest that give this measurement (`alike`).
     """
-    measured_as = replace(fidelity, corner="typical")
-    kinds = sorted({spec.kind for spec in errors.values()})
-    return digest(
+    plain_recipe, plain_fidelity = plainest(network, errors, recipe, fidelity)
+    content = digest(
         network.original,
         network.steps,
         sorted(spec.as_key() for spec in errors.values()),
-        recipe,
-        measured_as,
+        plain_recipe,
+        plain_fidelity,
         seed,
         _weights_digest(network, recipe, networks_dir),
-        measuring_code(),
-        [_code_of(type(numerics(kind))) for kind in kinds],
-        [_code_of(type(method_of(step))) for step in network.steps],
     )
+    return f"{content}@{','.join(f'{name}={code_behind(name)}' for name in _code(network, errors))}"
+
+
+def _code(network: Described, errors: Errors) -> list[str]:
+    """What a measurement follows from: measuring itself, and the plug-ins that this one meets, guests among them."""
+    own = ["joulescape.accuracy.own"] if is_own(network.original) else []
+    kinds = {type(numerics(spec.kind)).__module__ for spec in errors.values()}
+    methods = {type(method_of(step)).__module__ for step in network.steps}
+    return ["joulescape.accuracy.measure", *own, *sorted(kinds), *sorted(methods), PACKAGES]
+
+
+def tuned_key(network: Described, errors: Errors, recipe: Recipe, seed: int, networks_dir: Path) -> str:
+    """Digest of all that fine-tuned weights follow from, within one process (so without the code)."""
+    met = sorted(spec.as_key() for spec in errors.values()) if is_noise_aware(recipe.fine_tune, errors) else []
+    weights = _weights_digest(network, recipe, networks_dir)
+    return digest(network.original, network.steps, met, recipe.task, recipe.fine_tune, seed, weights)
 
 
 def _weights_digest(network: Described, recipe: Recipe, networks_dir: Path) -> str | None:
     if is_own(network.original):
         return None
     weights = ensure(network.original, recipe.reference, recipe.task, networks_dir)
-    return _file_digest(weights, weights.stat().st_mtime_ns)
-
-
-@cache
-def _code_of(plugin: type) -> str:
-    """Digest of the file that a plug-in stands in: guests live outside ROOMS."""
-    return digest_of([Path(inspect.getfile(plugin))])
+    own, found = fingerprint(recipe.task), _file_digest(weights, weights.stat().st_mtime_ns)
+    # Reference weights do not follow from the samples that they are judged on: a changed test part leaves them alone.
+    return found if own is None else digest(found, own)
 
 
 @lru_cache(maxsize=64)

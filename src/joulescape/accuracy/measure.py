@@ -10,26 +10,30 @@ import torch
 from torch import Tensor
 
 from joulescape.accuracy.activations import Calibration, calibrate
+from joulescape.accuracy.alike import draws_count
 from joulescape.accuracy.datasets import Data, Part, load_task
-from joulescape.accuracy.fine_tuning import compressed
-from joulescape.accuracy.keys import accuracy_key
+from joulescape.accuracy.fine_tuning import tuned, untuned
+from joulescape.accuracy.keys import accuracy_key, tuned_key
 from joulescape.accuracy.machine_layers import program
 from joulescape.accuracy.module import run
 from joulescape.accuracy.on_machine import Trained, train_on_machine
 from joulescape.accuracy.randomness import generator
 from joulescape.accuracy.reference import is_own, reference_tensors, single_thread
+from joulescape.accuracy.stored import with_stored_bytes, written
 from joulescape.accuracy.training import correct, fraction
 from joulescape.compression.base import Described
 from joulescape.network.error_spec import Errors
 from joulescape.network.fidelity import Fidelity, Measured, Recipe
 
-__all__ = ["accuracy_key", "measure"]
+__all__ = ["accuracy_key", "draws_count", "measure"]
 
 
 def measure(
     network: Described, errors: Errors, recipe: Recipe, fidelity: Fidelity, seed: int, networks_dir: Path
 ) -> Measured:
     """One accuracy a device draw on the fidelity's split, statistics a layer, and training facts where asked for.
+
+    Any rung but the closed form, which measures nothing.
 
     Reference weights are trained and kept first where `networks_dir` lacks them. All candidates of a seed meet the same
     draws. Raises SimulatorError when training diverges or the machine's output is not a number.
@@ -42,7 +46,11 @@ def measure(
         return own
     data = load_task(recipe.task).shaped(network.graph.input_shape)
     reference = reference_tensors(network.original, recipe.reference, recipe.task, networks_dir)
-    tensors = compressed(network, reference, recipe.fine_tune, data.train, errors, seed)
+    if fidelity.fine_tunes:
+        key = tuned_key(network, errors, recipe, seed, networks_dir)
+        tensors = tuned(network, reference, recipe.fine_tune, data.train, errors, seed, key)
+    else:
+        tensors = untuned(network, reference, data.train)
     calibration = calibrate(network, tensors, data.train.images)
     part = data.part(fidelity.split).first(fidelity.samples)
     right = tuple(
@@ -50,20 +58,16 @@ def measure(
         for draw in range(draws_count(recipe, errors, fidelity))
     )
     trained = _trained(network, errors, recipe, fidelity, seed, data)
+    file = written(network, tensors)
     return Measured(
         accuracy_fraction=tuple(fraction(one) for one in right),
         trained_accuracy_fraction=None if trained is None else trained.accuracy_fraction,
         training_steps=None if trained is None else trained.steps,
         reached_target=None if trained is None else trained.reached_target,
-        statistics=calibration.statistics,
+        statistics=with_stored_bytes(calibration.statistics, file),
         correct=right,
+        extras={"file_bytes": float(len(file.data))},
     )
-
-
-def draws_count(recipe: Recipe, errors: Errors, fidelity: Fidelity) -> int:
-    """Draws that are worth making: one where nothing is drawn (an exact machine, or no errors at all)."""
-    is_exact = recipe.equivalence == "exact" or not any(role == "forward" for _, role in errors)
-    return 1 if is_exact else fidelity.draws
 
 
 def _one_draw(
@@ -77,7 +81,7 @@ def _one_draw(
     draw: int,
 ) -> bytes:
     device, reading = (generator(seed, purpose, draw) for purpose in ("device", "read"))
-    machine = program(network.graph, tensors, errors, calibration, device, reading, fidelity.rung)
+    machine = program(network.graph, tensors, errors, calibration, device, reading, fidelity.detail)
     with torch.no_grad():
         return correct(run(network.graph, tensors, part.images, machine.rule), part.labels)
 

@@ -73,15 +73,16 @@ def plain(operator: Operator, inputs: Inputs, tensors: Tensors) -> Tensor:
     weight, bias = tensors[f"{operator.name}.weight"], tensors.get(f"{operator.name}.bias")
     if operator.kind == "dense":
         return nnf.linear(inputs[0], weight, bias)
-    stride, padding, groups = (int(operator.attributes[key]) for key in ("stride", "padding", "groups"))
-    return nnf.conv2d(inputs[0], weight, bias, stride, padding, 1, groups)
+    stride, padding = operator.window("stride"), operator.window("padding")
+    return nnf.conv2d(inputs[0], weight, bias, stride, padding, 1, int(operator.attributes["groups"]))
 
 
 def to_rows(operator: Operator, samples: Tensor) -> Tensor:
     """A matrix operator's input as rows of the im2col matrix: (groups, batch * positions, K)."""
     if operator.kind == "dense":
         return samples.reshape(1, -1, samples.shape[-1])
-    kernel, stride, padding, groups = (int(operator.attributes[k]) for k in ("kernel", "stride", "padding", "groups"))
+    kernel, stride, padding = (operator.window(key) for key in ("kernel", "stride", "padding"))
+    groups = int(operator.attributes["groups"])
     columns = nnf.unfold(samples, kernel, padding=padding, stride=stride)
     batch, length, positions = columns.shape
     split = columns.reshape(batch, groups, length // groups, positions)

@@ -19,7 +19,7 @@ from torch import Tensor
 from joulescape.accuracy.activations import TRAINING_ROWS, Calibration, calibrate
 from joulescape.accuracy.backward import Feedback, Rounded
 from joulescape.accuracy.datasets import Data, Part
-from joulescape.accuracy.fine_tuning import masks, straight_through
+from joulescape.accuracy.fine_tuning import begun, masks, straight_through
 from joulescape.accuracy.machine_layers import MachineLayers, numerics, program, spec_of
 from joulescape.accuracy.module import Inputs, Tensors, initial, run
 from joulescape.accuracy.randomness import generator
@@ -28,7 +28,7 @@ from joulescape.compression.base import Described
 from joulescape.compression.pipeline import projector
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
-from joulescape.network.fidelity import Fidelity, Recipe, Rung
+from joulescape.network.fidelity import Detail, Fidelity, Recipe
 from joulescape.network.operators import Operator, Role
 
 LAST_EVALUATIONS = 3
@@ -78,7 +78,7 @@ class _Run:
         self._errors = _with_rounding(errors, _rounding(recipe))
         self._seed, self._draw = seed, draw
         self._streams = {p: generator(seed, p, draw) for p in ("training read", "rounding", "training batches")}
-        fresh = projector(network, False)(initial(network.original, generator(seed, "initial weights", draw)))
+        fresh = begun(network, initial(network.original, generator(seed, "initial weights", draw)), data.train)
         self._again = projector(network, True)
         self._masks = masks(network, fresh)
         self._leaves = as_leaves(fresh)
@@ -157,7 +157,7 @@ class _Run:
         seen = self._again({name: leaf.detach() for name, leaf in self._leaves.items()})
         return calibrate(self._network, seen, self._data.train.images, rows=TRAINING_ROWS)
 
-    def _programmed(self, seen: Tensors, detail: Rung) -> MachineLayers:
+    def _programmed(self, seen: Tensors, detail: Detail) -> MachineLayers:
         """The same device each time: its static errors are drawn again from the start of the same stream.
 
         Steps use the merged form, as in the search; what they reach is evaluated in the fidelity's own detail.
@@ -167,7 +167,7 @@ class _Run:
 
     def _evaluate(self, part: Part) -> float:
         seen = self._again({name: leaf.detach() for name, leaf in self._leaves.items()})
-        machine = self._programmed(seen, self._fidelity.rung)
+        machine = self._programmed(seen, self._fidelity.detail)
         with torch.no_grad():
             return fraction(correct(run(self._network.graph, seen, part.images, machine.rule), part.labels))
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from joulescape.accuracy.datasets import Part, load_task
+from joulescape.accuracy.kept import identity
 from joulescape.accuracy.own_network import ALGORITHMS, Algorithm
 from joulescape.accuracy.own_training import OwnRun, Trained, train
-from joulescape.accuracy.reference import Reference, ReferenceMetrics, identity
+from joulescape.accuracy.reference import Reference, ReferenceMetrics
 from joulescape.accuracy.training import TrainingRun, fraction
 from joulescape.compression.base import Described
 from joulescape.errors import SimulatorError

@@ -1,4 +1,4 @@
-"""Reference weights: trained once in float32, kept in `results/networks/<name>.npz` with their metrics beside them."""
+"""Reference weights, trained once in float32 or given: `results/networks/<name>.npz` with their metrics beside."""
 
 from __future__ import annotations
 
@@ -19,17 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from joulescape.accuracy.code import training_code
 from joulescape.accuracy.datasets import load_task
+from joulescape.accuracy.given import given_weights
+from joulescape.accuracy.kept import REFERENCE_SEED, identity, is_given, is_kept, unreadable
 from joulescape.accuracy.module import run
 from joulescape.accuracy.training import TrainingRun, correct, fraction, train_weights
-from joulescape.errors import ResultsError
-from joulescape.network.digest import digest
 from joulescape.network.operators import Graph
-from joulescape.spec.network import NetworkSpec
-
-REFERENCE_SEED = 0
-"""The seed whose weights are kept."""
 
 
 @dataclass(frozen=True)
@@ -71,20 +66,17 @@ def single_thread() -> None:
     torch.set_num_threads(1)
 
 
-def identity(graph: Graph, training: Mapping[str, Any], task: str) -> str:
-    """Digest of everything that the reference weights follow from, code included."""
-    return digest(graph, training, task, REFERENCE_SEED, training_code())
+def train_reference(graph: Graph, training: Mapping[str, Any], task: str, seed: int = REFERENCE_SEED) -> Reference:
+    """Train one seed of a network and measure it on validation and test."""
+    return _trained(graph, training, task, (seed,))
 
 
-def train_reference(name: str, graph: Graph, spec: NetworkSpec, seed: int = REFERENCE_SEED) -> Reference:
-    """Train one seed of network `name` and measure it on validation and test."""
-    return _trained(name, graph, spec.training.model_dump(), spec.task, (seed,))
-
-
-def train_and_save(name: str, graph: Graph, spec: NetworkSpec, seeds: int, networks_dir: Path) -> ReferenceMetrics:
-    """Train seeds 0 .. seeds - 1; keep the weights of seed 0 and everybody's metrics."""
-    with _locked(networks_dir, name):
-        reference = _trained(name, graph, spec.training.model_dump(), spec.task, tuple(range(seeds)))
+def train_and_save(
+    graph: Graph, training: Mapping[str, Any], task: str, seeds: int, networks_dir: Path
+) -> ReferenceMetrics:
+    """Train seeds 0 .. seeds - 1; keep the weights of seed 0 and all metrics. Given weights are only measured."""
+    with _locked(networks_dir, graph.name):
+        reference = _trained(graph, training, task, tuple(range(seeds)))
         _save(reference, networks_dir)
     return reference.metrics
 
@@ -97,47 +89,34 @@ def reference_tensors(graph: Graph, training: Mapping[str, Any], task: str, netw
 
 def ensure(graph: Graph, training: Mapping[str, Any], task: str, networks_dir: Path) -> Path:
     """The file of the kept weights, after making sure that it is there and of this graph and recipe."""
-    path, wanted = networks_dir / f"{graph.name}.npz", identity(graph, training, task)
-    if _kept_digest(path) == wanted:
+    path = networks_dir / f"{graph.name}.npz"
+    if is_kept(graph, training, task, networks_dir):
         return path
     with _locked(networks_dir, graph.name):
-        if _kept_digest(path) != wanted:
-            _save(_trained(graph.name, graph, training, task, (REFERENCE_SEED,)), networks_dir)
+        if not is_kept(graph, training, task, networks_dir):
+            _save(_trained(graph, training, task, (REFERENCE_SEED,)), networks_dir)
     return path
 
 
-def _trained(name: str, graph: Graph, training: Mapping[str, Any], task: str, seeds: tuple[int, ...]) -> Reference:
+def _trained(graph: Graph, training: Mapping[str, Any], task: str, seeds: tuple[int, ...]) -> Reference:
+    """Weights of every seed, or those of a file, and what they reach; the first ones are kept."""
     single_thread()
     if is_own(graph):
-        own: Reference = import_module("joulescape.accuracy.own").train_twin(name, graph, training, task, seeds)
+        own: Reference = import_module("joulescape.accuracy.own").train_twin(graph.name, graph, training, task, seeds)
         return own
     data = load_task(task).shaped(graph.input_shape)
-    weights = [train_weights(graph, TrainingRun.of(training), data.train, seed) for seed in seeds]
+    if is_given(training):
+        weights = [given_weights(graph, Path(training["file"]), data.validation)]
+    else:
+        weights = [train_weights(graph, TrainingRun.of(training), data.train, seed) for seed in seeds]
     with torch.no_grad():
         reached = [
             [fraction(correct(run(graph, w, p.images), p.labels)) for w in weights]
             for p in (data.validation, data.test)
         ]
     label = identity(graph, training, task)
-    metrics = ReferenceMetrics(name, label, task, graph.parameter_count, tuple(reached[0]), tuple(reached[1]))
+    metrics = ReferenceMetrics(graph.name, label, task, graph.parameter_count, tuple(reached[0]), tuple(reached[1]))
     return Reference(weights[0], metrics)
-
-
-def _kept_digest(path: Path) -> str | None:
-    """The digest beside the weights; None when either file is missing."""
-    metrics = path.with_suffix(".json")
-    if not (path.is_file() and metrics.is_file()):
-        return None
-    return _read_digest(metrics, metrics.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=64)
-def _read_digest(metrics: Path, modified_ns: int) -> str | None:  # noqa: ARG001
-    try:
-        found = json.loads(metrics.read_text()).get("digest")
-    except (ValueError, AttributeError) as error:
-        raise _unreadable(metrics, error) from error
-    return None if found is None else str(found)
 
 
 @lru_cache(maxsize=16)
@@ -146,11 +125,7 @@ def _loaded(path: Path, modified_ns: int) -> Mapping[str, Tensor]:  # noqa: ARG0
         with np.load(path, allow_pickle=False) as kept:
             return {name: torch.from_numpy(kept[name]) for name in kept.files}
     except (BadZipFile, zlib.error, ValueError, EOFError, TypeError, AttributeError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> ResultsError:
-    return ResultsError(f"{path} cannot be read ({error}); delete it, and the weights are trained again")
+        raise unreadable(path, error) from error
 
 
 def _save(reference: Reference, networks_dir: Path) -> None:

@@ -53,8 +53,8 @@ def train_weights(graph: Graph, how: TrainingRun, part: Part, seed: int) -> dict
 
 
 def as_leaves(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies that gradients can move; running statistics are copied without gradient."""
-    moved = set(trainable(tensors))
+    """Copies that gradients can move; running statistics and whole numbers are copied without gradient."""
+    moved = {name for name in trainable(tensors) if tensors[name].is_floating_point()}
     return {name: tensor.detach().clone().requires_grad_(name in moved) for name, tensor in tensors.items()}
 
 
@@ -65,8 +65,12 @@ def fit(
     how: TrainingRun,
     stream: torch.Generator,
     after_step: Callable[[], None] | None = None,
+    penalty: Callable[[], Tensor | None] = lambda: None,
 ) -> None:
-    """Minimise the cross entropy of `logits` by moving `leaves` in place; SimulatorError when the loss is NaN."""
+    """Minimise the cross entropy of `logits`, plus `penalty`, by moving `leaves` in place.
+
+    Raises SimulatorError when the loss is NaN.
+    """
     parameters = [leaf for leaf in leaves.values() if leaf.requires_grad]
     optimizer = _optimizer(parameters, how)
     total = how.epochs * how.steps_per_epoch(len(part.labels))
@@ -77,6 +81,8 @@ def fit(
             loss = nnf.cross_entropy(
                 logits(part.images[chosen]), part.labels[chosen], label_smoothing=how.label_smoothing
             )
+            more = penalty()
+            loss = loss if more is None else loss + more
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

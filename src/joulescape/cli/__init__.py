@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import Annotated
 
 import typer
 
-COMMANDS = ("check", "list", "new", "train", "search", "confirm", "report", "validate", "cost", "schema")
+COMMANDS = (
+    "check", "list", "new", "train", "search", "confirm", "report", "export", "cache", "validate", "cost", "schema",
+)  # fmt: skip
 """Commands in the order of `joulescape --help`; each is `joulescape.cli.<name>_command:<name>_command`."""
 
 app = typer.Typer(
@@ -17,6 +20,21 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _say_version(is_asked: bool) -> None:
+    if is_asked:
+        import joulescape
+
+        typer.echo(joulescape.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Version.")] = False,
+) -> None:
+    """Which machine, which network, which compression: joint design-space exploration for deep learning hardware."""
 
 
 def _register() -> None:

@@ -32,6 +32,8 @@ def check_command(
 
 
 def _lines(file: Path, space: DesignSpace) -> Iterator[str]:
+    from joulescape.resolve.samplers import sampler_notes
+
     yield f"{file}: {space.spec.question}"
     yield f"  task {space.spec.task}, boundary {space.spec.boundary}, batch {space.spec.batch}, phases " + ", ".join(
         space.spec.phases
@@ -44,8 +46,9 @@ def _lines(file: Path, space: DesignSpace) -> Iterator[str]:
     if space.refused:
         yield f"  {_count(len(space.refused), 'pair')} that cannot meet:"
     yield from (f"    {refused.pair.name}: {refused.reason}" for refused in space.refused)
-    yield from (f"  note: {note}" for note in space.notes)
-    yield f"  {_count(space.spec.budget.trials, 'trial')}, seed {space.spec.budget.seed}: no fault"
+    yield from (f"  note: {note}" for note in (*space.notes, *sampler_notes(space)))
+    budget = space.spec.budget
+    yield f"  {_count(budget.trials, 'trial')} by {budget.sampler}, seed {budget.seed}: no fault"
 
 
 def _count(count: int, noun: str) -> str:

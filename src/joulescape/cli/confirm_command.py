@@ -15,24 +15,27 @@ def confirm_command(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the search's results; results/<space> by default.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Designs measured at the same time.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Designs at the same time; 1, or all CPUs of the cluster at RAY_ADDRESS."),
+    ] = None,
     executor: Annotated[
         ExecutorChoice, typer.Option(help="auto takes Ray where sharing pays; serial never does.")
     ] = ExecutorChoice.auto,
-    time_out: Annotated[float, typer.Option(min=1, help="Longest time for one measurement, in seconds.")] = 900.0,
 ) -> None:
     """Confirm the front, the best of each back end and the near-front: mean, spread and corners."""
     from joulescape.resolve.design_space import load_space
 
     question = load_space(space)
 
+    from joulescape.cli.workflow_parent import end_with_workflow
     from joulescape.search.confirm import confirm
     from joulescape.search.driver import Means
-    from joulescape.search.progress import show_progress, stoppable
+    from joulescape.search.terminal import progress_shown
 
-    show_progress()
+    end_with_workflow()
     folder = out if out is not None else question.root / "results" / question.name
-    with stoppable():
-        found = confirm(question, folder, Means(workers, executor.value, time_out))
+    with progress_shown():
+        found = confirm(question, folder, Means(workers, executor.value))
     designs = found.confirmed["design_id"].n_unique()
     typer.echo(f"{question.name}: {designs} designs confirmed; see {folder / 'confirmed.parquet'}")

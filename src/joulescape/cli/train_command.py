@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from joulescape.accuracy.reference import ReferenceMetrics
-    from joulescape.spec.network import NetworkSpec
+    from joulescape.spec.network import AnyNetworkSpec
 
 
 def train_command(
@@ -22,9 +22,13 @@ def train_command(
     spec = _spec(path)
 
     from joulescape.accuracy.reference import train_and_save
+    from joulescape.cli.workflow_parent import end_with_workflow
     from joulescape.network.build import build_graph
+    from joulescape.resolve.networks import reference_beside
 
-    metrics = train_and_save(path.stem, build_graph(path.stem, spec), spec, seeds, out)
+    end_with_workflow()
+    graph = build_graph(path.stem, spec)
+    metrics = train_and_save(graph, reference_beside(path, spec), spec.task, seeds, out)
     typer.echo(_line(metrics, out / f"{path.stem}.npz"))
 
 
@@ -45,18 +49,17 @@ def _path(network: str) -> Path:
     return network_path(root, network)
 
 
-def _spec(path: Path) -> NetworkSpec:
+def _spec(path: Path) -> AnyNetworkSpec:
     """The checked file; SpecError listing every fault, graph faults included."""
     from joulescape.errors import Fault, SpecError
     from joulescape.network.build import build_graph
-    from joulescape.spec.document import read_document
-    from joulescape.spec.faults import checked
-    from joulescape.spec.network import NetworkSpec
+    from joulescape.resolve.networks import read_network
 
     faults: list[Fault] = []
-    spec = checked(NetworkSpec, read_document(path), faults)
-    if spec is None:
+    found = read_network(path, faults)
+    if found is None:
         raise SpecError(faults)
+    spec = found[1]
     try:
         build_graph(path.stem, spec)
     except ValueError as error:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from joulescape import registry
+from joulescape.compression._nominal import FLOAT_BYTES, elements_of
 from joulescape.compression.base import Described, Method, Step, Tensors
 from joulescape.network.operators import Graph, Operator
 from joulescape.network.work import OperandFormat
 from joulescape.spec.base import Shape
 
 GROUP = "joulescape.compression"
-FLOAT_BYTES = 4
 
 
 def describe(graph: Graph, steps: Sequence[Step]) -> Described:
@@ -38,20 +38,34 @@ def projector(described: Described, is_repeated: bool | None = None) -> Callable
 
     `is_repeated` True or False takes only the steps whose method says the same (see `Method.is_repeated`).
     """
-    states = _replay(described.original, described.steps)
-    stages = [
-        (method, after, _settings(method, step, before.graph))
-        for step, before, after in zip(described.steps, states, states[1:], strict=False)
-        for method in [method_of(step)]
-        if is_repeated is None or method.is_repeated == is_repeated
-    ]
+    chosen = [s for s in stages(described) if is_repeated is None or s.method.is_repeated == is_repeated]
 
     def apply(tensors: Tensors) -> Tensors:
-        for method, after, settings in stages:
-            tensors = method.project(tensors, after, settings)
+        for stage in chosen:
+            tensors = stage.method.project(tensors, stage.after, stage.settings)
         return tensors
 
     return apply
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a description: its method, the network before and after it, and each operator's settings."""
+
+    method: Method[Any]
+    before: Described
+    after: Described
+    settings: Mapping[str, Shape]
+
+
+def stages(described: Described) -> tuple[Stage, ...]:
+    """The steps of a description, in order."""
+    states = _replay(described.original, described.steps)
+    return tuple(
+        Stage(method, before, after, _settings(method, step, before.graph))
+        for step, before, after in zip(described.steps, states, states[1:], strict=False)
+        for method in [method_of(step)]
+    )
 
 
 def _replay(graph: Graph, steps: Sequence[Step]) -> list[Described]:
@@ -66,7 +80,7 @@ def _replay(graph: Graph, steps: Sequence[Step]) -> list[Described]:
 
 def plain_format(operator: Operator) -> OperandFormat:
     """Float32, nothing removed."""
-    count = math.prod(operator.weight_shape or (0,)) if operator.is_matrix else operator.parameter_count
+    count = elements_of(operator) if operator.is_matrix else operator.parameter_count
     return OperandFormat(weight_bytes=float(FLOAT_BYTES * count))
 
 

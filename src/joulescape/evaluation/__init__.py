@@ -15,6 +15,7 @@ from joulescape.evaluation.case import Case, Memory
 from joulescape.evaluation.verdicts import Verdict, admit, judged
 from joulescape.network.digest import digest
 from joulescape.network.fidelity import Fidelity, Measured
+from joulescape.network.work import weight_bytes
 from joulescape.pricing.metrics import Metrics, Priced, assumed_fraction, at_node, metrics_of
 from joulescape.pricing.rows import area_rows, energy_rows, layer_rows
 from joulescape.simulators.base import FloatArray
@@ -57,7 +58,10 @@ class Breakdown:
 def evaluate(
     candidate: Candidate, space: DesignSpace, fidelity: Fidelity, seed: int, memory: Memory | None = None
 ) -> tuple[Evaluation, ...]:
-    """Judge one candidate on every hardware variant: cheap questions first, so a hopeless design never trains."""
+    """Judge one candidate on every hardware variant: cheap questions first, so a hopeless design never trains.
+
+    A fidelity that measures nothing gives costs at nominal statistics and null accuracies.
+    """
     began = time.perf_counter()
     case = Case.of(candidate, space, fidelity, seed, memory)
     try:
@@ -91,14 +95,15 @@ def breakdown(
 
 
 def _judge(
-    case: Case, measured: Measured, priced: Priced, admitted: Verdict, facts: Mapping[str, Any]
+    case: Case, measured: Measured | None, priced: Priced, admitted: Verdict, facts: Mapping[str, Any]
 ) -> tuple[Evaluation, ...]:
     """Every variant with its metrics; what breaks a constraint is infeasible and keeps its metrics."""
     spec, count = case.space.spec, len(case.machine.variants)
     life = spec.lifecycle.inferences if spec.lifecycle else None
     metrics: Metrics = {**_accuracies(measured, count), **metrics_of(priced, count, life)}
-    verdict = admitted.then(judged(metrics, spec, measured, count))
-    shared, share = {**_measured_facts(case, measured, priced), **facts}, _assumed(priced, count)
+    verdict = admitted.then(judged(metrics, spec, measured, case.fidelity, count))
+    known = {**_network_facts(case, measured, priced), **_measured_facts(measured), **facts}
+    shared, share = {**known, "variants_count": count}, _assumed(priced, count)
     return tuple(
         Evaluation(
             design_id=case.design_id(index),
@@ -129,11 +134,13 @@ def _refused(case: Case, error: Infeasible) -> Evaluation:
         fidelity=case.fidelity.name,
         variant={},
         metrics=dict.fromkeys(METRICS),
-        facts={},
+        facts={"variants_count": len(case.machine.variants)},
     )
 
 
-def _accuracies(measured: Measured, count: int) -> dict[str, FloatArray | None]:
+def _accuracies(measured: Measured | None, count: int) -> dict[str, FloatArray | None]:
+    if measured is None:
+        return {}
     trained = measured.trained_accuracy_fraction
     return {
         "accuracy_fraction": np.full(count, fmean(measured.accuracy_fraction)),
@@ -141,21 +148,29 @@ def _accuracies(measured: Measured, count: int) -> dict[str, FloatArray | None]:
     }
 
 
-def _measured_facts(case: Case, measured: Measured, priced: Priced) -> dict[str, Any]:
+def _measured_facts(measured: Measured | None) -> dict[str, Any]:
+    if measured is None:
+        return {}
     draws, trained = measured.accuracy_fraction, measured.trained_accuracy_fraction or ()
-    graph, formats = case.network.graph, case.network.formats
     return {
         "accuracy_sd_fraction": _sd(draws),
         "accuracy_draws_count": len(draws),
         "trained_accuracy_sd_fraction": _sd(trained),
         "trained_accuracy_draws_count": len(trained) or None,
+        "correct": measured.correct,
+        "extras": dict(measured.extras),
+    }
+
+
+def _network_facts(case: Case, measured: Measured | None, priced: Priced) -> dict[str, Any]:
+    graph, formats = case.network.graph, case.network.formats
+    statistics = {} if measured is None else measured.statistics
+    return {
         "steps_basis": priced.plan.steps_basis if priced.plan else None,
         "training_steps_count": priced.plan.steps if priced.plan else None,
         "parameter_count": graph.parameter_count,
-        "weight_bytes": float(sum(f.weight_bytes for f in formats.values() if f.weight_bytes is not None)),
+        "weight_bytes": weight_bytes(formats, statistics),
         "macs": graph.macs,
-        "correct": measured.correct,
-        "extras": dict(measured.extras),
     }
 
 

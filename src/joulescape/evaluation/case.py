@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Protocol
 
-from joulescape.accuracy.measure import accuracy_key, measure
 from joulescape.compression.base import Described
 from joulescape.compression.pipeline import describe
 from joulescape.network.digest import digest
@@ -52,28 +51,28 @@ class Case:
         network = describe(space.graphs[candidate.network], candidate.compression)
         return cls(candidate, space, fidelity, seed, memory, machine, network)
 
-    def measured(self) -> Measured:
-        """The candidate's accuracy with its machine's errors."""
+    def measured(self) -> Measured | None:
+        """The candidate's accuracy with its machine's errors; None where the fidelity sees no data."""
+        if not self.fidelity.measures:
+            return None
         return self._remembered(self.network, self.machine.errors(self.network), self.fidelity)
 
-    def paired_loss(self, measured: Measured) -> float | None:
+    def paired_loss(self, measured: Measured | None) -> float | None:
         """Reference accuracy minus this design's on the same test images; None in the search and for own machines."""
-        if self.fidelity.split != "test" or self.machine.equivalence == "own":
+        if measured is None or self.fidelity.split != "test" or self.machine.equivalence == "own":
             return None
         plain = describe(self.space.graphs[self.candidate.network], ())
         reference = self._remembered(plain, {}, replace(self.fidelity, draws=1, trains_on_machine=False))
         return fmean(reference.accuracy_fraction) - fmean(measured.accuracy_fraction)
 
-    def published(self, measured: Measured) -> Priced:
-        """Costs with the statistics that the measurement saw, every part at the node of its source."""
+    def published(self, measured: Measured | None) -> Priced:
+        """Costs with the statistics that the measurement saw, or nominal ones, every part at the node of its source."""
         plan = _measured_plan(training_plan(self.space, self.candidate), measured)
-        batch = self.space.spec.batch
-        works = {
-            phase: phase_work(self.network, phase, batch, plan, measured.statistics) for phase in self.space.spec.phases
-        }
+        batch, seen = self.space.spec.batch, {} if measured is None else measured.statistics
+        works = {phase: phase_work(self.network, phase, batch, plan, seen) for phase in self.space.spec.phases}
         return price(self.machine, self.network, works, plan)
 
-    def priced(self, measured: Measured) -> Priced:
+    def priced(self, measured: Measured | None) -> Priced:
         """Costs at the node that the question asks for."""
         node, published = self.space.spec.node, self.published(measured)
         return at_node(published, self.machine.node_nm, node) if isinstance(node, int) else published
@@ -88,6 +87,8 @@ class Case:
         return {f"hardware.{self.machine.name}.{path}": value for path, value in values.items()}
 
     def _remembered(self, network: Described, errors: Errors, fidelity: Fidelity) -> Measured:
+        from joulescape.accuracy.measure import accuracy_key, measure  # PyTorch: not where only costs are asked for
+
         asked = (network, errors, self.space.recipe(self.candidate), fidelity, self.seed, self.space.networks_dir)
         if self.memory is None:
             return measure(*asked)
@@ -99,7 +100,7 @@ class Case:
         return known
 
 
-def _measured_plan(plan: TrainingPlan | None, measured: Measured) -> TrainingPlan | None:
-    if plan is None or measured.training_steps is None:
+def _measured_plan(plan: TrainingPlan | None, measured: Measured | None) -> TrainingPlan | None:
+    if plan is None or measured is None or measured.training_steps is None:
         return plan
     return replace(plan, steps=measured.training_steps, steps_basis="measured")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from joulescape.errors import Infeasible
-from joulescape.network.fidelity import Measured
+from joulescape.network.fidelity import Fidelity, Measured
 from joulescape.pricing.design import all_works, training_plan
 from joulescape.pricing.metrics import Metrics
 from joulescape.simulators.base import FloatArray, Quantity
-from joulescape.spec.space import Bound, SpaceSpec
+from joulescape.spec.space import ACCURACY_METRICS, Bound, SpaceSpec
 
 if TYPE_CHECKING:
     from joulescape.evaluation.case import Case
@@ -54,16 +54,20 @@ def admit(case: Case) -> Verdict:
     return verdict
 
 
-def judged(metrics: Metrics, spec: SpaceSpec, measured: Measured, count: int) -> Verdict:
-    """Constraints on metrics, metrics that do not exist, and training that missed its target."""
+def judged(metrics: Metrics, spec: SpaceSpec, measured: Measured | None, fidelity: Fidelity, count: int) -> Verdict:
+    """Constraints on metrics, metrics that do not exist, and training that missed its target.
+
+    What the fidelity cannot know is not asked, and while it only screens, limits on accuracy refuse nothing.
+    """
     found: list[Overshoot] = []
-    for name in {**dict.fromkeys(spec.objectives), **dict.fromkeys(spec.constraints)}:
+    for name in fidelity.known({**dict.fromkeys(spec.objectives), **dict.fromkeys(spec.constraints)}):
         value, bound = metrics.get(name), spec.constraints.get(name)
+        is_soft = fidelity.is_screening and name in ACCURACY_METRICS
         if value is None:
             found.append((1.0, f"{name} does not exist for this design"))
-        elif bound is not None:
+        elif bound is not None and not is_soft:
             found.append(_broken(name, value, bound))
-    if spec.names_training and measured.reached_target is False:
+    if spec.names_training and measured is not None and measured.reached_target is False:
         found.append((1.0, "training on the machine did not reach training.target"))
     return worst(found, count)
 

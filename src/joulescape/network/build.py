@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from joulescape.errors import nearest
 from joulescape.network.operators import Attribute, Graph, Operator
-from joulescape.network.shapes import Request, Shape, infer
-from joulescape.spec.network import NetworkSpec, OperatorSpec
+from joulescape.network.request import Request, Shape
+from joulescape.network.shapes import infer
+from joulescape.network.unfold import DATA, unfolded
+from joulescape.spec.network import BaseNetworkSpec, OperatorSpec
 
-DATA = "input"
-"""The name under which operators read the data."""
+__all__ = ["DATA", "build_graph", "replaced", "reshape"]
 
 _STRUCTURE = frozenset({"name", "kind", "inputs"})
 
 
-def build_graph(name: str, spec: NetworkSpec) -> Graph:
+def build_graph(name: str, spec: BaseNetworkSpec) -> Graph:
     """The operator graph of a network; operators stand in the order of the file, which must be topological.
 
     Raises ValueError naming the operator: unknown or later input (with the nearest name), repeated name, shapes that
-    do not fit, missing or foreign attributes, an output that nothing reads.
+    do not fit, missing or foreign attributes, an output that nothing reads, a block that cannot be put there.
     """
-    requests = [_request(operator, _previous(spec.operators, index)) for index, operator in enumerate(spec.operators)]
-    graph = Graph(name, spec.input, _infer_all(requests, spec.input))
+    graph = Graph(name, spec.input, _infer_all([_request(operator) for operator in unfolded(spec)], spec.input))
     _check_read(graph)
     return graph
 
@@ -35,15 +36,26 @@ def reshape(graph: Graph, attributes: Mapping[str, Mapping[str, Attribute]]) -> 
     return Graph(graph.name, graph.input_shape, _infer_all(requests, graph.input_shape))
 
 
-def _previous(operators: Sequence[OperatorSpec], index: int) -> str:
-    return DATA if index == 0 else operators[index - 1].name
+def replaced(graph: Graph, parts: Mapping[str, Sequence[Request]]) -> Graph:
+    """The same graph with some operators in several parts, one after the other, and every shape inferred again.
+
+    The first part reads what the operator read; whatever read the operator reads its last part.
+    """
+    last = {name: sequence[-1].name for name, sequence in parts.items()}
+    requests: list[Request] = []
+    for operator in graph.operators:
+        inputs = tuple(last.get(source, source) for source in operator.inputs)
+        whole = Request(operator.name, operator.kind, inputs, (), dict(operator.attributes))
+        for part in parts.get(operator.name, (whole,)):
+            requests.append(replace(part, inputs=inputs))
+            inputs = (part.name,)
+    return Graph(graph.name, graph.input_shape, _infer_all(requests, graph.input_shape))
 
 
-def _request(operator: OperatorSpec, previous: str) -> Request:
+def _request(operator: OperatorSpec) -> Request:
     given = operator.model_dump(exclude_none=True)
     attributes = {key: value for key, value in given.items() if key not in _STRUCTURE}
-    inputs = (previous,) if operator.inputs is None else operator.inputs
-    return Request(operator.name, operator.kind, inputs, (), attributes)
+    return Request(operator.name, operator.kind, operator.inputs or (), (), attributes)
 
 
 def _infer_all(requests: Sequence[Request], input_shape: Shape) -> tuple[Operator, ...]:
@@ -68,6 +80,7 @@ def _shape(request: Request, source: str, shapes: Mapping[str, Shape]) -> Shape:
 
 
 def _check_read(graph: Graph) -> None:
+    read = {source for operator in graph.operators for source in operator.inputs}
     for operator in graph.operators[:-1]:
-        if not graph.consumers(operator.name):
+        if operator.name not in read:
             raise ValueError(f"operator '{operator.name}' ({operator.kind}): nothing reads its output")

@@ -13,12 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from joulescape.network.build import DATA
+from joulescape.network.kinds import KINDS
 from joulescape.network.operators import Graph, Operator
 
 PRODUCERS = frozenset({"conv", "dense"})
-_PASSING = frozenset(
-    {"relu", "sigmoid", "softmax", "max_pool", "avg_pool", "global_avg_pool", "norm", "scale_offset", "add", "flatten"}
-)
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def _follow(operator: Operator, ties: _Ties) -> None:
     is_sequence = len(operator.out_shape) == 2 or any(len(shape) == 2 for shape in operator.in_shapes)
     is_grouped = operator.kind == "conv" and operator.attributes.get("groups", 1) != 1
     is_free = operator.kind in PRODUCERS and not is_sequence and not is_grouped
-    if operator.kind in _PASSING and not is_sequence:
+    if KINDS[operator.kind].keeps_channels and not is_sequence:
         _pass(operator, ties)
         return
     if not is_free:

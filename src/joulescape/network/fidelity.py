@@ -4,35 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from joulescape.network.work import Statistics
 from joulescape.spec.sourced import Corner
+from joulescape.spec.space import ACCURACY_METRICS, RungName
 
-Rung = Literal["merged", "full"]
+Detail = Literal["merged", "full"]
+"""How a machine's arithmetic is simulated: effective weights and additive noise, or every slice, bit and column."""
+
 Split = Literal["validation", "test"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Fidelity:
     """How one candidate is measured; `samples` None means the whole split.
 
-    `draws` devices run weights that were trained elsewhere. Where `trains_on_machine`, `trainings` devices are trained
-    on; a machine that is its own network always trains.
+    `closed_form` measures nothing: costs at nominal statistics. `merged` compresses without fine-tuning, `tuned`
+    fine-tunes, `full` fine-tunes and simulates the machine in full. `draws` devices run weights that were trained
+    elsewhere. Where `trains_on_machine`, `trainings` devices are trained on; a machine that is its own network always
+    trains.
     """
 
-    rung: Rung = "merged"
+    rung: RungName = "tuned"
     split: Split = "validation"
     samples: int | None = None
     draws: int = 3
     trains_on_machine: bool = False
     trainings: int = 1
     corner: Corner = "typical"
+    is_screening: bool = False
+    """Whether a dearer rung may follow: limits on accuracy then refuse nothing, because fine-tuning may lift it."""
+
+    @property
+    def measures(self) -> bool:
+        """Whether data are seen at all."""
+        return self.rung != "closed_form"
+
+    @property
+    def fine_tunes(self) -> bool:
+        """Whether compressed weights are trained a little."""
+        return self.rung in ("tuned", "full")
+
+    @property
+    def detail(self) -> Detail:
+        """How the machine's arithmetic is simulated."""
+        return "full" if self.rung == "full" else "merged"
 
     @property
     def name(self) -> str:
-        """How tables spell it: rung, split and draws."""
-        return f"{self.rung}/{self.split}/{self.draws}"
+        """How tables spell it: rung, split and draws; the closed form has neither."""
+        return f"{self.rung}/{self.split}/{self.draws}" if self.measures else self.rung
+
+    def known(self, metrics: Mapping[Any, T]) -> dict[Any, T]:
+        """The metrics that this fidelity can know: without data no accuracy."""
+        return {name: item for name, item in metrics.items() if self.measures or name not in ACCURACY_METRICS}
 
 
 @dataclass(frozen=True)

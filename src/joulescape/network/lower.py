@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from joulescape.network.build import DATA
+from joulescape.network.kinds import KINDS
 from joulescape.network.operators import Graph, Loops, Operator, Phase, Role
 from joulescape.network.work import (
     LayerStatistics,
@@ -31,27 +32,14 @@ from joulescape.network.work import (
     Work,
 )
 
-FREE_KINDS = frozenset({"flatten"})
+FREE_KINDS = frozenset(name for name, kind in KINDS.items() if kind.is_free)
 """Operators that only rename elements: they cost nothing and yield no work."""
-
-BACKWARD_OPS_PER_ELEMENT: Mapping[str, float] = {
-    "relu": 1.0, "sigmoid": 3.0, "softmax": 4.0, "max_pool": 1.0, "avg_pool": 1.0, "global_avg_pool": 1.0,
-    "norm": 8.0, "add": 1.0, "scale_offset": 1.0, "spectral_sum": 0.0,
-}  # fmt: skip
-"""Operations per INPUT element of the backward pass: relu masks; sigmoid g s (1 - s); softmax s (g - sum g s); max_pool
-routes, averages scale; norm g - mean(g) - x mean(g x), scaled, with both parameter gradients; add joins two errors."""
-
-NORM_TRAINING_OPS_PER_ELEMENT = 6.0
-"""Normalisation while training: mean (1), variance (3), scale and shift (2)."""
 
 UPDATE_OPS_PER_PARAMETER = 2.0
 """Stochastic gradient descent: multiply by the learning rate, add."""
 
 SHG_TWIN_OPS = 15.0
 """One pass of the second-harmonic twin: 15 n log2 n operations, n the padded FFT length (FFT, square, inverse)."""
-
-NONNEGATIVE_KINDS = frozenset({"relu", "sigmoid", "softmax", "shg"})
-_PASSING_KINDS = frozenset({"max_pool", "avg_pool", "global_avg_pool", "flatten", "add", "spectral_sum"})
 
 
 def lower(
@@ -75,9 +63,10 @@ def is_nonnegative(graph: Graph, name: str) -> bool:
     if name == DATA:
         return True
     operator = graph.operator(name)
-    if operator.kind in NONNEGATIVE_KINDS:
-        return True
-    return operator.kind in _PASSING_KINDS and all(is_nonnegative(graph, source) for source in operator.inputs)
+    sign = KINDS[operator.kind].sign
+    return sign == "nonnegative" or (
+        sign == "kept" and all(is_nonnegative(graph, source) for source in operator.inputs)
+    )
 
 
 def reads_trained(graph: Graph) -> frozenset[str]:
@@ -133,8 +122,8 @@ class _Lowering:
         elif operator.is_physical:
             yield self._physical(operator)
         elif operator.kind not in FREE_KINDS:
-            is_training_norm = operator.kind == "norm" and self.phase == "training"
-            ops = NORM_TRAINING_OPS_PER_ELEMENT if is_training_norm else operator.ops_per_element
+            training = KINDS[operator.kind].training_ops_per_element if self.phase == "training" else None
+            ops = operator.ops_per_element if training is None else training
             yield self._vector(operator, "forward", ops * operator.out_elements, operator.in_elements)
 
     def backward(self, operator: Operator) -> Iterator[Work]:
@@ -164,6 +153,7 @@ class _Lowering:
             input=self._input(operator),
             output=self._output(operator),
             is_weight_stored=operator.kind != "matmul",
+            format=self._format(operator.name),
         )
 
     def _input_gradient(self, operator: Operator) -> Iterator[Work]:
@@ -172,7 +162,7 @@ class _Lowering:
         elif operator.is_matrix:
             yield self._matrix_input_gradient(operator)
         else:
-            ops = BACKWARD_OPS_PER_ELEMENT[operator.kind] * operator.in_elements
+            ops = KINDS[operator.kind].backward_ops_per_element * operator.in_elements
             yield self._vector(operator, "input_gradient", ops, operator.out_elements + operator.in_elements)
 
     def _matrix_input_gradient(self, operator: Operator) -> MatrixWork:
@@ -215,8 +205,8 @@ class _Lowering:
             bits=form.weight_bits,
             density=seen.weight_density,
             structure=form.weight_structure,
-            stored_bytes=form.weight_bytes,
-            index_bytes=form.index_bytes,
+            stored_bytes=form.weight_bytes if seen.weight_bytes is None else seen.weight_bytes,
+            index_bytes=form.index_bytes if seen.index_bytes is None else seen.index_bytes,
             mean_fraction=seen.weight_mean_fraction,
             mean_square_fraction=seen.weight_mean_square_fraction,
         )

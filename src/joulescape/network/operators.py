@@ -9,7 +9,6 @@ from typing import Literal
 
 Role = Literal["forward", "input_gradient", "weight_gradient", "update"]
 ROLES: tuple[Role, ...] = ("forward", "input_gradient", "weight_gradient", "update")
-TRAINING_ROLES: tuple[Role, ...] = ROLES
 
 Phase = Literal["inference", "training"]
 Attribute = int | float | str | bool
@@ -80,6 +79,11 @@ class Operator:
     def in_elements(self) -> int:
         """Elements of all inputs together, per sample."""
         return sum(math.prod(shape) for shape in self.in_shapes)
+
+    def window(self, key: str) -> tuple[int, int]:
+        """A convolution's `kernel`, `stride` or `padding`, down and across."""
+        down = int(self.attributes[key])
+        return down, int(self.attributes.get(f"{key}_x", down))
 
     @property
     def is_matrix(self) -> bool:

@@ -1,15 +1,34 @@
-"""The tasks that a question may be about: sizes only. The data itself is loaded in `accuracy`."""
+"""The tasks that a question may be about: sizes only. The data itself is loaded in `accuracy`.
+
+Built in: those of BUILT_IN. One's own: `<name>.yaml` beside an `.npz` file in a data directory, that is, in one of the
+directories named by the environment variable JOULESCAPE_DATA or in `data/` of the working directory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from pathlib import Path
+
+from joulescape.errors import Fault, SpecError
+from joulescape.spec.dataset import DatasetSpec
+from joulescape.spec.document import read_document
+from joulescape.spec.faults import checked
+
+DATA_VARIABLE = "JOULESCAPE_DATA"
+"""Environment variable: directories with data files, separated as in PATH."""
+
+DATA_SHELF = Path("data")
+"""Where data files stand when nothing else is said, relative to the working directory."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One data set, its split and its metric; `input_shape` is per sample, channels first."""
+    """One data set, its split and its metric; `input_shape` is per sample, channels first.
+
+    `file` and `sha256` are those of a data set of one's own.
+    """
 
     name: str
     about: str
@@ -18,13 +37,69 @@ class Task:
     train_count: int
     validation_count: int
     test_count: int
+    file: Path | None = None
+    sha256: str | None = None
 
 
-TASKS: Mapping[str, Task] = MappingProxyType(
-    {
-        "digits": Task(
-            "digits", "8 x 8 handwritten digits of scikit-learn (UCI), 10 classes", (1, 8, 8), 10, 1077, 360, 360
+BUILT_IN: Mapping[str, Task] = {
+    task.name: task
+    for task in (
+        Task("digits", "8 x 8 handwritten digits of scikit-learn (UCI), 10 classes", (1, 8, 8), 10, 1077, 360, 360),
+        Task("mnist", "28 x 28 handwritten digits (LeCun et al. 1998)", (1, 28, 28), 10, 55_000, 5_000, 10_000),
+        Task(
+            "fashion_mnist", "28 x 28 articles of clothing (Xiao et al. 2017)",
+            (1, 28, 28), 10, 55_000, 5_000, 10_000,
         ),
-    }
-)
+        Task("cifar10", "32 x 32 colour photographs, 10 classes (Krizhevsky 2009)",
+             (3, 32, 32), 10, 45_000, 5_000, 10_000),
+        Task("cifar10_subset", "12,000 images of CIFAR-10, for one processor core",
+             (3, 32, 32), 10, 9_000, 1_000, 2_000),
+        Task("vowels", "12 formants of 7 vowels spoken by women (Hillenbrand et al. 1995), split by talker",
+             (12,), 7, 181, 67, 68),
+    )
+}  # fmt: skip
+
+
+def data_directories() -> tuple[Path, ...]:
+    """Where data files are looked for, in this order."""
+    named = os.environ.get(DATA_VARIABLE, "")
+    return (*(Path(part) for part in named.split(os.pathsep) if part), DATA_SHELF)
+
+
+class _Tasks(Mapping[str, Task]):
+    """Built-in tasks, and those described by a YAML file in a data directory, read when they are asked for."""
+
+    def __getitem__(self, name: str) -> Task:
+        if name in BUILT_IN:
+            return BUILT_IN[name]
+        found = next((path for path in _described() if path.stem == name), None)
+        if found is None:
+            raise KeyError(name)
+        return read_task(found)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*BUILT_IN, *(path.stem for path in _described()))))
+
+    def __len__(self) -> int:
+        return len(tuple(iter(self)))
+
+    def __contains__(self, name: object) -> bool:
+        return name in tuple(iter(self))
+
+
+def read_task(path: Path) -> Task:
+    """The task that a YAML file describes; SpecError with every fault."""
+    faults: list[Fault] = []
+    spec = checked(DatasetSpec, read_document(path), faults)
+    if spec is None:
+        raise SpecError(faults)
+    counts = (spec.train_count, spec.validation_count, spec.test_count)
+    return Task(path.stem, spec.about, spec.input, spec.classes, *counts, path.parent / spec.file, spec.sha256)
+
+
+def _described() -> tuple[Path, ...]:
+    return tuple(path for place in data_directories() if place.is_dir() for path in sorted(place.glob("*.yaml")))
+
+
+TASKS: Mapping[str, Task] = _Tasks()
 """Every task, by name."""

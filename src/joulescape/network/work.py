@@ -8,8 +8,21 @@ from typing import Literal
 
 from joulescape.network.operators import Loops, Phase, Role
 
-Structure = Literal["dense", "unstructured"]
-"""Where zeros stand: `dense` nowhere, `unstructured` anywhere, with an index. Removed channels change the loops."""
+Structure = Literal["dense", "unstructured", "n_of_m"]
+"""Where zeros stand: `dense` nowhere, `unstructured` anywhere, with an index, `n_of_m` as many in every group of m
+weights of one output channel. Removed channels change the loops."""
+
+Values = Literal["real", "uniform", "power_of_two", "codebook"]
+"""Which values a weight may take: any; whole multiples of a scale; a sign and a power of two of a scale; one of a few
+listed for its layer."""
+
+ActivationRule = Literal["mse", "percentile", "peak", "power_of_two", "binary", "half_wave"]
+"""How the grid of a layer's input is found on training data: a uniform one by least mean square error, a percentile or
+the largest magnitude, by the best power of two; two values; the optimal levels of a half-wave Gaussian."""
+
+Arithmetic = Literal["multiply", "shift", "add", "xnor", "circulant"]
+"""The least that a product with a weight needs: a multiplier; a shifter; only its sign (or nothing); one gate, both
+operands being signs; Fourier transforms of blocks and products between them."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +51,55 @@ class Operand:
 
 
 @dataclass(frozen=True)
+class OperandFormat:
+    """How compression leaves one layer: widths, density and bytes, before data is seen.
+
+    `weight_bits` is the width of a whole-number grid that holds every weight (32 where none does: a machine rounds to
+    its own width); `code_bits` is what one stored weight takes before any index and entropy code (None: `weight_bits`).
+    They differ where values are listed (a 4-bit index of 32-bit values) or are powers of two (a short exponent).
+    """
+
+    weight_bits: float = 32.0
+    activation_bits: float = 32.0
+    weight_density: float = 1.0
+    weight_structure: Structure = "dense"
+    weight_bytes: float | None = None
+    index_bytes: float = 0.0
+    code_bits: float | None = None
+    values: Values = "real"
+    scale_per: Literal["channel", "layer"] = "channel"
+    arithmetic: Arithmetic = "multiply"
+    activation_rule: ActivationRule = "mse"
+    activation_percentile: float = 100.0
+    """percentile: magnitudes above it are clipped."""
+    index_bits: int = 4
+    """Width of one relative index (`unstructured`)."""
+    group: int = 1
+    kept: int = 1
+    """n_of_m: weights of one group, and how many of them stay."""
+    block: int = 1
+    """circulant: rows and columns of one block, of which one row is stored."""
+    is_entropy_coded: bool = False
+    """Whether a Huffman code stands in place of fixed-width codes and indices."""
+    bias_bits: int = 32
+    """Width of a stored bias (float)."""
+
+    @property
+    def stored_bits(self) -> float:
+        """Bits of one stored weight before any index and entropy code."""
+        return self.weight_bits if self.code_bits is None else self.code_bits
+
+    def with_(self, **changes: object) -> OperandFormat:
+        """This format with some fields changed."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
 class MatrixWork:
     """A matrix product of one layer and role, for the whole batch (`loops.B`).
 
-    `weight` is the stationary operand; `is_weight_stored` is False where it is an activation (attention, say).
+    `weight` is the stationary operand; `is_weight_stored` is False where it is an activation (attention, say). `format`
+    is how compression left the layer: what a machine with shifters, tables or transforms may save by.
     """
 
     layer: str
@@ -51,6 +109,7 @@ class MatrixWork:
     input: Operand
     output: Operand
     is_weight_stored: bool = True
+    format: OperandFormat = OperandFormat()
 
     @property
     def macs(self) -> int:
@@ -98,22 +157,6 @@ Work = MatrixWork | VectorWork | PhysicalWork
 
 
 @dataclass(frozen=True)
-class OperandFormat:
-    """How compression leaves one layer: widths, density and bytes, before data is seen."""
-
-    weight_bits: float = 32.0
-    activation_bits: float = 32.0
-    weight_density: float = 1.0
-    weight_structure: Structure = "dense"
-    weight_bytes: float | None = None
-    index_bytes: float = 0.0
-
-    def with_(self, **changes: object) -> OperandFormat:
-        """This format with some fields changed."""
-        return replace(self, **changes)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True)
 class LayerStatistics:
     """What a measurement saw in one layer; means are relative to the operand's range."""
 
@@ -123,10 +166,21 @@ class LayerStatistics:
     input_mean_square_fraction: float = 1.0 / 3.0
     weight_mean_fraction: float = 0.5
     weight_mean_square_fraction: float = 1.0 / 3.0
+    weight_bytes: float | None = None
+    """Bytes of the stored weights, index and tables included, as the encoder wrote them (None: not measured)."""
+    index_bytes: float | None = None
+    """The index's share of `weight_bytes`."""
 
 
 Statistics = Mapping[str, LayerStatistics]
 """By layer; a layer that is absent has nominal statistics."""
+
+
+def weight_bytes(formats: Mapping[str, OperandFormat], statistics: Statistics) -> float:
+    """Bytes of all stored weights: as the encoder wrote them where that was measured, else as announced."""
+    seen = {name: found.weight_bytes for name, found in statistics.items() if found.weight_bytes is not None}
+    announced = {name: form.weight_bytes for name, form in formats.items() if form.weight_bytes is not None}
+    return float(sum({**announced, **seen}.values()))
 
 
 @dataclass(frozen=True)
@@ -145,3 +199,5 @@ class PhaseWork:
     phase: Phase
     batch: int
     works: tuple[Work, ...]
+    steps: int | None = None
+    """Steps of the whole training run where a plan is known: what wears a memory out."""

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from joulescape.compression.quantize.grids import channel_scales, largest_level, levels, tensor_scale
+from joulescape.compression.quantize.lattice import lattice_scales
 from joulescape.network.error_spec import ErrorSpec
 from joulescape.numerics.base import Detail, MatrixNumerics, Programmed
 
@@ -73,7 +74,7 @@ class FixedPoint(MatrixNumerics):
         weight_bits, input_bits = int(errors.numbers["weight_bits"]), int(errors.numbers["input_bits"])
         accumulator = errors.numbers.get("accumulator_bits")
         is_signed = bool((calibration < 0).any())
-        scales = channel_scales(weight, weight_bits)
+        scales = stored_scales(weight, weight_bits)
         largest = largest_level(max(weight_bits, 2)) * largest_level(input_bits, is_signed) * weight.shape[1]
         return FixedPointProduct(
             weight_levels=levels(weight, scales, weight_bits),
@@ -102,6 +103,19 @@ class FixedPoint(MatrixNumerics):
         top = largest_level(int(bits))
         scale = UPDATE_RANGE / (top + 1)
         return _rounded((weight + step) / scale, errors, generator).clamp(-top, top) * scale
+
+
+def stored_scales(weight: Tensor, bits: int) -> Tensor:
+    """Scale per output channel: that of the grid on which the channel already stands, else of least square error.
+
+    A compression with one scale a layer leaves channels whose largest weight is not at the top level.
+    """
+    best: Tensor = channel_scales(weight, bits)
+    if bits == 1:
+        return best
+    found, is_grid = lattice_scales(weight.detach().reshape(weight.shape[0], -1).numpy(), largest_level(bits))
+    scales: Tensor = torch.where(torch.from_numpy(is_grid)[:, None], torch.from_numpy(found)[:, None], best)
+    return scales
 
 
 def _rounded(values: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:

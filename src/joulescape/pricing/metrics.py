@@ -37,8 +37,9 @@ def phase_work(
     network: Described, phase: Phase, batch: int, plan: TrainingPlan | None, statistics: Statistics
 ) -> PhaseWork:
     """The works of one phase: inference at the space's batch, training at the plan's (one step)."""
-    size = batch if phase == "inference" or plan is None else plan.batch
-    return lower(network.graph, network.formats, phase, size, statistics)
+    if phase == "inference" or plan is None:
+        return lower(network.graph, network.formats, phase, batch, statistics)
+    return replace(lower(network.graph, network.formats, phase, plan.batch, statistics), steps=plan.steps)
 
 
 def nominal_plan(task: Task, batch: int, epochs: int) -> TrainingPlan:

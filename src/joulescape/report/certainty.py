@@ -21,9 +21,6 @@ from joulescape.report.inputs import Tables
 SPREAD_SD = 2.0
 """Accuracies are told apart when their means differ by more than so many standard deviations on either side."""
 
-JUDGED = {"balance": ("accuracy", "energy")}
-"""What a preference compares; any other preference compares its own metric."""
-
 
 @dataclass(frozen=True)
 class Band:
@@ -84,16 +81,23 @@ def band_of(columns: Columns, found: Mapping[str, Band], row: int) -> Band | Non
 def span(columns: Columns, found: Bands, name: str, row: int) -> tuple[float, float] | None:
     """Range of accuracy (± 2 sd over draws) or of a cost (over corners) of one design; None for an absent cost.
 
-    A cost without a band is a point; an open end is 0 or infinite.
+    One run says nothing of its spread, so it is told apart from nothing, unless the machine computes exactly: then one
+    run is every run. A cost without a band is a point; an open end is 0 or infinite.
     """
     value = columns[name][row]
     if value is None:
         return None
     if name == "accuracy":
-        reach = SPREAD_SD * (columns["sd"][row] or 0.0)
+        reach = _reach(columns["sd"][row], columns["exact"][row])
         return value - reach, value + reach
     band = band_of(columns, found[name], row) or Band(1.0, 1.0, 0)
     return value * (band.low or 0.0), math.inf if band.high is None else value * band.high
+
+
+def _reach(sd: float | None, is_exact: bool) -> float:
+    if sd is None:
+        return 0.0 if is_exact else math.inf
+    return SPREAD_SD * sd
 
 
 def overlap(columns: Columns, found: Bands, name: str, first: int, second: int) -> bool:
@@ -102,12 +106,19 @@ def overlap(columns: Columns, found: Bands, name: str, first: int, second: int) 
     return one is not None and other is not None and one[0] <= other[1] and other[0] <= one[1]
 
 
+def judged_by(columns: Columns, prefer: str) -> tuple[str, ...]:
+    """What a preference compares: its own metric, or both that are balanced."""
+    if prefer != "balance":
+        return (prefer,)
+    return ("accuracy" if "accuracy" in columns else "latency", "energy")
+
+
 def rivals(columns: Columns, decision: Decision, found: Bands, prefer: str) -> list[int]:
     """Best designs of other families that the preferred metrics do not tell apart from the choice."""
     index = decision.index
     if index is None:
         return []
-    judged = JUDGED.get(prefer, (prefer,))
+    judged = judged_by(columns, prefer)
     others = [row for row in decision.best.values() if columns["family"][row] != columns["family"][index]]
     close = [row for row in others if all(overlap(columns, found, name, index, row) for name in judged)]
     return sorted(close, key=lambda row: (columns["back_end"][row], row))
@@ -122,6 +133,8 @@ def tie_text(columns: Columns, close: Sequence[int]) -> str:
 def tested_texts(given: Tables) -> dict[str, str]:
     """Accuracy on the test split of every confirmed design that is valid there, by design."""
     metric = given.axes.accuracy
+    if metric is None:
+        return {}
     prefix = metric.removesuffix("_fraction")
     typical = given.confirmed.filter((pl.col("corner") == "typical") & pl.col(metric).is_not_null())
     return {
@@ -130,8 +143,13 @@ def tested_texts(given: Tables) -> dict[str, str]:
     }
 
 
+def spread_text(sd: float | None) -> str:
+    """`± 0.3 points (2 sd)`, or that one run has none."""
+    return "one run: no spread known" if sd is None else f"± {100 * SPREAD_SD * sd:.1f} points (2 sd)"
+
+
 def accuracy_text(mean: float, sd: float | None, split: str, draws: int | None = None) -> str:
-    """`96.7 % ± 0.3 (2 sd) on test (n = 5)`; no spread where none is known."""
+    """`96.7 % ± 0.3 (2 sd) on test (n = 5)`; without a spread where none is known, as of one run."""
     spread = "" if sd is None else f" ± {100 * SPREAD_SD * sd:.1f} (2 sd)"
     count = "" if draws is None else f" (n = {draws})"
     return f"{theme.show(mean, 'accuracy_fraction')}{spread} on {split}{count}"
@@ -143,7 +161,7 @@ def range_text(columns: Columns, found: Bands, row: int, metric: str) -> str:
     if band is None or value is None:
         return "No design of this back end was confirmed: the range of its energy over the corners is not known."
     ends = (_end(value, band.low, metric, "optimistic"), _end(value, band.high, metric, "pessimistic"))
-    whose = "this design, confirmed on test"
+    whose = "this design, confirmed"
     if columns["id"][row] not in found["energy"]:
         count = f"{band.designs} confirmed design{'' if band.designs == 1 else 's'}"
         whose = f"{count} of {columns['back_end'][row]}; this design itself was not confirmed"

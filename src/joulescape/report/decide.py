@@ -1,6 +1,7 @@
 """Chooses a design under limits: the same rules as assets/decide.js, so that the page and report.json agree.
 
 A design is a row of columns `accuracy, energy, latency, area, back_end`; an absent cost never meets a limit on it.
+Where the question is of costs alone there is no column `accuracy`: speed then stands against the other costs.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import Any, Literal
 
 from joulescape.front import balanced, step_front
 
+Cost = Literal["energy", "latency", "area"]
 Preference = Literal["balance", "energy", "latency", "area", "accuracy"]
-COSTS = ("energy", "latency", "area")
+COSTS: tuple[Cost, ...] = ("energy", "latency", "area")
 TOLERANCE_FRACTION = 0.05
 """The panel opens with accuracy within so much of the best: the unconstrained knee may be a useless design."""
 
@@ -46,7 +48,7 @@ class Decision:
 
 def decide(columns: Columns, limits: Limits) -> Decision:
     """Choose among the rows that meet the limits, by preference."""
-    rows = [row for row in range(len(columns["accuracy"])) if _meets(columns, row, limits)]
+    rows = [row for row in range(len(columns["back_end"])) if _meets(columns, row, limits)]
     by_back_end: dict[str, list[int]] = {}
     for row in rows:
         by_back_end.setdefault(columns["back_end"][row], []).append(row)
@@ -63,27 +65,49 @@ def decide(columns: Columns, limits: Limits) -> Decision:
 
 
 def default_limit(columns: Columns) -> float | None:
-    """Accuracy at least: 5 points under the best, rounded to the table's digits."""
-    return round(max(columns["accuracy"]) - TOLERANCE_FRACTION, 4) if columns["accuracy"] else None
+    """Accuracy at least: 5 points under the best, rounded to the table's digits; None where none was measured."""
+    known = columns.get("accuracy")
+    return round(max(known) - TOLERANCE_FRACTION, 4) if known else None
+
+
+def gains(columns: Columns) -> Sequence[float | None]:
+    """What is bought with energy, larger is better: accuracy, or -log10 of latency where none was measured."""
+    if "accuracy" in columns:
+        return columns["accuracy"]
+    return [-math.log10(value) if value else None for value in columns["latency"]]
 
 
 def choose(columns: Columns, rows: Sequence[int], prefer: Preference) -> int | None:
     """The preferred row: least of one cost, most accurate, or the knee of energy against error."""
     if prefer == "balance":
         return knee(columns, rows)
+    gained = gains(columns)
+
+    def lost(row: int) -> float:
+        gain = gained[row]
+        return math.inf if gain is None else -gain
+
     if prefer == "accuracy":
-        return min(rows, key=lambda row: (-columns["accuracy"][row], _cost(columns, "energy", row), row), default=None)
-    return min(rows, key=lambda row: (_cost(columns, prefer, row), -columns["accuracy"][row], row), default=None)
+        return min(rows, key=lambda row: (lost(row), _cost(columns, "energy", row), row), default=None)
+    return min(rows, key=lambda row: (_cost(columns, prefer, row), lost(row), row), default=None)
 
 
 def knee(columns: Columns, rows: Sequence[int]) -> int | None:
-    """The front's point farthest below the line between its ends, on (log10 energy, error), each scaled to [0, 1]."""
-    return balanced(columns["energy"], columns["accuracy"], rows)
+    """The front's point farthest below the line between its ends, on (log10 energy, -gain), each scaled to [0, 1]."""
+    gained, known = _known(columns, rows)
+    chosen = balanced(columns["energy"], gained, known)
+    return rows[0] if chosen is None and rows else chosen
 
 
 def energy_front(columns: Columns, rows: Sequence[int], cost: str = "energy") -> list[int]:
-    """Rows that no other row beats in both `cost` and accuracy, by rising cost."""
-    return step_front(columns[cost], columns["accuracy"], rows)
+    """Rows that no other row beats in both `cost` and what is gained, by rising cost."""
+    return step_front(columns[cost], *_known(columns, rows))
+
+
+def _known(columns: Columns, rows: Sequence[int]) -> tuple[list[float], list[int]]:
+    """Every row's gain, and those of `rows` that have one."""
+    gained = gains(columns)
+    return [math.nan if gain is None else gain for gain in gained], [row for row in rows if gained[row] is not None]
 
 
 def relaxations(columns: Columns, limits: Limits) -> dict[str, float]:
@@ -92,7 +116,7 @@ def relaxations(columns: Columns, limits: Limits) -> dict[str, float]:
     for name in ("accuracy", *COSTS):
         if getattr(limits, name) is None:
             continue
-        rows = [row for row in range(len(columns["accuracy"])) if _meets(columns, row, limits, without=name)]
+        rows = [row for row in range(len(columns["back_end"])) if _meets(columns, row, limits, without=name)]
         values = [columns[name][row] for row in rows if columns[name][row] is not None]
         if values:
             found[name] = max(values) if name == "accuracy" else min(values)

@@ -9,6 +9,7 @@ import polars as pl
 
 from joulescape import tables
 from joulescape.report.blob import rounded
+from joulescape.report.decide import gains
 from joulescape.report.inputs import Tables
 from joulescape.report.theme import unit_of
 
@@ -24,37 +25,52 @@ def front_ids(given: Tables) -> set[str]:
 
 
 def design_columns(given: Tables) -> Columns:
-    """Neutral names for the space's four metrics, valid designs only, in table order.
+    """Neutral names for the space's metrics, valid designs only, in table order; no accuracy where none was asked for.
 
     A cost of nothing is taken as not known: it would win every comparison, and no logarithmic axis holds it.
     """
     valid, on_front = given.valid, front_ids(given)
-    columns: Columns = {
-        "id": valid["design_id"].to_list(),
-        "back_end": valid["back_end"].to_list(),
-        "family": valid["family"].to_list(),
-        "network": valid["network"].to_list(),
-    }
-    for role, metric in given.axes.items():
-        values = [rounded(value) for value in valid[metric].to_list()]
-        columns[role] = values if role == "accuracy" else [value or None for value in values]
+    columns = _judged(given, valid)
     columns["sd"] = [rounded(value) for value in valid["accuracy_sd_fraction"].to_list()]
     columns["draws"] = valid["accuracy_draws_count"].to_list()
+    columns["exact"] = [found == "exact" for found in valid["equivalence"].to_list()]
     columns["front"] = [design in on_front for design in columns["id"]]
     columns["drawn"] = _drawn(columns)
     return columns
 
 
+def screened_columns(given: Tables) -> Columns:
+    """Screened designs for the table alone: what a cheaper rung said of them; none is ever on a front or in a chart."""
+    return _judged(given, given.screened)
+
+
+def _judged(given: Tables, rows: pl.DataFrame) -> Columns:
+    columns: Columns = {
+        "id": rows["design_id"].to_list(),
+        "back_end": rows["back_end"].to_list(),
+        "family": rows["family"].to_list(),
+        "network": rows["network"].to_list(),
+    }
+    for role, metric in given.axes.items():
+        values = [rounded(value) for value in rows[metric].to_list()]
+        columns[role] = values if role == "accuracy" else [value or None for value in values]
+    return columns
+
+
 def _drawn(columns: Columns) -> list[bool]:
-    """All of the front, and of the rest the first few of each cell of a grid on (log energy, accuracy)."""
+    """All of the front, and of the rest the first few of each cell of a grid on (log energy, accuracy or speed)."""
     total = len(columns["id"])
     if total <= DRAWN:
         return [True] * total
+    scale, gained = 200 if "accuracy" in columns else 20, gains(columns)
+
+    def height(index: int) -> int:
+        return int(scale * (gained[index] or 0.0))
+
     counts: dict[tuple[str, int, int], int] = {}
     rank = []
     for index in range(total):
-        energy = columns["energy"][index] or 1.0
-        cell = (columns["back_end"][index], int(20 * math.log10(energy)), int(200 * columns["accuracy"][index]))
+        cell = (columns["back_end"][index], int(20 * math.log10(columns["energy"][index] or 1.0)), height(index))
         counts[cell] = counts.get(cell, 0) + 1
         rank.append((not columns["front"][index], counts[cell], index))
     kept = {index for _, _, index in sorted(rank)[:DRAWN]}
@@ -80,13 +96,24 @@ def si_factors(given: Tables) -> dict[str, float]:
     return {role: unit_of(metric)[0] for role, metric in given.axes.items() if role != "accuracy"}
 
 
-def table_columns(given: Tables) -> Columns:
-    """Further columns of the table and its CSV: every other metric and parameter that some valid design has."""
-    valid = given.valid
-    shown = [*tables.METRICS, "parameter_count", "weight_bytes", "assumed_energy_fraction", "steps_basis"]
+MORE = (
+    "fidelity", *tables.METRICS, "parameter_count", "weight_bytes", "assumed_energy_fraction", "steps_basis",
+    "variants_count",
+)  # fmt: skip
+"""Further columns of the table of all designs, before the parameters."""
+
+
+def table_columns(given: Tables, rows: pl.DataFrame | None = None) -> Columns:
+    """Further columns of the table and its CSV: every other metric and parameter that some design in it has.
+
+    Of the valid designs, or of `rows`: the names are the same for both, so that the page can join them.
+    """
+    known = pl.concat([given.valid, given.screened])
     judged = dict(given.axes.items()).values()
-    names = [name for name in (*shown, *tables.parameter_columns(valid)) if name not in judged]
-    return {name: _plain(valid[name]) for name in names if valid[name].null_count() < valid.height}
+    names = [name for name in (*MORE, *tables.parameter_columns(known)) if name not in judged]
+    kept = [name for name in names if known[name].null_count() < known.height]
+    wanted = given.valid if rows is None else rows
+    return {name: _plain(wanted[name]) for name in kept}
 
 
 def _plain(values: pl.Series) -> list[Any]:

@@ -97,24 +97,29 @@ def tick_label(metric: str) -> str:
     return large if unit == "mm²" else plain
 
 
-def cost_title(label: str) -> str:
+def cost_title(label: str, way: str = "←") -> str:
     """Axis title of a cost by its label, with the direction in which it gets better."""
-    return f"{label} (better ←)"
+    return f"{label} (better {way})"
 
 
 def cost_axis(field_name: str, metric: str, values: Sequence[float], title: str | None = None) -> alt.X:
     """A logarithmic axis of a cost in SI base units, over `values`."""
-    low, high = log_domain(values)
-    return alt.X(
-        f"{field_name}:Q",
-        scale=alt.Scale(type="log", domain=[low, high], nice=False, clamp=True),
-        axis=alt.Axis(
-            values=log_ticks(low, high),
-            labelExpr=tick_label(metric),
-            grid=True,
-            title=title or cost_title(theme.LABELS[metric]),
-        ),
-    )
+    scale, axis = _log_scale(values), _cost_ticks(metric, values, title or cost_title(theme.LABELS[metric]))
+    return alt.X(f"{field_name}:Q", scale=scale, axis=axis)
+
+
+def cost_height(field_name: str, metric: str, values: Sequence[float], label: str) -> alt.Y:
+    """The same axis upright."""
+    axis = _cost_ticks(metric, values, cost_title(label, "↓"))
+    return alt.Y(f"{field_name}:Q", scale=_log_scale(values), axis=axis)
+
+
+def _log_scale(values: Sequence[float]) -> alt.Scale:
+    return alt.Scale(type="log", domain=list(log_domain(values)), nice=False, clamp=True)
+
+
+def _cost_ticks(metric: str, values: Sequence[float], title: str) -> alt.Axis:
+    return alt.Axis(values=log_ticks(*log_domain(values)), labelExpr=tick_label(metric), grid=True, title=title)
 
 
 def accuracy_domain(values: Sequence[float]) -> tuple[float, float]:

@@ -14,20 +14,25 @@ import polars as pl
 from joulescape import tables
 from joulescape.errors import ResultsError
 from joulescape.report import theme
+from joulescape.spec.space import TRAINING_METRICS
+
+ACCURACIES = ("accuracy_fraction", "trained_accuracy_fraction")
 
 
 @dataclass(frozen=True)
 class Axes:
-    """The four metrics a space is judged on, by their role: what the decision panel and the main charts show."""
+    """The metrics a space is judged on, by their role: what the decision panel and the main charts show."""
 
-    accuracy: str
+    accuracy: str | None
+    """None where the question is of costs alone and no accuracy was measured."""
     energy: str
     latency: str
     area: str = "area_mm2"
 
     def items(self) -> tuple[tuple[str, str], ...]:
         """(role, metric) pairs in the order in which they are always shown."""
-        return (("accuracy", self.accuracy), ("energy", self.energy), ("latency", self.latency), ("area", self.area))
+        costs = (("energy", self.energy), ("latency", self.latency), ("area", self.area))
+        return costs if self.accuracy is None else (("accuracy", self.accuracy), *costs)
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Tables:
     parts: pl.DataFrame
     layers: pl.DataFrame
     published: pl.DataFrame
+    audit: pl.DataFrame
     resolved: Mapping[str, Any]
     """resolved.json: spec, digests, versions, machine, run, refused, notes; every key may be absent."""
     references: Mapping[str, Mapping[str, str]]
@@ -59,10 +65,40 @@ class Tables:
     def axes(self) -> Axes:
         """The metrics of the question: training's where an objective names them before inference's."""
         objectives = list(self.spec.get("objectives") or {})
-        accuracy = _first(objectives, ("accuracy_fraction", "trained_accuracy_fraction"))
+        accuracy = None if self.is_cost_only else _first(objectives, ACCURACIES)
         energy = _first(objectives, ("inference_energy_pj", "training_energy_pj", "lifecycle_energy_pj"))
         latency = "training_time_ns" if energy == "training_energy_pj" else "inference_latency_ns"
         return Axes(accuracy, energy, latency)
+
+    @cached_property
+    def is_cost_only(self) -> bool:
+        """Whether the question names no accuracy as objective or constraint, and none was measured."""
+        objectives, named = self.spec.get("objectives") or {}, self._named
+        if not objectives or any(name in named for name in ACCURACIES):
+            return False
+        return all(self.trials[name].null_count() == self.trials.height for name in ACCURACIES)
+
+    @cached_property
+    def run(self) -> Mapping[str, Any]:
+        """What is known of the search's run: why it ended, its sampler, its counts; every key may be absent."""
+        found: Mapping[str, Any] = self.resolved.get("run") or {}
+        return found
+
+    @cached_property
+    def rungs(self) -> tuple[str, ...]:
+        """The rungs that the search climbed, cheapest first, as the question's own rules have it; empty where unknown.
+
+        Costs alone are in closed form; metrics of training on the machine are seen on the last rung alone.
+        """
+        if self.is_cost_only:
+            return ("closed_form",)
+        rungs = tuple((self.spec.get("budget") or {}).get("rungs") or ())
+        return rungs[-1:] if TRAINING_METRICS & self._named else rungs
+
+    @property
+    def _named(self) -> set[str]:
+        """Metrics of the question's objectives and constraints."""
+        return {*(self.spec.get("objectives") or ()), *(self.spec.get("constraints") or ())}
 
     @cached_property
     def labels(self) -> Mapping[str, str]:
@@ -71,8 +107,14 @@ class Tables:
 
     @cached_property
     def valid(self) -> pl.DataFrame:
-        """Valid designs with a known accuracy, best known first is not implied: table order is trial order."""
-        return self.trials.filter((pl.col("state") == "valid") & pl.col(self.axes.accuracy).is_not_null())
+        """Valid designs with a known accuracy, where the question is not of costs alone; in the order of trials."""
+        valid = self.trials.filter(pl.col("state") == "valid")
+        return valid if self.axes.accuracy is None else valid.filter(pl.col(self.axes.accuracy).is_not_null())
+
+    @cached_property
+    def screened(self) -> pl.DataFrame:
+        """Designs that a cheaper rung kept from the top one: their numbers are of that rung, if any."""
+        return self.trials.filter(pl.col("state") == "screened")
 
     @cached_property
     def asked_networks(self) -> tuple[str, ...]:
@@ -122,6 +164,7 @@ def read_tables(
         parts=_table(folder / "parts.parquet", tables.PARTS),
         layers=_table(folder / "layers.parquet", tables.LAYERS),
         published=_table(published, tables.PUBLISHED),
+        audit=_table(folder / "audit.parquet", tables.AUDIT),
         resolved=resolved,
         references=read_references(references),
         networks={path.stem: _json(path) for path in known if asked is None or path.stem in asked},

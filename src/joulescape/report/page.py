@@ -15,11 +15,12 @@ from markupsafe import Markup
 
 from joulescape.report import theme
 from joulescape.report.blob import Columns, columns_of, packed, packed_text, script_json
-from joulescape.report.designs import si_factors, table_columns
+from joulescape.report.designs import screened_columns, si_factors, table_columns
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables
 from joulescape.report.sections import (
     assumed,
+    audit,
     breakdown,
     convergence,
     decision,
@@ -30,6 +31,7 @@ from joulescape.report.sections import (
     provenance,
     published,
     refused,
+    schedule,
     tested,
     training,
 )
@@ -51,11 +53,13 @@ class Facts:
     families: families.FamiliesFacts
     training: training.TrainingFacts
     breakdown: breakdown.BreakdownFacts
+    schedule: schedule.ScheduleFacts
     normalised: normalised.NormalisedFacts
     tested: tested.TestedFacts
     published: published.PublishedFacts
     refused: refused.RefusedFacts
     convergence: convergence.ConvergenceFacts
+    audit: audit.AuditFacts
     assumed: assumed.AssumedFacts
     provenance: provenance.ProvenanceFacts
 
@@ -69,11 +73,13 @@ class Facts:
             families=families.facts(given),
             training=training.facts(given),
             breakdown=breakdown.facts(given),
+            schedule=schedule.facts(given),
             normalised=normalised.facts(given),
             tested=tested.facts(given),
             published=published.facts(given),
             refused=refused.facts(given),
             convergence=convergence.facts(given),
+            audit=audit.facts(given),
             assumed=assumed.facts(given),
             provenance=provenance.facts(given),
         )
@@ -85,6 +91,7 @@ class Facts:
             *families.figures(self.families),
             *training.figures(self.training),
             *breakdown.figures(self.breakdown),
+            *schedule.figures(self.schedule),
             *normalised.figures(self.normalised),
             *tested.figures(self.tested),
             *published.figures(self.published),
@@ -130,6 +137,7 @@ def summary(given: Tables) -> dict[str, Any]:
         "scope": list(found.headline.scope),
         "tiles": [asdict(tile) for tile in found.headline.tiles],
         "metrics": dict(given.axes.items()),
+        "cost_only": given.is_cost_only,
         "limits": asdict(found.decision.limits),
         "answer": found.decision.answer,
         "why": found.decision.why,
@@ -144,6 +152,10 @@ def summary(given: Tables) -> dict[str, Any]:
         "prediction_median_error_fraction": found.published.median_error_fraction,
         "reasons": [asdict(reason) for reason in found.refused.reasons],
         "search": found.convergence.verdict,
+        "search_ended": found.convergence.ended,
+        "search_effort": found.convergence.effort,
+        "rungs": list(found.audit.sentences),
+        "promotion": found.audit.promotion,
         "citations": [citation.key for citation in found.provenance.citations],
     }
 
@@ -197,7 +209,8 @@ def _datasets(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dic
     for figure in figures.values():
         rows.update(figure.data)
     own = {name: columns_of(values) for name, values in sorted(rows.items())}
-    return {"designs": found.pareto.columns, "more": table_columns(given), **own}
+    screened = {"screened": screened_columns(given), "more_screened": table_columns(given, given.screened)}
+    return {"designs": found.pareto.columns, "more": table_columns(given), **screened, **own}
 
 
 def _page(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dict[str, Any]:

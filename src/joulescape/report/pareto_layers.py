@@ -1,6 +1,7 @@
 """The layers of a Pareto chart: designs, fronts, tested accuracies, published points, limits and the pick.
 
-Limits, hidden back ends and the pick are Vega signals that the page sets; the rows are named data.
+Upright stands accuracy, or latency where the question is of costs alone. Limits, hidden back ends and the pick are
+Vega signals that the page sets; the rows are named data.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ NO_LIMIT = 1e300
 
 WITHIN = " && ".join(
     (
-        "datum.accuracy >= min_accuracy",
+        "(min_accuracy <= 0 || datum.accuracy >= min_accuracy)",
         "indexof(hidden, datum.back_end) < 0",
         *(f"(max_{cost} >= {NO_LIMIT:g} || (isValid(datum.{cost}) && datum.{cost} <= max_{cost}))" for cost in COSTS),
     )
@@ -33,25 +34,30 @@ ROOM_FRACTION = 0.08
 
 @dataclass(frozen=True)
 class Extent:
-    """What the two axes of one chart must hold: costs in SI base units, accuracies as fractions."""
+    """What the two axes of one chart must hold: costs in SI base units; upright, accuracies or latencies."""
 
     costs: tuple[float, ...]
-    accuracies: tuple[float, ...]
+    heights: tuple[float, ...]
+    is_cost_only: bool = False
 
     @classmethod
     def of(cls, cost: str, rows: Rows, front: Rows, confirmed: Rows, published: Rows) -> Extent:
-        """All costs; accuracies from a little under the weakest back end's best."""
+        """All costs; accuracies from a little under the weakest back end's best; all latencies."""
         costs = [row[f"{cost}_si"] for row in rows if figure.is_positive(row[f"{cost}_si"])]
-        best = {row["back_end"]: row["accuracy"] for row in front}
+        if "accuracy" not in rows[0]:
+            latencies = [row["latency_si"] for row in rows if figure.is_positive(row["latency_si"])]
+            given = [row["y"] for row in published]
+            return cls((*costs, *(row["x"] for row in published)), (*latencies, *given), is_cost_only=True)
+        best = {row["back_end"]: row["y"] for row in front}
         lowest = min(row["accuracy"] for row in rows)
         floor = max(lowest, min(best.values()) - ROOM_FRACTION)
-        heights = [row["accuracy"] for row in (*front, *published)] + [row["high"] for row in confirmed]
+        heights = [row["y"] for row in (*front, *published)] + [row["high"] or row["test"] for row in confirmed]
         heights = [height for height in heights if height >= floor]
         return cls((*costs, *(row["x"] for row in published)), (floor, *heights))
 
     def hides(self, rows: Rows) -> int:
         """How many designs lie under the drawn range."""
-        return sum(row["accuracy"] < min(self.accuracies) for row in rows)
+        return 0 if self.is_cost_only else sum(row["accuracy"] < min(self.heights) for row in rows)
 
 
 @dataclass(frozen=True)
@@ -68,9 +74,23 @@ class Frame:
         metric = self.metrics[self.cost]
         return figure.cost_axis(field, metric, self.extent.costs, figure.cost_title(self.labels[metric]))
 
-    def y(self, field: str = "accuracy") -> alt.Y:
-        """The accuracy axis, reading `field`."""
-        return figure.accuracy_axis(field, self.extent.accuracies, self.labels[self.metrics["accuracy"]])
+    def y(self, field: str = "y") -> alt.Y:
+        """The upright axis, reading `field`."""
+        if self.extent.is_cost_only:
+            metric = self.metrics["latency"]
+            return figure.cost_height(field, metric, self.extent.heights, self.labels[metric])
+        return figure.accuracy_axis(field, self.extent.heights, self.labels[self.metrics["accuracy"]])
+
+    @property
+    def height(self) -> str:
+        """The upright field of a design."""
+        return "latency_si" if self.extent.is_cost_only else "accuracy"
+
+    @property
+    def is_drawable(self) -> str:
+        """Vega expression: a design has both coordinates."""
+        known = f"datum.{self.cost}_si > 0"
+        return f"{known} && datum.latency_si > 0" if self.extent.is_cost_only else known
 
 
 def chart(
@@ -96,8 +116,9 @@ def _signals() -> Iterator[alt.Parameter]:
 def _tooltip(frame: Frame) -> list[alt.Tooltip]:
     names = [alt.Tooltip("back_end:N", title="Back end"), alt.Tooltip("network:N", title="Network")]
     titles = {role: frame.labels[metric] for role, metric in frame.metrics.items()}
-    accuracy = alt.Tooltip("accuracy:Q", title=titles["accuracy"], format=".1%")
-    return [*names, accuracy, *(alt.Tooltip(f"{cost}_text:N", title=titles[cost]) for cost in COSTS)]
+    if not frame.extent.is_cost_only:
+        names.append(alt.Tooltip("accuracy:Q", title=titles["accuracy"], format=".1%"))
+    return [*names, *(alt.Tooltip(f"{cost}_text:N", title=titles[cost]) for cost in COSTS)]
 
 
 def _with_texts(base: alt.Chart, metrics: Mapping[str, str]) -> alt.Chart:
@@ -110,13 +131,13 @@ def _with_texts(base: alt.Chart, metrics: Mapping[str, str]) -> alt.Chart:
 
 
 def _designs(frame: Frame) -> alt.Chart:
-    base = alt.Chart(alt.NamedData("designs")).transform_filter(f"datum.{frame.cost}_si > 0")
+    base = alt.Chart(alt.NamedData("designs")).transform_filter(frame.is_drawable)
     made: alt.Chart = (
         _with_texts(base, frame.metrics)
         .mark_point(filled=True, size=22, strokeWidth=0, clip=True)
         .encode(
             x=frame.x(f"{frame.cost}_si"),
-            y=frame.y(),
+            y=frame.y(frame.height),
             color=figure.family_colour(),
             shape=figure.family_shape(),
             opacity=alt.condition(WITHIN, alt.value(0.38), alt.value(0.09)),
@@ -128,13 +149,19 @@ def _designs(frame: Frame) -> alt.Chart:
 
 def _limits(frame: Frame) -> Iterator[alt.Chart]:
     one = alt.Chart(alt.NamedData("one"))
-    factor, _ = theme.unit_of(frame.metrics[frame.cost])
-    least = one.transform_calculate(at="min_accuracy").transform_filter("min_accuracy > 0")
-    yield least.mark_rule(strokeDash=[2, 3], clip=True).encode(y=frame.y("at"))
-    most = one.transform_calculate(at=f"max_{frame.cost} * ({factor})").transform_filter(
-        f"max_{frame.cost} < {NO_LIMIT}"
-    )
-    yield most.mark_rule(strokeDash=[2, 3], clip=True).encode(x=frame.x("at"))
+    if frame.extent.is_cost_only:
+        yield _most(one, frame, "latency").encode(y=frame.y("at"))
+    else:
+        least = one.transform_calculate(at="min_accuracy").transform_filter("min_accuracy > 0")
+        yield least.mark_rule(strokeDash=[2, 3], clip=True).encode(y=frame.y("at"))
+    yield _most(one, frame, frame.cost).encode(x=frame.x("at"))
+
+
+def _most(one: alt.Chart, frame: Frame, cost: str) -> alt.Chart:
+    factor, _ = theme.unit_of(frame.metrics[cost])
+    limit = one.transform_calculate(at=f"max_{cost} * ({factor})").transform_filter(f"max_{cost} < {NO_LIMIT}")
+    made: alt.Chart = limit.mark_rule(strokeDash=[2, 3], clip=True)
+    return made
 
 
 def _front(frame: Frame) -> Iterator[alt.Chart]:
@@ -172,30 +199,30 @@ def _tested(frame: Frame) -> Iterator[alt.Chart]:
     base = alt.Chart(alt.NamedData("confirmed")).transform_filter(
         f"datum.{frame.cost}_si > 0 && indexof(hidden, datum.back_end) < 0"
     )
-    x = frame.x(f"{frame.cost}_si")
-    yield base.mark_rule(strokeWidth=1.2, opacity=0.8, clip=True).encode(
+    x, known = frame.x(f"{frame.cost}_si"), "isValid(datum.low)"
+    spread = base.transform_filter(known)
+    yield spread.mark_rule(strokeWidth=1.2, opacity=0.8, clip=True).encode(
         x=x, y=frame.y("low"), y2=alt.Y2("high"), color=figure.family_colour()
     )
-    yield base.mark_point(shape="cross", size=44, filled=True, opacity=0.9, clip=True).encode(
-        x=x,
-        y=frame.y("test"),
-        color=figure.family_colour(),
-        tooltip=[
-            alt.Tooltip("back_end:N", title="Back end"),
-            alt.Tooltip("test:Q", title="Accuracy on test", format=".1%"),
-            alt.Tooltip("low:Q", title="mean − 2 sd", format=".1%"),
-            alt.Tooltip("high:Q", title="mean + 2 sd", format=".1%"),
-            alt.Tooltip("draws:Q", title="draws"),
-        ],
-    )
+    tooltip = [
+        alt.Tooltip("back_end:N", title="Back end"),
+        alt.Tooltip("test:Q", title="Accuracy on test", format=".1%"),
+        alt.Tooltip("spread:N", title="Spread"),
+        alt.Tooltip("draws:Q", title="Draws"),
+    ]
+    for rows, is_filled in ((spread, True), (base.transform_filter(f"!{known}"), False)):
+        yield rows.mark_point(shape="cross", size=44, filled=is_filled, opacity=0.9, clip=True).encode(
+            x=x, y=frame.y("test"), color=figure.family_colour(), tooltip=tooltip
+        )
 
 
 def _published(frame: Frame) -> alt.Chart:
     tooltip: list[Any] = [
         alt.Tooltip("back_end:N", title="Back end"),
         alt.Tooltip("source:N", title="Published in"),
-        alt.Tooltip("accuracy:Q", title="Accuracy", format=".1%"),
     ]
+    if not frame.extent.is_cost_only:
+        tooltip.append(alt.Tooltip("y:Q", title="Accuracy", format=".1%"))
     base = alt.Chart(alt.NamedData(f"published_{frame.cost}"))
     made: alt.Chart = base.mark_point(filled=False, size=150, strokeWidth=2).encode(
         x=frame.x("x"), y=frame.y(), color=figure.family_colour(), shape=figure.family_shape(), tooltip=tooltip
@@ -204,8 +231,8 @@ def _published(frame: Frame) -> alt.Chart:
 
 
 def _pick(frame: Frame) -> alt.Chart:
-    base = alt.Chart(alt.NamedData("designs")).transform_filter(f"datum.row === pick && datum.{frame.cost}_si > 0")
+    base = alt.Chart(alt.NamedData("designs")).transform_filter(f"datum.row === pick && {frame.is_drawable}")
     made: alt.Chart = base.mark_point(
         shape="circle", size=330, filled=False, strokeWidth=2.5, stroke=alt.expr("ring"), opacity=1
-    ).encode(x=frame.x(f"{frame.cost}_si"), y=frame.y())
+    ).encode(x=frame.x(f"{frame.cost}_si"), y=frame.y(frame.height))
     return made

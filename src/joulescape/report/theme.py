@@ -85,6 +85,11 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{value:,.0f}" if abs(float(text)) >= 10**digits and "e" in text else text.rstrip(".")
 
 
+def plain_number(value: float) -> str:
+    """A count or a mean of counts, with three figures where it is small: `137`, `2.50`, `41,000`."""
+    return f"{value:,.0f}" if value >= 100 or value == round(value) else significant(value)
+
+
 def prefixed(value: float, unit: str) -> str:
     """`value` in SI base units as text with an SI prefix: 7.08e-8 J -> 70.8 nJ."""
     if value == 0:

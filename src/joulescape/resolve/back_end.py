@@ -10,6 +10,7 @@ from typing import Any
 from joulescape import registry
 from joulescape.errors import Fault, SpecError
 from joulescape.resolve.machine import Machine, Station
+from joulescape.resolve.parts import with_parts
 from joulescape.resolve.plausible import checked_settings
 from joulescape.resolve.references import check_sources
 from joulescape.resolve.settings import put_raw
@@ -94,14 +95,15 @@ def resolve_back_end(
     root: Path, name: str, faults: list[Fault], is_host: bool = False, overrides: Mapping[str, Any] | None = None
 ) -> BackEnd | None:
     """The same, adding its faults to `faults`; None where it cannot be had."""
-    document = read_or_fault(back_end_path(root, name), faults)
-    if document is None:
+    written = read_or_fault(back_end_path(root, name), faults)
+    if written is None:
         return None
     count = len(faults)
+    document = with_parts(root, written, faults)
     spec = checked(BackEndSpec, document, faults)
     if spec is None:
         return None
-    check_sources(root, document, faults)
+    check_sources(root, written, faults)
     simulator = _simulator(document, spec.simulator, faults)
     settings = None if simulator is None else _settings(simulator, document, overrides or {}, faults)
     host = _host(root, name, spec, document, is_host, faults)

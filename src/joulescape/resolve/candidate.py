@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from joulescape.compression.base import Step
 from joulescape.network.digest import digest
@@ -55,7 +56,7 @@ class Candidate:
         """The pair that it belongs to."""
         return Pair(self.network, self.back_end)
 
-    @property
+    @cached_property
     def candidate_id(self) -> str:
         """Digest of the resolved values."""
         return digest(self.network, self.back_end, self.compression, self.training, self.hardware)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,34 @@ from joulescape.resolve.candidate import Candidate, Pair, Parameter
 from joulescape.resolve.drawn import drawn_faults
 from joulescape.resolve.hardware import HardwarePlan
 from joulescape.resolve.machine import Machine
+from joulescape.resolve.networks import reference_of
 from joulescape.resolve.pairs import Refused
 from joulescape.resolve.question import read_question
+from joulescape.resolve.samplers import check_sampler
 from joulescape.resolve.shelves import find_root
-from joulescape.resolve.steps import StepPlan
+from joulescape.resolve.steps import BoundStep, StepPlan
 from joulescape.resolve.training import TrainingPlan
 from joulescape.spec.document import Document, read_document
 from joulescape.spec.domain import ChoiceDomain, Scalar
-from joulescape.spec.network import NetworkSpec
+from joulescape.spec.network import AnyNetworkSpec
 from joulescape.spec.sourced import Corner
 from joulescape.spec.space import SpaceSpec
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What all candidates of one pair have in common."""
+
+    pair: Pair
+    parameters: tuple[Parameter, ...]
+    known: Mapping[str, Parameter]
+    """The same by name, `pair` among them."""
+    steps: tuple[BoundStep, ...]
+    fixed: Mapping[str, Scalar]
+    hardware: tuple[tuple[str, str], ...]
+    """Drawn hardware as (path, parameter)."""
+    trains: bool
+    own_recipe: Mapping[str, Scalar] | None
 
 
 @dataclass(frozen=True)
@@ -35,7 +54,7 @@ class DesignSpace:
     name: str
     root: Path
     spec: SpaceSpec
-    networks: Mapping[str, NetworkSpec]
+    networks: Mapping[str, AnyNetworkSpec]
     graphs: Mapping[str, Graph]
     back_ends: Mapping[str, BackEnd]
     pairs: tuple[Pair, ...]
@@ -56,29 +75,23 @@ class DesignSpace:
 
     def parameters(self, pair: Pair) -> tuple[Parameter, ...]:
         """What the search draws once it has drawn this pair, parents before children."""
-        graph = self.graphs[pair.network]
-        compression = tuple(p for step in self.steps for p in step.parameters(graph))
-        training = self.training.parameters() if self._trains(pair) else ()
-        return (*compression, *training, *self.hardware[pair.back_end].parameters())
+        return self._drawings[pair.name].parameters
 
     def candidate(self, values: Mapping[str, Scalar]) -> Candidate:
         """The candidate of drawn values (`pair` among them, under their Optuna names).
 
         Raises SpecError with every parameter that is missing, unknown or outside its domain.
         """
-        self._check_drawn(values)
-        network, _, back_end = str(values["pair"]).partition("@")
-        pair, graph, plan = Pair(network, back_end), self.graphs[network], self.hardware[back_end]
-        steps = (step.step(graph, values) for step in self.steps)
-        drawn = {p.name.removeprefix(f"hardware.{back_end}."): values[p.name] for p in plan.parameters()}
-        own_recipe = self.networks[network].training.model_dump() if self._is_own(pair) else None
-        training = self.training.resolved(values, own_recipe) if self._trains(pair) else {}
+        drawing = self._checked(values)
+        steps = (step.step(values) for step in drawing.steps)
+        drawn = {path: values[name] for path, name in drawing.hardware}
+        training = self.training.resolved(values, drawing.own_recipe) if drawing.trains else {}
         return Candidate(
-            network=network,
-            back_end=back_end,
+            network=drawing.pair.network,
+            back_end=drawing.pair.back_end,
             compression=tuple(step for step in steps if step is not None),
             training=training,
-            hardware={**plan.fixed, **drawn},
+            hardware={**drawing.fixed, **drawn},
             values=dict(values),
         )
 
@@ -97,26 +110,52 @@ class DesignSpace:
             training["target"] = target.model_dump()
         return Recipe(
             task=self.spec.task,
-            reference=self.networks[candidate.network].training.model_dump(),
+            reference=self.reference(candidate.network),
             fine_tune=self.spec.fine_tune.model_dump(),
             training=training,
             equivalence=self.back_ends[candidate.back_end].spec.equivalence,
         )
+
+    def reference(self, network: str) -> dict[str, Any]:
+        """How a network's reference weights come to be, as plain values."""
+        return reference_of(network, self.networks[network], self.root)
 
     def digest(self) -> str:
         """Digest of the question with everything it names: space, networks, back ends, hosts, off-chip memories."""
         stations = {s.name: (s.spec, s.settings, s.off_chip.spec) for b in self.back_ends.values() for s in b.stations}
         return digest(self.spec, self.networks, stations)
 
-    def _check_drawn(self, values: Mapping[str, Scalar]) -> None:
-        where, root = f"candidate of {self.name}", self.pair_parameter()
-        pair = next((pair for pair in self.pairs if pair.name == values.get(root.name)), None)
-        if pair is None:  # which other parameters there are depends on the pair
-            faults = drawn_faults(where, (root,), {name: values[name] for name in (root.name,) if name in values})
-        else:
-            faults = drawn_faults(where, (root, *self.parameters(pair)), values)
+    def _checked(self, values: Mapping[str, Scalar]) -> Drawing:
+        """The pair that the values belong to; SpecError with every fault of theirs."""
+        where, drawing = f"candidate of {self.name}", self._drawings.get(str(values.get("pair")))
+        if drawing is None:  # which other parameters there are depends on the pair
+            given = {name: value for name, value in values.items() if name == "pair"}
+            raise SpecError(drawn_faults(where, {"pair": self.pair_parameter()}, given))
+        faults = drawn_faults(where, drawing.known, values)
         if faults:
             raise SpecError(faults)
+        return drawing
+
+    @cached_property
+    def _drawings(self) -> dict[str, Drawing]:
+        """By name of the pair; worked out once, not for every candidate."""
+        return {pair.name: self._drawing(pair) for pair in self.pairs}
+
+    def _drawing(self, pair: Pair) -> Drawing:
+        graph, plan, trains = self.graphs[pair.network], self.hardware[pair.back_end], self._trains(pair)
+        compression = tuple(p for step in self.steps for p in step.parameters(graph))
+        training = self.training.parameters() if trains else ()
+        parameters = (*compression, *training, *plan.parameters())
+        return Drawing(
+            pair=pair,
+            parameters=parameters,
+            known={p.name: p for p in (self.pair_parameter(), *parameters)},
+            steps=tuple(step.on(graph) for step in self.steps),
+            fixed=plan.fixed,
+            hardware=tuple((p.name.removeprefix(f"hardware.{pair.back_end}."), p.name) for p in plan.parameters()),
+            trains=trains,
+            own_recipe=self.networks[pair.network].recipe if self._is_own(pair) else None,
+        )
 
     def _trains(self, pair: Pair) -> bool:
         """Whether the machine trains: where training is asked, and always where the machine is the network."""
@@ -138,7 +177,7 @@ def resolve_space(document: Document, root: Path, name: str, needs_designs: bool
     question = read_question(document, root, needs_designs)
     if question.faults:
         raise SpecError(sorted(dict.fromkeys(question.faults), key=lambda f: (f.file, f.line or 0, f.path)))
-    return DesignSpace(
+    space = DesignSpace(
         name=name,
         root=root,
         spec=question.spec,
@@ -152,3 +191,7 @@ def resolve_space(document: Document, root: Path, name: str, needs_designs: bool
         hardware=question.hardware,
         training=question.training,
     )
+    refused = check_sampler(document, space.spec, [space.parameters(pair) for pair in space.pairs])
+    if refused:
+        raise SpecError(refused)
+    return space

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from joulescape.errors import Fault
 from joulescape.resolve.candidate import Parameter
@@ -12,12 +12,11 @@ from joulescape.spec.domain import Scalar
 from joulescape.spec.faults import one_of
 
 
-def drawn_faults(where: str, parameters: Sequence[Parameter], values: Mapping[str, Scalar]) -> list[Fault]:
-    """Faults of `values` by parameter name; `parameters` hold parents before their children.
+def drawn_faults(where: str, known: Mapping[str, Parameter], values: Mapping[str, Scalar]) -> list[Fault]:
+    """Faults of `values` by parameter name; `known` holds the pair's parameters by name.
 
     A value of a parameter that is switched off is allowed, as an elite carries it along, and must lie in its domain.
     """
-    known = {parameter.name: parameter for parameter in parameters}
     faults = [
         Fault(where, None, name, "an unknown parameter", one_of(known), nearest_name(name, tuple(known)))
         for name in values

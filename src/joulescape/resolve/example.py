@@ -10,10 +10,10 @@ from joulescape.errors import Fault, SpecError
 from joulescape.network.build import build_graph
 from joulescape.network.operators import Graph
 from joulescape.resolve.back_end import BackEnd, resolve_back_end
+from joulescape.resolve.networks import read_network
 from joulescape.resolve.shelves import back_end_names, network_names, network_path
-from joulescape.spec.document import display, read_document
-from joulescape.spec.faults import checked
-from joulescape.spec.network import NetworkSpec
+from joulescape.spec.document import display
+from joulescape.spec.network import AnyNetworkSpec
 
 MOST_BACK_ENDS = 2
 
@@ -40,11 +40,11 @@ def example_names(root: Path) -> ExampleNames:
     raise SpecError([*faults, nothing])
 
 
-def _networks(root: Path, faults: list[Fault]) -> Iterator[tuple[NetworkSpec, Graph]]:
+def _networks(root: Path, faults: list[Fault]) -> Iterator[tuple[AnyNetworkSpec, Graph]]:
     for name in network_names(root):
-        spec = checked(NetworkSpec, read_document(network_path(root, name)), faults)
-        if spec is not None:
-            yield spec, build_graph(name, spec)
+        found = read_network(network_path(root, name), faults)
+        if found is not None:
+            yield found[1], build_graph(name, found[1])
 
 
 def _runs(design: BackEnd, graph: Graph) -> bool:

@@ -10,8 +10,8 @@ from joulescape.errors import Fault
 from joulescape.resolve.plausible import checked_settings
 from joulescape.resolve.settings import put_raw
 from joulescape.spec.base import Shape
-from joulescape.spec.document import Document, Keys
-from joulescape.spec.domain import AnyDomain, ChoiceDomain, IntDomain, Scalar
+from joulescape.spec.document import Document, Keys, shown
+from joulescape.spec.domain import AnyDomain, ChoiceDomain, IntDomain, Scalar, is_domain
 from joulescape.spec.faults import checked_domain
 
 CHECKED_VALUES = 64
@@ -41,7 +41,10 @@ class Field:
 
 
 def read_fields(document: Document, keys: Keys, faults: list[Fault]) -> tuple[Field, ...]:
-    """The settings written in the mapping at `keys`; impossible domains are faults and left out."""
+    """The settings written in the mapping at `keys`; impossible domains are faults and left out.
+
+    A domain of one value is that value: nothing is left to draw or to sweep. One a layer stays.
+    """
     found: list[Field] = []
     for name, value in document.at(keys).items():
         place = (*keys, name)
@@ -50,8 +53,31 @@ def read_fields(document: Document, keys: Keys, faults: list[Fault]) -> tuple[Fi
             continue
         domain = checked_domain(document, place, faults)
         if domain is not None:
-            found.append(Field(name, place, domain=domain))
+            fixed = _fixed(domain)
+            found.append(Field(name, place, domain=domain) if fixed is None else Field(name, place, fixed))
     return tuple(found)
+
+
+def fixed_domains(document: Document) -> Iterator[str]:
+    """A note for each domain of the document that leaves no choice; the question's faults are looked for elsewhere."""
+    for keys in _domains(document.content, ()):
+        domain = checked_domain(document, keys, [])
+        fixed = None if domain is None else _fixed(domain)
+        if fixed is not None:
+            yield f"{'.'.join(str(key) for key in keys)} has one value only, {shown(fixed)}, and is fixed"
+
+
+def _fixed(domain: AnyDomain) -> Scalar | None:
+    return domain.only if domain.per is None else None
+
+
+def _domains(content: Any, keys: Keys) -> Iterator[Keys]:
+    if is_domain(content):
+        yield keys
+        return
+    inner = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in inner:
+        yield from _domains(value, (*keys, key))
 
 
 def _is_meant_as_domain(value: Any) -> bool:

@@ -161,8 +161,8 @@ class Machine:
         return PhaseCost(work.phase, work.batch, runs, ends[-1], self._interval(costs))
 
     def _overlaps(self, work: PhaseWork) -> bool:
-        """Samples of a batch follow each other through a pipelined machine; a training step uses its arrays twice."""
-        return self.own.simulator.is_pipelined and work.phase == "inference"
+        """Whether samples of a batch follow each other, as the machine's own simulator says."""
+        return self.own.simulator.overlaps(work.phase, self.own.settings)
 
     def _stages(self, costs: Sequence[tuple[Station, LayerCost]]) -> list[Stage]:
         return [
@@ -170,6 +170,7 @@ class Machine:
                 self._array(cost.latency_ns),
                 self._array(cost.latency_ns if cost.occupancy_ns is None else cost.occupancy_ns),
                 None if station.simulator.is_pipelined else station.name,
+                cost.is_beside,
             )
             for station, cost in costs
         ]
@@ -188,13 +189,13 @@ class Machine:
             for energy in cost.energies
             if self._inside(energy.component, station)
         ]
-        standing = [Energy(power.component, self._array(power.power_mw) * share_ns) for power in static]
+        standing = [Energy(power.component, power.power_mw * share_ns) for power in static]
         Checked(f"{station.name}, {cost.layer}", {e.component.name: e.energy_pj for e in (*dynamic, *standing)})
         return (*dynamic, *standing)
 
     def _static(self) -> tuple[StaticPower, ...]:
         return tuple(
-            StaticPower(_prefixed(power.component, station), power.power_mw)
+            StaticPower(_prefixed(power.component, station), self._array(power.power_mw))
             for station in self.stations
             for power in station.simulator.static_power(station.settings)
             if self._inside(power.component, station)
@@ -242,10 +243,17 @@ class Machine:
             first=frozenset(o.name for o in graph.operators if "input" in o.inputs),
             last=frozenset({graph.output.name}),
             resident_bytes=float(sum(stored)),
+            steps=work.steps,
         )
 
     def _array(self, quantity: Quantity) -> FloatArray:
-        return np.broadcast_to(np.asarray(quantity, dtype=float), (len(self.variants),))
+        """One float a variant; whole arrays and plain numbers go the short way: this is called for every part."""
+        shape = (len(self.variants),)
+        if isinstance(quantity, float):
+            return np.full(shape, quantity)
+        if isinstance(quantity, np.ndarray) and quantity.shape == shape and quantity.dtype == float:
+            return quantity
+        return np.broadcast_to(np.asarray(quantity, dtype=float), shape)
 
 
 def _has_work(operator: Operator, role: Role, trained: frozenset[str]) -> bool:

@@ -45,7 +45,7 @@ def _limits(document: Document, keys: Keys, metric: str, bound: Bound) -> list[F
             continue
         if metric.endswith("_fraction") and not 0 <= limit <= 1:
             faults.append(document.fault((*keys, end), f"{limit:g}", f"a value in [0, 1], as {metric} is"))
-        elif end == "at_most" and limit <= 0:
+        elif limit < 0 or (end == "at_most" and limit == 0):
             faults.append(document.fault((*keys, end), f"{limit:g}", f"a value > 0, as {metric} is"))
     return faults
 

@@ -18,23 +18,25 @@ from joulescape.network.operators import Graph
 from joulescape.network.task import TASKS
 from joulescape.resolve.back_end import BackEnd, resolve_back_end
 from joulescape.resolve.candidate import Pair
+from joulescape.resolve.filling import fixed_domains
 from joulescape.resolve.hardware import HardwarePlan, read_hardware
 from joulescape.resolve.metrics import check_metrics
+from joulescape.resolve.networks import read_network
 from joulescape.resolve.pairs import Refused, dropped_steps, sort_pairs
+from joulescape.resolve.rungs import check_rungs, rung_notes
 from joulescape.resolve.shelves import (
     BACK_END_FILE,
     NETWORK_FILE,
     back_end_names,
     network_names,
     network_path,
-    read_or_fault,
     unknown_name,
 )
 from joulescape.resolve.steps import StepPlan, read_steps
 from joulescape.resolve.training import TrainingPlan, read_training
 from joulescape.spec.document import Document, Keys
 from joulescape.spec.faults import checked
-from joulescape.spec.network import NetworkSpec
+from joulescape.spec.network import AnyNetworkSpec
 from joulescape.spec.space import SpaceSpec
 
 _NEUTRAL: Mapping[str, Any] = {
@@ -55,7 +57,7 @@ class Question:
     broken: frozenset[str]
     """Top-level keys whose shape is broken."""
     faults: list[Fault]
-    networks: dict[str, NetworkSpec] = field(default_factory=dict)
+    networks: dict[str, AnyNetworkSpec] = field(default_factory=dict)
     graphs: dict[str, Graph] = field(default_factory=dict)
     back_ends: dict[str, BackEnd] = field(default_factory=dict)
     hardware: dict[str, HardwarePlan] = field(default_factory=dict)
@@ -79,6 +81,8 @@ def read_question(document: Document, root: Path, needs_designs: bool) -> Questi
     question.hardware = read_hardware(question.document, question.back_ends, question.faults)
     question.training = read_training(question.document, question.spec.training, question.faults)
     question.faults.extend(check_metrics(question.document, question.spec))
+    if not question.broken:
+        question.faults.extend(check_rungs(question.document, question.spec))
     _pair(question)
     return question
 
@@ -116,10 +120,10 @@ def _listed(question: Question, shelf: str, known: tuple[str, ...], file: str) -
 
 def _read_networks(question: Question) -> None:
     for name, keys in _listed(question, "networks", network_names(question.root), NETWORK_FILE).items():
-        document = read_or_fault(network_path(question.root, name), question.faults)
-        spec = None if document is None else checked(NetworkSpec, document, question.faults)
-        if document is None or spec is None:
+        found = read_network(network_path(question.root, name), question.faults)
+        if found is None:
             continue
+        document, spec = found
         _check_task(question, name, spec, keys)
         graph = _graph(name, spec, document, question.faults)
         if graph is not None:
@@ -127,13 +131,13 @@ def _read_networks(question: Question) -> None:
             question.networks[name], question.graphs[name] = spec, graph
 
 
-def _check_task(question: Question, name: str, spec: NetworkSpec, keys: Keys) -> None:
+def _check_task(question: Question, name: str, spec: AnyNetworkSpec, keys: Keys) -> None:
     if spec.task != question.spec.task in TASKS:
         expected = f"a network of the task '{question.spec.task}'"
         question.faults.append(question.document.fault(keys, f"'{name}' of the task '{spec.task}'", expected))
 
 
-def _misfits(task: str, spec: NetworkSpec, graph: Graph, document: Document) -> list[Fault]:
+def _misfits(task: str, spec: AnyNetworkSpec, graph: Graph, document: Document) -> list[Fault]:
     """Data that the network cannot read, or an output that is not one number a class."""
     if spec.task != task or task not in TASKS:
         return []
@@ -148,7 +152,7 @@ def _misfits(task: str, spec: NetworkSpec, graph: Graph, document: Document) -> 
     return faults
 
 
-def _graph(name: str, spec: NetworkSpec, document: Document, faults: list[Fault]) -> Graph | None:
+def _graph(name: str, spec: AnyNetworkSpec, document: Document, faults: list[Fault]) -> Graph | None:
     try:
         return build_graph(name, spec)
     except ValueError as error:
@@ -182,7 +186,11 @@ def _check_reserves(question: Question) -> None:
 def _pair(question: Question) -> None:
     """Sort the pairs; a network or back end that meets nobody is a fault where everything listed could be read."""
     question.pairs, question.refused = sort_pairs(question.spec, question.graphs, question.back_ends, question.steps)
-    question.notes = tuple(dropped_steps(question.graphs, question.steps))
+    question.notes = (
+        *fixed_domains(question.document),
+        *dropped_steps(question.graphs, question.steps),
+        *rung_notes(question.spec),
+    )
     content = question.document.content
     found = {"networks": tuple(question.graphs), "back_ends": tuple(question.back_ends)}
     if question.broken or any(len(names) < len(content[shelf]) for shelf, names in found.items()):

@@ -14,12 +14,14 @@ from joulescape.simulators.base import FloatArray
 class Stage:
     """One layer for the whole batch: its latency alone, the time its hardware is busy, and hardware that it shares.
 
-    `shared` names a station that runs all its layers on the same hardware; None means hardware of its own.
+    `shared` names a station that runs all its layers on the same hardware; None means hardware of its own. A stage
+    that is `beside` starts with the one before it, and whatever follows waits for both.
     """
 
     latency_ns: FloatArray
     busy_ns: FloatArray
     shared: str | None
+    is_beside: bool = False
 
 
 def schedule(stages: Sequence[Stage], samples: int) -> tuple[list[FloatArray], list[FloatArray]]:
@@ -37,7 +39,7 @@ def schedule(stages: Sequence[Stage], samples: int) -> tuple[list[FloatArray], l
         if stage.shared is not None:
             each = busy[stage.shared] = busy.get(stage.shared, np.zeros_like(passed)) + each
         busiest = np.maximum(busiest, each)
-        starts.append(passed)
-        passed = passed + stage.latency_ns - stage.busy_ns * (1 - 1 / samples)
+        starts.append(starts[-1] if stage.is_beside and starts else passed)
+        passed = np.maximum(passed, starts[-1] + stage.latency_ns - stage.busy_ns * (1 - 1 / samples))
         ends.append(passed + (samples - 1) * busiest)
     return starts, ends

@@ -16,12 +16,15 @@ from joulescape import registry
 from joulescape.errors import Fault
 from joulescape.resolve.back_end import SIMULATORS
 from joulescape.resolve.hardware import HOST
+from joulescape.resolve.parts import COMPONENT
+from joulescape.resolve.shelves import PART_FILE
 from joulescape.resolve.steps import METHODS, NONE
 from joulescape.resolve.training import TrainingSettings
 from joulescape.spec.back_end import BackEndSpec
 from joulescape.spec.document import display
 from joulescape.spec.domain import Domain
 from joulescape.spec.network import NetworkSpec
+from joulescape.spec.sourced import Sourced
 from joulescape.spec.space import SpaceSpec
 
 Json = dict[str, Any]
@@ -142,8 +145,19 @@ def _or_domain(field: Json) -> Json:
 def _closed(model: type[BaseModel], definitions: Json, prefix: str) -> Json:
     """The model's schema with definitions of its own: two simulators may both have a shape called Array."""
     schema = model.model_json_schema(ref_template=_ref(f"{prefix}.{{model}}"))
-    definitions.update({f"{prefix}.{name}": shape for name, shape in schema.pop("$defs", {}).items()})
+    shapes = {name: _or_part(name, shape) for name, shape in schema.pop("$defs", {}).items()}
+    definitions.update({f"{prefix}.{name}": shape for name, shape in shapes.items()})
     return schema
+
+
+def _or_part(name: str, shape: Json) -> Json:
+    """The shape, or a part off the shelf that brings what is required; a sourced value is written out."""
+    if shape.get("type") != "object" or name == Sourced.__name__:
+        return shape
+    part = {"type": "string", "description": f"A part off the shelf: {PART_FILE}"}
+    complete = {"anyOf": [{"required": shape["required"]}, {"required": [COMPONENT]}]} if "required" in shape else {}
+    kept = {key: value for key, value in shape.items() if key != "required"}
+    return {**kept, "properties": {**shape.get("properties", {}), COMPONENT: part}, **complete}
 
 
 def _hardware(definitions: Json) -> Json:

@@ -14,6 +14,7 @@ from joulescape.spec.faults import one_of
 NETWORK_FILE = "models/<name>.yaml"
 BACK_END_FILE = "hwlib/<family>/<name>.yaml"
 COMPONENT_FILE = "hwlib/components/<name>.yaml"
+PART_FILE = "hwlib/components/<family>/<name>.yaml"
 """Where the files of a shelf stand, as messages say it."""
 
 
@@ -42,6 +43,12 @@ def component_names(root: Path) -> tuple[str, ...]:
     return _stems(root / "hwlib" / "components")
 
 
+def part_names(root: Path) -> tuple[str, ...]:
+    """Every part as `<family>/<name>`."""
+    shelf = root / "hwlib" / "components"
+    return tuple(f"{family}/{name}" for family in FAMILIES for name in _stems(shelf / family))
+
+
 def back_end_names(root: Path) -> tuple[str, ...]:
     """Every back end as `<family>/<name>`."""
     return tuple(f"{family}/{name}" for family in FAMILIES for name in _stems(root / "hwlib" / family))
@@ -55,6 +62,11 @@ def network_path(root: Path, name: str) -> Path:
 def back_end_path(root: Path, name: str) -> Path:
     """File of one back end."""
     return root / "hwlib" / f"{name}.yaml"
+
+
+def part_path(root: Path, name: str) -> Path:
+    """File of one part."""
+    return root / "hwlib" / "components" / f"{name}.yaml"
 
 
 def component_path(root: Path, name: str) -> Path:

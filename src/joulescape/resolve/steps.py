@@ -38,6 +38,37 @@ class Option:
 
 
 @dataclass(frozen=True)
+class BoundOption:
+    """One method on one network: (path, fixed value, parameter or None) and, by layer, (operator, path, parameter)."""
+
+    name: str
+    plain: tuple[tuple[str, Any, str | None], ...]
+    layers: tuple[tuple[str, str, str], ...]
+
+    def step(self, values: Mapping[str, Scalar]) -> Step:
+        """The resolved step for drawn values."""
+        settings = {path: value if name is None else values[name] for path, value, name in self.plain}
+        per_layer: dict[str, dict[str, Any]] = {}
+        for operator, path, name in self.layers:
+            per_layer.setdefault(operator, {})[path] = values[name]
+        return Step(self.name, settings, per_layer)
+
+
+@dataclass(frozen=True)
+class BoundStep:
+    """One step on one network; `parameter` None means that nothing is chosen and `only` stands."""
+
+    parameter: str | None
+    only: str
+    options: Mapping[str, BoundOption]
+
+    def step(self, values: Mapping[str, Scalar]) -> Step | None:
+        """The resolved step for drawn values; None where the empty option was drawn."""
+        option = self.options.get(self.only if self.parameter is None else str(values[self.parameter]))
+        return None if option is None else option.step(values)
+
+
+@dataclass(frozen=True)
 class StepPlan:
     """One step of the space: a method, or a choice between several."""
 
@@ -75,27 +106,27 @@ class StepPlan:
 
     def step(self, graph: Graph, values: Mapping[str, Scalar]) -> Step | None:
         """The resolved step for drawn values; None where it is empty on this network."""
-        options = self.options_for(graph)
-        option = self.option(str(values[self.name]) if len(options) > 1 else options[0])
-        if option is None:
-            return None
-        settings: dict[str, Any] = {}
-        per_layer: dict[str, dict[str, Any]] = {}
-        for field in option.fields:
-            if field.domain is None:
-                settings[field.path] = field.value
-            elif field.domain.per is None:
-                settings[field.path] = values[self._base(option, field)]
-            else:
-                for operator, name in zip(option.operators(graph), self._names(option, field, graph), strict=True):
-                    per_layer.setdefault(operator, {})[field.path] = values[name]
-        return Step(option.name, settings, per_layer)
+        return self.on(graph).step(values)
 
-    def _base(self, option: Option, field: Field) -> str:
-        return f"{self.name}.{option.name}.{field.path}"
+    def on(self, graph: Graph) -> BoundStep:
+        """The step on one network, ready to take drawn values."""
+        options = self.options_for(graph)
+        bound = {name: self._bound(option, graph) for name in options if (option := self.option(name)) is not None}
+        return BoundStep(self.name if len(options) > 1 else None, options[0], bound)
+
+    def _bound(self, option: Option, graph: Graph) -> BoundOption:
+        plain: list[tuple[str, Any, str | None]] = []
+        layers: list[tuple[str, str, str]] = []
+        for field in option.fields:
+            names = self._names(option, field, graph)
+            if field.domain is None or field.domain.per is None:
+                plain.append((field.path, field.value, None if field.domain is None else names[0]))
+            else:
+                layers += [(o, field.path, name) for o, name in zip(option.operators(graph), names, strict=True)]
+        return BoundOption(option.name, tuple(plain), tuple(layers))
 
     def _names(self, option: Option, field: Field, graph: Graph) -> tuple[str, ...]:
-        base = self._base(option, field)
+        base = f"{self.name}.{option.name}.{field.path}"
         if field.domain is None or field.domain.per is None:
             return (base,)
         return tuple(f"{base}.{graph.name}.{operator}" for operator in option.operators(graph))

@@ -59,14 +59,24 @@ class Archive:
         """The variant that adds most to what was told before; where none adds, the nearest to it; then the first."""
         if not len(points) or self.reference is None:
             return None
-        added = gains(points, self._told, self.reference)
+        chosen = 0 if len(points) == 1 else self._best(points, self.reference)
+        self._told = _joined(self._told, points[chosen : chosen + 1])
+        return tuple(points[chosen].tolist())
+
+    def _best(self, points: FloatArray, reference: FloatArray) -> int:
+        added = gains(points, self._told, reference)
         if added.max() > 0 or not len(self._told):
-            chosen = int(np.argmax(added >= added.max() * (1 - TIE)))
-        else:
-            gaps = distances(points, self._told)
-            chosen = int(np.argmax(gaps <= gaps.min() * (1 + TIE)))
-        self._told = _front(np.concatenate([self._told, points[chosen : chosen + 1]]))
-        return tuple(float(x) for x in points[chosen])
+            return int(np.argmax(added >= added.max() * (1 - TIE)))
+        gaps = distances(points, self._told)
+        return int(np.argmax(gaps <= gaps.min() * (1 + TIE)))
+
+
+def _joined(front: FloatArray, point: FloatArray) -> FloatArray:
+    """The front with one more point, shape (1, objectives); most points are dominated, and change nothing."""
+    no_worse = (front <= point).all(axis=1)
+    if no_worse.any() and (front[no_worse] < point).any():
+        return front
+    return _front(np.concatenate([front, point]))
 
 
 def _front(points: FloatArray) -> FloatArray:

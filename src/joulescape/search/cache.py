@@ -1,7 +1,7 @@
-"""What has been evaluated before: one SQLite file with one writer, committed result by result.
+"""What has been evaluated before: one SQLite file, written by drivers alone, committed as results come in.
 
 Workers read the file and hand what they measured back with their result; only the driver writes. So a killed run loses
-nothing that was finished, and a rerun is a replay.
+nothing that was finished, and a rerun is a replay. Every key ends with an @ and the code that its row follows from.
 """
 
 from __future__ import annotations
@@ -9,15 +9,19 @@ from __future__ import annotations
 import fcntl
 import pickle
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from joulescape.errors import ResultsError
 
 if TYPE_CHECKING:
     from joulescape.network.fidelity import Measured
+
+KINDS = {"evaluations": "outcome", "measurements": "measured", "asks": "asks"}
+"""The tables, and the column that holds what is remembered."""
 
 PLACE = Path("results") / ".cache" / "evaluations.sqlite"
 """Where the cache of a project lies, below its root."""
@@ -28,21 +32,30 @@ Measurements = Sequence[tuple[str, bytes]]
 _TABLES = """
 CREATE TABLE IF NOT EXISTS evaluations (key TEXT PRIMARY KEY, outcome TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS measurements (key TEXT PRIMARY KEY, measured BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS asks (key TEXT PRIMARY KEY, asks BLOB NOT NULL) WITHOUT ROWID;
 """
 _WAIT_S = 30.0
+FLUSH_S = 1.0
+"""So much that was finished may be lost where the power fails; where a process is killed, nothing."""
 
 
 class Cache:
-    """The one writer. Close it, or use it as a context manager."""
+    """What a driver writes. Close it, or use it as a context manager; nobody clears the file before.
+
+    Raises ResultsError when the file is being cleared, is damaged, or cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with _explained(path):
+        with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._use = in_use(path, fcntl.LOCK_SH)
             self._connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.execute("PRAGMA cache_size=-65536")  # 64 MB: a replay reads in no order
             self._connection.executescript(_TABLES)
+        self._flushed = time.monotonic() - FLUSH_S
 
     def __enter__(self) -> Cache:
         return self
@@ -52,29 +65,43 @@ class Cache:
 
     def outcome(self, key: str) -> str | None:
         """The outcome stored under `key`, if any."""
-        return self._one("SELECT outcome FROM evaluations WHERE key = ?", key)
+        found: str | None = self._one("SELECT outcome FROM evaluations WHERE key = ?", key)
+        return found
 
-    def store(self, key: str | None, outcome: str, measurements: Measurements) -> None:
-        """Store one result in one transaction; without a key only its measurements are kept."""
-        with _explained(self.path), self._connection:  # commits, or rolls back where anything goes wrong
+    def store(self, outcomes: Iterable[tuple[str, str]], measurements: Iterable[tuple[str, bytes]]) -> None:
+        """Store what came in together in one transaction: outcomes by key, and measurements."""
+        with explained(self.path), self._connection:  # commits, or rolls back where anything goes wrong
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany("INSERT OR REPLACE INTO measurements VALUES (?, ?)", measurements)
-            if key is not None:
-                self._connection.execute("INSERT OR REPLACE INTO evaluations VALUES (?, ?)", (key, outcome))
+            self._connection.executemany("INSERT OR REPLACE INTO evaluations VALUES (?, ?)", outcomes)
+
+    def asks(self, key: str) -> bytes | None:
+        """What was asked under `key`, if anything."""
+        found: bytes | None = self._one("SELECT asks FROM asks WHERE key = ?", key)
+        return found
+
+    def store_asks(self, key: str, asks: bytes) -> None:
+        """Remember what was asked."""
+        with explained(self.path):
+            self._connection.execute("INSERT OR REPLACE INTO asks VALUES (?, ?)", (key, asks))
 
     def flush(self) -> None:
-        """Move the write-ahead log into the file and wait for the disk: once a batch, against power loss."""
-        with _explained(self.path):
+        """Move the write-ahead log into the file and wait for the disk, against power loss; at most once a second."""
+        if time.monotonic() - self._flushed < FLUSH_S:
+            return
+        with explained(self.path):
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self._flushed = time.monotonic()
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+        self._use.close()
 
-    def _one(self, query: str, key: str) -> str | None:
-        with _explained(self.path):
+    def _one(self, query: str, key: str) -> Any:
+        with explained(self.path):
             row = self._connection.execute(query, (key,)).fetchone()
-        return None if row is None else str(row[0])
+        return None if row is None else row[0]
 
 
 class WorkerMemory:
@@ -108,13 +135,28 @@ class WorkerMemory:
         return fresh
 
     def _read(self, key: str) -> bytes | None:
-        with _explained(self._path):
+        with explained(self._path):
             if self._connection is None:
                 self._connection = sqlite3.connect(
                     f"{self._path.resolve().as_uri()}?mode=ro", uri=True, timeout=_WAIT_S
                 )
             row = self._connection.execute("SELECT measured FROM measurements WHERE key = ?", (key,)).fetchone()
         return None if row is None else bytes(row[0])
+
+
+def in_use(path: Path, how: int) -> IO[str]:
+    """The lock of a cache file, held until it is closed: shared by those who use it, alone by who clears it.
+
+    Raises ResultsError when it is held otherwise.
+    """
+    handle: IO[str] = path.with_suffix(".lock").open("w")
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        handle.close()
+        who = "a search or confirm uses it" if how == fcntl.LOCK_EX else "it is being cleared"
+        raise ResultsError(f"the cache {path} is in use: {who}; wait until that ends, then try again") from error
+    return handle
 
 
 @contextmanager
@@ -139,7 +181,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """Turn what SQLite and the file system complain about into a ResultsError with a remedy."""
     try:
         yield

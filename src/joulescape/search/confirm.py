@@ -24,7 +24,7 @@ from joulescape.search.fidelities import ConfirmPlan
 from joulescape.search.outcome import Evaluate, Job, Outcome
 from joulescape.search.picks import Pick, pick
 from joulescape.search.progress import log
-from joulescape.search.record import as_drawn, provenance, write_json, writing
+from joulescape.search.record import as_drawn, provenance, read_trials, write_csv, write_json, writing
 from joulescape.search.sampler import active
 from joulescape.spec.sourced import CORNERS, Corner
 
@@ -72,17 +72,6 @@ def confirm(
         with writing(out):
             _write(space, out, found)
     return found
-
-
-def read_trials(out: Path) -> pl.DataFrame:
-    """The trials of an earlier search."""
-    path = out / "trials.parquet"
-    if not path.exists():
-        raise ResultsError(f"{path} is missing: run `joulescape search` first")
-    try:
-        return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise ResultsError(f"{path} cannot be read ({error}): run `joulescape search` again") from error
 
 
 def _check_question(space: DesignSpace, path: Path) -> None:
@@ -151,7 +140,7 @@ def _row(chosen: Pick, corner: Corner, found: Evaluation) -> dict[str, Any]:
         **{name: chosen.row[name] for name in same},
         "pick": chosen.reason,
         "corner": corner,
-        "split": "test",
+        "split": "test" if found.fidelity != "closed_form" else None,
         **found.metrics,
         **facts,
         "search_accuracy_fraction": chosen.row["accuracy_fraction"],
@@ -195,5 +184,6 @@ def _write(space: DesignSpace, out: Path, found: Confirmation) -> None:
     }
     tables.write(found.parts, out / "parts.parquet")
     tables.write(found.layers, out / "layers.parquet")
+    write_csv(found.confirmed, out / "confirmed.csv")
     tables.write(found.confirmed, out / "confirmed.parquet")
     write_json(written, out / "provenance.json")

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
-from importlib.metadata import Distribution, PackageNotFoundError, distribution, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import joulescape
+from joulescape.accuracy.code import MEASURING_PACKAGES
 from joulescape.network.digest import digest
-from joulescape.registry import GROUPS
-from joulescape.spec.space import BudgetSpec, ConfirmSpec
+from joulescape.registry import GROUPS, builtin_names
+from joulescape.source import code_of, versions
+from joulescape.spec.space import BudgetSpec, ConfirmSpec, SamplerName
 
 if TYPE_CHECKING:
     from joulescape.resolve.design_space import DesignSpace
 
 NEUTRAL_NODE_NM = 28
-_CANNOT_CHANGE_TABLES = ("report", "cli", "testing", "validation")
-_CANNOT_CHANGE_EVALUATIONS = (*_CANNOT_CHANGE_TABLES, "search")
-_CAN_ALL_THE_SAME = "search/outcome.py"
-_JUDGING_PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "moocore")
+JUDGING = ("joulescape.evaluation", "joulescape.search.outcome", "joulescape.accuracy.own")
+"""Where an evaluation begins; the last is loaded by name."""
+
+_SAMPLERS = tuple(f"joulescape.search.samplers.{name}" for name in get_args(SamplerName))
+_ASKING = ("joulescape.search.run", "joulescape.search.confirm", *_SAMPLERS)
+"""Where tables begin; samplers are loaded by name."""
+
+JUDGING_PACKAGES = (*MEASURING_PACKAGES, "moocore")
 """Packages that an evaluation's numbers pass through: another version may train other weights."""
 
 _ASKING_PACKAGES = ("optuna", "polars")
@@ -30,8 +36,8 @@ _ASKING_PACKAGES = ("optuna", "polars")
 
 @cache
 def code_digest() -> str:
-    """Digest of every source file and package version that can change an evaluation, guests included."""
-    return digest(_sources(_CANNOT_CHANGE_EVALUATIONS), _versions(_JUDGING_PACKAGES), _guests())
+    """Digest of every source file and package version that can change an evaluation, plug-ins included."""
+    return digest(code_of(*JUDGING, *_plugins()), versions(JUDGING_PACKAGES), _guests())
 
 
 @cache
@@ -40,7 +46,7 @@ def workflow_digest() -> str:
 
     A change of the search alone asks again; what it then asks for and was judged before is remembered.
     """
-    return digest(code_digest(), _sources(_CANNOT_CHANGE_TABLES), _versions(_ASKING_PACKAGES))
+    return digest(code_digest(), code_of(*_ASKING), versions(_ASKING_PACKAGES))
 
 
 @cache
@@ -65,9 +71,10 @@ def space_digest(space: DesignSpace) -> str:
 
 
 def weights_digest(space: DesignSpace) -> str:
-    """Digest of the reference weights that the space's networks start from."""
+    """Digest of the reference weights that the space's networks start from; of none where costs alone are asked for."""
+    names = sorted(space.networks) if space.spec.needs_accuracy else ()
     folder = space.root / "results" / "networks"
-    return digest(_files(folder / f"{name}.npz" for name in sorted(space.networks)))
+    return digest(_files(folder / f"{name}.npz" for name in names))
 
 
 def evaluator_digest(evaluate: Callable[..., Any]) -> str:
@@ -75,26 +82,11 @@ def evaluator_digest(evaluate: Callable[..., Any]) -> str:
     return f"{evaluate.__module__}.{evaluate.__qualname__}"
 
 
-def _sources(left_out: Collection[str]) -> dict[str, str]:
-    root = Path(joulescape.__file__).parent
-    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.py"))
-    return {name: _file_digest(root / name) for name in names if _matters(name, left_out)}
-
-
-def _matters(name: str, left_out: Collection[str]) -> bool:
-    return name == _CAN_ALL_THE_SAME or name.removesuffix(".py").split("/")[0] not in left_out
-
-
-def _versions(packages: Iterable[str]) -> list[str]:
-    """`name version` of each package, without importing it; its name alone where it is not installed."""
-    return [f"{name} {found.version}" if (found := _distribution(name)) else name for name in packages]
-
-
-def _distribution(name: str) -> Distribution | None:
-    try:
-        return distribution(name)
-    except PackageNotFoundError:
-        return None
+def _plugins() -> list[str]:
+    """Modules of all plug-ins, which no import names."""
+    return [f"{group}.{name}" for group in GROUPS for name in sorted(builtin_names(group))] + [
+        point.module for group in GROUPS for point in entry_points(group=group)
+    ]
 
 
 def _files(paths: Iterable[Path]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 Evaluate = Callable[..., Sequence[Evaluation]]
 """`joulescape.evaluation.evaluate`, or a stand-in with the same arguments."""
 
+DEATHS = 2
+"""So often may a worker die over one candidate alone: once may be chance, twice it is the candidate."""
+
 _FACTS = frozenset({*TRIALS, *CONFIRMED}) - set(METRICS)
 
 
@@ -44,14 +47,16 @@ class Job:
 class Outcome:
     """What a job gave: at least one evaluation; `log` holds the traceback of a failure.
 
-    An outcome that `is_lasting` is a pure function of its job and may be remembered; a worker's death or a time-out
-    is not.
+    An outcome that `is_lasting` may be remembered: a pure function of its job, a candidate that kills every worker, or
+    one that ran out of time, which says so in `limit_s` and is worth another try under a longer limit only.
     """
 
     evaluations: tuple[Evaluation, ...]
     seconds: float
     log: str | None = None
     is_lasting: bool = True
+    limit_s: float | None = None
+    """The limit in seconds that the evaluation ran out of."""
 
     @property
     def is_failed(self) -> bool:
@@ -60,7 +65,8 @@ class Outcome:
 
     def encoded(self) -> str:
         """As JSON: floats come back exactly as they went."""
-        return json.dumps(asdict(self), default=_plain, allow_nan=False)
+        plain = {**vars(self), "evaluations": [vars(item) for item in self.evaluations]}
+        return json.dumps(plain, default=_plain, allow_nan=False)
 
     @classmethod
     def decoded(cls, text: str) -> Outcome:
@@ -77,9 +83,10 @@ def run_job(
     try:
         with _time_limit(time_out_s):
             found = tuple(evaluate(job.candidate, space, job.fidelity, seed, memory))
-        outcome = Outcome(tuple(_slim(item) for item in _kept(found, job, dict(space.spec.objectives))), 0.0)
+        kept = _kept(found, job, job.fidelity.known(space.spec.objectives))
+        outcome = Outcome(tuple(_slim(item) for item in kept), 0.0)
     except _TimeOut:
-        outcome = failed(job, f"took longer than {time_out_s:g} s", is_lasting=False)
+        outcome = out_of_time(job, time_out_s)
     except ResultsError:
         raise
     except Infeasible as error:
@@ -94,6 +101,16 @@ def run_job(
 def failed(job: Job, reason: str, log: str | None = None, is_lasting: bool = True) -> Outcome:
     """The outcome of a job that gave nothing."""
     return Outcome((_without_metrics(job, "failed", reason),), 0.0, log, is_lasting)
+
+
+def died(job: Job) -> Outcome:
+    """The outcome of a job that took its worker along each time: out of memory, or a crash in native code."""
+    return failed(job, f"its worker died {DEATHS} times")
+
+
+def out_of_time(job: Job, limit_s: float) -> Outcome:
+    """The outcome of a job that took longer than `limit_s`: it lasts as long as the limit is no longer than that."""
+    return replace(failed(job, f"took longer than {limit_s:g} s"), seconds=limit_s, limit_s=limit_s)
 
 
 def _storable(outcome: Outcome, job: Job) -> Outcome:
@@ -132,10 +149,14 @@ def _kept(found: tuple[Evaluation, ...], job: Job, objectives: Mapping[Any, str]
     valid = [item for item in found if item.state == "valid"]
     if not valid:
         return (min(found, key=lambda item: (item.violation, item.variant_id)),)
+    if not objectives:  # nothing to compare by: accuracy alone is asked, and the closed form does not know it
+        return tuple(valid[:1])
     bad = next((item for item in valid if not is_comparable(item.metrics, objectives)), None)
     if bad is not None:
         values = {name: bad.metrics.get(name) for name in objectives}
         raise SimulatorError(f"design {bad.design_id} is called valid, but its objectives are {values}")
+    if len(valid) == 1:
+        return tuple(valid)
     mask = nondominated(objective_matrix([item.metrics for item in valid], objectives))
     best = [item for item, kept in zip(valid, mask, strict=True) if kept]
     return tuple({tuple(item.metrics.values()): item for item in reversed(best)}.values())[::-1]

@@ -72,11 +72,14 @@ def _best(valid: Sequence[Row], objectives: Iterable[str]) -> list[int]:
     """What a reader will look at: of each back end the balanced, the cheapest and the most accurate design.
 
     Balanced and cheapest are among designs within five points of the best accuracy of all, where the report's panel
-    opens; a back end without such a design has its thriftiest within one point of its own best.
+    opens; a back end without such a design has its thriftiest within one point of its own best. Where no accuracy was
+    measured, all are equally good.
     """
     accuracy = "trained_accuracy_fraction" if "accuracy_fraction" not in objectives else "accuracy_fraction"
     energy = next((name for name in objectives if name.endswith("energy_pj")), "inference_energy_pj")
-    measured = [i for i, row in enumerate(valid) if row.get(accuracy) is not None and row.get(energy) is not None]
+    sees_data = any(row.get(accuracy) is not None for row in valid)
+    known = (energy, accuracy) if sees_data else (energy,)
+    measured = [i for i, row in enumerate(valid) if all(row.get(name) is not None for name in known)]
     if not measured:
         return []
     costs, gains = [row.get(energy) for row in valid], [row.get(accuracy) or 0.0 for row in valid]
@@ -105,7 +108,3 @@ def _near(points: FloatArray, on_front: Any, taken: set[int]) -> list[int]:
     second = rest[nondominated(points[rest])]
     gaps = distances(points[second], points[on_front])
     return [int(second[i]) for i in np.argsort(gaps, kind="stable")]
-
-
-def _by(rows: Sequence[Row], name: str) -> Any:
-    return lambda index: rows[index][name]

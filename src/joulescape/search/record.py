@@ -91,6 +91,17 @@ def provenance(root: Path) -> Row:
     return {"versions": _versions(), "machine": machine, "git_commit": _commit(root)}
 
 
+def read_trials(out: Path) -> pl.DataFrame:
+    """The trials of an earlier search."""
+    path = out / "trials.parquet"
+    if not path.exists():
+        raise ResultsError(f"{path} is missing: run `joulescape search` first")
+    try:
+        return pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ResultsError(f"{path} cannot be read ({error}): run `joulescape search` again") from error
+
+
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """Turn what a full or closed disk says while tables are written into a ResultsError with a remedy."""
@@ -107,6 +118,14 @@ def write_json(content: Mapping[str, Any], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.draft")
     draft.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def write_csv(table: pl.DataFrame, path: Path) -> None:
+    """Write a table for spreadsheets, atomically; a missing value is an empty cell."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.draft")
+    table.write_csv(draft)
     draft.replace(path)
 
 

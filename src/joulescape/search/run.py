@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,47 +13,43 @@ import polars as pl
 from joulescape import tables
 from joulescape.errors import SimulatorError
 from joulescape.evaluation import evaluate as real_evaluate
+from joulescape.resolve.samplers import sampler_notes
+from joulescape.search.audit import sentences
 from joulescape.search.cache import locked
+from joulescape.search.climb import Climb
 from joulescape.search.driver import Driver, Means
+from joulescape.search.endings import ending, is_failing
 from joulescape.search.fidelities import search_fidelity
-from joulescape.search.outcome import Evaluate, Job, Outcome
+from joulescape.search.ladder import Ladder
+from joulescape.search.outcome import Evaluate, Outcome
 from joulescape.search.progress import Progress, log
-from joulescape.search.record import front_of, trials_table, write_resolved, writing
-from joulescape.search.study import Ask, Study
+from joulescape.search.record import front_of, trials_table, write_csv, write_resolved, writing
+from joulescape.search.remembered import RememberedStudy
+from joulescape.search.study import Ask
+from joulescape.search.top_audit import audit_top
 
 if TYPE_CHECKING:
     from joulescape.resolve.design_space import DesignSpace
 
 
-@dataclass
-class _Batch:
-    asks: list[Ask]
-    outcomes: dict[int, Outcome] = field(default_factory=dict)
-
-    @property
-    def is_complete(self) -> bool:
-        return len(self.outcomes) == len(self.asks)
-
-    def keep(self, ask: Ask) -> Callable[[Outcome], None]:
-        def done(outcome: Outcome) -> None:
-            self.outcomes[ask.trial] = outcome
-
-        return done
-
-    def in_order(self) -> list[tuple[Ask, Outcome]]:
-        return [(ask, self.outcomes[ask.trial]) for ask in self.asks]
-
-
 @dataclass(frozen=True)
 class SearchResult:
-    """The tables of one search, why it ended, and how many evaluations were remembered or made."""
+    """The tables of one search, why it ended, and what it took: evaluations remembered or made, on all rungs."""
 
     trials: pl.DataFrame
     front: pl.DataFrame
     history: pl.DataFrame
+    audit: pl.DataFrame
     ended: str
     reused: int
     judged: int
+    measurements: int
+    designs_judged: int
+
+    @property
+    def designs_per_measurement(self) -> float | None:
+        """Variants costed for each accuracy measurement; None where nothing was measured."""
+        return self.designs_judged / self.measurements if self.measurements else None
 
 
 def search(
@@ -64,6 +60,8 @@ def search(
     A pure function of the space: workers, executor, kills and reruns change no row. Raises ResultsError when another
     run works in `out` or the cache cannot be used; SimulatorError when too many candidates failed (tables are written).
     """
+    for note in sampler_notes(space):
+        log.info("%s", note)
     with locked(out), Driver(space, means or Means(), evaluate) as driver:
         search_run = _Search(space, driver)
         ended = search_run.go()
@@ -79,13 +77,15 @@ class _Search:
 
     def __init__(self, space: DesignSpace, driver: Driver) -> None:
         self.space = space
-        self.study = Study(space)
-        self.progress = Progress(space.spec.objectives, space.spec.budget.trials)
+        self.study = RememberedStudy(space, driver.cache)
+        self.ladder = Ladder(space)
+        budget = space.spec.budget
+        self.progress = Progress(space.spec.objectives, budget.trials, budget.seconds)
         self.judged: list[tuple[Ask, Outcome]] = []
         self._driver = driver
-        driver.expected = space.spec.budget.trials
-        self._fidelity = search_fidelity(space.spec)
-        self._open: list[_Batch] = []
+        driver.expected, driver.left_s = space.spec.budget.trials, lambda: self.progress.left_s
+        self._open: list[Climb] = []
+        self._volumes: list[float | None] = []
         self._began = time.monotonic()
 
     def go(self) -> str:
@@ -97,58 +97,90 @@ class _Search:
             if not self._open:
                 return "the budget of trials is spent" if self.study.is_spent else "the space is exhausted"
             self._tell()
-            if self.failed_share > budget.failed_share:
-                return "too many candidates failed"
-            if budget.seconds is not None and time.monotonic() - self._began > budget.seconds:
-                return "the budget of seconds is spent"
-
-    @property
-    def failed_share(self) -> float:
-        """Failed candidates as a fraction of all told."""
-        return self.progress.counts["failed"] / max(self.progress.told, 1)
+            seconds = time.monotonic() - self._began
+            why = ending(budget, self.progress.told, self.progress.counts["failed"], self._volumes, seconds)
+            if why is not None:
+                return why
 
     def result(self, ended: str) -> SearchResult:
         """The tables."""
         trials = trials_table(self.space, self.judged)
-        history = tables.make(self.progress.history, tables.HISTORY)
-        return SearchResult(trials, front_of(trials), history, ended, self._driver.reused, self._driver.judged)
+        audit = [*self.ladder.rows(), *audit_top(self.space, self.judged, self._driver)]
+        for sentence in sentences(self.ladder.rungs, audit):
+            log.info("%s", sentence)
+        return SearchResult(
+            trials=trials,
+            front=front_of(trials),
+            history=tables.make(self.progress.history, tables.HISTORY),
+            audit=tables.make(audit, tables.AUDIT),
+            ended=ended,
+            reused=self._driver.reused,
+            judged=self._driver.judged,
+            measurements=self.ladder.measured,
+            designs_judged=self.ladder.designs_judged,
+        )
 
     def _ask(self) -> bool:
         asks = self.study.ask()
         if asks:
-            batch = _Batch(asks)
-            self._open.append(batch)
-            self._driver.start((Job(ask.candidate, self._fidelity), batch.keep(ask)) for ask in asks)
+            self._open.append(self.ladder.climb(asks))
+            self._climb(self._open[-1])
         return bool(asks)
 
+    def _climb(self, batch: Climb) -> None:
+        """Start what is due; what is remembered answers at once, so that the next rung may be due as well."""
+        while jobs := batch.due():
+            self._driver.start(jobs)
+
     def _tell(self) -> None:
-        batch = self._open.pop(0)
+        batch = self._open[0]
         while not batch.is_complete:
             self._driver.wait()
+            for one in self._open:
+                self._climb(one)
+        self._open.pop(0)
         self._driver.flush()
+        self.ladder.tell(batch)
         judged = batch.in_order()
         self.judged += judged
-        told = [(ask, outcome.evaluations) for ask, outcome in judged]
-        self.study.tell(told)
-        archive = self.study.archive
-        evaluations = [found for _, found in told]
-        number = batch.asks[0].batch
-        self.progress.add(number, evaluations, archive.front_size, archive.hypervolume(), self._driver.judged)
+        self.study.tell([(ask, outcome.evaluations) for ask, outcome in judged])
+        self._note(batch.number, judged)
+
+    def _note(self, number: int, judged: Sequence[tuple[Ask, Outcome]]) -> None:
+        archive, ladder = self.study.archive, self.ladder
+        self._volumes.append(archive.hypervolume())
+        more = {
+            "measured_count": ladder.measured,
+            "designs_judged_count": ladder.designs_judged,
+            "promote_fraction": ladder.promote_fraction,
+        }
+        evaluations = [outcome.evaluations for _, outcome in judged]
+        made = self._driver.judged, self._driver.reused
+        self.progress.add(number, evaluations, archive.front_size, self._volumes[-1], *made, more)
 
 
-def _write(space: DesignSpace, out: Path, result: SearchResult, study: Study) -> None:
+def _write(space: DesignSpace, out: Path, result: SearchResult, study: RememberedStudy) -> None:
     reference = study.archive.reference
     names = list(space.spec.objectives)
     run: dict[str, Any] = {
         "ended": result.ended,
         "seed": space.spec.budget.seed,
+        "sampler": space.spec.budget.sampler,
+        "sampler_notes": list(sampler_notes(space)),
         "fidelity": search_fidelity(space.spec).name,
         "reference_point": None if reference is None else dict(zip(names, reference.tolist(), strict=True)),
         "candidates_count": result.trials["candidate_id"].n_unique(),
         "designs_count": len(result.trials),
+        "measurements_count": result.measurements,
+        "designs_judged_count": result.designs_judged,
+        "designs_per_measurement": result.designs_per_measurement,
+        "audit": result.audit.to_dicts(),
     }
     write_resolved(space, out / "resolved.json", run)
     tables.write(result.history, out / "history.parquet")
+    tables.write(result.audit, out / "audit.parquet")
+    write_csv(result.front, out / "front.csv")
+    write_csv(result.trials, out / "trials.csv")
     tables.write(result.front, out / "front.parquet")
     tables.write(result.trials, out / "trials.parquet")
     if not len(result.front):
@@ -156,10 +188,12 @@ def _write(space: DesignSpace, out: Path, result: SearchResult, study: Study) ->
 
 
 def _refuse_failures(space: DesignSpace, found: _Search) -> None:
-    share, allowed = found.failed_share, space.spec.budget.failed_share
-    if share > allowed:
+    """A search that failed too often, or that has nothing but failures to show, ends with an error."""
+    told, failed = found.progress.told, found.progress.counts["failed"]
+    allowed = space.spec.budget.failed_share
+    if is_failing(allowed, told, failed) or (failed == told > 0 and allowed < 1):
         first = next(outcome.evaluations[0] for _, outcome in found.judged if outcome.is_failed)
         raise SimulatorError(
-            f"{found.progress.counts['failed']} of {found.progress.told} candidates failed ({share:.0%}, "
-            f"budget.failed_share allows {allowed:.0%}); the first was {first.candidate_id}: {first.reason}"
+            f"{failed} of {told} candidates failed ({failed / told:.0%}, budget.failed_share allows {allowed:.0%}); "
+            f"the first was {first.candidate_id}: {first.reason}"
         )

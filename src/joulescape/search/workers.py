@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
+import faulthandler
+import logging
+import os
+import threading
+import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
-from joulescape.accuracy.reference import single_thread
-from joulescape.search.cache import Measurements, WorkerMemory
-from joulescape.search.digests import measured_version
-from joulescape.search.outcome import Evaluate, Job, Outcome, run_job
+from joulescape.search.in_hand import InHand
+from joulescape.search.judging import GRACE_S, Result, Ticket, Work, judge_of
+from joulescape.search.outcome import Job
+from joulescape.search.own_process import OwnProcess
 
-if TYPE_CHECKING:
-    from joulescape.resolve.design_space import DesignSpace
+log = logging.getLogger("joulescape.search")
 
 Executor = Literal["auto", "serial", "ray"]
-Ticket = int
-"""The caller's number for a job: results come back under it, in any order."""
 
+GUARD_S = 0.5
+"""So long may one guard serve jobs that follow each other; it is far less than GRACE_S."""
 
-@dataclass(frozen=True)
-class Work:
-    """Everything that every job of one run shares."""
+LASTING_GUARD_S = 300.0
+"""Under shorter limits every job has a guard of its own: between jobs the driver writes, and may wait for a disk."""
 
-    space: DesignSpace
-    seed: int
-    evaluate: Evaluate
-    cache: Path
-    time_out_s: float
-
-
-@dataclass(frozen=True)
-class Result:
-    """One finished job: its ticket, what it gave, and what it measured on the way (for the driver to store)."""
-
-    ticket: Ticket
-    outcome: Outcome
-    measurements: Measurements
+__all__ = ["Executor", "InProcess", "Pool", "Result", "Ticket", "Work", "on_cluster", "open_pool"]
 
 
 class Pool(Protocol):
@@ -54,23 +42,24 @@ class Pool(Protocol):
         """End the workers."""
 
 
-def judge(work: Work, memory: WorkerMemory, jobs: Sequence[tuple[Ticket, Job]]) -> list[Result]:
-    """Judge jobs one after the other."""
-    results = []
-    for ticket, job in jobs:
-        outcome = run_job(job, work.space, work.seed, work.evaluate, memory, work.time_out_s)
-        results.append(Result(ticket, outcome, memory.hand_over()))
-    return results
-
-
 class InProcess:
-    """The twin without Ray: judges in this process, one job per `collect`."""
+    """The twin without Ray: judges in this process, one job per `collect`.
+
+    Native code that does not return cannot be interrupted here: it ends this process with a traceback. The next run
+    judges that candidate in a process of its own, as it does with one over which a process died; if that has to be
+    killed too, all others follow it there. Outside the main thread no alarm can be set: there every candidate is
+    judged in a process of its own.
+    """
 
     def __init__(self, work: Work) -> None:
-        single_thread()
-        self._work = work
-        self._memory = WorkerMemory(work.cache, measured_version())
+        self._judge = judge_of(work)
+        self._limit_s = work.time_out_s + GRACE_S
         self._queue: deque[tuple[Ticket, Job]] = deque()
+        self._in_hand = InHand(work.cache)
+        self._own_process = OwnProcess(work)
+        self._guarded: float | None = None
+        """When the guard over this process was set, which is not lifted yet."""
+        self._is_wary = threading.current_thread() is not threading.main_thread()
 
     def submit(self, jobs: Sequence[tuple[Ticket, Job]]) -> None:
         """Queue jobs."""
@@ -78,14 +67,60 @@ class InProcess:
 
     def collect(self) -> Sequence[Result]:
         """Judge the next job."""
-        return judge(self._work, self._memory, [self._queue.popleft()])
+        ticket, job = self._queue.popleft()
+        if self._in_hand.is_suspect(job):
+            return [self._apart(ticket, job)]
+        if self._is_wary:
+            return [self._own_process.judge(ticket, job)]
+        self._in_hand.note(job)
+        self._guard()
+        try:
+            found = self._judge([(ticket, job)])
+        except BaseException:
+            self._unguard()
+            raise
+        if not self._queue or self._limit_s < LASTING_GUARD_S or self._is_guard_old:
+            self._unguard()
+        return found
+
+    def _guard(self) -> None:
+        """End this process some time after the limit. To set and to lift a guard takes longer than a small job: where
+        the limit is long, one that was set just now serves the jobs behind as well."""
+        if self._guarded is None or self._is_guard_old:
+            faulthandler.dump_traceback_later(self._limit_s, exit=True)
+            self._guarded = time.monotonic()
+
+    def _unguard(self) -> None:
+        if self._guarded is not None:
+            faulthandler.cancel_dump_traceback_later()
+            self._guarded = None
+
+    @property
+    def _is_guard_old(self) -> bool:
+        return self._guarded is not None and time.monotonic() - self._guarded > GUARD_S
+
+    def _apart(self, ticket: Ticket, job: Job) -> Result:
+        log.info("candidate %s is judged in a process of its own: one ended over it", job.candidate.candidate_id)
+        self._unguard()
+        result = self._own_process.judge(ticket, job)
+        self._is_wary |= result.outcome.is_failed and result.outcome.is_lasting
+        self._in_hand.acquit(job)
+        return result
 
     def close(self) -> None:
-        """Nothing to end."""
+        """Leave no trace."""
+        self._unguard()
+        self._own_process.close()
+        self._in_hand.close()
 
 
-def open_pool(work: Work, workers: int, executor: Executor) -> Pool:
-    """The workers of a run: Ray only when it is asked for by name."""
+def on_cluster() -> bool:
+    """Whether the user named a Ray cluster."""
+    return bool(os.environ.get("RAY_ADDRESS"))
+
+
+def open_pool(work: Work, workers: int | None, executor: Executor) -> Pool:
+    """The workers of a run: Ray only when asked for by name. `workers` None is one, or all CPUs of a cluster."""
     if executor == "ray":
         from joulescape.search.ray_pool import RayPool
 

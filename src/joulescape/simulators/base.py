@@ -7,6 +7,7 @@ through NumPy), so one call costs every variant. A simulator writes broadcasting
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors
-from joulescape.network.operators import Graph, Operator, Role
+from joulescape.network.operators import Graph, Operator, Phase, Role
 from joulescape.network.work import OperandFormat, Work
 from joulescape.spec.base import Shape
 from joulescape.spec.sourced import Basis, Sourced
@@ -100,6 +101,7 @@ class LayerCost:
 
     `occupancy_ns` is the time for which the layer's own hardware is busy per batch: in a pipelined machine the longest
     one sets the interval; it defaults to the latency. `bound_by` names what limits the time, one name a variant.
+    `is_beside`: it runs beside the work before it, on hardware of its own, and starts when that one starts.
     """
 
     layer: str
@@ -112,6 +114,7 @@ class LayerCost:
     energies: tuple[Energy, ...]
     traffic: tuple[Traffic, ...] = ()
     occupancy_ns: Quantity | None = None
+    is_beside: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,8 @@ class Context:
     """What a simulator must know beside its own settings.
 
     `first` and `last` name the works whose input, respectively output, crosses the chip's edge; `resident_bytes` is the
-    network's total stored weights, so that a machine can decide whether weights stay on chip between batches.
+    network's total stored weights, so that a machine can decide whether weights stay on chip between batches. `steps`
+    are those of the whole training run, None where the phase is no training or no plan is known.
     """
 
     batch: int
@@ -151,6 +155,7 @@ class Context:
     first: frozenset[str] = frozenset()
     last: frozenset[str] = frozenset()
     resident_bytes: float = 0.0
+    steps: int | None = None
 
     def off_chip_ns(self, moved_bytes: Quantity) -> Quantity:
         """Shortest time to move so many bytes; none where off-chip memory lies outside the boundary."""
@@ -180,6 +185,13 @@ class Simulator(ABC, Generic[SettingsT]):
     """Dotted paths that a space may give a domain, because the model scales its constants with them by a named rule."""
     is_pipelined: ClassVar[bool] = False
     """Whether layers run on hardware of their own, so that the interval is the longest layer and not their sum."""
+
+    def overlaps(self, phase: Phase, settings: SettingsT) -> bool:  # noqa: ARG002
+        """Whether the samples of a batch follow each other through this machine in `phase`.
+
+        In a training step they do not where the backward pass uses the arrays of the forward pass again.
+        """
+        return self.is_pipelined and phase == "inference"
 
     @abstractmethod
     def takes(self, operator: Operator, role: Role, settings: SettingsT) -> bool:
@@ -220,7 +232,7 @@ class Checked:
     def __post_init__(self) -> None:
         for name, quantity in self.quantities.items():
             array = np.asarray(quantity, dtype=float)
-            if not np.all(np.isfinite(array)) or np.any(array < 0):
+            if not (array.min() >= 0.0 and array.max() < math.inf):  # false for NaN as well
                 raise SimulatorError(f"{self.where}: {name} is {array!r}; a cost must be finite and not negative")
 
 

@@ -70,3 +70,12 @@ class OffChipSpec(Shape):
     read_pj_per_bit: LowerIsBetter
     write_pj_per_bit: LowerIsBetter
     bandwidth_gbps: HigherIsBetter
+
+
+class PartSpec(Shape):
+    """`hwlib/components/<family>/<name>.yaml`: a device that back ends share, by reference."""
+
+    kind: str
+    """What it is: a name that a family of simulators gives to the shape of `parameters`."""
+    about: str
+    parameters: dict[str, Any]

@@ -57,6 +57,11 @@ class IntDomain(Shape):
         """The domain in words, as a fault says it."""
         return f"a whole number from {self.low} to {self.high}{f' in steps of {self.step}' if self.step > 1 else ''}"
 
+    @property
+    def only(self) -> int | None:
+        """The one value of the domain; None where there are more."""
+        return self.low if self.low + self.step > self.high else None
+
     def count(self) -> int:
         """How many values a sweep has, without listing a long range."""
         total = (self.high - self.low) // self.step + 1
@@ -96,6 +101,11 @@ class FloatDomain(Shape):
         """The domain in words, as a fault says it."""
         return f"a number from {self.low:g} to {self.high:g}"
 
+    @property
+    def only(self) -> float | None:
+        """The one value of the domain; None where there are more."""
+        return self.low if self.low == self.high else None
+
     def count(self) -> int:
         """How many values a sweep has."""
         return self.points
@@ -107,6 +117,13 @@ class ChoiceDomain(Shape):
     kind: Literal["choice"]
     options: Annotated[tuple[Scalar, ...], Field(min_length=1)]
     per: Literal["layer"] | None = None
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        kinds = [(isinstance(option, bool), option) for option in self.options]  # true is not 1
+        if len(set(kinds)) < len(kinds):
+            raise ValueError("each option once")
+        return self
 
     def ends(self) -> tuple[Scalar, ...]:
         """Every option: what resolve checks against a plug-in's settings."""
@@ -125,6 +142,11 @@ class ChoiceDomain(Shape):
         """The domain in words, as a fault says it."""
         return f"one of {', '.join(str(option) for option in self.options)}"
 
+    @property
+    def only(self) -> Scalar | None:
+        """The one value of the domain; None where there are more."""
+        return self.options[0] if len(self.options) == 1 else None
+
     def count(self) -> int:
         """How many values a sweep has."""
         return len(self.options)
@@ -132,7 +154,6 @@ class ChoiceDomain(Shape):
 
 AnyDomain = IntDomain | FloatDomain | ChoiceDomain
 Domain = Annotated[IntDomain | FloatDomain | ChoiceDomain, Field(discriminator="kind")]
-DOMAIN_KINDS = ("int", "float", "choice")
 
 
 def is_domain(value: Any) -> bool:
@@ -143,7 +164,7 @@ def is_domain(value: Any) -> bool:
 def _check_range(low: float, high: float, log: bool) -> None:
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError("low and high must be finite")
-    if low >= high:
-        raise ValueError(f"low must be below high, but {low} >= {high}")
+    if low > high:
+        raise ValueError(f"low must not be above high, but {low} > {high}")
     if log and low <= 0:
         raise ValueError("a log domain needs low > 0")

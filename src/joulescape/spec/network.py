@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from joulescape.spec.base import Shape
+from joulescape.spec.block import BlockUse
+from joulescape.spec.reported import ReportedSpec
 
 OperatorKind = Literal[
     "conv", "dense", "matmul", "relu", "sigmoid", "softmax", "max_pool", "avg_pool", "global_avg_pool",
     "norm", "add", "flatten", "scale_offset", "spectral_sum", "shg",
+    "relu6", "local_response_norm", "concat", "channel_shuffle", "channel_slice",
+    "layer_norm", "gelu", "position", "mean_tokens", "patches", "split_heads", "merge_heads", "transpose",
 ]  # fmt: skip
+
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""A file's checksum."""
 
 
 class OperatorSpec(Shape):
@@ -27,8 +35,20 @@ class OperatorSpec(Shape):
     kernel: Annotated[int, Field(ge=1)] | None = None
     stride: Annotated[int, Field(ge=1)] | None = None
     padding: Annotated[int, Field(ge=0)] | None = None
+    kernel_x: Annotated[int, Field(ge=1)] | None = None
+    """conv: the kernel across where it is not square, `kernel` being the one down; the same for the next two."""
+    stride_x: Annotated[int, Field(ge=1)] | None = None
+    padding_x: Annotated[int, Field(ge=0)] | None = None
+    ceil_mode: bool | None = None
+    """Pooling: whether elements that are left over at the end get a window of their own."""
     groups: Annotated[int, Field(ge=1)] | None = None
+    first: Annotated[int, Field(ge=0)] | None = None
+    """channel_slice: number of the first channel that is taken."""
     bias: bool | None = None
+    heads: Annotated[int, Field(ge=1)] | None = None
+    """split_heads: into how many."""
+    scale: Annotated[float, Field(gt=0)] | None = None
+    """matmul: constant that multiplies the product (attention: 1 / sqrt(features of a head))."""
     bins: Annotated[int, Field(ge=2)] | None = None
     """shg: spectral bins of the modulated fundamental, data and parameter bins together."""
     data_bins: Annotated[int, Field(ge=1)] | None = None
@@ -37,6 +57,15 @@ class OperatorSpec(Shape):
     """shg: spectral phase at the band's edge."""
     envelope: float | None = None
     """shg: exponent of the Gaussian amplitude envelope at the band's edge."""
+
+
+def _sort(entry: Any) -> str:
+    is_use = "block" in entry if isinstance(entry, dict) else isinstance(entry, BlockUse)
+    return "block" if is_use else "operator"
+
+
+Entry = Annotated[Annotated[OperatorSpec, Tag("operator")] | Annotated[BlockUse, Tag("block")], Discriminator(_sort)]
+"""One line of an operator list: an operator, or a block put there."""
 
 
 class NetworkTraining(Shape):
@@ -51,11 +80,63 @@ class NetworkTraining(Shape):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
-class NetworkSpec(Shape):
-    """One network: `task` names the data set and metric; the operator list becomes the graph."""
+class GivenWeights(Shape):
+    """Reference weights that are not trained here: those of an ONNX file."""
+
+    onnx: str
+    """The file, relative to the network's YAML."""
+    sha256: Sha256
+
+
+class BaseNetworkSpec(Shape):
+    """What every network states: `task` names the data set and metric; the operator list becomes the graph."""
 
     about: str
     task: str
     input: Annotated[tuple[int, ...], Field(min_length=1, max_length=3)]
-    operators: Annotated[tuple[OperatorSpec, ...], Field(min_length=1)]
-    training: NetworkTraining
+    blocks: dict[str, Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]] = Field(default_factory=dict)
+    """Operator lists to be put into `operators` by name. `input` is what the block reads; text that stands for an
+    attribute names one of the `values` that are given where the block is put."""
+    operators: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    reported: ReportedSpec | None = None
+    training: NetworkTraining | GivenWeights | None = None
+
+    @property
+    def is_workload(self) -> bool:
+        """Whether it has shapes and costs alone: no recipe, so no weights and no accuracy."""
+        return self.training is None
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """Where its weights come from, as plain values; empty for a workload."""
+        return {} if self.training is None else self.training.model_dump()
+
+
+class NetworkSpec(BaseNetworkSpec):
+    """One network: `task` names the data set and metric; the operator list becomes the graph.
+
+    One without `training` is a workload: it is priced, and nobody can ask for its accuracy.
+    """
+
+    training: NetworkTraining | None = None
+
+
+class OnnxNetworkSpec(Shape):
+    """A network of one's own in an ONNX file: its operators and its weights are read from there."""
+
+    about: str
+    task: str
+    onnx: Annotated[str, Field(min_length=1)]
+    """The file, relative to this YAML file."""
+    sha256: Sha256 | None = None
+    """Checksum of the file (`sha256sum my.onnx`); a changed file is then refused."""
+
+
+class ReadNetworkSpec(BaseNetworkSpec):
+    """The same once the file was read."""
+
+    training: GivenWeights
+
+
+AnyNetworkSpec = NetworkSpec | ReadNetworkSpec
+"""A network with its operators, and where its reference weights come from."""

@@ -28,6 +28,9 @@ TRAINING_METRICS: frozenset[Metric] = frozenset(
 )
 """Metrics of training on the machine: naming one as objective or constraint makes the search train there."""
 
+ACCURACY_METRICS: frozenset[Metric] = frozenset({"accuracy_fraction", "trained_accuracy_fraction"})
+"""Metrics that data must be seen for; every other one is costed, at nominal statistics where nothing was measured."""
+
 Direction = Literal["minimize", "maximize"]
 Boundary = Literal["core", "chip", "system"]
 PhaseName = Literal["inference", "training"]
@@ -35,6 +38,9 @@ SamplerName = Literal["nsga2", "nsga3", "tpe", "gp", "qmc", "random", "grid"]
 RungName = Literal["closed_form", "merged", "tuned", "full"]
 
 RUNGS: tuple[RungName, ...] = ("closed_form", "merged", "tuned", "full")
+
+AGREEMENT = 0.9
+"""Rank correlation near the front below which two rungs are not said to agree, and a larger share climbs."""
 """How well a design can be measured, cheapest first: costs alone; merged errors without fine-tuning on a subset; merged
 errors after fine-tuning; the full simulation after fine-tuning."""
 
@@ -111,11 +117,11 @@ class BudgetSpec(Shape):
     rungs: Annotated[tuple[RungName, ...], Field(min_length=1)] = ("merged", "tuned", "full")
     """The ladder of fidelities, cheapest first; only designs measured on the last one may be on the front."""
     screen_samples: Annotated[int, Field(ge=1)] = 128
-    """Validation samples of the rung without fine-tuning."""
+    """Validation samples of the rung `merged`, for designs that fine-tuning can still change."""
     promote: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Share of each batch that climbs from one rung to the next; it widens when the rungs disagree near the front."""
+    """Share of each batch that climbs from one rung to the next; it widens while the rungs disagree near the front."""
     audit: Annotated[int, Field(ge=0)] = 20
-    """At least so many designs are measured on every rung, whatever they promise, to see whether the rungs agree."""
+    """At least so many designs climb whatever they promise, to see whether the rungs agree; 0 never widens a share."""
     failed_share: Annotated[float, Field(ge=0, le=1)] = 0.2
     samples: Annotated[int, Field(ge=1)] | None = None
     """Validation samples per accuracy measurement; all when absent."""
@@ -184,3 +190,19 @@ class SpaceSpec(Shape):
     def names_training(self) -> bool:
         """Whether an objective or a constraint is a metric of training on the machine."""
         return bool(TRAINING_METRICS & {*self.objectives, *self.constraints})
+
+    @property
+    def needs_accuracy(self) -> bool:
+        """Whether the question can only be answered by measuring: it names an accuracy, or training up to a target."""
+        is_trained_to_target = self.names_training and self.training.target is not None
+        return is_trained_to_target or bool(ACCURACY_METRICS & {*self.objectives, *self.constraints})
+
+    @property
+    def rungs(self) -> tuple[RungName, ...]:
+        """The rungs that this question climbs: closed form alone where nothing need be measured; the last one alone
+        where it names a metric of training on the machine, which the lower ones do not see, and for a grid, which is
+        there to know every candidate."""
+        if not self.needs_accuracy:
+            return ("closed_form",)
+        is_whole = self.names_training or self.budget.sampler == "grid"
+        return self.budget.rungs[-1:] if is_whole else self.budget.rungs

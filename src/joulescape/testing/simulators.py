@@ -227,7 +227,10 @@ def _everything(simulator: Simulator[Any], settings: Shape, works: Sequence[Work
 
 
 def _value(settings: Any, path: str) -> Any:
+    """What stands at a dotted path; None below an optional part that is absent."""
     for name in path.split("."):
+        if settings is None:
+            return None
         settings = settings[name] if isinstance(settings, Mapping) else getattr(settings, name)
     return settings
 

@@ -1,32 +1,24 @@
-"""Pruning by magnitude: single weights (unstructured zeros) or whole output channels (a smaller network)."""
+"""Pruning: single weights (zeros with an index), n of m weights (zeros with a place), or whole output channels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
 
-from pydantic import Field
-
-from joulescape.compression.base import Described, Method, Tensors
+from joulescape.compression.base import GRADUAL_SHARE, Described, Method, Need, Regularised, Tensors
 from joulescape.compression.prune.channels import describe_channels, project_channels
 from joulescape.compression.prune.elements import describe_elements, project_elements
+from joulescape.compression.prune.groups import describe_groups, project_groups
+from joulescape.compression.prune.importance import with_importance, without_importance
+from joulescape.compression.prune.settings import TRAINED_FOR, PruneSettings
 from joulescape.network.operators import Operator
-from joulescape.spec.base import Shape
 
+__all__ = ["Prune", "PruneSettings", "plugin"]
 
-class PruneSettings(Shape):
-    """What goes, and how much stays."""
-
-    granularity: Literal["element", "channel"] = "element"
-    """element: single weights become zero (an index is stored); channel: output channels are taken out."""
-    density: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Fraction of the weights, or of the channels, that stays."""
-    criterion: Literal["magnitude"] = "magnitude"
-    """Smallest magnitude (for channels: L1 norm) goes first."""
+_NEEDED: Mapping[str, Need] = {"first_order": "saliency", "nisp": "activations", "reconstruction": "activations"}
 
 
 class Prune(Method[PruneSettings]):
-    """Removes what is smallest. The network's output channels and what a physical system needs are never removed."""
+    """Removes what matters least. The network's output channels and what a physical system needs are never removed."""
 
     name = "prune"
     Settings = PruneSettings
@@ -37,17 +29,53 @@ class Prune(Method[PruneSettings]):
 
     def describe(self, described: Described, settings: Mapping[str, PruneSettings]) -> Described:
         """Channels first (they change shapes), then single weights of what is left."""
-        smaller = describe_channels(described, channels) if (channels := _of(settings, "channel")) else described
-        return describe_elements(smaller, _of(settings, "element"))
+        channels = {name: at.density for name, at in _of(settings, "channel").items()}
+        smaller = describe_channels(described, channels) if channels else described
+        return describe_groups(describe_elements(smaller, _of(settings, "element")), _of(settings, "n_of_m"))
 
     def project(self, tensors: Tensors, described: Described, settings: Mapping[str, PruneSettings]) -> Tensors:
-        """The largest weights or channels, as `describe` counted them."""
-        smaller = project_channels(tensors, described) if _of(settings, "channel") else tensors
-        return project_elements(smaller, described.graph, _of(settings, "element"))
+        """The weights or channels that matter most, as `describe` counted them."""
+        if any(at.criterion == "nisp" for at in settings.values()):
+            tensors = with_importance(tensors, described.graph)
+        smaller = project_channels(tensors, described, settings) if _of(settings, "channel") else tensors
+        pruned = project_elements(smaller, described.graph, _of(settings, "element"))
+        return without_importance(project_groups(pruned, _of(settings, "n_of_m")))
+
+    def needs(self, settings: Mapping[str, PruneSettings]) -> frozenset[Need]:
+        """Gradients for first_order; activations for nisp and reconstruction."""
+        needed: set[Need] = {_NEEDED[at.criterion] for at in settings.values() if at.criterion in _NEEDED}
+        return frozenset(needed)
+
+    def regularised(self, settings: Mapping[str, PruneSettings]) -> Regularised | None:
+        """The training of group_lasso, or of variational dropout."""
+        for kind in TRAINED_FOR:
+            found = {name: at for name, at in settings.items() if at.criterion == kind}
+            if found:
+                strengths = {name: at.strength or TRAINED_FOR[kind] for name, at in found.items()}
+                return Regularised(kind, max(at.sparse_epochs for at in found.values()), strengths)
+        return None
+
+    def is_gradual(self, settings: Mapping[str, PruneSettings]) -> bool:
+        """Where the schedule says so."""
+        return any(at.schedule == "gradual" for at in settings.values())
+
+    def partly(self, settings: Mapping[str, PruneSettings], progress: float) -> Mapping[str, PruneSettings]:
+        """The density of this moment: d + (1 - d) (1 - t)^3, which is there after GRADUAL_SHARE of the way."""
+        rest = (1.0 - min(1.0, progress / GRADUAL_SHARE)) ** 3
+        return {
+            name: at.model_copy(update={"density": at.density + (1 - at.density) * rest})
+            if at.schedule == "gradual"
+            else at
+            for name, at in settings.items()
+        }
+
+    def fixed(self, tensors: Tensors, described: Described, settings: Mapping[str, PruneSettings]) -> Tensors:  # noqa: ARG002
+        """Weights that are zero."""
+        return {f"{name}.weight": tensors[f"{name}.weight"] == 0 for name in settings}
 
 
-def _of(settings: Mapping[str, PruneSettings], granularity: str) -> dict[str, float]:
-    return {name: at.density for name, at in settings.items() if at.granularity == granularity}
+def _of(settings: Mapping[str, PruneSettings], granularity: str) -> dict[str, PruneSettings]:
+    return {name: at for name, at in settings.items() if at.granularity == granularity}
 
 
 plugin = Prune()

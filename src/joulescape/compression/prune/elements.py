@@ -1,16 +1,18 @@
-"""Element pruning: the smallest weights of a layer become zero and stay zero; the array keeps its shape."""
+"""Element pruning: the weights that matter least become zero and stay zero; the array keeps its shape."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import array_api_compat as api
 
-from joulescape.compression._coding import bits_with_zeros, stored
+from joulescape.compression._coding import bits_with_zeros
+from joulescape.compression._nominal import elements_of, with_bytes
 from joulescape.compression.base import Described, Tensors
+from joulescape.compression.prune.scores import scores
+from joulescape.compression.prune.settings import PruneSettings
 from joulescape.network.operators import Graph, Operator
 from joulescape.network.work import OperandFormat
 
@@ -20,46 +22,79 @@ def kept_count(elements: int, density: float) -> int:
     return max(1, round(density * elements))
 
 
-def describe_elements(described: Described, densities: Mapping[str, float]) -> Described:
-    """Formats with fewer non-zeros: only a machine that skips unstructured zeros can save by them."""
+def describe_elements(described: Described, settings: Mapping[str, PruneSettings]) -> Described:
+    """Formats with fewer non-zeros: only a machine that skips unstructured zeros can save by them.
+
+    Where all layers share one density (`scope: global`), each is announced at it: which layer keeps more is not known.
+    """
     graph, formats = described.graph, described.formats
-    changed = {name: _format(graph.operator(name), formats[name], density) for name, density in densities.items()}
+    changed = {name: _format(graph.operator(name), formats[name], at) for name, at in settings.items()}
     return replace(described, formats={**formats, **changed})
 
 
-def project_elements(tensors: Tensors, graph: Graph, densities: Mapping[str, float]) -> Tensors:
-    """Each layer of `graph` keeps its weights of largest magnitude.
+def project_elements(tensors: Tensors, graph: Graph, settings: Mapping[str, PruneSettings]) -> Tensors:
+    """The weights that matter most, of each layer of `graph` or of all together.
 
     They are counted on the shapes of `graph`: an array that a later step has already cut is not pruned once more.
     """
-    counts = {name: kept_count(_elements(graph.operator(name)), density) for name, density in densities.items()}
-    return {**tensors, **{f"{n}.weight": _largest(tensors[f"{n}.weight"], count) for n, count in counts.items()}}
+    shared = {name: at for name, at in settings.items() if at.scope == "global"}
+    pruned = {
+        f"{name}.weight": _pruned(tensors, name, at, kept_count(elements_of(graph.operator(name)), at.density))
+        for name, at in settings.items()
+        if name not in shared
+    }
+    return {**tensors, **pruned, **(_together(tensors, graph, shared) if shared else {})}
 
 
-def _format(operator: Operator, form: OperandFormat, density: float) -> OperandFormat:
-    elements = _elements(operator)
-    left = min(form.weight_density, kept_count(elements, density) / elements)
-    if left >= 1.0:
-        return form
-    bits = bits_with_zeros(form.weight_bits)
-    held = stored(elements, bits, left, is_sparse=True)
-    return form.with_(
-        weight_bits=bits,
-        weight_density=left,
-        weight_structure="unstructured",
-        weight_bytes=held.weight_bytes,
-        index_bytes=held.index_bytes,
-    )
-
-
-def _elements(operator: Operator) -> int:
-    return math.prod(operator.weight_shape or (0,))
-
-
-def _largest(weight: Any, count: int) -> Any:
-    """`weight` with all but its `count` largest magnitudes zero; equal magnitudes are kept in memory order."""
+def largest(weight: Any, score: Any, count: int) -> Any:
+    """`weight` with all but its `count` highest scores zero; equal scores are kept in memory order."""
     xp = api.array_namespace(weight)
     flat = xp.reshape(weight, (-1,))
-    order = xp.argsort(-xp.abs(flat), stable=True)
+    order = xp.argsort(-xp.reshape(score, (-1,)), stable=True)
     rank = xp.argsort(order, stable=True)
     return xp.reshape(xp.where(rank < count, flat, xp.zeros_like(flat)), weight.shape)
+
+
+def _format(operator: Operator, form: OperandFormat, at: PruneSettings) -> OperandFormat:
+    elements = elements_of(operator)
+    left = min(form.weight_density, kept_count(elements, at.density) / elements)
+    if left >= 1.0:
+        return form
+    changed = form.with_(
+        weight_bits=bits_with_zeros(form.weight_bits),
+        code_bits=None if form.code_bits is None else bits_with_zeros(form.code_bits),
+        weight_density=left,
+        weight_structure="unstructured",
+        index_bits=at.index_bits,
+    )
+    return with_bytes(operator, changed)
+
+
+def _pruned(tensors: Tensors, name: str, at: PruneSettings, count: int) -> Any:
+    """One layer; it is left alone where no more than `count` weights are left: nothing need be measured again."""
+    weight = tensors[f"{name}.weight"]
+    xp = api.array_namespace(weight)
+    if int(xp.count_nonzero(weight)) <= count:
+        return weight
+    return largest(weight, scores(tensors, name, at.criterion), count)
+
+
+def _together(tensors: Tensors, graph: Graph, settings: Mapping[str, PruneSettings]) -> Tensors:
+    """All layers of `settings` under one threshold; the best weight of each layer stays whatever it scores."""
+    weights = {name: tensors[f"{name}.weight"] for name in settings}
+    xp = api.array_namespace(*weights.values())
+    count = sum(kept_count(elements_of(graph.operator(name)), at.density) for name, at in settings.items())
+    if sum(int(xp.count_nonzero(weight)) for weight in weights.values()) <= count:
+        return {}
+    scored = {name: scores(tensors, name, at.criterion) for name, at in settings.items()}
+    merged = xp.concat([xp.reshape(score, (-1,)) for score in scored.values()])
+    order = xp.argsort(-merged, stable=True)
+    rank = xp.argsort(order, stable=True)
+    pruned, start = {}, 0
+    for name, weight in weights.items():
+        elements = scored[name].size if isinstance(scored[name].size, int) else scored[name].numel()
+        best = xp.max(scored[name])
+        is_kept = xp.reshape(rank[start : start + elements] < count, weight.shape) | (scored[name] == best)
+        pruned[f"{name}.weight"] = xp.where(is_kept, weight, xp.zeros_like(weight))
+        start += elements
+    return pruned

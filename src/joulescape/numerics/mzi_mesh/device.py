@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -33,6 +33,8 @@ class MeshErrors:
     splitter_sigma_rad: float = 0.0
     mzi_loss_db: float = 0.0
     is_push_pull: bool = False
+    crosstalk_fraction: float = 0.0
+    """Phase that a nearest neighbour takes of a shifter's."""
 
     @classmethod
     def of(cls, numbers: Mapping[str, float]) -> MeshErrors:
@@ -43,6 +45,7 @@ class MeshErrors:
             splitter_sigma_rad=numbers["splitter_sigma_rad"],
             mzi_loss_db=numbers["mzi_loss_db"],
             is_push_pull=bool(numbers["is_push_pull"]),
+            crosstalk_fraction=numbers["crosstalk_fraction"],
         )
 
     @property
@@ -98,7 +101,7 @@ class Factors:
     right: Tensor
     scales: Tensor
 
-    @property
+    @cached_property
     def normalised(self) -> Tensor:
         """The tiles over their largest singular values."""
         return (self.left * self.gains[:, None, :]) @ self.right
@@ -111,6 +114,11 @@ class Written:
     mesh: Layout
     phases: WrittenPhases
     factors: Factors
+
+    @cached_property
+    def heat(self) -> Tensor:
+        """What each shifter takes of all others' phases at unit crosstalk: the same for every device."""
+        return heat_between(self.mesh, 2 * self.phases.theta, self.phases.phi)
 
 
 @dataclass(frozen=True)
@@ -140,47 +148,53 @@ def write(content: bytes, shape: TileShape) -> Written:
     return Written(mesh, phases, factors)
 
 
-def unitary(mesh: Layout, phases: WrittenPhases, errors: MeshErrors, generator: torch.Generator) -> Tensor:
-    """The unitaries (batch, size, size), complex, that drawn meshes realise."""
+def unitary(
+    mesh: Layout,
+    phases: WrittenPhases,
+    errors: MeshErrors,
+    generator: torch.Generator,
+    heat: Tensor | None = None,
+) -> Tensor:
+    """The unitaries (batch, size, size), complex, that drawn meshes realise; `heat` adds to both shifters' phases."""
     internal = errors.realised(2 * phases.theta, generator)
     external = errors.realised(phases.phi, generator)
+    if heat is not None:
+        internal, external = internal + heat, external + heat
     elements = _elements(2 * phases.theta, internal, external, errors, generator)
-    state = torch.eye(mesh.size, dtype=torch.complex64).repeat(len(internal), 1, 1)
-    for modes, numbers in mesh.columns:
-        upper, lower = state[:, modes], state[:, modes + 1]
-        a, b, c, d = (element[:, numbers, None] for element in elements)
-        state[:, modes], state[:, modes + 1] = a * upper + b * lower, c * upper + d * lower
     output = phases.output if errors.is_push_pull else errors.realised(phases.output, generator)
-    return state * _turn(output)[..., None]
+    return mesh.windows.through(elements) * _turn(output)[..., None]
+
+
+def heat_between(mesh: Layout, internal: Tensor, external: Tensor) -> Tensor:
+    """Phase that both shifters of each interferometer take of all others, at unit crosstalk; held within 2 pi."""
+    held = torch.remainder(internal, 2 * torch.pi) + torch.remainder(external, 2 * torch.pi)
+    return held @ torch.as_tensor(mesh.coupling, dtype=held.dtype)
 
 
 def _elements(
     meant: Tensor, internal: Tensor, external: Tensor, errors: MeshErrors, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The 2x2 of every interferometer: exp(-i d2 X) R(theta) exp(i d1 X) diag(e^(i phi), 1), loss and common phase."""
-    cos, sin = torch.cos(internal / 2), torch.sin(internal / 2)
-    top, bottom = (cos, -sin), (sin, cos)
+) -> Tensor:
+    """The 2x2 of every interferometer: exp(-i d2 X) R(theta) exp(i d1 X) diag(e^(i phi), 1), loss and common phase.
+
+    (4, batch, mzis + 1), complex, row by row; the last one is the identity.
+    """
+    p, q = errors.amplitude * torch.cos(internal / 2), errors.amplitude * torch.sin(internal / 2)
     if errors.splitter_sigma_rad > 0:
-        first, second = (errors.splitter_sigma_rad * torch.randn(cos.shape, generator=generator) for _ in range(2))
-        top, bottom = _mis_split(top, bottom, first, second)
-    common = torch.zeros_like(cos) if errors.is_push_pull else (internal - meant) / 2
-    factor = errors.amplitude * _turn(common)
-    turned = factor * _turn(external)
-    return top[0] * turned, top[1] * factor, bottom[0] * turned, bottom[1] * factor
+        p, q = _mis_split(p, q, *errors.splitter_sigma_rad * torch.randn((2, *p.shape), generator=generator))
+    elements = torch.empty(4, len(p), p.shape[1] + 1, dtype=torch.complex64)
+    elements[:, :, -1] = torch.tensor([1.0, 0.0, 0.0, 1.0])[:, None]
+    common = torch.zeros(()) if errors.is_push_pull else (internal - meant) / 2
+    turned, factor = _turn(external + common), _turn(common)
+    for place, element in enumerate((p.conj() * turned, -q.conj() * factor, q * turned, p * factor)):
+        elements[place, :, :-1] = element
+    return elements
 
 
-Row = tuple[Tensor, Tensor]
-
-
-def _mis_split(top: Row, bottom: Row, first: Tensor, second: Tensor) -> tuple[Row, Row]:
-    """exp(-i second X) [top; bottom] exp(i first X), with exp(i d X) = [[cos d, i sin d], [i sin d, cos d]]."""
-    c, s = torch.cos(first), 1j * torch.sin(first)
-    top, bottom = ((row[0] * c + row[1] * s, row[0] * s + row[1] * c) for row in (top, bottom))
-    c, s = torch.cos(second), -1j * torch.sin(second)
-    return (
-        (c * top[0] + s * bottom[0], c * top[1] + s * bottom[1]),
-        (s * top[0] + c * bottom[0], s * top[1] + c * bottom[1]),
-    )
+def _mis_split(cos: Tensor, sin: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """p and q of exp(-i second X) [[cos, -sin], [sin, cos]] exp(i first X) = [[p*, -q*], [q, p]]."""
+    apart, together = first - second, first + second
+    p = torch.complex(cos * torch.cos(apart), sin * torch.sin(together))
+    return p, torch.complex(sin * torch.cos(together), cos * torch.sin(apart))
 
 
 def realise(written: Written, errors: MeshErrors, generator: torch.Generator) -> Tensor:
@@ -189,7 +203,8 @@ def realise(written: Written, errors: MeshErrors, generator: torch.Generator) ->
     The attenuators are interferometers too: they pass cos(theta). Loss and mean phase error shrink the outputs; a
     digital gain for each receiver, found at calibration, undoes that.
     """
-    both = unitary(written.mesh, written.phases, errors, generator)
+    heat = written.heat * errors.crosstalk_fraction if errors.crosstalk_fraction > 0 else None
+    both = unitary(written.mesh, written.phases, errors, generator, heat)
     tiles = len(both) // 2
     left, right = both[:tiles], both[tiles:]
     meant = 2 * torch.arccos(written.factors.gains.clamp(0, 1))
@@ -204,9 +219,9 @@ def realise_merged(content: bytes, shape: TileShape, errors: MeshErrors, generat
     """The same tiles in closed form: each unitary turns by a random rotation as large as its mesh's error.
 
     Homodyne detection reads the internal phases' share at once, and of the other quadrature's share e^2 what comes back
-    in second order, e^4. Loss is no random error: it is taken from a mesh that has no other.
+    in second order, e^4. Loss and crosstalk are no random errors: they are taken from a mesh that has no other.
     """
-    written = lossy(content, shape, errors.mzi_loss_db)
+    written = settled(content, shape, errors.mzi_loss_db, errors.crosstalk_fraction)
     read, other = errors.unitary_error(shape.size)
     spread = math.sqrt((read + other**2) / shape.size)
     before, after = (spread * torch.randn(written.shape, generator=generator) for _ in range(2))
@@ -218,12 +233,13 @@ def realise_merged(content: bytes, shape: TileShape, errors: MeshErrors, generat
 
 
 @lru_cache(maxsize=64)
-def lossy(content: bytes, shape: TileShape, mzi_loss_db: float) -> Tensor:
-    """Tiles as meshes make them whose only error is loss, uneven because edge modes meet fewer interferometers."""
-    if mzi_loss_db == 0:
+def settled(content: bytes, shape: TileShape, mzi_loss_db: float, crosstalk_fraction: float) -> Tensor:
+    """Tiles as meshes make them without chance: loss, uneven as edge modes meet fewer interferometers, and heat."""
+    if mzi_loss_db == 0 and crosstalk_fraction == 0:
         factors = factorise(content, shape)
         return factors.normalised * factors.scales[:, None, None]
-    return realise(write(content, shape), MeshErrors(mzi_loss_db=mzi_loss_db), torch.Generator())
+    errors = MeshErrors(mzi_loss_db=mzi_loss_db, crosstalk_fraction=crosstalk_fraction)
+    return realise(write(content, shape), errors, torch.Generator())
 
 
 def _recalibrated(product: Tensor, factors: Factors) -> Tensor:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from joulescape.numerics.mzi_mesh.windows import Windows, windows
 
 Index = NDArray[np.intp]
 
@@ -50,7 +52,24 @@ class Layout:
     waves: tuple[tuple[Wave, Wave], ...]
     """Right and left steps of each wave, in order."""
     columns: tuple[tuple[Index, Index], ...]
-    """(modes, numbers) of each column."""
+    """(modes, numbers) of each column, modes rising."""
+
+    @cached_property
+    def coupling(self) -> NDArray[np.float64]:
+        """Heat that each interferometer gets of each other, relative to nearest neighbours: exp(1 - d), d in pitches.
+
+        Neighbours in a column are two modes apart; columns are one pitch apart. None heats itself.
+        """
+        columns, modes = np.zeros(self.mzis), np.zeros(self.mzis)
+        for column, (upper, numbers) in enumerate(self.columns):
+            columns[numbers], modes[numbers] = column, upper
+        away = np.hypot(columns[:, None] - columns, (modes[:, None] - modes) / 2)
+        return np.where(away > 0, np.exp(1.0 - away), 0.0)
+
+    @cached_property
+    def windows(self) -> Windows:
+        """The same interferometers regrouped for the simulation."""
+        return windows(self.size, self.columns)
 
     @property
     def depth(self) -> int:
@@ -134,4 +153,9 @@ def _columns(size: int, modes: Sequence[int]) -> tuple[tuple[Index, Index], ...]
             columns.append(([], []))
         columns[place][0].append(mode)
         columns[place][1].append(number)
-    return tuple((np.asarray(m, dtype=np.intp), np.asarray(n, dtype=np.intp)) for m, n in columns)
+    return tuple(_rising(np.asarray(modes, dtype=np.intp), np.asarray(n, dtype=np.intp)) for modes, n in columns)
+
+
+def _rising(modes: Index, numbers: Index) -> tuple[Index, Index]:
+    order = np.argsort(modes)
+    return modes[order], numbers[order]

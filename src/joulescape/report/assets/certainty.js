@@ -10,7 +10,8 @@ function span(columns, bands, name, row) {
   const value = columns[name][row];
   if (value === null) return null;
   if (name === "accuracy") {
-    const reach = SPREAD_SD * (columns.sd[row] || 0);
+    const once = columns.exact[row] ? 0 : Infinity; // one run has no spread; of an exact machine it is every run
+    const reach = columns.sd[row] === null ? once : SPREAD_SD * columns.sd[row];
     return [value - reach, value + reach];
   }
   const [low, high] = bandOf(columns, bands[name], row) || [1, 1];
@@ -24,7 +25,7 @@ function overlap(columns, bands, name, first, second) {
 
 function rivals(columns, found, bands, prefer) {
   if (found.index === null) return [];
-  const judged = prefer === "balance" ? ["accuracy", "energy"] : [prefer];
+  const judged = prefer === "balance" ? [columns.accuracy ? "accuracy" : "latency", "energy"] : [prefer];
   return Object.values(found.best)
     .filter((row) => columns.family[row] !== columns.family[found.index])
     .filter((row) => judged.every((name) => overlap(columns, bands, name, found.index, row)))
@@ -43,7 +44,7 @@ function rangeText(columns, bands, row, metric, page) {
     ? `no valid design at the ${corner} corner` : `${show(value * factor, metric, page)} (${factorText(factor)})`);
   const count = `${band[2]} confirmed design${band[2] === 1 ? "" : "s"}`;
   const whose = columns.id[row] in bands.energy
-    ? "this design, confirmed on test" : `${count} of ${columns.back_end[row]}; this design itself was not confirmed`;
+    ? "this design, confirmed" : `${count} of ${columns.back_end[row]}; this design itself was not confirmed`;
   return `Energy over the corners of all constants: ${end(band[0], "optimistic")} to ${end(band[1], "pessimistic")} (from ${whose}).`;
 }
 

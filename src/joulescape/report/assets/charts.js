@@ -1,16 +1,18 @@
 // Draws charts when they come near the screen, and passes the panel's state to those that are drawn.
 const NO_LIMIT = 1e300;
+const OFF_CHARTS = ["more", "screened", "more_screened"]; // what the table alone shows
 
 function makeCharts(page, datasets, theme) {
   const views = new Map();
   const pending = new Map();
   let mode = theme;
   const rows = {};
-  for (const [name, columns] of Object.entries(datasets)) if (name !== "more") rows[name] = rowsOf(columns);
+  for (const [name, columns] of Object.entries(datasets)) if (!OFF_CHARTS.includes(name)) rows[name] = rowsOf(columns);
   rows.designs = rows.designs.map((row, index) => ({ ...row, row: index })).filter((row) => row.drawn);
   for (const row of rows.designs) {
     for (const [role, factor] of Object.entries(page.factors)) row[`${role}_si`] = row[role] === null ? null : row[role] * factor;
   }
+  const places_of = new Map(datasets.designs.id.map((id, row) => [id, row]));
   const signals = { hidden: [], pick: -1, min_accuracy: 0, max_energy: NO_LIMIT, max_latency: NO_LIMIT, max_area: NO_LIMIT };
   const colours = () => ({ ring: page.colours[mode].ring, paper: page.colours[mode].page, ink: page.colours[mode].ink, quiet: page.colours[mode].quiet });
 
@@ -30,7 +32,8 @@ function makeCharts(page, datasets, theme) {
       place.view = view; // whoever looks at the page from outside can ask where a mark is
       place.dataset.drawn = "yes";
       view.addEventListener("click", (_, item) => {
-        if (item && item.datum && Number.isInteger(item.datum.row)) charts.onPick(item.datum.row);
+        const row = item && item.datum && (item.datum.row ?? places_of.get(item.datum.id)); // a cross names its design
+        if (Number.isInteger(row)) charts.onPick(row);
       });
       return view;
     });

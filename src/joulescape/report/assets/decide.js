@@ -1,6 +1,11 @@
 // Chooses a design under limits: the same rules as report/decide.py.
 // A design is an index into columns {accuracy, energy, latency, area, back_end}; an absent cost never meets a limit on it.
+// Where the question is of costs alone there is no column accuracy: speed then stands against the other costs.
 const COSTS = ["energy", "latency", "area"];
+
+function gains(columns) {
+  return columns.accuracy || columns.latency.map((value) => (value ? -Math.log10(value) : null));
+}
 
 function meets(columns, row, limits, without) {
   if (limits.back_ends !== null && !limits.back_ends.includes(columns.back_end[row])) return false;
@@ -12,11 +17,12 @@ function meets(columns, row, limits, without) {
 }
 
 function energyFront(columns, rows) {
-  const known = rows.filter((row) => (columns.energy[row] || 0) > 0);
-  known.sort((a, b) => columns.energy[a] - columns.energy[b] || columns.accuracy[b] - columns.accuracy[a] || a - b);
+  const gained = gains(columns);
+  const known = rows.filter((row) => (columns.energy[row] || 0) > 0 && gained[row] !== null);
+  known.sort((a, b) => columns.energy[a] - columns.energy[b] || gained[b] - gained[a] || a - b);
   const front = [];
   for (const row of known) {
-    if (!front.length || columns.accuracy[row] > columns.accuracy[front[front.length - 1]]) front.push(row);
+    if (!front.length || gained[row] > gained[front[front.length - 1]]) front.push(row);
   }
   return front;
 }
@@ -24,13 +30,13 @@ function energyFront(columns, rows) {
 function knee(columns, rows) {
   const front = energyFront(columns, rows);
   if (!front.length) return rows.length ? rows[0] : null;
-  const first = front[0], last = front[front.length - 1];
+  const first = front[0], last = front[front.length - 1], gained = gains(columns);
   const width = Math.log10(columns.energy[last]) - Math.log10(columns.energy[first]);
-  const height = columns.accuracy[last] - columns.accuracy[first];
+  const height = gained[last] - gained[first];
   let chosen = first, farthest = 0;
   for (const row of front.slice(1, -1)) {
     const right = (Math.log10(columns.energy[row]) - Math.log10(columns.energy[first])) / width;
-    const up = (columns.accuracy[row] - columns.accuracy[first]) / height;
+    const up = (gained[row] - gained[first]) / height;
     if (up - right > farthest + 1e-9) { chosen = row; farthest = up - right; }
   }
   return chosen;
@@ -41,9 +47,11 @@ function choose(columns, rows, prefer) {
   if (prefer === "balance") return knee(columns, rows);
   const cost = (name, row) => (columns[name][row] === null ? Infinity : columns[name][row]);
   const differ = (a, b) => (a === b ? 0 : a - b); // two absent costs are equal, and Infinity - Infinity is not a number
+  const gained = gains(columns);
+  const lost = (row) => (gained[row] === null ? Infinity : -gained[row]);
   const before = prefer === "accuracy"
-    ? (a, b) => columns.accuracy[b] - columns.accuracy[a] || differ(cost("energy", a), cost("energy", b)) || a - b
-    : (a, b) => differ(cost(prefer, a), cost(prefer, b)) || columns.accuracy[b] - columns.accuracy[a] || a - b;
+    ? (a, b) => differ(lost(a), lost(b)) || differ(cost("energy", a), cost("energy", b)) || a - b
+    : (a, b) => differ(cost(prefer, a), cost(prefer, b)) || differ(lost(a), lost(b)) || a - b;
   return rows.reduce((best, row) => (before(row, best) < 0 ? row : best));
 }
 
@@ -52,7 +60,7 @@ function relaxations(columns, limits) {
   for (const name of ["accuracy", ...COSTS]) {
     if (limits[name] === null) continue;
     const values = [];
-    columns.accuracy.forEach((_, row) => {
+    columns.back_end.forEach((_, row) => {
       if (meets(columns, row, limits, name) && columns[name][row] !== null) values.push(columns[name][row]);
     });
     if (values.length) found[name] = values.reduce((a, b) => (name === "accuracy" ? Math.max(a, b) : Math.min(a, b)));
@@ -62,7 +70,7 @@ function relaxations(columns, limits) {
 
 function decide(columns, limits) {
   const rows = [], groups = {}, counts = {}, best = {};
-  columns.accuracy.forEach((_, row) => { if (meets(columns, row, limits, "")) rows.push(row); });
+  columns.back_end.forEach((_, row) => { if (meets(columns, row, limits, "")) rows.push(row); });
   for (const row of rows) (groups[columns.back_end[row]] = groups[columns.back_end[row]] || []).push(row);
   for (const [name, group] of Object.entries(groups)) {
     counts[name] = group.length;

@@ -49,7 +49,7 @@ async function start() {
   const hasDesigns = datasets.designs.id.length > 0;
   const charts = makeCharts(page, datasets, mode);
   if (hasDesigns) {
-    const table = makeTable(page, datasets.designs, datasets.more);
+    const table = makeTable(page, datasets);
     const panel = makePanel(page, datasets.designs, datasets.more, ({ limits, signals }) => { table.limit(limits); charts.push(signals); });
     panel.update();
     charts.onPick = (row) => {

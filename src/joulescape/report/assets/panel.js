@@ -50,20 +50,32 @@ function makePanel(page, columns, more, told) {
   function sentence(row) {
     const costs = ["energy", "latency", "area"].map((cost) => `${text(cost, row)} ${cost}`).join(", ");
     const spread = columns.sd[row] === null ? "" : ` ± ${(200 * columns.sd[row]).toFixed(1)} (2 sd)`;
+    const what = `${columns.network[row]} on ${columns.back_end[row]}`;
+    if (!columns.accuracy) return `${what}: ${costs}.`;
     const test = page.panel.tested[columns.id[row]] || "not confirmed on test";
-    return `${columns.network[row]} on ${columns.back_end[row]}: accuracy ${text("accuracy", row)}${spread} on validation; ${test}; ${costs}.`;
+    const once = columns.draws[row] === 1 ? " (n = 1)" : "";
+    return `${what}: accuracy ${text("accuracy", row)}${spread} on validation${once}; ${test}; ${costs}.`;
+  }
+
+  function givenUp(top, row) {
+    if (columns.accuracy) return `Giving up ${(100 * (columns.accuracy[top] - columns.accuracy[row])).toFixed(1)} points against`;
+    const slow = columns.latency[row];
+    if (slow === null) return "Against";
+    const ratio = slow / columns.latency[top];
+    return ratio < 1.05 ? "Staying within 5 % of" : `Taking ${significant(ratio, 2)}× as long as`; // theme.TOLD_APART
   }
 
   function why(row) {
-    let top = 0;
-    columns.accuracy.forEach((value, index) => { if (value > columns.accuracy[top]) top = index; });
-    if (row === top) return "It is also the most accurate design.";
+    const gained = gains(columns), best = columns.accuracy ? "most accurate" : "fastest";
+    let top = null;
+    gained.forEach((value, index) => { if (value !== null && (top === null || value > gained[top])) top = index; });
+    if (top === null) return "";
+    if (row === top) return `It is also the ${best} design.`;
     if (!columns.energy[row] || !columns.energy[top]) return "";
-    const points = (100 * (columns.accuracy[top] - columns.accuracy[row])).toFixed(1);
     const ratio = columns.energy[top] / columns.energy[row];
     if (ratio > 1 && ratio < 1.05) return ""; // theme.TOLD_APART
     const change = ratio > 1 ? `cuts energy ${significant(ratio, 2)}×` : "cuts no energy";
-    return `Giving up ${points} points against the most accurate design (${columns.back_end[top]}) ${change}.`;
+    return `${givenUp(top, row)} the ${best} design (${columns.back_end[top]}) ${change}.`;
   }
 
   function update() {
@@ -79,7 +91,7 @@ function makePanel(page, columns, more, told) {
     for (const [name] of page.back_ends) {
       const line = document.querySelector(`tr[data-back-end="${CSS.escape(name)}"]`), row = found.best[name];
       line.querySelector(".count").textContent = (found.counts[name] || 0).toLocaleString("en-US");
-      for (const role of ["accuracy", "energy", "latency", "area"]) {
+      for (const role of Object.keys(page.metrics)) {
         line.querySelector(`.${role}`).textContent = row === undefined ? "–" : text(role, row);
       }
       line.classList.toggle("chosen", found.index !== null && columns.back_end[found.index] === name);

@@ -1,15 +1,25 @@
 // The table of all designs: only the rows on screen exist.
-function makeTable(page, columns, more) {
+// Valid designs come first, then the screened: those are shown only when asked for, and never meet a limit or a front.
+function joined(first, second, count) {
+  const rest = (name) => second[name] || new Array(count).fill(null);
+  return Object.fromEntries(Object.keys(first).map((name) => [name, [...first[name], ...rest(name)]]));
+}
+
+function makeTable(page, datasets) {
   const HEIGHT = 29, PRINTED = 40;
-  const judgedBy = ["accuracy", ...COSTS].map((role) => [role, page.metrics[role]]);
+  const VALID = datasets.designs.id.length, SCREENED = datasets.screened.id.length;
+  const columns = joined(datasets.designs, datasets.screened, SCREENED);
+  const more = joined(datasets.more, datasets.more_screened, SCREENED);
+  const judgedBy = ["accuracy", ...COSTS].filter((role) => role in page.metrics).map((role) => [role, page.metrics[role]]);
   const roles = judgedBy.map(([, metric]) => metric);
-  const first = { id: columns.id, back_end: columns.back_end, network: columns.network, front: columns.front };
+  const status = SCREENED ? { state: columns.id.map((_, row) => (row < VALID ? "valid" : "screened")) } : {};
+  const first = { id: columns.id, back_end: columns.back_end, network: columns.network, front: columns.front, ...status };
   const judged = Object.fromEntries(judgedBy.map(([role, metric]) => [metric, columns[role]]));
   const all = { ...first, ...judged, ...Object.fromEntries(Object.entries(more).filter(([name]) => !roles.includes(name))) };
   const names = Object.keys(all);
   const box = document.getElementById("table-box"), body = box.querySelector("tbody"), head = box.querySelector("thead tr");
   const words = columns.id.map((_, row) => ["id", "back_end", "network"].map((name) => all[name][row]).join(" ").toLowerCase());
-  const state = { sort: page.metrics.energy, rising: true, search: "", front: false, within: false, limits: null };
+  const state = { sort: page.metrics.energy, rising: true, search: "", front: false, within: false, screened: false, limits: null };
   let rows = [];
 
   function cell(name, row) {
@@ -49,11 +59,12 @@ function makeTable(page, columns, more) {
   }
 
   function refresh() {
-    rows = columns.id.map((_, row) => row).filter((row) =>
+    const total = state.screened ? columns.id.length : VALID;
+    rows = Array.from({ length: total }, (_, row) => row).filter((row) =>
       (!state.front || columns.front[row]) && words[row].includes(state.search)
-      && (!state.within || !state.limits || meets(columns, row, state.limits, "")));
+      && (!state.within || !state.limits || (row < VALID && meets(columns, row, state.limits, ""))));
     rows.sort(compare);
-    document.getElementById("table-count").textContent = `${rows.length.toLocaleString("en-US")} of ${columns.id.length.toLocaleString("en-US")} designs`;
+    document.getElementById("table-count").textContent = `${rows.length.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} designs`;
     for (const made of head.children) {
       made.setAttribute("aria-sort", made.dataset.name === state.sort ? (state.rising ? "ascending" : "descending") : "none");
     }
@@ -78,6 +89,7 @@ function makeTable(page, columns, more) {
   const on = (id, event, change) => document.getElementById(id).addEventListener(event, (fired) => { change(fired.target); refresh(); });
   on("table-search", "input", (input) => { state.search = input.value.trim().toLowerCase(); });
   on("table-front", "change", (input) => { state.front = input.checked; });
+  if (document.getElementById("table-screened")) on("table-screened", "change", (input) => { state.screened = input.checked; });
   on("table-within", "change", (input) => { state.within = input.checked; });
   document.getElementById("table-csv").addEventListener("click", () => {
     const plain = rows.map((row) => Object.fromEntries(names.map((name) => [name, all[name][row]])));

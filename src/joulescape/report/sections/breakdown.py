@@ -62,19 +62,20 @@ def facts(given: Tables) -> BreakdownFacts:
 def shown_designs(given: Tables) -> dict[str, str]:
     """One design with parts for each back end: the panel's choice, made again among the confirmed designs.
 
-    Test accuracies count; a back end without a confirmed design within the limit shows its most accurate one.
+    Test accuracies count, where any were measured; a back end without a confirmed design within the limit shows its
+    most accurate one.
     """
     columns = design_columns(given)
     known = set(given.parts["design_id"].to_list())
     typical = given.confirmed.filter((pl.col("corner") == "typical") & pl.col("design_id").is_in(sorted(known)))
+    judged = given.axes.accuracy or given.axes.energy
     rows = sorted(
-        (row for row in typical.iter_rows(named=True) if row[given.axes.accuracy] is not None),
-        key=lambda row: row["design_id"],
+        (row for row in typical.iter_rows(named=True) if row[judged] is not None), key=lambda row: row["design_id"]
     )
     table = {role: [row[metric] for row in rows] for role, metric in given.axes.items()}
     table["back_end"] = [row["back_end"] for row in rows]
     within = decide(table, Limits(accuracy=default_limit(columns))).best
-    chosen = {**decide(table, Limits(prefer="accuracy")).best, **within}
+    chosen = {**decide(table, Limits(prefer="energy" if given.is_cost_only else "accuracy")).best, **within}
     panel = {columns["id"][row] for row in decide(columns, Limits(accuracy=default_limit(columns))).best.values()}
     found = {name: rows[row]["design_id"] for name, row in chosen.items()}
     found.update({row["back_end"]: row["design_id"] for row in rows if row["design_id"] in panel})

@@ -1,53 +1,114 @@
-"""Did the search run long enough: hypervolume over trials."""
+"""Did the search run long enough: hypervolume over trials, why it ended, and how much it looked at."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 
-from joulescape.report import figure
+from joulescape.report import figure, theme
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables
 
+COUNTS = (
+    "front_size", "valid_count", "screened_count", "infeasible_count", "failed_count", "measured_count",
+    "designs_judged_count",
+)  # fmt: skip
+"""Columns of the history that the chart's tooltip shows beside the hypervolume."""
+
+STATES = ("valid", "screened", "infeasible", "failed")
+
 
 @dataclass(frozen=True)
 class ConvergenceFacts:
-    """Hypervolume after each batch, and what the last quarter of the trials still gained."""
+    """Hypervolume after each batch, what the last trials still gained, and what the search did."""
 
     rows: Rows
     late_gain_fraction: float | None
     verdict: str
+    ended: str
+    """Why the search ended; empty where the run does not say."""
+    effort: str
+    """Designs judged by each accuracy measurement; empty where the run does not say."""
+    sentences: tuple[str, ...]
+    """How it ended, candidates by state, designs for each measurement, the sampler and what it cannot do here."""
 
 
 def facts(given: Tables) -> ConvergenceFacts:
-    """The gain of the last quarter of the trials as a share of the final hypervolume."""
-    history = given.history.filter(given.history["hypervolume"].is_not_null()).sort("batch")
-    names = ("trials_told", "hypervolume", "front_size", "valid_count", "infeasible_count", "failed_count")
+    """The gain of the last trials, about a quarter of them, as a share of the final hypervolume."""
+    history = given.history.sort("batch")
+    names = ("trials_told", "hypervolume", *COUNTS)
     rows = [
         {name: rounded(row[name]) if name == "hypervolume" else row[name] for name in names}
-        for row in history.iter_rows(named=True)
+        for row in history.filter(history["hypervolume"].is_not_null()).iter_rows(named=True)
     ]
-    gain = _late_gain(rows)
-    return ConvergenceFacts(rows, gain, _verdict(gain))
+    late, run = _late(rows), given.run
+    ended = f"The search ended because {run['ended']}." if run.get("ended") else ""
+    candidates = _candidates(history.row(-1, named=True)) if history.height else ""
+    said = (ended, candidates, _effort(run), _sampler(given))
+    return ConvergenceFacts(
+        rows=rows,
+        late_gain_fraction=late[0] if late else None,
+        verdict=_verdict(late, run),
+        ended=ended,
+        effort=_effort(run),
+        sentences=tuple(sentence for sentence in said if sentence),
+    )
 
 
-def _late_gain(rows: Rows) -> float | None:
+def _sampler(given: Tables) -> str:
+    """`Sampler: tpe.`, with its own sentences about what degrades on this space."""
+    name = given.run.get("sampler") or (given.spec.get("budget") or {}).get("sampler")
+    if not name:
+        return ""
+    notes = (str(note).strip().rstrip(".").removeprefix(f"sampler {name}: ") for note in _notes(given))
+    return " ".join(f"{part}." for part in (f"Sampler: {name}", *(f"{note[:1].upper()}{note[1:]}" for note in notes)))
+
+
+def _notes(given: Tables) -> list[Any]:
+    return list(given.run.get("sampler_notes") or ())
+
+
+def _late(rows: Rows) -> tuple[float, int] | None:
+    """The gain after the batch that ended nearest to three quarters of the trials, and how many trials followed it."""
     if len(rows) < 2 or not rows[-1]["hypervolume"]:
         return None
-    start = 0.75 * rows[-1]["trials_told"]
-    before = [row["hypervolume"] for row in rows if row["trials_told"] <= start]
-    return 1.0 - before[-1] / rows[-1]["hypervolume"] if before else None
+    trials = rows[-1]["trials_told"]
+    before = min(rows[:-1], key=lambda row: abs(row["trials_told"] - 0.75 * trials))
+    return 1.0 - before["hypervolume"] / rows[-1]["hypervolume"], trials - before["trials_told"]
 
 
-def _verdict(gain: float | None) -> str:
-    if gain is None:
+def _verdict(late: tuple[float, int] | None, run: Mapping[str, Any]) -> str:
+    if "exhausted" in str(run.get("ended")):
+        tried = "Every candidate of the space was tried (real-valued parameters at their points, where there are any)"
+        return f"{tried}: a longer search would find nothing more."
+    if late is None:
         return "Too few batches to tell."
-    grew = f"The last quarter of the trials added {100 * gain:.1f} % of the hypervolume"
+    gain, count = late
+    grew = f"The last {count:,} trials added {100 * gain:.1f} % of the hypervolume"
     return (
         f"{grew}: a longer search may find better designs." if gain > 0.01 else f"{grew}: the search has levelled off."
     )
+
+
+def _effort(run: Mapping[str, Any]) -> str:
+    designs, measured, share = (
+        run.get(name) for name in ("designs_judged_count", "measurements_count", "designs_per_measurement")
+    )
+    if designs is None or measured is None:
+        return ""
+    if not measured or share is None:
+        return f"{designs:,} designs were costed; no accuracy was measured."
+    counted = f"{measured:,} accuracy measurement{'' if measured == 1 else 's'}"
+    return f"{designs:,} designs from {counted}: {theme.plain_number(share)} per measurement."
+
+
+def _candidates(last: Mapping[str, Any]) -> str:
+    counted = [f"{last[f'{state}_count']:,} {state}" for state in STATES if last[f"{state}_count"]]
+    return f"{last['trials_told']:,} candidates: {', '.join(counted) or 'none judged'}."
 
 
 def domain(rows: Rows) -> tuple[float, float]:
@@ -57,16 +118,26 @@ def domain(rows: Rows) -> tuple[float, float]:
     return low - margin, high + margin
 
 
+TITLES = {
+    "front_size": "Designs on the front",
+    "valid_count": "Valid",
+    "screened_count": "Screened",
+    "infeasible_count": "Infeasible",
+    "failed_count": "Failed",
+    "measured_count": "Accuracy measurements",
+    "designs_judged_count": "Designs judged",
+}
+
+
 def figures(found: ConvergenceFacts) -> tuple[Figure, ...]:
     """A step line over trials; none without history."""
     if not found.rows:
         return ()
+    known = [name for name in COUNTS if any(row[name] is not None for row in found.rows)]
     tooltip = [
         alt.Tooltip("trials_told:Q", title="Trials"),
         alt.Tooltip("hypervolume:Q", title="Hypervolume", format=".4~g"),
-        alt.Tooltip("front_size:Q", title="Designs on the front"),
-        alt.Tooltip("infeasible_count:Q", title="Infeasible"),
-        alt.Tooltip("failed_count:Q", title="Failed"),
+        *(alt.Tooltip(f"{name}:Q", title=TITLES[name], format=",") for name in known),
     ]
     base = alt.Chart(alt.NamedData("history")).encode(
         x=alt.X("trials_told:Q", axis=alt.Axis(title="Trials", tickMinStep=1, tickCount=8), scale=alt.Scale(zero=True)),

@@ -10,9 +10,18 @@ from typing import Any
 from joulescape.report import certainty, theme
 from joulescape.report.certainty import Bands
 from joulescape.report.command import boundary, command, fixed_values
-from joulescape.report.decide import COSTS, TOLERANCE_FRACTION, Columns, Decision, Limits, decide, default_limit
+from joulescape.report.decide import COSTS, TOLERANCE_FRACTION, Columns, Decision, Limits, decide, default_limit, gains
 from joulescape.report.designs import design_columns
 from joulescape.report.inputs import Tables
+
+OPENING = f"Opens at the best accuracy on validation minus {100 * TOLERANCE_FRACTION:.0f} points."
+PREFERENCES = (
+    ("balance", "balance (knee)"),
+    ("energy", "least energy"),
+    ("latency", "least latency"),
+    ("area", "smallest"),
+    ("accuracy", "most accurate"),
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,9 @@ class DecisionFacts:
     tested: Mapping[str, str]
     """Accuracy on the test split of each confirmed design, as text."""
     opening: str
-    """Where the limit on accuracy stands on opening, in words."""
+    """Where the limit on accuracy stands on opening, in words; empty where no accuracy was measured."""
+    preferences: tuple[tuple[str, str], ...]
+    """What the reader may prefer: value and words."""
     range: str
     """Energy of the answer over the corners."""
     tie: str
@@ -81,7 +92,8 @@ def facts(given: Tables) -> DecisionFacts:
         why=_why(columns, decision),
         bands=bands,
         tested=tested,
-        opening=f"Opens at the best accuracy on validation minus {100 * TOLERANCE_FRACTION:.0f} points.",
+        opening="" if limits.accuracy is None else OPENING,
+        preferences=PREFERENCES[: 4 if given.is_cost_only else 5],
         range="" if index is None else certainty.range_text(columns, bands, index, given.axes.energy),
         tie=certainty.tie_text(columns, certainty.rivals(columns, decision, bands, limits.prefer)),
         command="" if index is None else command(given, given.valid.row(index, named=True)),
@@ -133,22 +145,39 @@ def _answer(given: Tables, columns: Columns, decision: Decision, tested: Mapping
     row = decision.index
     if row is None:
         return "No design is valid." if not columns["id"] else "No design meets the limits."
-    said = [f"{theme.show(columns[cost][row], dict(given.axes.items())[cost])} {cost}" for cost in COSTS]
-    accuracy = certainty.accuracy_text(columns["accuracy"][row], columns["sd"][row], "validation")
+    costs = [f"{theme.show(columns[cost][row], dict(given.axes.items())[cost])} {cost}" for cost in COSTS]
+    what, said = f"{columns['network'][row]} on {columns['back_end'][row]}", ", ".join(costs)
+    if given.is_cost_only:
+        return f"{what}: {said}."
+    once = 1 if columns["draws"][row] == 1 else None
+    accuracy = certainty.accuracy_text(columns["accuracy"][row], columns["sd"][row], "validation", once)
     test = tested.get(columns["id"][row], "not confirmed on test")
-    return f"{columns['network'][row]} on {columns['back_end'][row]}: accuracy {accuracy}; {test}; {', '.join(said)}."
+    return f"{what}: accuracy {accuracy}; {test}; {said}."
 
 
 def _why(columns: Columns, decision: Decision) -> str:
     row = decision.index
     if row is None:
         return ""
-    top = max(range(len(columns["accuracy"])), key=lambda index: (columns["accuracy"][index], -index))
-    points = 100 * (columns["accuracy"][top] - columns["accuracy"][row])
+    gained = gains(columns)
+    known = [index for index, gain in enumerate(gained) if gain is not None]
+    top = max(known, key=lambda index: (gained[index], -index), default=row)
+    best = "most accurate" if "accuracy" in columns else "fastest"
     if row == top or not columns["energy"][row] or not columns["energy"][top]:
-        return "It is also the most accurate design." if row == top else ""
+        return f"It is also the {best} design." if row == top and known else ""
     ratio = columns["energy"][top] / columns["energy"][row]
     if 1 < ratio < theme.TOLD_APART:
         return ""
     change = f"cuts energy {theme.significant(ratio, 2)}×" if ratio > 1 else "cuts no energy"
-    return f"Giving up {points:.1f} points against the most accurate design ({columns['back_end'][top]}) {change}."
+    return f"{_given_up(columns, top, row)} the {best} design ({columns['back_end'][top]}) {change}."
+
+
+def _given_up(columns: Columns, top: int, row: int) -> str:
+    if "accuracy" in columns:
+        return f"Giving up {100 * (columns['accuracy'][top] - columns['accuracy'][row]):.1f} points against"
+    slow = columns["latency"][row]
+    if slow is None:
+        return "Against"
+    ratio = slow / columns["latency"][top]
+    near = ratio < theme.TOLD_APART
+    return "Staying within 5 % of" if near else f"Taking {theme.significant(ratio, 2)}× as long as"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import altair as alt
@@ -10,7 +9,7 @@ import altair as alt
 from joulescape.report import figure, theme
 from joulescape.report.decide import default_limit
 from joulescape.report.inputs import Tables, family_rank
-from joulescape.report.pareto_layers import Extent
+from joulescape.report.pareto_layers import Extent, Frame
 from joulescape.report.sections import pareto
 
 
@@ -22,7 +21,8 @@ class Family:
     designs: int
     within: int
     """Designs within the panel's opening limit of accuracy."""
-    best_accuracy: str
+    best: str
+    """Best accuracy, or least latency where the question is of costs alone."""
     least_energy: str
     """Least energy within that limit; a dash where none is."""
 
@@ -44,18 +44,24 @@ def facts(given: Tables) -> FamiliesFacts:
     families = []
     for name in names:
         rows = [row for row, family in enumerate(columns["family"]) if family == name]
-        within = [row for row in rows if columns["accuracy"][row] >= (limit or 0.0)]
+        within = [row for row in rows if limit is None or columns["accuracy"][row] >= limit]
         energies = [columns["energy"][row] for row in within if columns["energy"][row] is not None]
         families.append(
             Family(
                 name=name,
                 designs=len(rows),
                 within=len(within),
-                best_accuracy=theme.show(max(columns["accuracy"][row] for row in rows), "accuracy_fraction"),
+                best=_best(found, rows),
                 least_energy=theme.show(min(energies, default=None), given.axes.energy),
             )
         )
     return FamiliesFacts(tuple(families), theme.show(limit, "accuracy_fraction"), found)
+
+
+def _best(found: pareto.ParetoFacts, rows: list[int]) -> str:
+    values = [value for row in rows if (value := found.columns[found.against][row]) is not None]
+    extreme = min if found.against == "latency" else max
+    return theme.show(extreme(values, default=None), found.metrics[found.against])
 
 
 def figures(found: FamiliesFacts) -> tuple[figure.Figure, ...]:
@@ -69,7 +75,7 @@ def figures(found: FamiliesFacts) -> tuple[figure.Figure, ...]:
             id=f"family_{family.name}",
             title=family.name,
             caption=_caption(found, family),
-            chart=_chart(family.name, points.metrics, extent),
+            chart=_chart(family.name, Frame("energy", points.metrics, points.labels, extent)),
             data={"front_energy": points.fronts["energy"]},
             summary=f"Designs of {family.name} machines against the fronts of the others. {_caption(found, family)}",
         )
@@ -78,24 +84,24 @@ def figures(found: FamiliesFacts) -> tuple[figure.Figure, ...]:
 
 
 def _caption(found: FamiliesFacts, family: Family) -> str:
-    said = f"Best {family.best_accuracy}; {family.within:,} of {family.designs:,} designs reach {found.limit}"
+    if found.points.against == "latency":
+        return f"{family.designs:,} designs; least latency {family.best}, least energy {family.least_energy}."
+    said = f"Best {family.best}; {family.within:,} of {family.designs:,} designs reach {found.limit}"
     return f"{said}, the least energy {family.least_energy}." if family.within else f"{said}."
 
 
-def _chart(name: str, metrics: Mapping[str, str], extent: Extent) -> alt.LayerChart:
+def _chart(name: str, frame: Frame) -> alt.LayerChart:
     mine = "datum.family == family_name"
-    x = figure.cost_axis("x", metrics["energy"], extent.costs)
-    raw = figure.cost_axis("energy_si", metrics["energy"], extent.costs)
-    y = figure.accuracy_axis("accuracy", extent.accuracies, theme.LABELS[metrics["accuracy"]])
+    x, raw, y = frame.x("x"), frame.x("energy_si"), frame.y()
     front = alt.Chart(alt.NamedData("front_energy"))
     others = front.transform_filter(f"!({mine})").mark_line(
         interpolate="step-after", strokeWidth=1.6, opacity=0.55, clip=True, stroke=alt.expr("quiet")
     )
     points = (
         alt.Chart(alt.NamedData("designs"))
-        .transform_filter(f"{mine} && datum.energy_si > 0")
+        .transform_filter(f"{mine} && {frame.is_drawable}")
         .mark_point(filled=True, size=14, strokeWidth=0, opacity=0.4, clip=True)
-        .encode(x=raw, y=y, color=figure.family_colour(), shape=figure.family_shape())
+        .encode(x=raw, y=frame.y(frame.height), color=figure.family_colour(), shape=figure.family_shape())
     )
     own = front.transform_filter(mine).mark_line(interpolate="step-after", strokeWidth=2.2, clip=True)
     layers = (

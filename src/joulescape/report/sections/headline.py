@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from joulescape.report import certainty, theme
-from joulescape.report.decide import Columns, Limits, decide, default_limit
+from joulescape.report import theme
+from joulescape.report.decide import Columns, Cost, Limits, decide, default_limit
 from joulescape.report.designs import design_columns, front_ids
 from joulescape.report.inputs import Tables
+from joulescape.report.sections import finding
 
 
 @dataclass(frozen=True)
@@ -35,52 +36,17 @@ def facts(given: Tables) -> HeadlineFacts:
     columns = design_columns(given)
     return HeadlineFacts(
         question=str(given.spec.get("question") or given.name),
-        sentence=_sentence(given, columns) if columns["id"] else _nothing(given),
+        sentence=finding.sentence(given, columns) if columns["id"] else _nothing(given),
         scope=_scope(given, columns),
         tiles=_tiles(given, columns) if columns["id"] else (),
     )
-
-
-def _sentence(given: Tables, columns: Columns) -> str:
-    """Compares the least energy of each back end among designs within the default limit."""
-    limit = default_limit(columns)
-    best = decide(columns, Limits(accuracy=limit, prefer="energy")).best
-    known = sorted((columns["energy"][row], name, row) for name, row in best.items() if columns["energy"][row])
-    level = theme.show(limit, "accuracy_fraction")
-    what = _lower(theme.LABELS[given.axes.energy])
-    if not known:
-        return f"Designs reach {level} accuracy, but none states its {what}."
-    energy, name, row = known[0]
-    rivals = [entry for entry in known[1:] if columns["family"][entry[2]] != columns["family"][row]]
-    if not rivals:
-        reached, shown = (
-            theme.show(columns["accuracy"][row], "accuracy_fraction"),
-            theme.show(energy, given.axes.energy),
-        )
-        return f"Only {name} designs reach {level} accuracy: {reached} at {shown} ({what})."
-    if rivals[0][0] / energy < theme.TOLD_APART:
-        return f"No clear winner at {level} accuracy or more: {name} and {rivals[0][1]} need about the same {what}."
-    factor = theme.significant(rivals[0][0] / energy, 2)
-    found = certainty.bands(given)
-    close = [entry for entry in rivals if certainty.overlap(columns, found, "energy", row, entry[2])]
-    if not close:
-        return f"At {level} accuracy or more, {name} needs {factor}× less {what} than {rivals[0][1]}."
-    head = f"No clear winner at {level} accuracy or more: {name} needs {factor}× less {what} than {rivals[0][1]}"
-    if close == rivals[:1]:
-        return f"{head}, but their ranges over the corners overlap."
-    others = " and ".join(entry[1] for entry in close)
-    return f"{head}, but over the corners its range overlaps with that of {others}."
-
-
-def _lower(label: str) -> str:
-    return label[0].lower() + label[1:]
 
 
 def _nothing(given: Tables) -> str:
     states = _states(given)
     if not given.trials.height:
         return "No design was tried."
-    counted = ", ".join(f"{states[name]:,} {name}" for name in ("infeasible", "failed") if states.get(name))
+    counted = ", ".join(f"{states[name]:,} {name}" for name in ("infeasible", "failed", "screened") if states.get(name))
     return f"No design is valid: {counted or 'none has an accuracy'} of {given.trials.height:,} tried."
 
 
@@ -96,14 +62,20 @@ def _scope(given: Tables, columns: Columns) -> tuple[str, ...]:
         ("boundary", spec.get("boundary")),
         ("batch", spec.get("batch")),
         ("node", f"{node} nm" if isinstance(node, int) else str(node).replace("_", " ")),
-        ("accuracy", _measured(given)),
+        ("accuracy", "was not measured: cost only" if given.is_cost_only else _measured(given)),
         ("valid candidates", f"{given.valid['candidate_id'].n_unique():,}"),
         ("valid designs", f"{given.valid.height:,} of {given.trials.height:,}"),
+        ("screened", f"{states['screened']:,}" if states.get("screened") else ""),
         ("infeasible", f"{states.get('infeasible', 0):,}"),
         ("failed", f"{states.get('failed', 0):,}"),
-        ("least energy", _mostly_assumed(given, columns)),
+        (_what_rests(given), _mostly_assumed(given, columns)),
     ]
     return tuple(f"{name} {value}" for name, value in said if value not in (None, ""))
+
+
+def _what_rests(given: Tables) -> str:
+    cost = finding.lead(given)
+    return "least energy" if cost == "energy" else f"energy of the design of least {cost}"
 
 
 def _measured(given: Tables) -> str:
@@ -113,46 +85,61 @@ def _measured(given: Tables) -> str:
     said = []
     for name in given.valid["fidelity"].drop_nulls().unique().sort().to_list():
         rung, split, draws = name.split("/") if name.count("/") == 2 else (name, "", "")
-        said.append(f"on {split}, {count}, {draws} draws, {rung} numerics" if split else rung)
+        said.append(f"on {split}, {count}, {draws} draws, rung {rung}" if split else rung)
     return "; ".join(said)
 
 
 def _tiles(given: Tables, columns: Columns) -> tuple[Tile, ...]:
-    best = max(columns["accuracy"])
-    limit = default_limit(columns)
-    cheapest = _cheapest(columns)
-    level = theme.show(limit, "accuracy_fraction")
-    energy = None if cheapest is None else columns["energy"][cheapest]
+    limit, cost = default_limit(columns), finding.lead(given)
+    level = "" if limit is None else f" at ≥ {theme.show(limit, 'accuracy_fraction')}"
     families = front_families(given, columns)
     tried = {family for _, family in given.back_ends}
     return (
-        Tile(theme.show(best, "accuracy_fraction"), f"best accuracy on validation{_reference(given)}"),
-        Tile(theme.show(energy, given.axes.energy), f"least {_lower(theme.LABELS[given.axes.energy])} at ≥ {level}"),
+        *((_best(given, columns),) if "accuracy" in columns else ()),
+        _least(given, columns, cost, level),
+        *(_least(given, columns, other, "") for other in OTHER[cost] if given.is_cost_only),
         Tile(
             f"{len(families)} of {len(tried)}",
-            f"families on the front at ≥ {level}: {', '.join(families) or 'none'}",
+            f"families on the front{level}: {', '.join(families) or 'none'}",
         ),
         Tile(
-            theme.show(_assumed_fraction(given, cheapest), "assumed_energy_fraction"),
-            "of that least energy rests on assumed numbers",
+            theme.show(_assumed_fraction(given, _cheapest(given, columns)), "assumed_energy_fraction"),
+            f"of {'that least energy' if cost == 'energy' else 'the energy of that design'} rests on assumed numbers",
         ),
     )
 
 
+OTHER: dict[Cost, tuple[Cost, ...]] = {"energy": ("latency",), "latency": ("energy",), "area": ("energy",)}
+"""The second cost of the tiles, where no accuracy stands among them."""
+
+
+def _best(given: Tables, columns: Columns) -> Tile:
+    best = theme.show(max(columns["accuracy"]), "accuracy_fraction")
+    return Tile(best, f"best accuracy on validation{_reference(given)}")
+
+
+def _least(given: Tables, columns: Columns, cost: Cost, level: str) -> Tile:
+    metric = dict(given.axes.items())[cost]
+    row = decide(columns, Limits(accuracy=default_limit(columns), prefer=cost)).index
+    value = None if row is None else columns[cost][row]
+    return Tile(theme.show(value, metric), f"least {finding.lower(given.labels[metric])}{level}")
+
+
 def front_families(given: Tables, columns: Columns) -> tuple[str, ...]:
     """Families with a design on the search's front that is also accurate enough to be of use, by name."""
-    on_front, limit = front_ids(given), default_limit(columns) or 0.0
-    rows = zip(columns["family"], columns["id"], columns["accuracy"], strict=True)
-    return tuple(sorted({family for family, design, accuracy in rows if design in on_front and accuracy >= limit}))
+    on_front, limit = front_ids(given), default_limit(columns)
+    useful = [True] * len(columns["id"]) if limit is None else [value >= limit for value in columns["accuracy"]]
+    rows = zip(columns["family"], columns["id"], useful, strict=True)
+    return tuple(sorted({family for family, design, is_useful in rows if design in on_front and is_useful}))
 
 
-def _cheapest(columns: Columns) -> int | None:
-    return decide(columns, Limits(accuracy=default_limit(columns), prefer="energy")).index
+def _cheapest(given: Tables, columns: Columns) -> int | None:
+    return decide(columns, Limits(accuracy=default_limit(columns), prefer=finding.lead(given))).index
 
 
 def _mostly_assumed(given: Tables, columns: Columns) -> str:
     """Says so where more than half of the winner's energy is assumed."""
-    share = _assumed_fraction(given, _cheapest(columns))
+    share = _assumed_fraction(given, _cheapest(given, columns))
     shown = theme.show(share, "assumed_energy_fraction")
     return "" if share is None or share <= 0.5 else f"rests mostly on assumed numbers ({shown})"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from joulescape.report import pareto_layers, theme
+from joulescape.report import certainty, pareto_layers, theme
 from joulescape.report.decide import COSTS, energy_front
 from joulescape.report.designs import Columns, chart_rows, design_columns, si_factors
 from joulescape.report.figure import Figure, Rows
@@ -19,6 +19,8 @@ class ParetoFacts:
     """Points of the charts of accuracy against each cost."""
 
     metrics: Mapping[str, str]
+    against: str
+    """What stands upright: accuracy, or latency where the question is of costs alone."""
     labels: Mapping[str, str]
     """What each metric is called, at the batch of the question."""
     columns: Columns
@@ -27,26 +29,31 @@ class ParetoFacts:
     """By cost: the steps of each back end's own front."""
     confirmed: Rows
     published: Mapping[str, Rows]
-    """By cost: published points with an accuracy of a network of this space."""
+    """By cost: published points with an accuracy of a network of this space (or a latency)."""
+    screened: int
+    """Designs that a cheaper rung kept from the top one: never drawn."""
 
 
 def facts(given: Tables) -> ParetoFacts:
     """Fronts of each back end by each cost, confirmed accuracies and comparable published points."""
     columns = design_columns(given)
-    metrics = dict(given.axes.items())
+    metrics, against = dict(given.axes.items()), "latency" if given.is_cost_only else "accuracy"
     return ParetoFacts(
         metrics=metrics,
+        against=against,
         labels=given.labels,
         columns=columns,
         rows=chart_rows(columns, given),
-        fronts={cost: _steps(columns, cost, si_factors(given)[cost]) for cost in COSTS},
+        fronts={cost: _steps(columns, cost, si_factors(given)) for cost in COSTS if cost != against},
         confirmed=_confirmed(given),
-        published={cost: _published(given, metrics[cost]) for cost in COSTS},
+        screened=given.screened.height,
+        published={cost: _published(given, metrics[cost], metrics[against]) for cost in COSTS if cost != against},
     )
 
 
-def _steps(columns: Columns, cost: str, factor: float) -> Rows:
-    steps = []
+def _steps(columns: Columns, cost: str, factors: Mapping[str, float]) -> Rows:
+    steps, roles = [], [role for role in ("accuracy", *COSTS) if role in columns]
+    heights = columns["accuracy"] if "accuracy" in columns else _scaled(columns["latency"], factors["latency"])
     known = [value for value in columns[cost] if value]
     middle = 0.2 * math.log(min(known)) + 0.8 * math.log(max(known)) if known else 0.0
     for name in dict.fromkeys(columns["back_end"]):
@@ -57,26 +64,32 @@ def _steps(columns: Columns, cost: str, factor: float) -> Rows:
                 {
                     "back_end": name,
                     "family": columns["family"][row],
-                    "x": columns[cost][row] * factor,
-                    "accuracy": columns["accuracy"][row],
+                    "x": columns[cost][row] * factors[cost],
+                    "y": heights[row],
                     "label": name.split("/")[-1] if row == front[-1] else "",
                     "side": "left" if math.log(columns[cost][row]) < middle else "right",
-                    **{key: columns[key][row] for key in ("id", "network", "energy", "latency", "area")},
+                    **{key: columns[key][row] for key in ("id", "network", *roles)},
                     "row": row,
                 }
             )
     return steps
 
 
+def _scaled(values: Sequence[float | None], factor: float) -> list[float | None]:
+    return [None if value is None else value * factor for value in values]
+
+
 def _confirmed(given: Tables) -> Rows:
-    """Test accuracy of each confirmed design at the typical corner, with two standard deviations."""
+    """Test accuracy of each confirmed design at the typical corner, with two standard deviations where known."""
     axes, rows = given.axes, []
+    if axes.accuracy is None:
+        return []
     spread = "trained_accuracy_sd_fraction" if axes.accuracy.startswith("trained") else "accuracy_sd_fraction"
     for row in given.confirmed.iter_rows(named=True):
         mean = row[axes.accuracy]
         if row["corner"] != "typical" or mean is None:
             continue
-        sd = row[spread] or 0.0
+        sd = row[spread]
         costs = {f"{role}_si": row[metric] and row[metric] * theme.unit_of(metric)[0] for role, metric in axes.items()}
         rows.append(
             {
@@ -85,30 +98,31 @@ def _confirmed(given: Tables) -> Rows:
                 "back_end": row["back_end"],
                 "family": row["family"],
                 "test": mean,
-                "low": mean - 2 * sd,
-                "high": mean + 2 * sd,
+                "low": None if sd is None else mean - 2 * sd,
+                "high": None if sd is None else mean + 2 * sd,
+                "spread": certainty.spread_text(sd),
                 "draws": row[spread.replace("sd_fraction", "draws_count")],
             }
         )
     return rows
 
 
-def _published(given: Tables, metric: str) -> Rows:
-    """Figures of `metric` published for a network of this space together with an accuracy by the same source."""
+def _published(given: Tables, metric: str, against: str) -> Rows:
+    """Figures of `metric` published for a network of this space together with one of `against` by the same source."""
     known = set(given.asked_networks)
     listed = [row for row in given.published.iter_rows(named=True) if row["workload"] in known]
-    accuracy = {_who(row): row["published"] for row in listed if row["what"] == given.axes.accuracy}
+    other = {_who(row): row["published"] * theme.unit_of(against)[0] for row in listed if row["what"] == against}
     factor = theme.unit_of(metric)[0]
     return [
         {
             "x": row["published"] * factor,
-            "accuracy": accuracy[_who(row)],
+            "y": other[_who(row)],
             "family": row["family"],
             "back_end": row["back_end"],
             "source": row["source"],
         }
         for row in listed
-        if row["what"] == metric and _who(row) in accuracy
+        if row["what"] == metric and _who(row) in other
     ]
 
 
@@ -120,7 +134,9 @@ def figures(found: ParetoFacts) -> tuple[Figure, ...]:
     """The large chart of energy, then latency and area; none without a valid design."""
     if not found.rows:
         return ()
-    return tuple(_figure(found, cost, 400 if cost == "energy" else 270) for cost in COSTS if found.fronts[cost])
+    return tuple(
+        _figure(found, cost, 400 if cost == "energy" else 270) for cost, front in found.fronts.items() if front
+    )
 
 
 def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
@@ -130,14 +146,18 @@ def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
     under = extent.hides(found.rows)
     cap = "" if drawn == total else f" {drawn:,} of {total:,} designs drawn; filters and table use all."
     cap += f" {under:,} less accurate designs lie below the chart." if under else ""
-    words = (
-        "Faint: every valid design. Line: the best accuracy of a back end at that cost or less, in the search. "
-        "Cross: the same design on the test split, ±2 sd over draws. "
-        + ("Hollow: published." if found.published[cost] else "No source states both for a network of this space.")
+    cap += (
+        f" {found.screened:,} screened designs have no final measurement and are not drawn." if found.screened else ""
     )
+    words = (
+        f"Faint: every valid design. Line: the best {found.against} of a back end at that cost or less, in the search."
+    )
+    if found.confirmed:
+        words += " Cross: the same design on the test split, ±2 sd over draws (hollow: one run)."
+    words += " Hollow: published." if found.published[cost] else " No source states both for a network of this space."
     return Figure(
         id=cost,
-        title=f"{found.labels[found.metrics['accuracy']]} against {found.labels[metric].lower()}",
+        title=f"{found.labels[found.metrics[found.against]]} against {found.labels[metric].lower()}",
         caption=words + cap,
         chart=pareto_layers.chart(
             found.metrics,
@@ -158,7 +178,7 @@ def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
 def _summary(found: ParetoFacts, cost: str) -> str:
     ends: dict[str, Mapping[str, Any]] = {step["back_end"]: step for step in found.fronts[cost]}
     said = (
-        f"{name} reaches {theme.show(step['accuracy'], 'accuracy_fraction')} "
+        f"{name} reaches {theme.show(step[found.against], found.metrics[found.against])} "
         f"at {theme.show(step[cost], found.metrics[cost])}"
         for name, step in ends.items()
     )

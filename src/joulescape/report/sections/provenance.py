@@ -65,14 +65,15 @@ def _listed(given: Tables, key: str) -> list[Any]:
 
 
 def _items(given: Tables) -> list[tuple[str, str]]:
-    budget, run = given.spec.get("budget") or {}, given.resolved.get("run") or {}
+    budget, run = given.spec.get("budget") or {}, given.run
     items = [("Space", given.name), ("Seed", budget.get("seed")), ("Budget", _listing(budget))]
+    items += [("Sampler", run.get("sampler")), ("Rungs", " → ".join(given.rungs))]
     items += [("The search ended because", run.get("ended")), ("Fidelity of the search", run.get("fidelity"))]
     items += [("Reference point of the hypervolume", _reference_point(given, run.get("reference_point")))]
     items += [(f"Digest of {name}", _listing(value)) for name, value in (given.resolved.get("digests") or {}).items()]
     items += [("Commit", given.resolved.get("git_commit")), ("Versions", _listing(given.resolved.get("versions")))]
     items += [("Computed on", _listing(given.resolved.get("machine")))]
-    used = set(given.trials["network"].drop_nulls().to_list())
+    used = set() if given.is_cost_only else set(given.trials["network"].drop_nulls().to_list())
     items += [(f"Reference of {name}", _listing(found)) for name, found in given.networks.items() if name in used]
     return [(name, str(value)) for name, value in items if value not in (None, "")]
 

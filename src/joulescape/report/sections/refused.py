@@ -1,4 +1,4 @@
-"""What did not work: infeasible and failed designs, counted by reason."""
+"""Why designs have no final measurement: infeasible, failed and screened ones, counted by reason."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ import polars as pl
 from joulescape.report.inputs import Tables
 
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?(?!\w)")
+
+
+MEANINGS = {
+    "infeasible": "cannot be built, does not fit, or breaks a constraint",
+    "failed": "its evaluation stopped with an error or ran out of time",
+    "screened": "a cheaper rung promised too little to measure it on the top one; its numbers are of that rung",
+}
+"""What each state means, in the order of the table's words."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +41,36 @@ class RefusedFacts:
 
     reasons: tuple[Reason, ...]
     states: dict[str, int]
+    """Designs tried, by state."""
+    meanings: tuple[tuple[int, str, str], ...]
+    """(designs, state, what it means) of each state without a final measurement that was met."""
 
 
 def facts(given: Tables) -> RefusedFacts:
     """Reasons that differ only in their numbers are one reason, shown with its first example."""
-    bad = given.trials.filter(pl.col("state").is_in(["infeasible", "failed"]))
+    bad = given.trials.filter(pl.col("state").is_in(list(MEANINGS)))
     tried = Counter(given.trials["back_end"].to_list())
     counts: Counter[tuple[str, str, str, str]] = Counter()
     examples: dict[tuple[str, str, str, str], str] = {}
-    for state, back_end, family, reason in bad.select("state", "back_end", "family", "reason").iter_rows():
-        first_line = (reason or "no reason given").strip().split("\n")[-1]
+    columns = ("state", "back_end", "family", "reason", "fidelity")
+    for state, back_end, family, reason, fidelity in bad.select(columns).iter_rows():
+        first_line = _words(state, reason, fidelity).strip().split("\n")[-1]
         key = (state, back_end or "–", family or "", NUMBER.sub("…", first_line))
         counts[key] += 1
         examples.setdefault(key, first_line)
     reasons = (Reason(*key, examples[key], count, count / max(1, tried[key[1]])) for key, count in counts.items())
     ordered = sorted(reasons, key=lambda reason: (-reason.count, reason.back_end, reason.reason))
-    return RefusedFacts(tuple(ordered), dict(given.trials["state"].value_counts().sort("state").rows()))
+    states = dict(given.trials["state"].value_counts().sort("state").rows())
+    met = ((states[state], state, meaning) for state, meaning in MEANINGS.items() if states.get(state))
+    return RefusedFacts(tuple(ordered), states, tuple(met))
+
+
+def _words(state: str, reason: str | None, fidelity: str | None) -> str:
+    if state == "screened" and fidelity and not reason:
+        return f"measured on the {rung_of(fidelity)} rung only"
+    return reason or "no reason given"
+
+
+def rung_of(fidelity: str) -> str:
+    """The rung in the name of a fidelity: `merged` of `merged/validation/3`."""
+    return fidelity.split("/", maxsplit=1)[0]

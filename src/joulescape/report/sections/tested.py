@@ -10,7 +10,7 @@ from typing import Any
 
 import altair as alt
 
-from joulescape.report import figure, theme
+from joulescape.report import certainty, figure, theme
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables, family_rank
@@ -55,9 +55,9 @@ def facts(given: Tables) -> TestedFacts:
     for row in given.confirmed.iter_rows(named=True):
         corners.setdefault(row["design_id"], {})[row["corner"]] = row
     found = [_row(given, rows) for rows in corners.values() if _is_known(given, rows)]
-    gaps = [row["search"] - row["test"] for row in found if row["pick"] == "front" and row["search"] is not None]
+    gaps = [row["search"] - row["test"] for row in found if row["pick"] == "front" and _is_compared(row)]
     losses = [row["loss"] for row in found if row["loss"] is not None]
-    rows = _labelled(sorted(found, key=lambda row: (-row["test"], row["design"])))
+    rows = _labelled(sorted(found, key=_rank))
     bad = given.confirmed.filter(given.confirmed["state"].is_in(["infeasible", "failed"]))
     return TestedFacts(
         rows=rows,
@@ -72,7 +72,18 @@ def facts(given: Tables) -> TestedFacts:
 
 
 def _is_known(given: Tables, rows: Mapping[str, Mapping[str, Any]]) -> bool:
-    return "typical" in rows and rows["typical"][given.axes.accuracy] is not None
+    judged = given.axes.accuracy or given.axes.energy
+    return "typical" in rows and rows["typical"][judged] is not None
+
+
+def _is_compared(row: Mapping[str, Any]) -> bool:
+    return row["search"] is not None and row["test"] is not None
+
+
+def _rank(row: Mapping[str, Any]) -> tuple[bool, float | None, str]:
+    """The most accurate first; where no accuracy was measured, the least energy; what has neither last, by name."""
+    judged = row["energy"] if row["test"] is None else -row["test"]
+    return (judged is None, judged, row["design"])
 
 
 def _failures(rows: Iterable[Mapping[str, Any]], labels: Mapping[str, str]) -> tuple[Failure, ...]:
@@ -95,32 +106,49 @@ def _natural(label: str) -> tuple[str, int]:
 
 
 def _row(given: Tables, corners: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    axes, typical = given.axes, corners["typical"]
-    is_trained = axes.accuracy.startswith("trained")
-    prefix = "trained_accuracy" if is_trained else "accuracy"
-    mean, sd = typical[axes.accuracy], typical[f"{prefix}_sd_fraction"]
-    factor, _ = theme.unit_of(axes.energy)
-    energies = {name: row[axes.energy] for name, row in corners.items() if row[axes.energy]}
-    ends = list(energies.values()) or [0.0]
-    gone = sorted(name for name, row in corners.items() if row["state"] in {"infeasible", "failed"})
+    typical = corners["typical"]
     return {
         "design": typical["design_id"],
         "back_end": typical["back_end"],
         "network": typical["network"],
         "family": typical["family"],
         "pick": typical["pick"],
+        **_accuracies(given, typical),
+        **_energies(given, corners),
+    }
+
+
+def _accuracies(given: Tables, typical: Mapping[str, Any]) -> dict[str, Any]:
+    """The mean on test with two standard deviations; one run has none. All null where no accuracy was measured."""
+    is_trained = (given.axes.accuracy or "").startswith("trained")
+    prefix = "trained_accuracy" if is_trained else "accuracy"
+    mean, sd = typical[f"{prefix}_fraction"], typical[f"{prefix}_sd_fraction"]
+    is_spread = mean is not None and sd is not None
+    return {
         "test": rounded(mean),
-        "low": rounded(mean - 2 * (sd or 0.0)),
-        "high": rounded(min(1.0, mean + 2 * (sd or 0.0))),
+        "low": rounded(mean - certainty.SPREAD_SD * sd) if is_spread else None,
+        "high": rounded(min(1.0, mean + certainty.SPREAD_SD * sd)) if is_spread else None,
+        "spread": certainty.spread_text(sd),
         "draws": typical[f"{prefix}_draws_count"],
         "search": None if is_trained else rounded(typical["search_accuracy_fraction"]),
         "loss": rounded(typical["paired_loss_fraction"]),
-        "energy": rounded((typical[axes.energy] or 0.0) * factor),
-        "energy_low": rounded(min(ends) * factor),
-        "energy_high": rounded(max(ends) * factor),
-        "energy_text": theme.show(typical[axes.energy], axes.energy),
-        "range_text": f"{theme.show(min(ends), axes.energy)} to {theme.show(max(ends), axes.energy)}"
-        + "".join(f"; no valid design at the {name} corner" for name in gone),
+    }
+
+
+def _energies(given: Tables, corners: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The typical energy in joules and its ends over the corners; null where no corner states any."""
+    metric, typical = given.axes.energy, corners["typical"]
+    factor, _ = theme.unit_of(metric)
+    known = [row[metric] for row in corners.values() if row[metric]]
+    low, high = min(known, default=None), max(known, default=None)
+    gone = sorted(name for name, row in corners.items() if row["state"] in {"infeasible", "failed"})
+    said = "".join(f"; no valid design at the {name} corner" for name in gone)
+    return {
+        "energy": rounded(typical[metric] * factor) if typical[metric] else None,
+        "energy_low": None if low is None else rounded(low * factor),
+        "energy_high": None if high is None else rounded(high * factor),
+        "energy_text": theme.show(typical[metric], metric),
+        "range_text": f"{theme.show(low, metric)} to {theme.show(high, metric)}{said}",
         "open": bool(gone),
     }
 
@@ -146,43 +174,48 @@ def _words(row: Mapping[str, Any]) -> str:
 
 
 def figures(found: TestedFacts) -> tuple[Figure, ...]:
-    """Test accuracy against the search's, and energy over the corners; none without confirmed designs."""
-    if not found.rows:
-        return ()
-    height = 40 + 19 * len(found.rows)
-    made = [
-        Figure(
-            "tested",
-            "Accuracy on the test split",
-            "Point: mean on test. Bar: ±2 sd over seeds or device draws. Tick: what the search saw on validation.",
-            _accuracy(found).properties(width="container", height=height),
-            {"tested": found.rows},
-        )
-    ]
-    if all(row["energy_low"] > 0 for row in found.rows):
-        made.append(
-            Figure(
-                "corners",
-                f"{theme.LABELS[found.energy_metric]} over the corners",
-                "Point: typical. Bar: from the optimistic to the pessimistic corner of every sourced constant at once. "
-                "Cross: the design is not valid at one of the corners, so its bar is cut off there.",
-                _energy(found).properties(width="container", height=height),
-                {"tested": found.rows},
-            )
-        )
+    """Test accuracy against the search's, and energy over the corners; each only of designs that have it."""
+    measured = [row for row in found.rows if row["test"] is not None]
+    costed = [row for row in found.rows if row["energy"] is not None]
+    made = []
+    if measured:
+        words = "Point: mean on test. Bar: ±2 sd over seeds or device draws. Tick: what the search saw on validation."
+        chart = _accuracy(measured).properties(width="container", height=_height(measured))
+        caption = words + _once(measured)
+        made.append(Figure("tested", "Accuracy on the test split", caption, chart, {"tested": measured}))
+    if costed:
+        title = f"{theme.LABELS[found.energy_metric]} over the corners"
+        chart = _energy(costed, found.energy_metric).properties(width="container", height=_height(costed))
+        made.append(Figure("corners", title, CORNERS, chart, {"corners": costed}))
     return tuple(made)
 
 
-def _rows_axis() -> alt.Y:
-    return alt.Y("label:N", sort=None, axis=alt.Axis(title=None, ticks=False, domain=False, grid=True, labelLimit=250))
+CORNERS = (
+    "Point: typical. Bar: from the optimistic to the pessimistic corner of every sourced constant at once. "
+    "Cross: the design is not valid at one of the corners, so its bar is cut off there."
+)
 
 
-def _base() -> alt.Chart:
-    return alt.Chart(alt.NamedData("tested")).encode(y=_rows_axis(), color=figure.family_colour())
+def _height(rows: Rows) -> int:
+    return 40 + 19 * len(rows)
 
 
-def _accuracy(found: TestedFacts) -> alt.LayerChart:
-    ends = [row[key] for row in found.rows for key in ("low", "high", "search") if row[key] is not None]
+def _once(rows: Rows) -> str:
+    """What hollow points are, where there are any."""
+    count = sum(row["low"] is None for row in rows)
+    said = " Hollow: one run (n = 1), so no spread is known; a machine that computes exactly repeats it."
+    return said if count else ""
+
+
+def _base(name: str, rows: Rows) -> alt.Chart:
+    """One line a design, in the order of the rows: a layer that leaves some out must not put them last."""
+    axis = alt.Axis(title=None, ticks=False, domain=False, grid=True, labelLimit=270)
+    y = alt.Y("label:N", scale=alt.Scale(domain=[row["label"] for row in rows]), axis=axis)
+    return alt.Chart(alt.NamedData(name)).encode(y=y, color=figure.family_colour())
+
+
+def _accuracy(rows: Rows) -> alt.LayerChart:
+    ends = [row[key] for row in rows for key in ("test", "low", "high", "search") if row[key] is not None]
     domain = list(figure.accuracy_domain(ends))
     x = alt.X(
         "low:Q",
@@ -193,35 +226,33 @@ def _accuracy(found: TestedFacts) -> alt.LayerChart:
         alt.Tooltip("design:N", title="Design"),
         alt.Tooltip("back_end:N", title="Back end"),
         alt.Tooltip("test:Q", title="Test", format=".2%"),
+        alt.Tooltip("spread:N", title="Spread"),
         alt.Tooltip("search:Q", title="Search", format=".2%"),
         alt.Tooltip("draws:Q", title="Draws"),
     ]
-    bars = _base().mark_rule(strokeWidth=2.5, opacity=0.55).encode(x=x, x2=alt.X2("high"))
-    seen = (
-        _base().transform_filter("isValid(datum.search)").mark_tick(thickness=2, height=11).encode(x=alt.X("search:Q"))
-    )
-    points = (
-        _base()
-        .mark_point(filled=True, size=55, opacity=1)
+    base, known = _base("tested", rows), "isValid(datum.low)"
+    bars = base.transform_filter(known).mark_rule(strokeWidth=2.5, opacity=0.55).encode(x=x, x2=alt.X2("high"))
+    seen = base.transform_filter("isValid(datum.search)").mark_tick(thickness=2, height=11).encode(x=alt.X("search:Q"))
+    points = [
+        base.transform_filter(test)
+        .mark_point(filled=is_filled, size=55, opacity=1, strokeWidth=2)
         .encode(x=alt.X("test:Q"), shape=figure.family_shape(), tooltip=tooltip)
-    )
-    return figure.layered(bars, seen, points)
+        for test, is_filled in ((known, True), (f"!{known}", False))
+    ]
+    return figure.layered(bars, seen, *points)
 
 
-def _energy(found: TestedFacts) -> alt.LayerChart:
-    x = figure.cost_axis(
-        "energy_low", found.energy_metric, [row[key] for row in found.rows for key in ("energy_low", "energy_high")]
-    )
+def _energy(rows: Rows, metric: str) -> alt.LayerChart:
+    x = figure.cost_axis("energy_low", metric, [row[key] for row in rows for key in ("energy_low", "energy_high")])
     tooltip = [
         alt.Tooltip("design:N", title="Design"),
         alt.Tooltip("energy_text:N", title="Typical"),
         alt.Tooltip("range_text:N", title="Corners"),
     ]
-    bars = _base().mark_rule(strokeWidth=2.5, opacity=0.55).encode(x=x, x2=alt.X2("energy_high"))
-    points = (
-        _base()
-        .mark_point(filled=True, size=55, opacity=1)
-        .encode(x=alt.X("energy:Q"), shape=figure.family_shape(), tooltip=tooltip)
+    base = _base("corners", rows)
+    bars = base.mark_rule(strokeWidth=2.5, opacity=0.55).encode(x=x, x2=alt.X2("energy_high"))
+    points = base.mark_point(filled=True, size=55, opacity=1).encode(
+        x=alt.X("energy:Q"), shape=figure.family_shape(), tooltip=tooltip
     )
-    cut = _base().transform_filter("datum.open").mark_point(shape="cross", angle=45, size=110, filled=True, opacity=1)
+    cut = base.transform_filter("datum.open").mark_point(shape="cross", angle=45, size=110, filled=True, opacity=1)
     return figure.layered(bars, points, cut.encode(x=alt.X("energy_high:Q"), tooltip=tooltip))

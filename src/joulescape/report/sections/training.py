@@ -56,7 +56,7 @@ def _beside(given: Tables) -> Rows:
     """One row a back end: training and inference of the design it would be chosen by."""
     columns = design_columns(given)
     best = decide(columns, Limits(accuracy=default_limit(columns))).best
-    rest = decide(columns, Limits(prefer="accuracy")).best
+    rest = decide(columns, Limits(prefer="energy" if given.is_cost_only else "accuracy")).best
     rows = []
     for name, family in given.back_ends:
         index = best.get(name, rest.get(name))

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from joulescape.network.work import MatrixWork, VectorWork
-from joulescape.simulators._optics import adc_factor, dac_factor
+from joulescape.simulators._photonics import BYTES_PER_KIB
 from joulescape.simulators.base import Context, Energy, LayerCost, Quantity, Traffic, ceil_div
 from joulescape.simulators.mzi_mesh import parts
 from joulescape.simulators.mzi_mesh.geometry import matrix_shifters, transit_ns
 from joulescape.simulators.mzi_mesh.mapping import Placement, Product, select, tile_bytes, write_ns
-from joulescape.simulators.mzi_mesh.settings import Converter, MeshSettings
+from joulescape.simulators.mzi_mesh.settings import MeshSettings
 from joulescape.units import BITS_PER_BYTE
-
-BYTES_PER_KIB = 1024
 
 SVD_FLOPS_PER_CUBE = 21.0
 """Golub-Reinsch singular value decomposition with both factors of an N x N matrix: about 21 N^3 (golub2013)."""
@@ -34,19 +32,9 @@ CONVERTER_CLOCKS = 2
 """A sample spends one clock in the input's and one in the output's converter."""
 
 
-def dac_pj(converter: Converter, bits: Quantity) -> Quantity:
-    """Energy per conversion of a DAC: tested power / tested rate, scaled in bits by `dac_no_fom`."""
-    return converter.power_mw.value / converter.tested_ghz * dac_factor(bits, converter.tested_bits)
-
-
-def adc_pj(converter: Converter) -> Quantity:
-    """Energy per conversion of an ADC: tested power / tested rate, scaled in bits by `adc_sar`."""
-    return converter.power_mw.value / converter.tested_ghz * adc_factor(converter.bits, converter.tested_bits)
-
-
 def tile_write_pj(settings: MeshSettings) -> Quantity:
     """Energy of writing the phases of one tile: a conversion and a switch for every shifter."""
-    each = dac_pj(settings.dac, settings.shifter.bits) + settings.shifter.device.switch_pj.value
+    each = settings.dac.dac_pj(settings.shifter.bits) + settings.shifter.device.switch_pj.value
     return matrix_shifters(settings.mesh.size) * each
 
 
@@ -142,7 +130,7 @@ def _bytes(
     outputs = product.groups * product.outputs * product.positions
     partial = (product.across(size) - 1) * outputs * settings.digital.partial_sum_bits / BITS_PER_BYTE
     sent = product.groups * product.reduction * product.positions * product.down(size)
-    in_width, out_width = (stored_bytes(operand.bits, settings) for operand in (work.input, work.output))
+    in_width, out_width = (settings.digital.stored_bytes(operand.bits) for operand in (work.input, work.output))
     in_bytes, out_bytes = work.input.elements * in_width, work.output.elements * out_width
     spills = np.greater(in_bytes + out_bytes, np.multiply(settings.buffer.kib, BYTES_PER_KIB))
     phases = writes * tile_bytes(settings)
@@ -158,11 +146,6 @@ def _bytes(
     )
 
 
-def stored_bytes(bits: float, settings: MeshSettings) -> float:
-    """Bytes of one stored value: values wider than a partial sum are held at its width."""
-    return min(bits, settings.digital.partial_sum_bits) / BITS_PER_BYTE
-
-
 def _energies(
     product: Product, writes: Quantity, moved: Bytes, settings: MeshSettings, context: Context
 ) -> tuple[Energy, ...]:
@@ -174,11 +157,11 @@ def _energies(
     write = BITS_PER_BYTE * moved.output_write * buffer.write_pj_per_bit.value
     added = received * (product.across(size) - 1) / product.across(size)
     return (
-        Energy(parts.input_dac(settings), sent * dac_pj(settings.dac, settings.dac.bits)),
+        Energy(parts.input_dac(settings), sent * settings.dac.dac_pj(settings.dac.bits)),
         Energy(parts.modulator(settings), sent * settings.modulator.energy_pj.value),
         Energy(parts.photodetector(settings), received * 2 * detector.diode_mw.value * sample_ns),
         Energy(parts.amplifier(settings), received * detector.amplifier_mw.value * sample_ns),
-        Energy(parts.adc(settings), received * adc_pj(settings.adc)),
+        Energy(parts.adc(settings), received * settings.adc.adc_pj()),
         Energy(parts.phase_writing(settings), writes * tile_write_pj(settings)),
         Energy(parts.sram(settings), read + write),
         Energy(parts.accumulator(settings), added * settings.digital.add_pj.value),

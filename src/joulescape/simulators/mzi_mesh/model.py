@@ -9,9 +9,11 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
+from joulescape.simulators._link import link_limits
+from joulescape.simulators._tiling import reticle_limit
 from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Simulator, StaticPower
 from joulescape.simulators.mzi_mesh import parts
-from joulescape.simulators.mzi_mesh.cost import adc_pj, dac_pj, matrix_cost, update_cost
+from joulescape.simulators.mzi_mesh.cost import matrix_cost, update_cost
 from joulescape.simulators.mzi_mesh.geometry import (
     matrix_mzis,
     matrix_shifters,
@@ -30,13 +32,14 @@ STORED_KINDS = frozenset({"conv", "dense"})
 """Operators whose stationary operand is a trained weight: phases take microseconds to write, so a product of two
 activations is left to the host."""
 
-_SHIFTER_KINDS = ("thermo_optic", "mems", "ito")
-_DEVICE_NUMBERS = ("loss_db", "length_um")
+_SHIFTER_KINDS = ("thermo_optic", "mems", "ito", "carrier")
+_DEVICE_NUMBERS = ("loss_db", "length_um", "crosstalk_fraction")
 
 CHANGES_NUMBERS = frozenset(
     {
         "mesh.size", "mesh.scheme", "mesh.is_bidirectional", "clock_ghz",
         "shifter.kind", "shifter.convention", "shifter.bits", "shifter.sigma_rad",
+        "shifter.compensated_fraction",
         "coupler.loss_db", "coupler.sigma_rad", "coupler.length_um", "waveguide.loss_db_per_cm",
         "modulator.loss_db", "modulator.extinction_db", "laser.coupling_loss_db", "laser.max_mw", "laser.rin_db_per_hz",
         "detector.responsivity_a_per_w", "detector.dark_ma", "detector.load_kohm", "detector.temperature_kelvin",
@@ -48,7 +51,8 @@ CHANGES_NUMBERS = frozenset(
 SEARCHABLE = frozenset(
     {
         "mesh.size", "mesh.scheme", "mesh.count", "clock_ghz", "shifter.kind", "shifter.convention", "shifter.bits",
-        "link.rule", "link.received_dbm", "link.local_oscillator_mw", "dac.bits", "adc.bits", "buffer.kib",
+        "shifter.compensated_fraction", "link.rule", "link.received_dbm", "link.local_oscillator_mw", "dac.bits",
+        "adc.bits", "buffer.kib",
     }
 )  # fmt: skip
 
@@ -119,21 +123,19 @@ class MziMesh(Simulator[MeshSettings]):
     def static_power(self, settings: MeshSettings) -> Sequence[StaticPower]:
         """Lasers stay locked, phases stay held and the buffer leaks, whether or not anything is computed."""
         count = settings.mesh.count
+        ports = settings.mesh.size * count * (2 if settings.mesh.is_bidirectional else 1)
         return (
             StaticPower(parts.laser(settings), count * mesh_laser_mw(settings)),
+            StaticPower(parts.modulator_bias(settings), ports * settings.modulator.static_mw.value),
             StaticPower(parts.phase_shifters(settings), count * _phase_mw(settings)),
             StaticPower(parts.sram_leakage(settings), settings.buffer.kib * settings.buffer.leakage_mw_per_kib.value),
         )
 
     def limits(self, works: Sequence[Work], settings: MeshSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
-        """The power wall: loss grows with depth until no laser line feeds the receivers."""
-        link = budget(settings)
-        unit = "effective bits" if settings.link.rule == "matched" else "mW received"
-        reason = (
-            f"a path of {link.loss_db:.1f} dB leaves {link.reachable:.3g} {unit} at the laser's "
-            f"{settings.laser.max_mw.value:g} mW a line, but the link asks for {link.asked:.3g}"
-        )
-        return (Limit(reason, link.overshoot),)
+        """The power wall, as loss grows with depth until no laser line feeds the receivers; and the chip's size."""
+        photonics = [part for part in self.area(settings) if part.component.scope == "core"]
+        chip = reticle_limit(photonics, f"{settings.mesh.size} x {settings.mesh.size} interferometers a mesh")
+        return (*link_limits(budget(settings)), chip)
 
     def published(self, settings: MeshSettings) -> Mapping[str, float]:
         """Counts, depths and powers of single devices that published rows may name."""
@@ -143,8 +145,8 @@ class MziMesh(Simulator[MeshSettings]):
             "unitary_mzi_count": float(unitary_mzis(size)),
             "matrix_mzi_count": float(matrix_mzis(size)),
             "unitary_depth_count": float(unitary_depth(size, settings.mesh.scheme)),
-            "dac_power_mw": float(dac_pj(settings.dac, settings.dac.bits) * clock),
-            "adc_power_mw": float(adc_pj(settings.adc) * clock),
+            "dac_power_mw": float(settings.dac.dac_pj(settings.dac.bits) * clock),
+            "adc_power_mw": float(settings.adc.adc_pj() * clock),
             "modulator_power_mw": float(settings.modulator.energy_pj.value * clock),
             "path_loss_db": budget(settings).loss_db,
             "peak_gops": float(peak_ops),
@@ -159,6 +161,7 @@ def _phase_mw(settings: MeshSettings) -> float:
 
 
 def _numbers(settings: MeshSettings) -> dict[str, float]:
+    shifter = settings.shifter
     return {
         "mesh_size": float(settings.mesh.size),
         "is_reck": float(settings.mesh.scheme == "reck"),
@@ -167,6 +170,7 @@ def _numbers(settings: MeshSettings) -> dict[str, float]:
         "phase_bits": float(settings.shifter.bits),
         "splitter_sigma_rad": settings.coupler.sigma_rad.value,
         "mzi_loss_db": mzi_loss_db(settings),
+        "crosstalk_fraction": shifter.device.crosstalk_fraction.value * (1.0 - shifter.compensated_fraction),
         "input_bits": float(settings.dac.bits),
         "output_bits": float(settings.adc.bits),
         "noise_fraction": budget(settings).noise_fraction,

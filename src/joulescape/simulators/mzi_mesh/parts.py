@@ -40,6 +40,11 @@ def modulator(settings: MeshSettings) -> Component:
     return Component.resting_on("modulator", "core", settings.modulator.energy_pj)
 
 
+def modulator_bias(settings: MeshSettings) -> Component:
+    """What keeps modulators at their working point."""
+    return Component.resting_on("modulator_bias", "core", settings.modulator.static_mw)
+
+
 def photodetector(settings: MeshSettings) -> Component:
     """Balanced photodiodes."""
     return Component.resting_on("photodetector", "core", settings.detector.diode_mw)

@@ -61,8 +61,9 @@ def choose(product: Product, room: Room, sources: Sources, energies: AccessEnerg
     fits[:, -1] |= ~fits.any(axis=1)
     allowed = np.where(fits, energy, np.inf)
     best = allowed <= allowed.min(axis=1, keepdims=True) * (1 + 1e-12)
-    index = np.where(best, cycles, np.inf).argmin(axis=1)[:, None]
-    return Chosen(**{field.name: _pick(getattr(counted, field.name), shape, index) for field in fields(Chosen)})
+    kept, outputs, reduction = np.unravel_index(np.where(best, cycles, np.inf).argmin(axis=1), (shape[0], *shape[2:]))
+    place = (kept, np.arange(shape[1]), outputs, reduction)
+    return Chosen(**{f.name: np.broadcast_to(getattr(counted, f.name), shape)[place] for f in fields(Chosen)})
 
 
 def memory_energy_pj(counted: Counts, sources: Sources, energies: AccessEnergies) -> FloatArray:
@@ -90,7 +91,3 @@ def _lifted(value: Any) -> Any:
 def _by_variant(array: Any) -> Any:
     """(3, variants, splits, splits) -> (variants, candidates)."""
     return np.moveaxis(array, 1, 0).reshape(array.shape[1], -1).copy()
-
-
-def _pick(quantity: FloatArray, shape: tuple[int, ...], index: Any) -> FloatArray:
-    return np.asarray(np.take_along_axis(_by_variant(np.broadcast_to(quantity, shape)), index, axis=1)[:, 0])

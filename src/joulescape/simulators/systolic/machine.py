@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,7 @@ class SystolicMachine:
             sources.weights_resident, sources.input_on_chip,
         )))  # fmt: skip
 
+    @cached_property
     def energies(self) -> AccessEnergies:
         """Energy per byte of every memory."""
         sram, off_chip = self.settings.sram, self.context.off_chip
@@ -113,7 +115,10 @@ class SystolicMachine:
 
     def plain(self, quantity: Any) -> Any:
         """An array of shape (variants,) as it is, or its only element where nothing is swept."""
-        return np.broadcast_to(quantity, self.rows.shape) if self.is_sweep else np.ravel(quantity)[0].item()
+        if not self.is_sweep:
+            return np.ravel(quantity)[0].item()
+        is_whole = isinstance(quantity, np.ndarray) and quantity.shape == self.rows.shape
+        return quantity if is_whole else np.broadcast_to(quantity, self.rows.shape)
 
 
 def _weight_bytes(works: Sequence[Work], settings: SystolicSettings) -> float:

@@ -23,7 +23,7 @@ BOUNDS = np.array(["array", "off_chip_memory", "weight_sram", "activation_sram",
 def matrix_cost(work: MatrixWork, machine: SystolicMachine) -> LayerCost:
     """Tile, count, and charge: latency is the longest of array, off-chip memory and SRAM ports, which overlap."""
     product = product_of(work, machine.settings)
-    sources, energies = machine.sources(work), machine.energies()
+    sources, energies = machine.sources(work), machine.energies
     chosen = choose(product, machine.room(sources), sources, energies)
     traffic = matrix_traffic(product, sources, chosen)
     times = _times_ns(machine, chosen, traffic)

@@ -23,7 +23,7 @@ def vector_cost(work: VectorWork, machine: SystolicMachine) -> LayerCost:
     parts = [
         Energy(unit, compute),
         control_energy(settings, compute),
-        *memory_energies(machine, traffic, machine.energies()),
+        *memory_energies(machine, traffic, machine.energies),
     ]
     cycles = np.ceil(work.ops / machine.lanes)
     buffer = np.maximum(*(moved_bytes(traffic, "activation_sram") or (0.0, 0.0)))

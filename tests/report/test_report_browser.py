@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scenarios import cost_only
+from synthetic import empty, synthetic
 
 from joulescape.report.page import Facts, render
-from report.synthetic import empty, synthetic
 
 CHROMIUM = shutil.which("chromium")
 DRIVER = shutil.which("chromedriver")
@@ -103,7 +104,7 @@ def test_it_draws_without_an_error_or_a_request(browser: Any, page: str) -> None
     assert browser.get_log("browser") == []
     assert requests(browser) == {page}
     charts = browser.execute_script("return [...document.querySelectorAll('[data-chart]')].map((c) => c.dataset.chart)")
-    assert len(charts) == 15
+    assert len(charts) == 16
     assert min(painted(browser, chart) for chart in charts) > 10
 
 
@@ -206,6 +207,34 @@ def test_an_empty_report_opens_too(browser: Any, tmp_path: Path) -> None:
     opened(browser, path.as_uri())
     assert browser.get_log("browser") == []
     assert painted(browser, "history") > 5
+
+
+def test_a_page_of_costs_alone_answers_and_draws(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "cost_only.html"
+    path.write_text(render(cost_only(synthetic(160))), encoding="utf-8")
+    opened(browser, path.as_uri(), 390, 844)
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    answer = "return document.getElementById('answer').textContent"
+    opening = browser.execute_script(answer)
+    set_range(browser, "latency", 300)
+    told = browser.execute_script(answer)
+    assert told != opening and "accuracy" not in told and " latency, " in told
+    assert painted(browser, "energy") > 20
+    assert "(cost only)" in browser.title
+    assert browser.get_log("browser") == []
+
+
+def test_screened_designs_come_into_the_table_when_asked_for(browser: Any, page: str) -> None:
+    opened(browser, page)
+    count = "return document.getElementById('table-count').textContent"
+    valid, screened = synthetic().valid.height, synthetic().screened.height
+    assert browser.execute_script(count) == f"{valid} of {valid} designs"
+    browser.execute_script("document.getElementById('table-screened').click()")
+    assert browser.execute_script(count) == f"{valid + screened} of {valid + screened} designs"
+    browser.execute_script("document.getElementById('table-within').click()")
+    shown = int(browser.execute_script(count).split()[0])
+    browser.execute_script("document.getElementById('table-screened').click()")
+    assert int(browser.execute_script(count).split()[0]) == shown <= valid
 
 
 def test_a_click_on_a_front_point_tells_what_it_is(browser: Any, page: str) -> None:

@@ -1,0 +1,169 @@
+"""Prints what each compression costs in accuracy and saves in bytes on a real network, as rows of a Markdown table.
+
+    python benchmarks/compression_figures.py --network lenet5 --seeds 3 --only deep_compression ternary
+
+Test split; the reference and the compressed network see the same images. Bytes are those of the whole written file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+
+from joulescape.accuracy.activations import calibrate
+from joulescape.accuracy.datasets import Data, load_task
+from joulescape.accuracy.fine_tuning import compressed, untuned
+from joulescape.accuracy.module import plain, run
+from joulescape.accuracy.reference import reference_tensors, single_thread
+from joulescape.accuracy.stored import written
+from joulescape.accuracy.training import correct, fraction
+from joulescape.compression.base import Described, Step
+from joulescape.compression.pipeline import describe
+from joulescape.network.build import build_graph
+from joulescape.spec.document import read_document
+from joulescape.spec.network import NetworkSpec
+
+ROOT = Path(__file__).parents[1]
+
+Steps = Sequence[tuple[str, Mapping[str, Any]] | tuple[str, Mapping[str, Any], Mapping[str, Any]]]
+"""Method, settings, and settings of single layers."""
+
+GRADUAL = {"scope": "global", "schedule": "gradual"}
+CHANNELS = {"granularity": "channel"}
+FLOAT = {"activation_bits": 32}
+
+DESIGNS: Mapping[str, Steps] = {
+    "prune_90": [("prune", {**GRADUAL, "density": 0.1})],
+    "prune_90_at_once": [("prune", {"scope": "global", "density": 0.1})],
+    "prune_95": [("prune", {**GRADUAL, "density": 0.05})],
+    "prune_95_at_once": [("prune", {"scope": "global", "density": 0.05})],
+    "variational_95": [("prune", {"scope": "global", "density": 0.05, "criterion": "variational"})],
+    "prune_2_of_4": [("prune", {"granularity": "n_of_m", "density": 0.5, "schedule": "gradual"})],
+    "channels_50": [("prune", {**CHANNELS, "density": 0.5})],
+    "channels_50_first_order": [("prune", {**CHANNELS, "density": 0.5, "criterion": "first_order"})],
+    "channels_50_nisp": [("prune", {**CHANNELS, "density": 0.5, "criterion": "nisp"})],
+    "channels_50_reconstruction": [("prune", {**CHANNELS, "density": 0.5, "criterion": "reconstruction"})],
+    "channels_50_group_lasso": [("prune", {**CHANNELS, "density": 0.5, "criterion": "group_lasso"})],
+    "channels_30": [("prune", {**CHANNELS, "density": 0.3})],
+    "channels_30_first_order": [("prune", {**CHANNELS, "density": 0.3, "criterion": "first_order"})],
+    "channels_30_nisp": [("prune", {**CHANNELS, "density": 0.3, "criterion": "nisp"})],
+    "channels_30_reconstruction": [("prune", {**CHANNELS, "density": 0.3, "criterion": "reconstruction"})],
+    "channels_30_group_lasso": [("prune", {**CHANNELS, "density": 0.3, "criterion": "group_lasso"})],
+    "w4a4": [("quantize", {"weight_bits": 4, "activation_bits": 4})],
+    "w2a2": [("quantize", {"weight_bits": 2, "activation_bits": 2})],
+    "fixed_point_8": [("fixed_point", {"weight_bits": 8, "activation_bits": 8})],
+    "fixed_point_4": [("fixed_point", {"weight_bits": 4, "activation_bits": 8})],
+    "logarithmic_4": [("logarithmic", {"weight_bits": 4, **FLOAT})],
+    "logarithmic_3": [("logarithmic", {"weight_bits": 3, **FLOAT})],
+    "incremental_5": [("incremental", {"weight_bits": 5})],
+    "ternary_twn": [("ternary", {"scale_per": "channel", **FLOAT})],
+    "ternary_ttq": [("ternary", {"rule": "ttq", **FLOAT})],
+    "binary": [("binary", {**FLOAT})],
+    "xnor": [("binary", {"activations": "binary", "ends": "keep"})],
+    "dorefa_w2a2": [("dorefa", {"weight_bits": 2, "activation_bits": 2})],
+    "half_wave_w2a2": [("half_wave", {"activation_bits": 2}), ("binary", {**FLOAT})],
+    "share_16_huffman": [("share", {"bits": 4}), ("huffman", {})],
+    "low_rank": [("low_rank", {"rank_fraction": 0.12, "conv": "keep", "ends": "keep"})],
+    "tucker_spatial": [("low_rank", {"rank_fraction": 0.5, "conv": "spatial", "ends": "keep"})],
+    "circulant_8": [("circulant", {"block": 8, "ends": "keep"})],
+    "circulant_8_dense": [("circulant", {"block": 8, "ends": "keep"}, {"conv2": {"block": 1}})],
+    "deep_compression": [
+        ("prune", {**GRADUAL, "density": 0.1, "index_bits": 6}),
+        ("share", {"bits": 3}),
+        ("huffman", {}),
+    ],
+}
+"""Designs by name, as lists of steps."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One design and seed."""
+
+    projected_fraction: float
+    tuned_fraction: float
+    file_bytes: int
+    macs: int
+    project_s: float
+    tune_s: float
+
+
+def main() -> None:
+    """Print one line a design: mean over seeds, each seed's loss in points."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", default="lenet5")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--learning-rate", type=float, default=0.002)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--density", type=float, help="density of deep_compression")
+    parser.add_argument("--networks-dir", type=Path, default=ROOT / "results" / "networks")
+    parser.add_argument("--only", nargs="+", choices=sorted(DESIGNS), default=list(DESIGNS))
+    arguments = parser.parse_args()
+    single_thread()
+    spec = NetworkSpec.model_validate(read_document(ROOT / "models" / f"{arguments.network}.yaml").content)
+    graph = build_graph(arguments.network, spec)
+    data = load_task(spec.task).shaped(graph.input_shape)
+    reference = reference_tensors(graph, spec.training.model_dump(), spec.task, arguments.networks_dir)
+    base = accuracy(describe(graph, []), reference, data)
+    whole = 4 * graph.parameter_count
+    print(f"{arguments.network}: {100 * base:.2f} % on test, {whole} bytes, {graph.macs} MACs", flush=True)
+    how = {"epochs": arguments.epochs, "learning_rate": arguments.learning_rate, "batch": arguments.batch}
+    for name in arguments.only:
+        steps = [_step(name, *given, density=arguments.density) for given in DESIGNS[name]]
+        rows = [measured(describe(graph, steps), reference, data, how, seed) for seed in range(arguments.seeds)]
+        print(line(name, rows, base, whole), flush=True)
+
+
+def measured(network: Described, reference: Mapping[str, Any], data: Data, how: Mapping[str, Any], seed: int) -> Row:
+    """Compress, measure, fine-tune, measure and write."""
+    began = time.process_time()
+    plainly = accuracy(network, untuned(network, reference, data.train), data)
+    projected_at = time.process_time()
+    tuned = compressed(network, reference, how, data.train, {}, seed)
+    tuned_at = time.process_time()
+    size = len(written(network, tuned).data)
+    reached = accuracy(network, tuned, data)
+    return Row(plainly, reached, size, network.graph.macs, projected_at - began, tuned_at - projected_at)
+
+
+def accuracy(network: Described, tensors: Mapping[str, Any], data: Data) -> float:
+    """Fraction of the test images, activations on their grids."""
+    calibration = calibrate(network, tensors, data.train.images, rows=0)
+    with torch.no_grad():
+        scores = run(network.graph, tensors, data.test.images, calibration.quantised(plain))
+    return fraction(correct(scores, data.test.labels))
+
+
+def line(name: str, rows: Sequence[Row], base: float, whole: int) -> str:
+    """One row of the table."""
+    losses = ", ".join(f"{100 * (base - row.tuned_fraction):+.2f}" for row in rows)
+    before, after = (100 * fmean(getattr(row, f"{at}_fraction") for row in rows) for at in ("projected", "tuned"))
+    size = fmean(row.file_bytes for row in rows)
+    seconds = fmean(row.tune_s for row in rows), fmean(row.project_s for row in rows)
+    return (
+        f"| {name} | {before:.2f} | {after:.2f} | {losses} | {size:.0f} | {whole / size:.1f} | {rows[0].macs} "
+        f"| {seconds[1]:.2f} | {seconds[0]:.1f} |"
+    )
+
+
+def _step(
+    name: str,
+    method: str,
+    settings: Mapping[str, Any],
+    per_layer: Mapping[str, Any] | None = None,
+    density: float | None = None,
+) -> Step:
+    changed = name == "deep_compression" and density is not None and "density" in settings
+    return Step(method, {**settings, "density": density} if changed else settings, per_layer or {})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""A mixture of Gaussians on a line, one component of which stays at zero: fitted to weights, and its likelihood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_compat as api
+import numpy as np
+from numpy.typing import NDArray
+
+LEAST_SPREAD = 1e-3
+"""No component is narrower: its likelihood would grow without bound on weights that are equal."""
+
+LEAST_SHARE = 1e-4
+"""No component is emptier when the mixture is fitted: training can still fill it."""
+
+ITERATIONS = 40
+SAMPLES = 4096
+"""Expectation maximisation: rounds, and weights that are looked at, spread over their order."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """NumPy arrays or torch tensors: `means` and `log_shares` (up to a constant) of the components away from zero,
+    `log_spreads` of all, the one at zero first; `zero_share` is that component's share.
+    """
+
+    means: Any
+    log_spreads: Any
+    log_shares: Any
+    zero_share: float
+
+
+def fitted(weight: Any, components: int, zero_share: float) -> Mixture:
+    """The mixture of largest likelihood that expectation maximisation reaches from means evenly over the weights."""
+    xp = api.array_namespace(weight)
+    ordered = np.sort(np.asarray(weight, dtype=np.float64).ravel())
+    values = ordered[:: max(1, ordered.size // SAMPLES)]
+    means = np.linspace(ordered[0], ordered[-1], components - 1)
+    spreads = np.full(components, max(LEAST_SPREAD, (ordered[-1] - ordered[0]) / (2 * components)))
+    shares = np.full(components - 1, 1.0 / (components - 1))
+    for _ in range(ITERATIONS):
+        held = _responsibilities(values, Mixture(means, np.log(spreads), np.log(shares), zero_share))
+        mass = held.sum(axis=1)
+        full = mass[1:] > 0
+        means = np.where(full, (held[1:] @ values) / np.where(full, mass[1:], 1.0), means)
+        square = (held * (values[None, :] - _with_zero(np, means)[:, None]) ** 2).sum(axis=1)
+        spreads = np.where(mass > 0, np.sqrt(square / np.where(mass > 0, mass, 1.0)), spreads)
+        spreads = np.maximum(spreads, LEAST_SPREAD)
+        shares = np.maximum(mass[1:] / max(mass[1:].sum(), 1e-300), LEAST_SHARE)
+    found = (np.asarray(array, dtype=np.float32) for array in (means, np.log(spreads), np.log(shares)))
+    return Mixture(*(xp.asarray(array) for array in found), zero_share)
+
+
+def log_likelihood(weight: Any, mixture: Mixture) -> Any:
+    """Sum over the weights of the logarithm of the mixture's density."""
+    xp = api.array_namespace(weight)
+    rows = _log_densities(xp.reshape(weight, (-1,)), mixture)
+    peak = xp.max(rows, axis=0)
+    return xp.sum(peak + xp.log(xp.sum(xp.exp(rows - peak[None, :]), axis=0)))
+
+
+def assigned(weight: Any, mixture: Mixture) -> tuple[Any, Any]:
+    """Number of each weight's most responsible component (0: the one at zero) and the means that they stand for.
+
+    A weight that is zero keeps number 0; where all would be zero the largest weight takes the nearest mean.
+    """
+    xp = api.array_namespace(weight)
+    values = np.asarray(weight, dtype=np.float64)
+    plain = Mixture(*(np.asarray(a, dtype=np.float64) for a in _arrays(mixture)), mixture.zero_share)
+    codes = np.where(values == 0, 0, _log_densities(values.ravel(), plain).argmax(axis=0).reshape(values.shape))
+    if not codes.any():
+        largest = np.unravel_index(np.abs(values).argmax(), values.shape)
+        codes[largest] = 1 + np.abs(plain.means - values[largest]).argmin()
+    return xp.asarray(codes.astype(np.int64)), mixture.means
+
+
+def _arrays(mixture: Mixture) -> tuple[Any, Any, Any]:
+    return mixture.means, mixture.log_spreads, mixture.log_shares
+
+
+def _responsibilities(values: Floats, mixture: Mixture) -> Floats:
+    rows = _log_densities(values, mixture)
+    dense = np.exp(rows - rows.max(axis=0))
+    return np.asarray(dense / dense.sum(axis=0))
+
+
+def _log_densities(values: Any, mixture: Mixture) -> Any:
+    """(components, values), up to a constant: log share - log spread - (w - mean)^2 / (2 spread^2)."""
+    xp = api.array_namespace(values)
+    spreads = xp.exp(mixture.log_spreads) + LEAST_SPREAD
+    peak = xp.max(mixture.log_shares)
+    rest = mixture.log_shares - peak - xp.log(xp.sum(xp.exp(mixture.log_shares - peak)))
+    zero = xp.full((1,), float(np.log(mixture.zero_share)), dtype=rest.dtype)
+    shares = xp.concat([zero, rest + float(np.log1p(-mixture.zero_share))])
+    distance = (values[None, :] - _with_zero(xp, mixture.means)[:, None]) / spreads[:, None]
+    return (shares - xp.log(spreads))[:, None] - distance * distance / 2
+
+
+def _with_zero(xp: Any, means: Any) -> Any:
+    return xp.concat([xp.zeros((1,), dtype=means.dtype), means])

@@ -1,0 +1,107 @@
+"""Low rank: a layer becomes two or three smaller ones in a row; every machine saves, and no index is needed.
+
+    dense      W = U V                         (rank x in) then (out x rank): truncated singular value decomposition
+    svd        a convolution to `rank` channels, then 1 x 1: the same on the unfolded kernel
+    tucker     1 x 1, a core convolution, 1 x 1 (Tucker-2, Kim et al. 2016): ranks of input and output channels
+    spatial    k x 1 then 1 x k (Jaderberg et al. 2014)
+
+Ranks are fractions of the largest possible ones: shapes must be known before any weight is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+import array_api_compat as api
+import numpy as np
+from pydantic import Field
+
+from joulescape.compression._nominal import with_bytes
+from joulescape.compression.base import PART, Described, Method, Tensors, origin
+from joulescape.compression.low_rank.factors import factors
+from joulescape.compression.low_rank.parts import Form, parts_of
+from joulescape.network.build import replaced
+from joulescape.network.operators import Operator
+from joulescape.network.work import OperandFormat
+from joulescape.spec.base import Shape
+
+__all__ = ["LowRank", "LowRankSettings", "plugin"]
+
+
+class LowRankSettings(Shape):
+    """How far one layer goes, and in which form."""
+
+    rank_fraction: Annotated[float, Field(gt=0, le=1)] = 0.25
+    """Rank relative to the largest that the layer has; at least one. At 1 the layer stays whole."""
+    conv: Literal["svd", "tucker", "spatial", "keep"] = "tucker"
+    """Form of a convolution; keep leaves convolutions alone. Dense layers have one form."""
+    ends: Literal["compress", "keep"] = "compress"
+    """keep: the network's first and last matrix operator stay whole."""
+
+
+class LowRank(Method[LowRankSettings]):
+    """Truncated decompositions of dense layers and convolutions without groups; biases go to the last part."""
+
+    name = "low_rank"
+    Settings = LowRankSettings
+
+    def takes(self, operator: Operator) -> bool:
+        """Dense layers, and convolutions without groups."""
+        return operator.kind == "dense" or (operator.kind == "conv" and operator.attributes["groups"] == 1)
+
+    def describe(self, described: Described, settings: Mapping[str, LowRankSettings]) -> Described:
+        """The graph with parts in place of whole layers; each part is float32 until a later step says otherwise."""
+        chosen = {name: form for name in settings if (form := _form(described, name, settings[name])) is not None}
+        fractions = {name: settings[name].rank_fraction for name in chosen}
+        graph = described.graph
+        requests = {name: parts_of(graph.operator(name), form, fractions[name]) for name, form in chosen.items()}
+        smaller = replaced(graph, {name: parts for name, parts in requests.items() if parts})
+        formats = {o.name: described.formats.get(o.name) or _fresh(o, described.formats) for o in smaller.operators}
+        return replace(described, graph=smaller, formats=formats)
+
+    def project(self, tensors: Tensors, described: Described, settings: Mapping[str, LowRankSettings]) -> Tensors:  # noqa: ARG002
+        """Factors of every whole weight whose parts stand in the graph."""
+        parts: dict[str, list[Operator]] = {}
+        for operator in described.graph.operators:
+            if operator.name != origin(operator.name):
+                parts.setdefault(origin(operator.name), []).append(operator)
+        found = dict(tensors)
+        for name, operators in parts.items():
+            if f"{name}.weight" in found:
+                found.update(_factorised(name, operators, found))
+        return found
+
+
+def _form(described: Described, name: str, at: LowRankSettings) -> Form | None:
+    """The form of one layer; None where it stays whole."""
+    ends = described.original.matrix_operators
+    is_end = origin(name) in (ends[0].name, ends[-1].name)
+    operator = described.graph.operator(name)
+    if at.rank_fraction >= 1.0 or (is_end and at.ends == "keep") or origin(name) != name:
+        return None
+    if operator.kind == "dense":
+        return "dense"
+    return None if at.conv == "keep" else at.conv
+
+
+def _fresh(part: Operator, formats: Mapping[str, OperandFormat]) -> OperandFormat:
+    before = formats[origin(part.name)]
+    return with_bytes(part, OperandFormat(activation_bits=before.activation_bits, bias_bits=before.bias_bits))
+
+
+def _factorised(name: str, operators: list[Operator], tensors: dict[str, Any]) -> dict[str, Any]:
+    weight, bias = tensors.pop(f"{name}.weight"), tensors.pop(f"{name}.bias", None)
+    xp = api.array_namespace(weight)
+    shapes = [operator.weight_shape or () for operator in operators]
+    parts = [operator.name.rpartition(PART)[2] for operator in operators]
+    arrays = factors(np.asarray(weight, dtype=np.float64), parts, shapes)
+    found = {
+        f"{operator.name}.weight": xp.asarray(np.ascontiguousarray(array, dtype=np.float32))
+        for operator, array in zip(operators, arrays, strict=True)
+    }
+    return found if bias is None else {**found, f"{operators[-1].name}.bias": bias}
+
+
+plugin = LowRank()

@@ -1,0 +1,125 @@
+"""A network from an ONNX file: operators for our graph, and the file's own weights by dotted name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from joulescape.interchange.onnx_file import Array, Node, OnnxError, OnnxFile, load_file
+from joulescape.interchange.onnx_macs import macs_of
+from joulescape.interchange.onnx_parts import Part, Refused, Walk, translate
+from joulescape.network.build import DATA
+from joulescape.spec.network import GivenWeights, OnnxNetworkSpec, OperatorSpec, ReadNetworkSpec
+
+
+@dataclass(frozen=True)
+class OnnxNetwork:
+    """What a file holds: the network in our operators, and its weights (`<operator>.weight`, `.bias` ...)."""
+
+    input_shape: tuple[int, ...]
+    operators: tuple[OperatorSpec, ...]
+    arrays: Mapping[str, Array]
+    sha256: str
+
+
+def read_onnx(path: Path) -> OnnxNetwork:
+    """The file's network; OnnxError that lists every operator we have not, each with its share of the MACs."""
+    return _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+def network_of(spec: OnnxNetworkSpec, folder: Path) -> ReadNetworkSpec:
+    """The network that a YAML file in `folder` points to, as if its operators stood there.
+
+    OnnxError where the file has not the checksum that the YAML states, or cannot be taken.
+    """
+    found = read_onnx(folder / spec.onnx)
+    if spec.sha256 is not None and spec.sha256 != found.sha256:
+        raise OnnxError(f"{folder / spec.onnx} has SHA-256 {found.sha256}, expected {spec.sha256}")
+    return ReadNetworkSpec(
+        about=spec.about,
+        task=spec.task,
+        input=found.input_shape,
+        operators=found.operators,
+        training=GivenWeights(onnx=spec.onnx, sha256=found.sha256),
+    )
+
+
+def outputs_of(path: Path, samples: Array) -> Array:
+    """What the file itself makes of samples (a batch), by onnx's reference evaluator."""
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    model = onnx.load(path)
+    evaluator = ReferenceEvaluator(model)
+    (output,) = evaluator.run(None, {evaluator.input_names[0]: samples})
+    return np.asarray(output)
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, modified_ns: int) -> OnnxNetwork:  # noqa: ARG001
+    file = load_file(path)
+    walk, refused = Walk(file), list[tuple[Node, str]]()
+    for node in file.nodes:
+        try:
+            translate(node, walk)
+        except Refused as error:
+            refused.append((node, str(error)))
+    if refused:
+        raise OnnxError(_listing(file, refused))
+    return _network(file, walk)
+
+
+def _listing(file: OnnxFile, refused: list[tuple[Node, str]]) -> str:
+    """Every refused kind and reason with its nodes and its share of the MACs, the largest first."""
+    total = sum(macs_of(node, file) for node in file.nodes) or 1
+    groups: dict[tuple[str, str], list[Node]] = {}
+    for node, reason in refused:
+        groups.setdefault((node.kind, reason), []).append(node)
+    shares = {key: sum(macs_of(node, file) for node in nodes) / total for key, nodes in groups.items()}
+    lines = [
+        f"  {kind} ({_names(groups[kind, reason])}): {reason}; {100 * shares[kind, reason]:.1f} % of the MACs"
+        for kind, reason in sorted(groups, key=lambda key: -shares[key])
+    ]
+    head = f"{file.path} holds operators that this project has not, {100 * sum(shares.values()):.1f} % of its MACs:"
+    return "\n".join([head, *lines])
+
+
+def _names(nodes: list[Node]) -> str:
+    shown = ", ".join(node.name for node in nodes[:4])
+    return shown if len(nodes) <= 4 else f"{shown} and {len(nodes) - 4} more"
+
+
+def _network(file: OnnxFile, walk: Walk) -> OnnxNetwork:
+    parts, last = list(walk.parts.values()), walk.tensor(file.output)
+    if not parts or parts[-1].output != last:
+        raise OnnxError(f"{file.path}: the output '{file.output}' is not what its last operator gives")
+    named = _named(parts)
+    place = {file.input: DATA, **{part.output: name for name, part in named.items()}}
+    operators = tuple(
+        OperatorSpec.model_validate(
+            {"name": name, "kind": part.kind, "inputs": tuple(place[t] for t in part.inputs), **part.attributes}
+        )
+        for name, part in named.items()
+    )
+    arrays = {f"{name}.{short}": array for name, part in named.items() for short, array in part.arrays.items()}
+    shape = file.shape(file.input)
+    if shape is None or len(shape) < 2:
+        raise OnnxError(f"{file.path}: the input '{file.input}' has the shape {shape}; expected (batch, sizes ...)")
+    return OnnxNetwork(shape[1:], operators, arrays, file.sha256)
+
+
+def _named(parts: list[Part]) -> dict[str, Part]:
+    """Names that our YAML could hold: of the weights, of the node, or of the kind; each once."""
+    found: dict[str, Part] = {}
+    for part in parts:
+        weights = [name for name in part.node.inputs if name.endswith((".weight", "_weight"))]
+        given = weights[0][: -len("_weight")] if weights else part.node.name
+        name = re.sub(r"_+", "_", re.sub(r"[^a-z0-9]", "_", given.lower())).strip("_")
+        name = name if re.match("[a-z]", name) and name != DATA else f"{part.kind}_{name}".rstrip("_")
+        found[name if name not in found else f"{name}_{len(found)}"] = part
+    return found

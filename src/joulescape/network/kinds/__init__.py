@@ -1,0 +1,14 @@
+"""Every kind of operator, by name; one module per family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from joulescape.network.kinds import elementwise, matrix, spectral, windows
+from joulescape.network.request import Kind
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {**matrix.KINDS, **elementwise.KINDS, **windows.KINDS, **spectral.KINDS},
+)
+"""What every kind declares."""

@@ -1,0 +1,47 @@
+"""Products on tensor cores: two modulated operands, uneven wavelengths, integration over clocks, one conversion."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from joulescape.network.error_spec import ErrorSpec
+from joulescape.numerics._receivers import Noise, read_gradient, received
+from joulescape.numerics._tiles import Grid, Quantiser
+from joulescape.numerics.base import Detail, MatrixNumerics, Programmed
+
+
+class TensorCore(MatrixNumerics):
+    """Matrix products whose weights are modulated anew at every clock, so nothing is written and nothing drifts.
+
+    Static for a device: the gain of each wavelength, which meets every column of its place in the reduction. Drawn at
+    each call: dark, shot and intensity noise of every integration. A conversion collects `terms_per_sample` products a
+    clock over `integration_cycles` clocks; what lies beyond is added digitally. Without `weight_bits`, `input_bits` or
+    `output_bits` that step is exact.
+    """
+
+    kind: ClassVar[str] = "tensor_core"
+
+    def program(
+        self, weight: Tensor, errors: ErrorSpec, calibration: Tensor, generator: torch.Generator, detail: Detail
+    ) -> Programmed:
+        """Put `weight` (N, K) on its converters' grid; ranges of the others come from `calibration`."""
+        numbers = errors.numbers
+        terms = int(numbers["terms_per_sample"])
+        grid = Grid(
+            weight.shape[0], weight.shape[1], rows=len(weight), columns=terms * int(numbers["integration_cycles"])
+        )
+        held = weight.detach().to(torch.float32)
+        tops = held.abs().amax(1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
+        tiles = grid.tiles(Quantiser(torch.ones(()), numbers.get("weight_bits"), is_signed=True)(held / tops))
+        if numbers["gain_sigma_fraction"] > 0:
+            gains = 1.0 + numbers["gain_sigma_fraction"] * torch.randn(terms, generator=generator)
+            tiles = tiles * gains.repeat(int(numbers["integration_cycles"]))
+        scales = tops.T.expand(len(tiles), -1)
+        return received(grid, tiles, scales, Noise.of(numbers), numbers, calibration, detail, is_unsigned=False)
+
+    def gradient(self, gradient: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
+        """A gradient as the receivers read it."""
+        return read_gradient(gradient, Noise.of(errors.numbers), errors.numbers, generator)

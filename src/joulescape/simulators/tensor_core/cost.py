@@ -1,0 +1,154 @@
+"""Energy and time of one work on tensor cores.
+
+Both operands are modulated anew at every clock, so nothing is reloaded, and every device of the array runs in every
+cycle, used or not: what a layer leaves idle it still pays for. Converters of the outputs run once an integration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from joulescape.network.work import MatrixWork
+from joulescape.simulators._photonics import BYTES_PER_KIB
+from joulescape.simulators.base import Component, Context, Energy, LayerCost, Quantity, Traffic
+from joulescape.simulators.tensor_core.geometry import Counts, Schedule, schedule
+from joulescape.simulators.tensor_core.settings import TensorCoreSettings
+from joulescape.spec.sourced import Sourced
+from joulescape.units import BITS_PER_BYTE
+
+CONVERTER_CLOCKS = 2
+"""A sample spends one clock in the input's and one in the output's converter."""
+
+
+def matrix_cost(work: MatrixWork, settings: TensorCoreSettings, context: Context) -> LayerCost:
+    """Cost of one matrix work for the whole batch."""
+    plan, counts = schedule(work, settings.array), Counts.of(settings.array)
+    moved = _bytes(work, plan, settings, context)
+    stream_ns = (plan.cycles + CONVERTER_CLOCKS) / settings.clock_ghz
+    off_ns = context.off_chip_ns(moved.off_chip)
+    latency_ns = np.maximum(stream_ns, off_ns)
+    bound = np.where(off_ns > stream_ns, "off_chip_memory", "stream")
+    used = work.macs / (counts.macs_per_cycle * settings.clock_ghz * latency_ns)
+    return LayerCost(
+        layer=work.layer,
+        role=work.role,
+        macs=work.macs,
+        latency_ns=latency_ns,
+        active_units=work.macs / plan.cycles,
+        utilisation_fraction=used,
+        bound_by=str(bound) if bound.ndim == 0 else bound,
+        energies=(*device_energies(plan, settings), *moved.energies(settings, context), _sums(work, plan, settings)),
+        traffic=moved.traffic(),
+    )
+
+
+def device_energies(plan: Schedule, settings: TensorCoreSettings) -> tuple[Energy, ...]:
+    """Count x energy of a clock x cycles for both operands; receivers x readouts."""
+    counts, detector, clock = Counts.of(settings.array), settings.detector, settings.clock_ghz
+    weights, inputs = counts.weight_modulators * plan.cycles, counts.input_modulators * plan.cycles
+    return (
+        Energy(
+            _scaled("weight_dac", settings.weight_dac.power_mw),
+            weights * settings.weight_dac.dac_pj(settings.weight_dac.bits),
+        ),
+        Energy(_scaled("input_dac", settings.dac.power_mw), inputs * settings.dac.dac_pj(settings.dac.bits)),
+        Energy(
+            _part("weight_modulator", settings.weight_modulator.energy_pj),
+            weights * settings.weight_modulator.energy_pj.value,
+        ),
+        Energy(
+            _part("input_modulator", settings.input_modulator.energy_pj),
+            inputs * settings.input_modulator.energy_pj.value,
+        ),
+        Energy(
+            _part("photodetector", detector.diode_mw),
+            counts.detectors * plan.cycles * 2 * detector.diode_mw.value / clock,
+        ),
+        Energy(
+            _part("transimpedance", detector.amplifier_mw, scales=True),
+            counts.amplifiers * plan.readouts * detector.amplifier_mw.value / clock,
+        ),
+        Energy(_scaled("adc", settings.adc.power_mw), counts.adcs * plan.readouts * settings.adc.adc_pj()),
+    )
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """What one work moves between buffer and cores, and across the chip's edge."""
+
+    input_read: Quantity
+    weight_read: Quantity
+    output_read: Quantity
+    output_write: Quantity
+    off_input: Quantity
+    off_weight: Quantity
+    off_output: Quantity
+
+    @property
+    def off_chip(self) -> Quantity:
+        """All bytes across the chip's edge."""
+        return self.off_input + self.off_weight + self.off_output
+
+    def traffic(self) -> tuple[Traffic, ...]:
+        """The same, by memory and operand."""
+        return (
+            Traffic("sram", "input", self.input_read, 0.0),
+            Traffic("sram", "output", self.output_read, self.output_write),
+            Traffic("sram", "weight", self.weight_read, 0.0),
+            Traffic("off_chip_memory", "input", self.off_input, 0.0),
+            Traffic("off_chip_memory", "weight", self.off_weight, 0.0),
+            Traffic("off_chip_memory", "output", 0.0, self.off_output),
+        )
+
+    def energies(self, settings: TensorCoreSettings, context: Context) -> tuple[Energy, ...]:
+        """Of the buffer and of off-chip memory."""
+        buffer = settings.buffer
+        component = Component.resting_on("sram", "chip", buffer.read_pj_per_bit, buffer.write_pj_per_bit, scales=True)
+        read = self.input_read + self.weight_read + self.output_read
+        sram = Energy(component, buffer.transfer_pj(read, self.output_write))
+        if not context.includes_off_chip:
+            return (sram,)
+        return (sram, context.off_chip.transfer(self.off_input + self.off_weight, self.off_output))
+
+
+def _bytes(work: MatrixWork, plan: Schedule, settings: TensorCoreSettings, context: Context) -> Bytes:
+    widths = [settings.digital.stored_bytes(operand.bits) for operand in (work.input, work.weight, work.output)]
+    inputs, weights, outputs = (
+        operand.elements * width for operand, width in zip((work.input, work.weight, work.output), widths, strict=True)
+    )
+    capacity = np.multiply(settings.buffer.kib, BYTES_PER_KIB)
+    spills = np.greater(inputs + outputs, capacity)
+    is_kept = np.less_equal(context.resident_bytes, capacity)
+    is_forward = work.role == "forward"
+    partial = _partial_sums(work, plan) * settings.digital.partial_sum_bits / BITS_PER_BYTE
+    return Bytes(
+        input_read=plan.input_reads * widths[0],
+        weight_read=plan.weight_reads * widths[1],
+        output_read=partial,
+        output_write=partial + outputs,
+        off_input=np.where(np.logical_or(spills, is_forward and work.layer in context.first), inputs, 0.0),
+        off_weight=np.where(np.logical_or(is_kept, not work.is_weight_stored), 0.0, weights),
+        off_output=np.where(np.logical_or(spills, is_forward and work.layer in context.last), outputs, 0.0),
+    )
+
+
+def _partial_sums(work: MatrixWork, plan: Schedule) -> int:
+    """Digital additions: readouts of one output less the first."""
+    readouts = plan.readouts // plan.blocks
+    return work.loops.G * work.loops.K * work.loops.positions * (readouts - 1)
+
+
+def _sums(work: MatrixWork, plan: Schedule, settings: TensorCoreSettings) -> Energy:
+    component = Component.of("accumulator", "chip", settings.digital.add_pj, scales=True)
+    return Energy(component, _partial_sums(work, plan) * settings.digital.add_pj.value)
+
+
+def _part(name: str, constant: Sourced, scales: bool = False) -> Component:
+    return Component.of(name, "core", constant, scales)
+
+
+def _scaled(name: str, constant: Sourced) -> Component:
+    """A converter, whose tested power is scaled in bits and rate by the named rules."""
+    return _part(name, constant.scaled(1.0, "bits and rate"), scales=True)

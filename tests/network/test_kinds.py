@@ -1,0 +1,24 @@
+"""Every kind of operator declares itself once; what files may name is what the engine knows."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from joulescape.network.kinds import KINDS
+from joulescape.network.operators import MATRIX_KINDS, PHYSICAL_KINDS
+from joulescape.spec.network import OperatorKind, OperatorSpec
+
+
+def test_the_kinds_of_a_file_are_the_kinds_of_the_engine() -> None:
+    assert set(get_args(OperatorKind)) == set(KINDS)
+    assert set(KINDS) >= MATRIX_KINDS | PHYSICAL_KINDS
+
+
+def test_every_attribute_of_a_kind_can_be_written_and_the_reverse() -> None:
+    written = set(OperatorSpec.model_fields) - {"name", "kind", "inputs"}
+    assert written == set().union(*(kind.attributes for kind in KINDS.values()))
+
+
+def test_only_free_kinds_cost_nothing_on_the_way_back() -> None:
+    silent = {name for name, kind in KINDS.items() if kind.backward_ops_per_element == 0.0}
+    assert silent - MATRIX_KINDS - PHYSICAL_KINDS - {"spectral_sum"} == {n for n, k in KINDS.items() if k.is_free}
