@@ -3,8 +3,8 @@
 ```yaml
 array: {dimensions: {rows: 12, columns: 14}, mac_pj: {...}, systolic: []}
 memories:                       # from the units outwards; off-chip memory is added above the last one
-  - {name: filter_spad, bytes: 448, holds: [weight], word_bits: 16, ports: read_write, read_pj: {...}, write_pj: {...}}
-  - {name: buffer, bytes: 102400, holds: [input, output], serves: [rows, columns], word_bits: 64, least_bits: 16, ...}
+  filter_spad: {bytes: 448, holds: [weight], word_bits: 16, ports: read_write, read_pj: {...}, write_pj: {...}, ...}
+  buffer: {bytes: 102400, holds: [input, output], serves: [rows, columns], word_bits: 64, least_bits: 16, ...}
 ```
 """
 
@@ -38,6 +38,10 @@ OPERAND: Mapping[OperandName, Operand] = {"weight": "W", "input": "I", "output":
 Ports = Literal["one", "read_write", "each"]
 """One port for everything, one for reads and one for writes, or one for every movement."""
 
+BEYOND: frozenset[OperandName] = frozenset(OPERAND)
+
+OFF_CHIP = "off_chip_memory"
+
 OFF_CHIP_BITS = 1 << 50
 """Room of an off-chip memory: more than any network, so that capacity never decides there."""
 
@@ -47,7 +51,6 @@ Positive = Annotated[int, Field(ge=1)]
 class MemoryDeclaration(Shape):
     """One memory: its room, who lies in it, how wide an access is, and what one costs."""
 
-    name: str
     bytes: Positive
     holds: Annotated[tuple[OperandName, ...], Field(min_length=1)]
     serves: tuple[str, ...] = ()
@@ -63,11 +66,15 @@ class MemoryDeclaration(Shape):
     wire_pj_per_bit: LowerIsBetter | None = None
     """The way to and from one instance below, for every copy."""
     buffering: Buffering = "free"
+    area_mm2: LowerIsBetter
+    """Of one instance."""
+    leakage_mw: LowerIsBetter
+    """Of one instance, used or not."""
 
     @model_validator(mode="after")
     def _divides(self) -> Self:
         if self.word_bits % (self.least_bits or self.word_bits):
-            raise ValueError(f"{self.name}: least_bits must divide word_bits")
+            raise ValueError("least_bits must divide word_bits")
         return self
 
 
@@ -83,35 +90,38 @@ class HierarchyDeclaration(Shape):
     """An array and its memories, from the units outwards."""
 
     array: ArrayDeclaration
-    memories: tuple[MemoryDeclaration, ...]
+    memories: dict[str, MemoryDeclaration]
 
     @model_validator(mode="after")
     def _names_hold(self) -> Self:
-        names = [memory.name for memory in self.memories]
-        if len(set(names)) < len(names) or "off_chip_memory" in names:
-            raise ValueError("memories need names of their own; 'off_chip_memory' is the one above them")
+        if OFF_CHIP in self.memories:
+            raise ValueError(f"'{OFF_CHIP}' is the memory above those of the chip")
         known = set(self.array.dimensions)
-        wanted = {dim for memory in self.memories for dim in memory.serves} | set(self.array.systolic)
+        wanted = {dim for memory in self.memories.values() for dim in memory.serves} | set(self.array.systolic)
         if not wanted <= known:
             raise ValueError(f"array dimensions {sorted(wanted - known)} are not among {sorted(known)}")
         return self
 
-    def hierarchy(self, name: str, off_chip: OffChip, clock_ghz: float) -> Hierarchy:
+    def hierarchy(
+        self, name: str, off_chip: OffChip, clock_ghz: float, beyond: frozenset[OperandName] = BEYOND
+    ) -> Hierarchy:
         """What the mapper works on; off-chip bits a cycle follow from its bandwidth and the clock.
 
-        Raises Infeasible where the off-chip memory is slower than a bit a cycle, with the clock that it could serve.
+        `beyond` names the operands that come from off-chip memory; the others lie in the chip's outermost memory that
+        holds them. Raises Infeasible where the off-chip memory is slower than a bit a cycle, with the clock that it
+        could serve.
         """
         array = Array(tuple(self.array.dimensions.items()), self.array.mac_pj.value, self.array.systolic)
-        outermost = _off_chip(off_chip, clock_ghz, tuple(self.array.dimensions))
-        return Hierarchy(name, array, (*(_memory(memory) for memory in self.memories), outermost))
+        outermost = _off_chip(off_chip, clock_ghz, tuple(self.array.dimensions), beyond)
+        return Hierarchy(name, array, (*(_memory(*named) for named in self.memories.items()), outermost))
 
 
-def _memory(declared: MemoryDeclaration) -> Memory:
+def _memory(name: str, declared: MemoryDeclaration) -> Memory:
     wire = declared.wire_pj_per_bit
     least = declared.least_bits or declared.word_bits
     ports, bindings = _ports(declared.ports, [OPERAND[name] for name in declared.holds], declared.word_bits, least)
     return Memory(
-        name=declared.name,
+        name=name,
         size_bits=declared.bytes * BITS_PER_BYTE,
         read_pj=declared.read_pj.value,
         write_pj=declared.write_pj.value,
@@ -137,7 +147,9 @@ def _ports(
     return ports, tuple((op, direction, index) for index, (op, direction) in enumerate(moves))
 
 
-def _off_chip(off_chip: OffChip, clock_ghz: float, dimensions: tuple[str, ...]) -> Memory:
+def _off_chip(
+    off_chip: OffChip, clock_ghz: float, dimensions: tuple[str, ...], beyond: frozenset[OperandName]
+) -> Memory:
     bits = int(off_chip.bandwidth_gbps.value / clock_ghz)
     if bits < 1:
         most = off_chip.bandwidth_gbps.value
@@ -145,9 +157,11 @@ def _off_chip(off_chip: OffChip, clock_ghz: float, dimensions: tuple[str, ...]) 
             f"{off_chip.name} gives less than a bit a cycle at {clock_ghz:g} GHz; it could serve {most:g} GHz",
             clock_ghz / most - 1 if most else 1.0,
         )
-    ports, bindings = _ports("one", ["O", "W", "I"], bits, 1)
+    ports, bindings = _ports(
+        "one", [OPERAND[name] for name in ("output", "weight", "input") if name in beyond], bits, 1
+    )
     return Memory(
-        "off_chip_memory",
+        OFF_CHIP,
         OFF_CHIP_BITS,
         off_chip.read_pj_per_bit.value * bits,
         off_chip.write_pj_per_bit.value * bits,

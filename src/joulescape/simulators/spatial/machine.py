@@ -1,0 +1,105 @@
+"""One spatial machine without swept fields: where tensors lie between layers, and each layer's best mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+from joulescape.errors import Infeasible
+from joulescape.network.work import MatrixWork, Work
+from joulescape.simulators._mapping.declared import BEYOND, OperandName
+from joulescape.simulators._mapping.hierarchy import Hierarchy
+from joulescape.simulators._mapping.layer import Layer, Widths
+from joulescape.simulators._mapping.mapper import Effort
+from joulescape.simulators._mapping.unrolling_search import Unrolled, map_freely
+from joulescape.simulators.base import Context, OffChip
+from joulescape.simulators.spatial.settings import SpatialSettings
+from joulescape.spec.sourced import Sourced
+from joulescape.units import BITS_PER_BYTE
+
+AMPLE_BITS = 1 << 50
+"""Room with which a layer that does not fit is costed: what it would take if it fitted."""
+
+UNLIMITED_GBPS = 1e6
+"""Off-chip bandwidth where the boundary leaves that memory out."""
+
+FREE = Sourced(value=0.0, basis="derived", source="joulescape", where="outside the boundary")
+
+
+@dataclass(frozen=True)
+class SpatialMachine:
+    """Plain settings in one context."""
+
+    settings: SpatialSettings
+    context: Context
+
+    @cached_property
+    def off_chip(self) -> OffChip:
+        """Off-chip memory as the mapper sees it: neither energy nor time where it lies outside the boundary."""
+        known = self.context.off_chip
+        if self.context.includes_off_chip:
+            return known
+        fast = known.bandwidth_gbps.model_copy(update={"value": UNLIMITED_GBPS})
+        return OffChip(known.name, FREE, FREE, fast)
+
+    def layer(self, work: MatrixWork) -> Layer:
+        """Loops at the widths of this machine."""
+        widths = self.settings.widths
+        return Layer(work.loops, Widths(widths.weight, widths.input, widths.sum, widths.output))
+
+    def beyond(self, work: MatrixWork) -> frozenset[OperandName]:
+        """Operands that cross the chip's edge: weights, what enters or leaves the network, what does not stay."""
+        widths = self.settings.widths
+        stays = set[OperandName]()
+        if self.keeps(work.input.elements * widths.input / BITS_PER_BYTE, work.layer, "first"):
+            stays.add("input")
+        if self.keeps(work.output.elements * widths.output / BITS_PER_BYTE, work.layer, "last"):
+            stays.add("output")
+        return BEYOND - stays
+
+    def keeps(self, tensor_bytes: float, layer: str, edge: Literal["first", "last"]) -> bool:
+        """Whether a tensor stays on chip beside a layer: it fits half of that memory, and is no edge of the network."""
+        name, edges = self.settings.hand_over, getattr(self.context, edge)
+        return name is not None and layer not in edges and tensor_bytes <= self.settings.memories[name].bytes / 2
+
+    def mapped(self, work: MatrixWork) -> Unrolled:
+        """The best mapping of a work. Raises Infeasible where the layer cannot be held or run."""
+        return self._mapped(work, self._hierarchy(work))
+
+    def unlimited(self, work: MatrixWork) -> Unrolled:
+        """The best mapping if every memory of the chip were large enough."""
+        found = self._hierarchy(work)
+        ample = tuple(replace(memory, size_bits=AMPLE_BITS) for memory in found.memories)
+        return self._mapped(work, replace(found, memories=ample))
+
+    def _hierarchy(self, work: MatrixWork) -> Hierarchy:
+        return self.settings.hierarchy("the array", self.off_chip, self.settings.clock_ghz, self.beyond(work))
+
+    def _mapped(self, work: MatrixWork, hierarchy: Hierarchy) -> Unrolled:
+        search = self.settings.search
+        effort = Effort(most_mappings=search.most_mappings)
+        return map_freely(
+            self.layer(work), hierarchy, search.objective, self.settings.dataflow, search.most_unrollings, effort
+        )
+
+    def misfits(self, works: Sequence[Work]) -> Mapping[str, Infeasible]:
+        """Why works cannot run, by layer."""
+        found: dict[str, Infeasible] = {}
+        for work in works:
+            if isinstance(work, MatrixWork):
+                try:
+                    self.mapped(work)
+                except Infeasible as error:
+                    found[work.layer] = error
+        return found
+
+    def coded(self, work: MatrixWork, operand: OperandName) -> float:
+        """Bits that an activation takes in off-chip memory over those of its plain form."""
+        rule, widths = self.settings.run_length, self.settings.widths
+        is_input = operand == "input"
+        if rule is None or not rule.is_on or operand == "weight" or (is_input and work.layer in self.context.first):
+            return 1.0
+        density = work.input.density if is_input else work.output.density
+        return rule.factor(density, widths.input if is_input else widths.output)

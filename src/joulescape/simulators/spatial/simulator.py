@@ -1,0 +1,153 @@
+"""An array of multipliers below a declared hierarchy of memories; every layer runs on the best mapping that is found.
+
+Assumptions, visible in the counts: layers run one after the other; weights are read from off-chip memory for every
+batch; transfers between two memories cost room for the tile to come where they are said to be hidden (the mapper's
+accounting, docs/mapper.md); bits are stored at the machine's own widths; coding saves energy off the chip, no time.
+A swept field makes one search of the mapper for each of its values, remembered by shape and hierarchy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from joulescape.errors import SimulatorError
+from joulescape.network.error_spec import Errors, ErrorSpec
+from joulescape.network.operators import Graph, Operator, Role
+from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
+from joulescape.simulators.base import (
+    Area,
+    Component,
+    Context,
+    LayerCost,
+    Limit,
+    Simulator,
+    StaticPower,
+)
+from joulescape.simulators.spatial.machine import SpatialMachine
+from joulescape.simulators.spatial.matrix import matrix_cost, memory_component
+from joulescape.simulators.spatial.settings import SpatialSettings
+from joulescape.simulators.spatial.variants import stacked, swept, variants
+from joulescape.simulators.spatial.vector import vector_cost
+from joulescape.units import OPS_PER_MAC
+
+
+class Spatial(Simulator[SpatialSettings]):
+    """A mapped array; inference only."""
+
+    name = "spatial"
+    Settings = SpatialSettings
+    changes_numbers = frozenset({"widths.weight", "widths.input", "widths.sum"})
+    searchable = frozenset({"clock_ghz", "dataflow", "gating.is_on", "run_length.is_on", "search.objective"})
+
+    def takes(self, operator: Operator, role: Role, settings: SpatialSettings) -> bool:
+        """Forward matrix products, and with a vector unit everything else that is arithmetic."""
+        if role != "forward" or operator.is_physical:
+            return False
+        return operator.is_matrix or settings.vector is not None
+
+    def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: SpatialSettings) -> Errors:
+        """Fixed point at this machine's widths, without noise."""
+        found: Errors = {
+            (operator.name, "forward"): ErrorSpec(
+                "fixed_point", operator.name, "forward", _numbers(formats.get(operator.name), settings)
+            )
+            for operator in graph.matrix_operators
+        }
+        return found
+
+    def cost(self, works: Sequence[Work], settings: SpatialSettings, context: Context) -> Sequence[LayerCost]:
+        """One layer after the other, each with the whole array."""
+        machines = [SpatialMachine(one, context) for one in variants(settings, self.searchable)]
+        costs = [[_layer_cost(work, machine) for machine in machines] for work in works]
+        return [stacked(found) if swept(settings, self.searchable) else found[0] for found in costs]
+
+    def area(self, settings: SpatialSettings) -> Sequence[Area]:
+        """Units, memories, lanes."""
+        units, logic = _units(settings), settings.logic
+        found = [Area(Component.of("units", "core", logic.unit_mm2, scales=True), units * logic.unit_mm2.value)]
+        for name, memory in settings.memories.items():
+            component = Component.of(name, memory_component(settings, name).scope, memory.area_mm2, scales=True)
+            found.append(Area(component, instances(settings, name) * memory.area_mm2.value))
+        if settings.vector is not None:
+            lanes = settings.vector.lanes * settings.vector.lane_mm2.value
+            found.append(Area(Component.of("vector_unit", "chip", settings.vector.lane_mm2, scales=True), lanes))
+        return found
+
+    def static_power(self, settings: SpatialSettings) -> Sequence[StaticPower]:
+        """Leakage of units and memories, and the clock tree."""
+        units, logic = _units(settings), settings.logic
+        leaking = Component.resting_on("unit_leakage", "core", logic.unit_mm2, logic.leakage_mw_per_mm2, scales=True)
+        found = [
+            StaticPower(leaking, units * logic.unit_mm2.value * logic.leakage_mw_per_mm2.value),
+            StaticPower(
+                Component.of("clock_tree", "core", logic.clock_mw_per_unit, scales=True),
+                units * logic.clock_mw_per_unit.value * np.asarray(settings.clock_ghz),
+            ),
+        ]
+        for name, memory in settings.memories.items():
+            scope = memory_component(settings, name).scope
+            component = Component.of(f"{name}_leakage", scope, memory.leakage_mw, scales=True)
+            found.append(StaticPower(component, instances(settings, name) * memory.leakage_mw.value))
+        return found
+
+    def limits(self, works: Sequence[Work], settings: SpatialSettings, context: Context) -> Sequence[Limit]:
+        """Layers that no mapping can hold or run, with the memory and the room that it would need."""
+        found = [SpatialMachine(one, context).misfits(works) for one in variants(settings, self.searchable)]
+        reasons = {(layer, error.reason) for misfits in found for layer, error in misfits.items()}
+        return [Limit(f"{layer}: {reason}", _overshoots(found, layer, reason)) for layer, reason in sorted(reasons)]
+
+    def published(self, settings: SpatialSettings) -> Mapping[str, float]:
+        """Peak rate, area, and energy of an access beside that of a multiply."""
+        peak_gops = OPS_PER_MAC * _units(settings) * settings.clock_ghz
+        area = sum(float(part.area_mm2) for part in self.area(settings))
+        mac_pj = settings.array.mac_pj.value
+        ratios = {
+            f"{name}_read_to_mac_ratio": memory.read_pj.value * settings.widths.input / memory.word_bits / mac_pj
+            for name, memory in settings.memories.items()
+        }
+        return {
+            "peak_gops": peak_gops,
+            "peak_tops": peak_gops / 1e3,
+            "units_count": float(_units(settings)),
+            "area_mm2": area,
+            "peak_gops_per_mm2": peak_gops / area,
+            **ratios,
+        }
+
+
+def instances(settings: SpatialSettings, name: str) -> int:
+    """Copies of a memory: one for all units along the dimensions that it serves."""
+    sizes = settings.array.dimensions
+    served = settings.memories[name].serves
+    return int(np.prod([size for dimension, size in sizes.items() if dimension not in served], dtype=int))
+
+
+def _units(settings: SpatialSettings) -> int:
+    return int(np.prod(list(settings.array.dimensions.values()), dtype=int))
+
+
+def _numbers(form: OperandFormat | None, settings: SpatialSettings) -> dict[str, float]:
+    form, widths = form or OperandFormat(), settings.widths
+    return {
+        "weight_bits": min(float(widths.weight), form.weight_bits),
+        "input_bits": min(float(widths.input), form.activation_bits),
+        "accumulator_bits": float(widths.sum),
+    }
+
+
+def _layer_cost(work: Work, machine: SpatialMachine) -> LayerCost:
+    if isinstance(work, MatrixWork):
+        misfits = machine.misfits([work])
+        found = machine.unlimited(work) if misfits else machine.mapped(work)
+        return matrix_cost(work, machine, found.mapped)
+    if isinstance(work, VectorWork):
+        return vector_cost(work, machine)
+    raise SimulatorError(f"spatial was given {work.layer}, {work.role}: a physical system is not arithmetic")
+
+
+def _overshoots(found: Sequence[Mapping[str, Any]], layer: str, reason: str) -> Any:
+    over = [m[layer].violation if layer in m and m[layer].reason == reason else 0.0 for m in found]
+    return over[0] if len(over) == 1 else np.asarray(over)

@@ -1,0 +1,69 @@
+"""Settings whose swept fields hold arrays, taken apart into plain ones, and the costs of these put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from joulescape.simulators.base import Energy, LayerCost, Traffic
+from joulescape.simulators.spatial.settings import SpatialSettings
+from joulescape.spec.base import Shape
+
+
+def swept(settings: SpatialSettings, paths: Iterable[str]) -> dict[str, Any]:
+    """The fields among dotted `paths` that hold one value for each variant."""
+    values = {path: _value(settings, path) for path in sorted(paths)}
+    return {path: value for path, value in values.items() if np.ndim(value)}
+
+
+def variants(settings: SpatialSettings, paths: Iterable[str]) -> list[SpatialSettings]:
+    """Plain settings, one for each variant; the settings themselves where nothing is swept."""
+    columns = {path: np.asarray(value).tolist() for path, value in swept(settings, paths).items()}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)] or [{}]
+    return [reduce(lambda held, change: _changed(held, *change), row.items(), settings) for row in rows]
+
+
+def stacked(costs: Sequence[LayerCost]) -> LayerCost:
+    """One cost whose numbers are arrays over the variants; every variant has the same components and memories."""
+    return replace(
+        costs[0],
+        latency_ns=_array([cost.latency_ns for cost in costs]),
+        active_units=_array([cost.active_units for cost in costs]),
+        utilisation_fraction=_array([cost.utilisation_fraction for cost in costs]),
+        bound_by=np.array([cost.bound_by for cost in costs]),
+        energies=tuple(
+            Energy(parts[0].component, _array([part.energy_pj for part in parts]))
+            for parts in zip(*(cost.energies for cost in costs), strict=True)
+        ),
+        traffic=tuple(
+            Traffic(*named, _array([m.read_bytes for m in moves]), _array([m.write_bytes for m in moves]))
+            for named, moves in _by_memory(costs).items()
+        ),
+    )
+
+
+def _by_memory(costs: Sequence[LayerCost]) -> dict[tuple[str, str], list[Traffic]]:
+    """Moves of every variant, by memory and operand; one that a variant does not make is empty."""
+    names = dict.fromkeys((move.memory, move.operand) for cost in costs for move in cost.traffic)
+    known = [{(move.memory, move.operand): move for move in cost.traffic} for cost in costs]
+    return {name: [moves.get(name, Traffic(*name, 0.0, 0.0)) for moves in known] for name in names}
+
+
+def _array(values: Sequence[Any]) -> Any:
+    return np.asarray(values, dtype=float)
+
+
+def _value(shape: Any, path: str) -> Any:
+    for name in path.split("."):
+        shape = None if shape is None else getattr(shape, name)
+    return shape
+
+
+def _changed(shape: Shape, path: str, value: Any) -> Any:
+    name, _, rest = path.partition(".")
+    inner = _changed(getattr(shape, name), rest, value) if rest else value
+    return shape.model_copy(update={name: inner})
