@@ -55,6 +55,7 @@ def cost_command(
     phase: Annotated[PhaseChoice, typer.Option(help="What to cost.")] = PhaseChoice.inference,
     boundary: Annotated[BoundaryChoice, typer.Option(help="What is inside the bill.")] = BoundaryChoice.system,
     corner: Annotated[CornerChoice, typer.Option(help="Which end of each constant.")] = CornerChoice.typical,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the chosen mapping of every layer.")] = False,
     form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.table,
     root: Annotated[Path, typer.Option(help="Project root: the folder that holds hwlib/ and models/.")] = Path(),
 ) -> None:
@@ -69,6 +70,7 @@ def cost_command(
         boundary=boundary.value,
         corner=corner.value,
         root=root,
+        explains=explain,
     )
     {Form.table: _print_table, Form.json: _print_json, Form.csv: _print_csv}[form](report)
 
@@ -114,6 +116,9 @@ def _print_table(report: CostReport) -> None:
         if value is not None:
             totals.add_row(name, f"{value:.6g}")
     console.print(totals, _energy_table(report), _layer_table(report))
+    for one in report.explanations:
+        console.rule(f"{one['layer']} · {one['role']}", align="left")
+        console.print(one["text"], markup=False, highlight=False, soft_wrap=True)
 
 
 def _energy_table(report: CostReport) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,14 @@ class CostReport:
     area: Sequence[Mapping[str, Any]]
     statistics: str = "nominal"
     steps: str | None = None
+    explanations: Sequence[Mapping[str, str]] = ()
+    """Where asked for: the mapping of each layer and role, as text."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain types, in the documented order."""
         named = ("design", "batch", "statistics", "steps", "totals", "layers", "traffic", "energy", "area")
-        return {name: getattr(self, name) for name in named}
+        found = {name: getattr(self, name) for name in named}
+        return found | ({"explanations": list(self.explanations)} if self.explanations else {})
 
 
 def cost(
@@ -55,20 +58,21 @@ def cost(
     boundary: str = "system",
     corner: Corner = "typical",
     root: Path | None = None,
+    explains: bool = False,
 ) -> CostReport:
     """Cost one design at nominal statistics: no data, no torch.
 
     `sets` changes values by name: `hardware.array.rows`, `compression.quantize.weight_bits`, `batch`,
     `training.batch`. Raises SpecError for a name or value that does not exist, Infeasible when the network does
-    not fit the machine.
+    not fit the machine. `explains` adds each layer's mapping, where the machine chooses one.
     """
     space, candidate = single(
         network, back_end, root=find_root(root or Path.cwd()), sets=sets or {}, phases=tuple(phases), boundary=boundary
     )
-    return report_on(space, candidate, corner)
+    return report_on(space, candidate, corner, explains)
 
 
-def report_on(space: DesignSpace, candidate: Candidate, corner: Corner) -> CostReport:
+def report_on(space: DesignSpace, candidate: Candidate, corner: Corner, explains: bool = False) -> CostReport:
     """The price list of a resolved candidate on its first variant."""
     machine = space.machine(candidate, corner)
     described = describe(space.graphs[candidate.network], candidate.compression)
@@ -78,7 +82,18 @@ def report_on(space: DesignSpace, candidate: Candidate, corner: Corner) -> CostR
     priced = price(machine, described, works, plan)
     if isinstance(space.spec.node, int):
         priced = at_node(priced, machine.node_nm, space.spec.node)
-    return _report(space, candidate, machine, priced)
+    report = _report(space, candidate, machine, priced)
+    return replace(report, explanations=_explanations(machine, described, works)) if explains else report
+
+
+def _explanations(
+    machine: Machine, network: Described, works: Mapping[Phase, PhaseWork]
+) -> tuple[Mapping[str, str], ...]:
+    return tuple(
+        {"phase": phase, "layer": layer, "role": role, "text": text}
+        for phase, work in works.items()
+        for (layer, role), text in machine.explain(network, work).items()
+    )
 
 
 def training_plan(space: DesignSpace, candidate: Candidate) -> TrainingPlan | None:

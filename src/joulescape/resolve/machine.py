@@ -160,6 +160,16 @@ class Machine:
         )
         return PhaseCost(work.phase, work.batch, runs, ends[-1], self._interval(costs))
 
+    def explain(self, network: Described, work: PhaseWork) -> dict[tuple[str, str], str]:
+        """How stations that choose a mapping run each (layer, role)."""
+        context = self._context(network, work)
+        return {
+            (one.layer, one.role): said
+            for station, works in self._assigned(network.graph, work.works)
+            for one in works
+            if (said := station.simulator.explain(one, station.settings, context)) is not None
+        }
+
     def _overlaps(self, work: PhaseWork) -> bool:
         """Whether samples of a batch follow each other, as the machine's own simulator says."""
         return self.own.simulator.overlaps(work.phase, self.own.settings)

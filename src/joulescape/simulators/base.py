@@ -217,6 +217,10 @@ class Simulator(ABC, Generic[SettingsT]):
         """What may forbid this machine (does the network fit?); none by default."""
         return ()
 
+    def explain(self, work: Work, settings: SettingsT, context: Context) -> str | None:  # noqa: ARG002
+        """How the machine runs a work, for a person to read (a loop nest, say); None where nothing is chosen."""
+        return None
+
     def published(self, settings: SettingsT) -> Mapping[str, float]:  # noqa: ARG002
         """Figures that `published:` rows without a workload may name (chip_power_mw, peak_tops, area_mm2 ...)."""
         return {}

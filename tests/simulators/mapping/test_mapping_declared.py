@@ -21,22 +21,28 @@ array:
   dimensions: {rows: 12, columns: 14}
   mac_pj: {value: 1.0, basis: derived, source: chen2017, where: unit}
 memories:
-  - name: filter_spad
+  filter_spad:
     bytes: 448
     holds: [weight]
+    area_mm2: {value: 0.1, basis: derived, source: chen2017, where: unit}
+    leakage_mw: {value: 0.1, basis: derived, source: chen2017, where: unit}
     word_bits: 16
     read_pj: {value: 1.0, basis: derived, source: chen2017, where: unit}
     write_pj: {value: 1.0, basis: derived, source: chen2017, where: unit}
-  - name: sum_spad
+  sum_spad:
     bytes: 48
     holds: [output]
+    area_mm2: {value: 0.1, basis: derived, source: chen2017, where: unit}
+    leakage_mw: {value: 0.1, basis: derived, source: chen2017, where: unit}
     word_bits: 16
     ports: each
     read_pj: {value: 1.0, basis: derived, source: chen2017, where: unit}
     write_pj: {value: 1.0, basis: derived, source: chen2017, where: unit}
-  - name: buffer
+  buffer:
     bytes: 102400
     holds: [input, output]
+    area_mm2: {value: 0.1, basis: derived, source: chen2017, where: unit}
+    leakage_mw: {value: 0.1, basis: derived, source: chen2017, where: unit}
     serves: [rows, columns]
     word_bits: 64
     least_bits: 16
@@ -113,16 +119,14 @@ def test_a_declared_machine_maps_a_layer() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        (("memories", 2, "serves"), ["rows", "depth"], "depth"),
+        (("memories", "buffer", "serves"), ["rows", "depth"], "depth"),
         (("array", "systolic"), ["depth"], "depth"),
-        (("memories", 0, "name"), "buffer", "names of their own"),
-        (("memories", 0, "name"), "off_chip_memory", "off_chip_memory"),
-        (("memories", 0, "bytes"), 0, "greater than or equal to 1"),
-        (("memories", 0, "word_bits"), 0, "greater than or equal to 1"),
-        (("memories", 0, "holds"), [], "at least 1"),
-        (("memories", 0, "holds"), ["weights"], "weight"),
-        (("memories", 2, "least_bits"), 48, "divide"),
-        (("memories", 1, "ports"), "two", "each"),
+        (("memories", "filter_spad", "bytes"), 0, "greater than or equal to 1"),
+        (("memories", "filter_spad", "word_bits"), 0, "greater than or equal to 1"),
+        (("memories", "filter_spad", "holds"), [], "at least 1"),
+        (("memories", "filter_spad", "holds"), ["weights"], "weight"),
+        (("memories", "buffer", "least_bits"), 48, "divide"),
+        (("memories", "sum_spad", "ports"), "two", "each"),
         (("array", "dimensions"), {}, "at least 1"),
     ],
 )
@@ -134,3 +138,16 @@ def test_bad_declarations_are_refused(path: tuple[Any, ...], value: Any, said: s
     place[path[-1]] = value
     with pytest.raises(ValidationError, match=said):
         HierarchyDeclaration.model_validate(broken)
+
+
+def test_no_memory_takes_the_name_of_the_one_above() -> None:
+    broken = raw()
+    broken["memories"]["off_chip_memory"] = broken["memories"].pop("filter_spad")
+    with pytest.raises(ValidationError, match="above those of the chip"):
+        HierarchyDeclaration.model_validate(broken)
+
+
+def test_operands_that_stay_on_the_chip_end_in_its_outermost_memory() -> None:
+    declaration = HierarchyDeclaration.model_validate(raw())
+    kept = declaration.hierarchy("chip", OFF_CHIP, 1.0, frozenset({"weight", "output"}))
+    assert kept.levels == {"O": (1, 2, 3), "W": (0, 3), "I": (2,)}

@@ -17,6 +17,7 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
+from joulescape.simulators._mapping.explain import explain
 from joulescape.simulators.base import (
     Area,
     Component,
@@ -98,6 +99,14 @@ class Spatial(Simulator[SpatialSettings]):
         found = [SpatialMachine(one, context).misfits(works) for one in variants(settings, self.searchable)]
         reasons = {(layer, error.reason) for misfits in found for layer, error in misfits.items()}
         return [Limit(f"{layer}: {reason}", _overshoots(found, layer, reason)) for layer, reason in sorted(reasons)]
+
+    def explain(self, work: Work, settings: SpatialSettings, context: Context) -> str | None:
+        """The chosen loop nest, what lies where, words by memory, and the cycles of every port."""
+        if not isinstance(work, MatrixWork):
+            return None
+        found = SpatialMachine(settings, context).mapped(work)
+        note = "; the best of the unrollings tried, not of all" if found.is_truncated else ""
+        return f"{explain(found.mapped)}\n{found.unrollings_count} unrollings tried{note}"
 
     def published(self, settings: SpatialSettings) -> Mapping[str, float]:
         """Peak rate, area, and energy of an access beside that of a multiply."""
