@@ -38,8 +38,9 @@ class Step:
     per_layer: Mapping[str, Mapping[str, Any]]
 
     def at(self, operator: str) -> dict[str, Any]:
-        """Plain settings of the step for one operator; a part of a factorised layer has those of the whole."""
-        return {**self.settings, **self.per_layer.get(origin(operator), {})}
+        """Plain settings of the step for one operator; a part of a factorised layer has those of the whole, but for
+        what is said of the part itself."""
+        return {**self.settings, **self.per_layer.get(origin(operator), {}), **self.per_layer.get(operator, {})}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ it to all its inputs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,7 +90,7 @@ def _handed_back(operator: Operator, importance: Any, tensors: Tensors) -> Mappi
             f"importance does not go back through '{operator.name}' ({operator.kind}): choose another criterion"
         )
     if operator.kind == "flatten":
-        return {source: importance.reshape(operator.in_shapes[0][0], -1).sum(axis=1)}
+        return {source: importance.reshape(-1, math.prod(operator.in_shapes[0][1:])).sum(axis=1)}
     factor = _slope(operator, tensors)
     return dict.fromkeys(operator.inputs, importance * factor)
 
