@@ -61,6 +61,8 @@ class OperandFormat:
 
     weight_bits: float = 32.0
     activation_bits: float = 32.0
+    input_density: float = 1.0
+    """Share of inputs that are not zero, where a publication reports it; what is measured counts before it."""
     weight_density: float = 1.0
     weight_structure: Structure = "dense"
     weight_bytes: float | None = None
