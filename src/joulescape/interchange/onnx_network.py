@@ -49,13 +49,12 @@ def network_of(spec: OnnxNetworkSpec, folder: Path) -> ReadNetworkSpec:
     )
 
 
-def outputs_of(path: Path, samples: Array) -> Array:
-    """What the file itself makes of samples (a batch), by onnx's reference evaluator."""
+def outputs_of(data: bytes, samples: Array) -> Array:
+    """What a file's bytes themselves make of samples (a batch), by onnx's reference evaluator."""
     import onnx
     from onnx.reference import ReferenceEvaluator
 
-    model = onnx.load(path)
-    evaluator = ReferenceEvaluator(model)
+    evaluator = ReferenceEvaluator(onnx.load_from_string(data))
     (output,) = evaluator.run(None, {evaluator.input_names[0]: samples})
     return np.asarray(output)
 
