@@ -9,6 +9,7 @@ network's YAML and the compression's steps.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -111,8 +112,10 @@ def _decoded(operator: Operator, form: OperandFormat, data: bytes) -> tuple[Floa
 
 
 def _plain(operator: Operator, form: OperandFormat, short: str, data: bytes, place: int) -> tuple[Floats, int]:
-    dtype, count = np.dtype(_dtype(short, operator, form)), (operator.weight_shape or (0,))[0]
-    array = np.frombuffer(data, dtype, count, place).astype(np.float32)
+    shape = operator.weight_shape or (0,)
+    whole = shape if short == "weight" else shape[:1]
+    dtype, count = np.dtype(_dtype(short, operator, form)), math.prod(whole)
+    array = np.frombuffer(data, dtype, count, place).astype(np.float32).reshape(whole)
     return array, dtype.itemsize * count
 
 
@@ -126,6 +129,8 @@ def _shorts(operator: Operator) -> tuple[str, ...]:
         return ()
     if operator.kind == "norm":
         return ("weight", "bias", "mean", "variance")
+    if operator.kind == "layer_norm":
+        return ("weight", "bias")
     if operator.kind == "scale_offset":
         return ("scale", "offset") if operator.attributes.get("bias", True) else ("scale",)
     return ("weight", "bias") if operator.has_bias else ("weight",)
