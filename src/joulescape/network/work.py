@@ -24,6 +24,10 @@ Arithmetic = Literal["multiply", "shift", "add", "xnor", "circulant"]
 """The least that a product with a weight needs: a multiplier; a shifter; only its sign (or nothing); one gate, both
 operands being signs; Fourier transforms of blocks and products between them."""
 
+Transform = Literal["none", "winograd", "fft", "strassen"]
+"""The fast algorithm that a machine may compute a layer by (`network.transforms`); it multiplies transformed weights,
+whatever the plain ones need."""
+
 
 @dataclass(frozen=True)
 class Operand:
@@ -81,6 +85,9 @@ class OperandFormat:
     """n_of_m: weights of one group, and how many of them stay."""
     block: int = 1
     """circulant: rows and columns of one block, of which one row is stored."""
+    transform: Transform = "none"
+    tile: int = 1
+    """winograd: outputs of a tile along each axis; fft: points along each axis; strassen: levels at most."""
     is_entropy_coded: bool = False
     """Whether a Huffman code stands in place of fixed-width codes and indices."""
     bias_bits: int = 32
