@@ -67,7 +67,8 @@ def inf_fs(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     ranks = rows.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable").astype(np.float64)
     ranks -= ranks.mean(axis=0)
     scale = np.sqrt((ranks * ranks).sum(axis=0))
-    is_still = spread == 0  # a constant feature tells nothing: its ranks are those of memory order
+    # A constant feature tells nothing, and its ranks are those of memory order.
+    is_still = spread <= 1e-9 * np.abs(rows).max(axis=0)
     spread = spread / (spread.max() or 1.0)
     alike = np.abs(ranks.T @ ranks) / np.outer(scale, scale).clip(min=1e-12)
     links = ALPHA * np.maximum.outer(spread, spread) + (1 - ALPHA) * (1 - alike.clip(max=1.0))
