@@ -30,14 +30,14 @@ from joulescape.units import OPS_PER_MAC, UM2_PER_MM2
 
 STORED_KINDS = frozenset({"conv", "dense"})
 """Operators whose stationary operand is a trained weight: phases take microseconds to write, so a product of two
-activations is left to the host."""
+activations is left to the host unless `dynamic_products` says `program`."""
 
 _SHIFTER_KINDS = ("thermo_optic", "mems", "ito", "carrier")
 _DEVICE_NUMBERS = ("loss_db", "length_um", "crosstalk_fraction")
 
 CHANGES_NUMBERS = frozenset(
     {
-        "mesh.size", "mesh.scheme", "mesh.is_bidirectional", "clock_ghz",
+        "mesh.size", "mesh.scheme", "mesh.is_bidirectional", "clock_ghz", "dynamic_products",
         "shifter.kind", "shifter.convention", "shifter.bits", "shifter.sigma_rad",
         "shifter.compensated_fraction",
         "coupler.loss_db", "coupler.sigma_rad", "coupler.length_um", "waveguide.loss_db_per_cm",
@@ -52,7 +52,7 @@ SEARCHABLE = frozenset(
     {
         "mesh.size", "mesh.scheme", "mesh.count", "clock_ghz", "shifter.kind", "shifter.convention", "shifter.bits",
         "shifter.compensated_fraction", "link.rule", "link.received_dbm", "link.local_oscillator_mw", "dac.bits",
-        "adc.bits", "buffer.kib",
+        "adc.bits", "buffer.kib", "dynamic_products",
     }
 )  # fmt: skip
 
@@ -68,10 +68,11 @@ class MziMesh(Simulator[MeshSettings]):
     def takes(self, operator: Operator, role: Role, settings: MeshSettings) -> bool:
         """Forward, update and (light sent backwards) the input gradient of layers with stored weights.
 
-        The weight gradient, an outer product of two activations, stays with the host.
+        The weight gradient, an outer product of two activations, stays with the host; so do both errors of a product
+        of two activations.
         """
         if operator.kind not in STORED_KINDS:
-            return False
+            return operator.kind == "matmul" and role == "forward" and settings.dynamic_products == "program"
         return role in {"forward", "update"} or (role == "input_gradient" and settings.mesh.is_bidirectional)
 
     def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: MeshSettings) -> Errors:  # noqa: ARG002
@@ -82,7 +83,7 @@ class MziMesh(Simulator[MeshSettings]):
             (operator.name, role): ErrorSpec("mzi_mesh", operator.name, role, numbers)
             for operator in graph.operators
             for role in roles
-            if operator.kind in STORED_KINDS
+            if self.takes(operator, role, settings)
         }
 
     def cost(self, works: Sequence[Work], settings: MeshSettings, context: Context) -> Sequence[LayerCost]:

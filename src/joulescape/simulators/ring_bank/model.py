@@ -19,7 +19,8 @@ from joulescape.simulators.ring_bank.settings import RingBankSettings
 from joulescape.spec.base import Shape
 
 STORED_KINDS = frozenset({"conv", "dense"})
-"""Operators whose stationary operand is a trained weight; a product of two activations is left to the host."""
+"""Operators whose stationary operand is a trained weight; a product of two activations is left to the host unless
+`dynamic_products` says `program`."""
 
 CHANGES_NUMBERS = frozenset(
     {
@@ -33,6 +34,7 @@ CHANGES_NUMBERS = frozenset(
         "detector.responsivity_a_per_w", "detector.dark_ma", "detector.load_kohm", "detector.temperature_kelvin",
         "link.rule", "link.received_dbm", "link.sensitivity_dbm", "link.supplied_mw", "link.supplied_at_ghz",
         "dac.bits", "adc.bits", "training.input_gradient", "training.weight_gradient",
+        "dynamic_products",
     }
 )  # fmt: skip
 
@@ -40,7 +42,7 @@ SEARCHABLE = frozenset(
     {
         "bank.channels", "bank.rows", "bank.count", "bank.is_calibrated", "clock_ghz", "weights.bits", "weights.store",
         "weights.dac_count", "link.rule", "link.received_dbm", "dac.bits", "adc.bits", "buffer.kib",
-        "training.input_gradient", "training.weight_gradient",
+        "training.input_gradient", "training.weight_gradient", "dynamic_products",
     }
 )  # fmt: skip
 
@@ -59,7 +61,7 @@ class RingBank(Simulator[RingBankSettings]):
         if operator.kind == "relu":
             return role == "input_gradient" and how.comparator is not None
         if operator.kind not in STORED_KINDS:
-            return False
+            return operator.kind == "matmul" and role == "forward" and settings.dynamic_products == "program"
         ways = {"input_gradient": how.input_gradient, "weight_gradient": how.weight_gradient}
         return ways.get(role, "banks") == "banks"
 
@@ -71,7 +73,7 @@ class RingBank(Simulator[RingBankSettings]):
             (operator.name, role): ErrorSpec("ring_bank", operator.name, role, numbers)
             for operator in graph.operators
             for role in roles
-            if operator.kind in STORED_KINDS and self.takes(operator, role, settings)
+            if operator.is_matrix and self.takes(operator, role, settings)
         }
 
     def cost(self, works: Sequence[Work], settings: RingBankSettings, context: Context) -> Sequence[LayerCost]:
