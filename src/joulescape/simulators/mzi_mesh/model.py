@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
+
+import numpy as np
 
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
 from joulescape.simulators._link import link_limits
-from joulescape.simulators._tiling import reticle_limit
+from joulescape.simulators._tiling import optics_mm2, reticle_limit
 from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Simulator, StaticPower
 from joulescape.simulators.mzi_mesh import parts
 from joulescape.simulators.mzi_mesh.cost import matrix_cost, update_cost
@@ -134,9 +136,22 @@ class MziMesh(Simulator[MeshSettings]):
 
     def limits(self, works: Sequence[Work], settings: MeshSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """The power wall, as loss grows with depth until no laser line feeds the receivers; and the chip's size."""
-        photonics = [part for part in self.area(settings) if part.component.scope == "core"]
-        chip = reticle_limit(photonics, f"{settings.mesh.size} x {settings.mesh.size} interferometers a mesh")
-        return (*link_limits(budget(settings)), chip)
+        return (*link_limits(budget(settings)), self._chip(settings))
+
+    def _chip(self, settings: MeshSettings) -> Limit:
+        def area_of(name: str) -> Callable[[int], float]:
+            def area(number: int) -> float:
+                mesh = settings.mesh.model_copy(update={name: number})
+                return float(np.max(optics_mm2(self.area(settings.model_copy(update={"mesh": mesh})))))
+
+            return area
+
+        size = settings.mesh.size
+        remedies = {
+            "at most {} meshes fit": (area_of("count"), 1),
+            "meshes of at most {0} x {0} fit": (area_of("size"), 2),
+        }
+        return reticle_limit(self.area(settings), f"{size} x {size} interferometers a mesh", remedies)
 
     def published(self, settings: MeshSettings) -> Mapping[str, float]:
         """Counts, depths and powers of single devices that published rows may name."""

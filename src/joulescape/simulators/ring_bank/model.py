@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+import numpy as np
+
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
 from joulescape.simulators._link import link_limits
-from joulescape.simulators._tiling import reticle_limit
+from joulescape.simulators._tiling import optics_mm2, reticle_limit
 from joulescape.simulators.base import Area, Context, LayerCost, Limit, Simulator, StaticPower
 from joulescape.simulators.ring_bank.cost import Placement, derivative_cost, matrix_cost, place, update_cost
 from joulescape.simulators.ring_bank.figures import areas, published_figures, static_powers
@@ -91,12 +93,14 @@ class RingBank(Simulator[RingBankSettings]):
 
     def limits(self, works: Sequence[Work], settings: RingBankSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """The power wall, the free spectral range, and the chip's size."""
-        photonics = [part for part in areas(settings) if part.component.scope == "core"]
-        return (
-            *link_limits(budget(settings)),
-            spectral_limit(settings),
-            reticle_limit(photonics, f"{settings.bank.channels} x {settings.bank.rows} rings a bank"),
-        )
+
+        def area_of(count: int) -> float:
+            bank = settings.bank.model_copy(update={"count": count})
+            return float(np.max(optics_mm2(areas(settings.model_copy(update={"bank": bank})))))
+
+        said = f"{settings.bank.channels} x {settings.bank.rows} rings a bank"
+        chip = reticle_limit(areas(settings), said, {"at most {} banks fit": (area_of, settings.bank.added)})
+        return (*link_limits(budget(settings)), spectral_limit(settings), chip)
 
     def published(self, settings: RingBankSettings) -> Mapping[str, float]:
         """Counts, rates and what the link reaches."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
+
+import numpy as np
 
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, Work
 from joulescape.simulators._link import link_limits
-from joulescape.simulators._tiling import reticle_limit
+from joulescape.simulators._tiling import optics_mm2, reticle_limit
 from joulescape.simulators.base import Area, Context, LayerCost, Limit, Simulator, StaticPower
 from joulescape.simulators.tensor_core.cost import matrix_cost
 from joulescape.simulators.tensor_core.figures import areas, published_figures, static_powers
@@ -96,13 +98,21 @@ class TensorCore(Simulator[TensorCoreSettings]):
 
     def limits(self, works: Sequence[Work], settings: TensorCoreSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """The power wall and the chip's size."""
-        photonics = [part for part in areas(settings) if part.component.scope == "core"]
         links = link_limits(budget(settings), product_budget(settings))
-        return (*links, reticle_limit(photonics, f"{settings.array.tiles} tiles"))
+        remedies = {f"at most {{}} {name} fit": (_area_of(settings, name), 1) for name in ("tiles", "cores")}
+        return (*links, reticle_limit(areas(settings), f"{settings.array.tiles} tiles", remedies))
 
     def published(self, settings: TensorCoreSettings) -> Mapping[str, float]:
         """Counts, rates, powers and what the link reaches."""
         return published_figures(settings)
+
+
+def _area_of(settings: TensorCoreSettings, name: str) -> Callable[[int], float]:
+    def area(number: int) -> float:
+        array = settings.array.model_copy(update={name: number})
+        return float(np.max(optics_mm2(areas(settings.model_copy(update={"array": array})))))
+
+    return area
 
 
 def _cost(work: Work, settings: TensorCoreSettings, context: Context) -> LayerCost:
