@@ -157,7 +157,7 @@ def _work_cost(work: Work, found: _Found, settings: CrossbarSettings, context: C
         return _matrix_cost(work, mapping, found.parts, settings, context)
     if isinstance(work, VectorWork) and work.role == "update":
         if is_averaged:
-            return rewrite_cost(work, found.cells, settings, is_beside=work.layer != found.first_update)
+            return rewrite_cost(work, found.cells, found.parts, settings, is_beside=work.layer != found.first_update)
         return update_cost(work, found.crossbars, settings)
     if isinstance(work, VectorWork) and work.kind in VECTOR_UNITS:
         return _vector_cost(work, found.parts, settings, context)

@@ -41,14 +41,15 @@ def capacity_limits(works: Sequence[Work], settings: CrossbarSettings, context: 
 def wear_limit(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[Limit, ...]:
     """Writes of a whole run against the cells' endurance; nothing where no training plan is known.
 
-    A step writes every weight once; buffers, errors and sums in cells of the same kind are written once a sample.
+    A step writes every weight once; buffers and sums in cells of the same kind, and errors, once a sample.
     """
     if context.steps is None or not any(isinstance(w, VectorWork) and w.role == "update" for w in works):
         return ()
     endurance = settings.training.endurance_writes.value
-    a_step = context.batch if settings.buffer == "subarrays" else 1
+    is_by_sample = settings.buffer == "subarrays" or settings.training.update_scheme == "batch_average"
+    a_step = context.batch if is_by_sample else 1
     written = context.steps * a_step
-    what = "each buffer cell once a sample" if a_step > 1 else "each cell once a step"
+    what = "some cells once a sample" if is_by_sample else "each cell once a step"
     reason = (
         f"{context.steps} steps write {what}, {written:.3g} times, and cells endure {endurance:.3g}: at most "
         f"{int(endurance // a_step)} steps, or cells that endure {written:.3g} writes"

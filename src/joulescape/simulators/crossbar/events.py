@@ -18,12 +18,17 @@ REGISTER_PORT_BITS = 256
 
 def matrix_energies(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
     """Every part of one matrix product, for the whole batch."""
-    analog = spike_energies if is_counted(settings) else _analog
     return (
-        *analog(work, mapping, found, settings),
+        *analog_energies(work, mapping, found, settings),
         *_buffer(work, mapping, found, settings),
         *_digital(work, mapping, found, settings),
     )
+
+
+def analog_energies(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
+    """Reading the arrays: by spikes and counters, or by drivers and converters."""
+    read = spike_energies if is_counted(settings) else _converted
+    return read(work, mapping, found, settings)
 
 
 def cell_read_pj(work: MatrixWork, settings: CrossbarSettings) -> Quantity:
@@ -65,7 +70,7 @@ def buffer_traffic(work: MatrixWork, mapping: Mapping, settings: CrossbarSetting
     return (Traffic("edram", "input", fetched, 0.0), Traffic("edram", "output", 0.0, stored))
 
 
-def _analog(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
+def _converted(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
     step, conversion = step_ns(settings), adc_energy(settings)
     pulse = settings.cell.g_on_msiemens
     cells = Component("crossbar", "core", pulse.basis, pulse.source)
@@ -86,10 +91,23 @@ def _buffer(work: MatrixWork, mapping: Mapping, found: Parts, settings: Crossbar
     once a value, so that what pooling drops on the way is not written."""
     fetched = input_bits(work, mapping.loops, settings)
     if settings.buffer == "subarrays":
-        cells = cells_of(work.input.elements, work.input.bits, settings)
-        return (subarray_write(cells, settings), subarray_read(fetched, settings))
-    stored = output_bits(work, mapping.loops, settings)
-    return (moved_energy(found["edram"], settings.edram, fetched + stored),)
+        written = store_energy(work.input.elements, work.input.bits, found, settings)
+        return (written, fetch_energy(fetched, found, settings))
+    return (fetch_energy(fetched + output_bits(work, mapping.loops, settings), found, settings),)
+
+
+def fetch_energy(bits: Quantity, found: Parts, settings: CrossbarSettings) -> Energy:
+    """Bits out of the buffer between layers."""
+    if settings.buffer == "subarrays":
+        return subarray_read(bits, settings)
+    return moved_energy(found["edram"], settings.edram, bits)
+
+
+def store_energy(elements: Quantity, bits: float, found: Parts, settings: CrossbarSettings) -> Energy:
+    """Values into the buffer between layers."""
+    if settings.buffer == "subarrays":
+        return subarray_write(cells_of(elements, bits, settings), settings)
+    return moved_energy(found["edram"], settings.edram, elements * operand_width(bits, settings))
 
 
 def _digital(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:

@@ -16,12 +16,11 @@ import numpy as np
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork, VectorWork, Work
 from joulescape.simulators.base import Component, Energy, LayerCost, Quantity, Traffic
-from joulescape.simulators.crossbar.events import input_bits
+from joulescape.simulators.crossbar.events import analog_energies, fetch_energy, input_bits, store_energy
 from joulescape.simulators.crossbar.mapping import Mapping, analog_ns, map_product, utilisation
 from joulescape.simulators.crossbar.roll_up import Parts
 from joulescape.simulators.crossbar.rules import columns_per_weight, operand_width, spikes_of, step_ns
 from joulescape.simulators.crossbar.settings import CrossbarSettings
-from joulescape.simulators.crossbar.spiking import cells_of, spike_energies, subarray_read, subarray_write
 from joulescape.units import BITS_PER_BYTE
 
 Cells = MappingOf[str, Quantity]
@@ -46,7 +45,7 @@ def gradient_cost(work: MatrixWork, found: Parts, settings: CrossbarSettings, is
     mapping, driven = gradient_mapping(work, settings), gradient_work(work)
     own, batch, write_ns = mapping.loops, mapping.loops.B, spikes_of(settings).write_ns.value
     into_arrays = batch * np.minimum(own.reduction, settings.array.rows) * write_ns
-    into_sums = batch * settings.array.rows * write_ns
+    into_sums = batch * settings.array.rows * write_ns if settings.buffer == "subarrays" else 0.0
     busy = np.maximum(analog_ns(mapping, settings) + into_arrays, into_sums)
     fetched = input_bits(driven, own, settings)
     return LayerCost(
@@ -58,12 +57,12 @@ def gradient_cost(work: MatrixWork, found: Parts, settings: CrossbarSettings, is
         utilisation_fraction=utilisation(mapping, settings),
         bound_by=np.where(busy > into_sums, "array", "cell writes"),
         energies=(
-            *spike_energies(driven, mapping, found, settings),
+            *analog_energies(driven, mapping, found, settings),
             _write("gradient_write", _error_cells(mapping), settings),
-            subarray_write(batch * cells_of(work.output.elements, work.output.bits, settings), settings),
-            subarray_read(fetched, settings),
+            store_energy(batch * work.output.elements, work.output.bits, found, settings),
+            fetch_energy(fetched, found, settings),
         ),
-        traffic=(Traffic("subarrays", "input", fetched / BITS_PER_BYTE, 0.0),),
+        traffic=(Traffic(settings.buffer, "input", fetched / BITS_PER_BYTE, 0.0),),
         is_beside=is_beside,
     )
 
@@ -79,7 +78,9 @@ def cells_by_layer(works: Sequence[Work], settings: CrossbarSettings) -> Cells:
     return cells
 
 
-def rewrite_cost(work: VectorWork, cells: Cells, settings: CrossbarSettings, is_beside: bool) -> LayerCost:
+def rewrite_cost(
+    work: VectorWork, cells: Cells, found: Parts, settings: CrossbarSettings, is_beside: bool
+) -> LayerCost:
     """Once a step all arrays at once: every row is read back with its sums, then written, after the last sample."""
     width = operand_width(work.bits, settings)
     held = cells.get(work.layer, work.write_elements * columns_per_weight(width, settings))
@@ -93,7 +94,7 @@ def rewrite_cost(work: VectorWork, cells: Cells, settings: CrossbarSettings, is_
         active_units=np.ceil(held / (settings.array.rows * settings.array.columns)),
         utilisation_fraction=1.0,
         bound_by="cell writes",
-        energies=(_write("crossbar_write", held, settings), subarray_read(2 * sums, settings)),
+        energies=(_write("crossbar_write", held, settings), fetch_energy(2 * sums, found, settings)),
         occupancy_ns=0.0,
         is_beside=is_beside,
     )
