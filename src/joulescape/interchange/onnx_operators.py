@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from joulescape.interchange.onnx_file import OnnxError
-from joulescape.interchange.onnx_parts import NORM_EPSILON
 from joulescape.interchange.onnx_sheet import Sheet
+from joulescape.interchange.onnx_walk import NORM_EPSILON
 from joulescape.network.operators import Operator
 
 Inputs = list[str]
