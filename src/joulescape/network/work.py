@@ -55,6 +55,28 @@ class Operand:
 
 
 @dataclass(frozen=True)
+class Thin:
+    """A weight of so many elements that is cut, in order, from a product of two factors (rows, rank) and (rank, width).
+
+    It is stored so while it has as many elements and its values are real numbers without zeros of their own.
+    """
+
+    elements: int
+    width: int
+    rank: int
+
+    @property
+    def rows(self) -> int:
+        """Rows of the product; its last row may be longer than what is left of the weight."""
+        return -(-self.elements // self.width)
+
+    @property
+    def numbers(self) -> int:
+        """Numbers of both factors."""
+        return self.rank * (self.rows + self.width)
+
+
+@dataclass(frozen=True)
 class OperandFormat:
     """How compression leaves one layer: widths, density and bytes, before data is seen.
 
@@ -88,6 +110,8 @@ class OperandFormat:
     transform: Transform = "none"
     tile: int = 1
     """winograd: outputs of a tile along each axis; fft: points along each axis; strassen: levels at most."""
+    thin: Thin | None = None
+    """The factors that stand in the weights' place."""
     is_entropy_coded: bool = False
     """Whether a Huffman code stands in place of fixed-width codes and indices."""
     bias_bits: int = 32
@@ -97,6 +121,11 @@ class OperandFormat:
     def stored_bits(self) -> float:
         """Bits of one stored weight before any index and entropy code."""
         return self.weight_bits if self.code_bits is None else self.code_bits
+
+    def factors(self, elements: int) -> Thin | None:
+        """The factors that are stored in place of so many weights; None where the weights themselves are."""
+        is_plain = self.values == "real" and self.weight_structure == "dense" and self.block == 1
+        return self.thin if is_plain and self.thin is not None and self.thin.elements == elements else None
 
     def with_(self, **changes: object) -> OperandFormat:
         """This format with some fields changed."""
