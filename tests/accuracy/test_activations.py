@@ -80,7 +80,8 @@ def test_quantised_inputs_flow_on(convnet: Graph) -> None:
     network = describe(convnet, [Step("quantize", {"weight_bits": 8, "activation_bits": 3}, {})])
     tensors, x = initial(convnet, stream()), torch.rand(20, 1, 8, 8, generator=stream(1)) - 0.5
     found = calibrate(network, tensors, x)
-    assert found.grids["conv"].is_signed and not found.grids["grouped"].is_signed
+    (conv,), (grouped,) = found.grids["conv"], found.grids["grouped"]
+    assert conv.is_signed and not grouped.is_signed
     for name, rows in found.rows.items():
         assert len(rows.unique()) <= 8 + (name != "fc")
     exact, coarse = (run(convnet, tensors, x, rule) for rule in (plain, found.quantised(plain)))

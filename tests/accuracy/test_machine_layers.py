@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from joulescape.accuracy.activations import calibrate
-from joulescape.accuracy.machine_layers import MachineLayers, numerics, program, spec_of
+from joulescape.accuracy.machine_layers import MachineLayers, numerics, program
 from joulescape.accuracy.module import initial, run
 from joulescape.accuracy.randomness import generator
 from joulescape.compression.pipeline import describe
-from joulescape.errors import SimulatorError
 from joulescape.network.build import build_graph
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph
@@ -76,13 +75,16 @@ def test_straight_through_has_the_machines_value_and_the_networks_gradient(convn
     assert all(torch.allclose(f, w, atol=1e-5) for f, w in zip(found, wanted, strict=True))
 
 
-def test_a_product_of_activations_has_no_stored_matrix() -> None:
-    operators = [{"name": "m", "kind": "matmul", "inputs": ["input", "input"]}]
+def test_a_product_of_activations_is_multiplied_and_not_stored() -> None:
+    operators = [{"name": "m", "kind": "matmul", "inputs": ["input", "input"], "scale": 0.5}]
     content = {"about": "a", "task": "digits", "input": [8, 8], "operators": operators, "training": {"epochs": 1}}
     graph = build_graph("attention", NetworkSpec.model_validate(content))
-    assert spec_of({}, graph.output, "forward") is None
-    with pytest.raises(SimulatorError, match="'m' multiplies two activations"):
-        spec_of(fixed_point(graph, 8), graph.output, "forward")
+    x = torch.randn(5, 8, 8, generator=generator(0, "x"))
+    machine = on_machine(graph, {}, x, fixed_point(graph, 12))
+    assert machine.programmed == {} and set(machine.products) == {"m"}
+    assert torch.allclose(run(graph, {}, x, machine.rule), x @ x / 2, atol=0.02)
+    coarse = run(graph, {}, x, on_machine(graph, {}, x, fixed_point(graph, 4)).rule)
+    assert float((coarse - x @ x / 2).abs().max()) > 0.2
 
 
 def test_an_unknown_kind_is_named() -> None:

@@ -44,6 +44,7 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "soft_share": [{}, {"bits": 1}, {"bits": 2, "zero_share": 0.5}, {"ends": "keep"}],
     "huffman": [{}, {"bias_bits": 16}],
     "low_rank": [{}, {"conv": "svd"}, {"conv": "spatial"}, {"conv": "keep"}, {"rank_fraction": 1.0}, {"ends": "keep"}],
+    "deep_thin": [{}, {"rank": 1}, {"rank": 256}, {"ends": "keep"}],
     "circulant": [{}, {"block": 3}, {"block": 1}],
 }  # fmt: skip
 CASES = [(name, values) for name, some in SETTINGS.items() for values in some]

@@ -32,7 +32,7 @@ torch.set_num_threads(1)
 
 IDEAL: dict[str, float] = {
     "rows": 128, "columns": 128, "weight_bits": 8, "input_bits": 8, "cell_bits": 2, "cell_copies": 1, "dac_bits": 1,
-    "adc_bits": 8, "adc_clip_fraction": 1.0, "is_differential": 0, "programming_sigma_fraction": 0.0,
+    "adc_bits": 8, "adc_clip_fraction": 1.0, "is_counted": 0, "is_differential": 0, "programming_sigma_fraction": 0.0,
     "read_sigma_fraction": 0.0, "stuck_off_fraction": 0.0, "stuck_on_fraction": 0.0, "g_on_msiemens": 0.01,
     "on_off_ratio": 17.0, "wire_kohm": 0.0, "is_outer_product": 1, "states": 1200, "asymmetry": 0.0,
     "cycle_noise": 0.0, "weight_bound": 1.0,
@@ -362,9 +362,15 @@ def test_a_transposed_read_is_as_exact_as_its_converter() -> None:
     assert 0 < errors[0] < 2**-6
 
 
-def test_a_gradient_formed_by_pulses_is_left_alone() -> None:
+def test_a_weight_gradient_read_from_arrays_errs_like_an_input_gradient_and_an_update_does_not() -> None:
     gradient = torch.ones(3, 3)
-    assert plugin.gradient(gradient, spec("weight_gradient", adc_bits=4), generator()) is gradient
+    read = [
+        plugin.gradient(gradient, spec(role, adc_bits=4), generator(1))
+        for role in ("input_gradient", "weight_gradient")
+    ]
+    assert torch.equal(*read)
+    assert not torch.equal(read[0], gradient)
+    assert plugin.gradient(gradient, spec("update", adc_bits=4), generator()) is gradient
 
 
 # --- digits ------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ torch.set_num_threads(1)
 
 NUMBERS: dict[str, float] = {
     "rows": 128, "columns": 128, "weight_bits": 8, "input_bits": 8, "cell_bits": 2, "cell_copies": 1, "dac_bits": 1,
-    "adc_bits": 8, "adc_clip_fraction": 1.0, "is_differential": 0, "programming_sigma_fraction": 0.0,
+    "adc_bits": 8, "adc_clip_fraction": 1.0, "is_counted": 0, "is_differential": 0, "programming_sigma_fraction": 0.0,
     "read_sigma_fraction": 0.0, "stuck_off_fraction": 0.0, "stuck_on_fraction": 0.0, "g_on_msiemens": 0.01,
     "on_off_ratio": 1e6, "wire_kohm": 0.0, "is_outer_product": 1, "states": 1200, "asymmetry": 0.2,
     "cycle_noise": 0.3, "weight_bound": 1.0,

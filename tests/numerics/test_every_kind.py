@@ -21,7 +21,7 @@ DETAILS: tuple[Detail, ...] = ("merged", "full")
 
 CELLS: dict[str, float] = {
     "rows": 32, "columns": 32, "weight_bits": 8, "input_bits": 8, "cell_bits": 2, "cell_copies": 1, "dac_bits": 1,
-    "adc_bits": 10, "adc_clip_fraction": 1.0, "is_differential": 0, "programming_sigma_fraction": 0.0,
+    "adc_bits": 10, "adc_clip_fraction": 1.0, "is_counted": 0, "is_differential": 0, "programming_sigma_fraction": 0.0,
     "read_sigma_fraction": 0.0, "stuck_off_fraction": 0.0, "stuck_on_fraction": 0.0, "g_on_msiemens": 0.01,
     "on_off_ratio": 17.0, "wire_kohm": 0.0,
 }  # fmt: skip

@@ -19,7 +19,7 @@ FEW = settings(max_examples=20, deadline=None)
 PULSES = {"is_outer_product": 1.0, "states": 1000.0, "asymmetry": 0.0, "cycle_noise": 0.0, "weight_bound": 1.0}
 READ: dict[str, float] = {
     "rows": 128, "columns": 128, "weight_bits": 8, "input_bits": 8, "cell_bits": 2, "cell_copies": 1, "dac_bits": 1,
-    "adc_bits": 6, "adc_clip_fraction": 1.0, "is_differential": 0, "programming_sigma_fraction": 0.0,
+    "adc_bits": 6, "adc_clip_fraction": 1.0, "is_counted": 0, "is_differential": 0, "programming_sigma_fraction": 0.0,
     "read_sigma_fraction": 0.0, "stuck_off_fraction": 0.0, "stuck_on_fraction": 0.0, "g_on_msiemens": 0.01,
     "on_off_ratio": 17.0, "wire_kohm": 0.0,
 }  # fmt: skip
@@ -178,7 +178,7 @@ def test_worse_devices_miss_the_step_by_more(source: str, values: list[float]) -
     assert errors == sorted(errors)
 
 
-@pytest.mark.parametrize("role", ["weight_gradient"])
+@pytest.mark.parametrize("role", ["update"])
 def test_a_gradient_that_is_formed_by_pulses_passes_unchanged(role: Role) -> None:
     gradient = sample(8, 8)
     spec = ErrorSpec("crossbar", "fc", role, READ)

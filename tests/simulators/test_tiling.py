@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ring_bank_cases import work
 
 from joulescape.network.operators import Loops
-from joulescape.simulators._tiling import RETICLE_MM2, Tiling, reticle_limit
+from joulescape.simulators._tiling import RETICLE_MM2, Tiling, optics_mm2, reticle_limit
 from joulescape.simulators.base import Area, Component
 
 tilings = st.builds(
@@ -51,6 +51,26 @@ def test_a_convolution_is_its_im2col_matrix() -> None:
 @pytest.mark.parametrize(("mm2", "fits"), [(0.5 * RETICLE_MM2, True), (RETICLE_MM2, True), (1.1 * RETICLE_MM2, False)])
 def test_one_exposure_bounds_a_chip(mm2: float, fits: bool) -> None:
     component = Component("optics", "core", "derived", "joulescape")
-    limit = reticle_limit([Area(component, mm2 / 2), Area(component, mm2 / 2)], "this")
+    limit = reticle_limit([Area(component, mm2 / 2), Area(component, mm2 / 2)], "this", {})
     assert (limit.overshoot <= 0) is fits
     assert limit.reason.startswith("this takes more than the 858 mm2")
+
+
+@given(st.floats(0.01, 2000.0), st.floats(0.0, 2000.0))
+def test_the_largest_number_that_fits_is_found(each: float, fixed: float) -> None:
+    component = Component("optics", "core", "derived", "joulescape")
+
+    def area_of(number: int) -> float:
+        return fixed + each * number
+
+    limit = reticle_limit([Area(component, RETICLE_MM2 * 2)], "this", {"at most {} fit": (area_of, 1)})
+    said = limit.reason.split("at most ")[-1].split(" fit")[0]
+    if area_of(1) > RETICLE_MM2:
+        assert limit.reason.endswith("none of its numbers alone makes it fit")
+    else:
+        assert area_of(int(said)) <= RETICLE_MM2 < area_of(int(said) + 1)
+
+
+def test_what_lies_off_the_chip_takes_none_of_it() -> None:
+    components = [Component("any", scope, "derived", "joulescape") for scope in ("core", "chip", "system")]  # type: ignore[arg-type]
+    assert optics_mm2([Area(component, 1.0) for component in components]) == 1.0

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from joulescape.accuracy.input_grids import InputGrid, input_grid
-from joulescape.accuracy.module import Inputs, Rule, Tensors, plain, run, to_rows
+from joulescape.accuracy.module import Inputs, Rule, Tensors, grouped, plain, run, to_rows
 from joulescape.compression.base import Described
 from joulescape.compression.quantize.grids import coprime_step
 from joulescape.network.operators import Operator
@@ -32,10 +32,14 @@ FLOAT_BITS = 32
 
 @dataclass(frozen=True)
 class Calibration:
-    """Of every matrix operator: the grid of its input (if quantised), calibration rows by group, and statistics."""
+    """Of every matrix operator: the grids of its inputs (if quantised), calibration rows by group, and statistics.
 
-    grids: Mapping[str, InputGrid]
+    A product of two activations has both operands of a few samples, (samples, groups, rows, columns), in place of rows.
+    """
+
+    grids: Mapping[str, tuple[InputGrid, ...]]
     rows: Mapping[str, Tensor]
+    operands: Mapping[str, tuple[Tensor, Tensor]]
     statistics: Mapping[str, LayerStatistics]
 
     def quantised(self, rule: Rule) -> Rule:
@@ -46,8 +50,8 @@ class Calibration:
 
     def on_grid(self, operator: Operator, inputs: Inputs) -> Inputs:
         """The operator's inputs as its format stores them."""
-        grid = self.grids.get(operator.name)
-        return inputs if grid is None else tuple(grid(x) for x in inputs)
+        grids = self.grids.get(operator.name)
+        return inputs if grids is None else tuple(grid(x) for grid, x in zip(grids, inputs, strict=True))
 
 
 def calibrate(
@@ -60,7 +64,7 @@ def calibrate(
     seen = _Seen(network, rows)
     with torch.no_grad():
         run(network.graph, tensors, samples[:CALIBRATION_SAMPLES], seen.rule, physical)
-    return Calibration(seen.grids, seen.rows, seen.statistics)
+    return Calibration(seen.grids, seen.rows, seen.operands, seen.statistics)
 
 
 def layer_statistics(inputs: Tensor, weight: Tensor | None) -> LayerStatistics:
@@ -76,16 +80,21 @@ class _Seen:
     def __init__(self, network: Described, rows: int) -> None:
         self._formats = network.formats
         self._most_rows = rows
-        self.grids: dict[str, InputGrid] = {}
+        self.grids: dict[str, tuple[InputGrid, ...]] = {}
         self.rows: dict[str, Tensor] = {}
+        self.operands: dict[str, tuple[Tensor, Tensor]] = {}
         self.statistics: dict[str, LayerStatistics] = {}
 
     def rule(self, operator: Operator, inputs: Inputs, tensors: Tensors) -> Tensor:
         form = self._formats[operator.name]
         if form.activation_bits < FLOAT_BITS:
-            self.grids[operator.name] = input_grid(inputs, form)
-            inputs = tuple(self.grids[operator.name](x) for x in inputs)
-        if operator.kind != "matmul" and self._most_rows:
+            self.grids[operator.name] = tuple(input_grid(x, form) for x in inputs)
+            inputs = tuple(grid(x) for grid, x in zip(self.grids[operator.name], inputs, strict=True))
+        if operator.kind == "matmul" and self._most_rows:
+            samples = -(-self._most_rows // operator.out_shape[-2])
+            left, right = grouped(inputs)
+            self.operands[operator.name] = left[:samples], right[:samples]
+        elif self._most_rows:
             self.rows[operator.name] = some_rows(operator, inputs[0], self._most_rows)
         self.statistics[operator.name] = layer_statistics(inputs[0], tensors.get(f"{operator.name}.weight"))
         return plain(operator, inputs, tensors)

@@ -122,7 +122,7 @@ class _Tuning:
         latent = _project(self._once, reference, source, progress=0.0)
         self._network_tensors = frozenset(latent)
         latent = {**_project(self._grids, latent, None), **latent}
-        self.leaves = as_leaves(latent)
+        self.leaves = _without_gradient(as_leaves(latent), _priors(self._grids))
         self._splitting = Splitting(self._stages, self.leaves)
         self._masks = masks(network, latent)
         self._held: dict[str, tuple[Tensor, Tensor]] = {}
@@ -168,7 +168,7 @@ class _Tuning:
         """
         seen: Mapping[str, Tensor] = self.leaves
         for stage in self._grids:
-            if self._is_settled or not (stage.method.trained or _is_free(stage)):
+            if self._is_settled or not (_is_found_late(stage) or _is_free(stage)):
                 step = partial(stage.method.project, described=stage.after, settings=stage.settings)
                 seen = step(seen) if stage.method.is_smooth else straight_through(seen, step, stage.method.trained)
         return seen
@@ -186,13 +186,20 @@ class _Tuning:
         if not self._is_settled and progress >= GRADUAL_SHARE:
             self._settle(moved)
         elif not self._is_settled:
-            self._splitting.update(latent)
+            self._follow(latent)
+
+    def _follow(self, latent: Mapping[str, Tensor]) -> None:
+        """Move what free weights are drawn to: copies on the grid, components of a prior."""
+        self._splitting.update(latent)
+        for stage in self._grids:
+            for name, tensor in stage.method.followed(latent, stage.after, stage.settings).items():
+                self.leaves[name].data.copy_(tensor)
 
     def _settle(self, latent: Mapping[str, Tensor]) -> None:
         """Find what grids keep beside the weights (shared values, their numbers) from the weights as they are now."""
         self._is_settled = True
-        priors = frozenset[str]().union(*(stage.method.prior for stage in self._grids))
-        kept = {n: tensor for n, tensor in latent.items() if n in self._network_tensors or _short(n) in priors}
+        stay = _priors(self._grids).union(*(s.method.trained for s in self._grids if not _is_found_late(s)))
+        kept = {n: tensor for n, tensor in latent.items() if n in self._network_tensors or _short(n) in stay}
         for name, tensor in _project(self._grids, kept, None).items():
             if name not in kept:
                 self.leaves[name].data.copy_(tensor)
@@ -204,6 +211,19 @@ def _is_gradual(stage: Stage) -> bool:
 
 def _is_free(stage: Stage) -> bool:
     return stage.method.is_free(stage.settings)
+
+
+def _is_found_late(stage: Stage) -> bool:
+    """Whether its trained tensors follow from the weights once these are settled (numbers of shared values, say)."""
+    return bool(stage.method.trained) and not stage.method.is_smooth
+
+
+def _priors(steps: tuple[Stage, ...]) -> frozenset[str]:
+    return frozenset[str]().union(*(stage.method.prior for stage in steps))
+
+
+def _without_gradient(leaves: dict[str, Tensor], shorts: frozenset[str]) -> dict[str, Tensor]:
+    return {name: leaf.requires_grad_(False) if _short(name) in shorts else leaf for name, leaf in leaves.items()}
 
 
 def masks(network: Described, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

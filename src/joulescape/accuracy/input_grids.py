@@ -18,7 +18,7 @@ _SIGN_RANGE = 2.0
 
 @dataclass(frozen=True)
 class InputGrid:
-    """The grid of one layer's input activations; `is_sign` has the two values -scale and scale."""
+    """The grid of one input of a layer; `is_sign` has the two values -scale and scale."""
 
     scale: float
     bits: int
@@ -35,11 +35,10 @@ class InputGrid:
         return inside + (torch.round(inside.detach() / self.scale) * self.scale - inside.detach())
 
 
-def input_grid(inputs: tuple[Tensor, ...], form: OperandFormat) -> InputGrid:
+def input_grid(inputs: Tensor, form: OperandFormat) -> InputGrid:
     """The grid that a format asks for, fitted to what training data put there; unsigned where nothing is negative."""
     bits, rule = int(form.activation_bits), form.activation_rule
-    is_signed = any(bool((x < 0).any()) for x in inputs)
-    sample = torch.cat([x.flatten() for x in inputs])
+    is_signed, sample = bool((inputs < 0).any()), inputs.flatten()
     if rule == "power_of_two":
         return InputGrid(power_of_two_scale(sample, bits, is_signed), bits, is_signed)
     if rule == "binary":

@@ -11,11 +11,21 @@ from torch import Tensor
 
 from joulescape import registry
 from joulescape.accuracy.activations import Calibration
-from joulescape.accuracy.module import Inputs, Rule, Tensors, from_rows, plain, to_rows, weight_rows, with_bias
-from joulescape.errors import SimulatorError
-from joulescape.network.error_spec import Errors, ErrorSpec
-from joulescape.network.operators import Graph, Operator, Role
-from joulescape.numerics.base import Detail, MatrixNumerics, Programmed
+from joulescape.accuracy.module import (
+    Inputs,
+    Rule,
+    Tensors,
+    from_rows,
+    grouped,
+    plain,
+    scale_of,
+    to_rows,
+    weight_rows,
+    with_bias,
+)
+from joulescape.network.error_spec import Errors
+from joulescape.network.operators import Graph, Operator
+from joulescape.numerics.base import Detail, MatrixNumerics, Product, Programmed
 
 GROUP = "joulescape.numerics"
 
@@ -27,19 +37,12 @@ def numerics(kind: str) -> MatrixNumerics:
     return found
 
 
-def spec_of(errors: Errors, operator: Operator, role: Role) -> ErrorSpec | None:
-    """The errors of an operator in a role, None for float32; SimulatorError for a product of two activations."""
-    spec = errors.get((operator.name, role))
-    if spec is not None and operator.kind == "matmul":
-        raise SimulatorError(f"{spec.kind} stores matrices; '{operator.name}' multiplies two activations")
-    return spec
-
-
 @dataclass(frozen=True)
 class MachineLayers:
-    """One device: every matrix operator with errors, programmed group by group."""
+    """One device: every matrix operator with errors, programmed group by group; products of two activations."""
 
     programmed: Mapping[str, tuple[Programmed, ...]]
+    products: Mapping[str, Product]
     calibration: Calibration
     reading: torch.Generator
     """Stream of read errors."""
@@ -47,8 +50,7 @@ class MachineLayers:
     def rule(self, operator: Operator, inputs: Inputs, tensors: Tensors) -> Tensor:
         """The operator on this device, input on its grid, bias added digitally. Not differentiable."""
         inputs = self.calibration.on_grid(operator, inputs)
-        held = self.programmed.get(operator.name)
-        return plain(operator, inputs, tensors) if held is None else self._multiply(operator, held, inputs, tensors)
+        return self._multiply(operator, inputs, tensors) if self._has(operator) else plain(operator, inputs, tensors)
 
     def straight_through(self, seen: Tensors) -> Rule:
         """A differentiable rule: this device's output, the gradient of the float32 operator with tensors `seen`."""
@@ -56,17 +58,22 @@ class MachineLayers:
         def rule(operator: Operator, inputs: Inputs, _tensors: Tensors) -> Tensor:
             inputs = self.calibration.on_grid(operator, inputs)
             ideal = plain(operator, inputs, seen)
-            held = self.programmed.get(operator.name)
-            if held is None:
+            if not self._has(operator):
                 return ideal
             with torch.no_grad():
-                departure = self._multiply(operator, held, inputs, seen) - ideal
+                departure = self._multiply(operator, inputs, seen) - ideal
             return ideal + departure
 
         return rule
 
-    def _multiply(self, operator: Operator, held: tuple[Programmed, ...], inputs: Inputs, tensors: Tensors) -> Tensor:
-        rows = to_rows(operator, inputs[0])
+    def _has(self, operator: Operator) -> bool:
+        return operator.name in self.programmed or operator.name in self.products
+
+    def _multiply(self, operator: Operator, inputs: Inputs, tensors: Tensors) -> Tensor:
+        if operator.name in self.products:
+            found = self.products[operator.name](*grouped(inputs), self.reading).reshape(-1, *operator.out_shape)
+            return found * scale_of(operator)
+        rows, held = to_rows(operator, inputs[0]), self.programmed[operator.name]
         products = torch.stack([one(part, self.reading) for one, part in zip(held, rows, strict=True)])
         return with_bias(operator, from_rows(operator, products, len(inputs[0])), tensors)
 
@@ -82,11 +89,17 @@ def program(
 ) -> MachineLayers:
     """Write the network into one device drawn from `device`; read errors will come from `reading`."""
     held: dict[str, tuple[Programmed, ...]] = {}
+    products: dict[str, Product] = {}
     with torch.no_grad():
         for operator in graph.matrix_operators:
-            spec = spec_of(errors, operator, "forward")
-            if spec is not None:
+            spec = errors.get((operator.name, "forward"))
+            if spec is None:
+                continue
+            machine = numerics(spec.kind)
+            if operator.kind == "matmul":
+                left, right = calibration.operands[operator.name]
+                products[operator.name] = machine.product(left, right, spec, device, detail)
+            else:
                 pairs = zip(weight_rows(operator, tensors), calibration.rows[operator.name], strict=True)
-                machine = numerics(spec.kind)
                 held[operator.name] = tuple(machine.program(w, spec, rows, device, detail) for w, rows in pairs)
-    return MachineLayers(held, calibration, reading)
+    return MachineLayers(held, products, calibration, reading)

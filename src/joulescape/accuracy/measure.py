@@ -45,12 +45,7 @@ def measure(
         )
         return own
     data = load_task(recipe.task).shaped(network.graph.input_shape)
-    reference = reference_tensors(network.original, recipe.reference, recipe.task, networks_dir)
-    if fidelity.fine_tunes:
-        key = tuned_key(network, errors, recipe, seed, networks_dir)
-        tensors = tuned(network, reference, recipe.fine_tune, data.train, errors, seed, key)
-    else:
-        tensors = untuned(network, reference, data.train)
+    tensors = weights(network, errors, recipe, fidelity, seed, networks_dir, data)
     calibration = calibrate(network, tensors, data.train.images)
     part = data.part(fidelity.split).first(fidelity.samples)
     right = tuple(
@@ -68,6 +63,17 @@ def measure(
         correct=right,
         extras={"file_bytes": float(len(file.data))},
     )
+
+
+def weights(
+    network: Described, errors: Errors, recipe: Recipe, fidelity: Fidelity, seed: int, networks_dir: Path, data: Data
+) -> Mapping[str, Tensor]:
+    """The candidate's weights: the reference's, compressed, and fine-tuned where the fidelity does so."""
+    reference = reference_tensors(network.original, recipe.reference, recipe.task, networks_dir)
+    if not fidelity.fine_tunes:
+        return untuned(network, reference, data.train)
+    key = tuned_key(network, errors, recipe, seed, networks_dir)
+    return tuned(network, reference, recipe.fine_tune, data.train, errors, seed, key)
 
 
 def _one_draw(

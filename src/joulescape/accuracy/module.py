@@ -1,7 +1,8 @@
 """Runs an operator graph in torch with a mapping of tensors.
 
-Names: `<operator>.weight` and `.bias` (conv, dense, norm), `.mean` and `.variance` (norm, running), `.scale` and
-`.offset` (scale_offset). What multiplies matrices, and what plays a physical operator, are passed in as rules.
+Names: `<operator>.weight` and `.bias` (conv, dense, norm, layer_norm), `.weight` (position), `.mean` and `.variance`
+(norm, running), `.scale` and `.offset` (scale_offset). What multiplies matrices, and what plays a physical operator,
+are passed in as rules.
 """
 
 from __future__ import annotations
@@ -69,12 +70,23 @@ def trainable(tensors: Tensors) -> tuple[str, ...]:
 def plain(operator: Operator, inputs: Inputs, tensors: Tensors) -> Tensor:
     """A matrix operator in float32."""
     if operator.kind == "matmul":
-        return inputs[0] @ inputs[1]
+        return inputs[0] @ inputs[1] * scale_of(operator)
     weight, bias = tensors[f"{operator.name}.weight"], tensors.get(f"{operator.name}.bias")
     if operator.kind == "dense":
         return nnf.linear(inputs[0], weight, bias)
     stride, padding = operator.window("stride"), operator.window("padding")
     return nnf.conv2d(inputs[0], weight, bias, stride, padding, 1, int(operator.attributes["groups"]))
+
+
+def scale_of(operator: Operator) -> float:
+    """What a product of two activations is multiplied by."""
+    return float(operator.attributes.get("scale", 1.0))
+
+
+def grouped(inputs: Inputs) -> tuple[Tensor, Tensor]:
+    """The operands of a matmul as (samples, groups, rows, columns): without heads there is one group."""
+    left, right = (x if x.ndim == 4 else x.unsqueeze(1) for x in inputs)
+    return left, right
 
 
 def to_rows(operator: Operator, samples: Tensor) -> Tensor:
@@ -120,8 +132,18 @@ def _vector(operator: Operator, inputs: Inputs, tensors: Tensors, is_training: b
     return _PLAIN[operator.kind](operator, inputs)
 
 
-def _pooled(operator: Operator) -> tuple[int, int]:
-    return int(operator.attributes["kernel"]), int(operator.attributes["stride"])
+def _pooled(operator: Operator) -> tuple[int, int, int]:
+    kernel, stride = int(operator.attributes["kernel"]), int(operator.attributes["stride"])
+    return kernel, stride, int(operator.attributes.get("padding", 0))
+
+
+def _is_ceil(operator: Operator) -> bool:
+    return bool(operator.attributes.get("ceil_mode", False))
+
+
+def _sliced(operator: Operator, samples: Tensor) -> Tensor:
+    first = int(operator.attributes["first"])
+    return samples[:, first : first + operator.out_shape[0]]
 
 
 def _sum(_operator: Operator, inputs: Inputs) -> Tensor:
@@ -143,6 +165,22 @@ def _norm(operator: Operator, samples: Tensor, tensors: Tensors, is_training: bo
     return nnf.batch_norm(samples, mean, variance, weight, bias, is_training)
 
 
+def _layer_norm(operator: Operator, samples: Tensor, tensors: Tensors, _is_training: bool) -> Tensor:
+    weight, bias = tensors[f"{operator.name}.weight"], tensors[f"{operator.name}.bias"]
+    return nnf.layer_norm(samples, weight.shape, weight, bias)
+
+
+def _patches(operator: Operator, samples: Tensor) -> Tensor:
+    """(batch, channels, height, width) -> (batch, patches, channels * down * across)."""
+    window = operator.window("kernel")
+    return nnf.unfold(samples, window, stride=window).transpose(1, 2)
+
+
+def _split(samples: Tensor, heads: int) -> Tensor:
+    """(batch, tokens, heads * features) -> (batch, tokens, heads, features)."""
+    return samples.reshape(*samples.shape[:2], heads, -1)
+
+
 def _scale_offset(operator: Operator, samples: Tensor, tensors: Tensors, _is_training: bool) -> Tensor:
     scaled = samples * tensors[f"{operator.name}.scale"]
     offset = tensors.get(f"{operator.name}.offset")
@@ -151,18 +189,31 @@ def _scale_offset(operator: Operator, samples: Tensor, tensors: Tensors, _is_tra
 
 _PARAMETRIC: Mapping[str, Callable[[Operator, Tensor, Tensors, bool], Tensor]] = {
     "norm": _norm,
+    "layer_norm": _layer_norm,
+    "position": lambda o, x, tensors, _: x + tensors[f"{o.name}.weight"],
     "scale_offset": _scale_offset,
 }
 _PLAIN: Mapping[str, Callable[[Operator, Inputs], Tensor]] = {
     "relu": lambda _, inputs: nnf.relu(inputs[0]),
     "sigmoid": lambda _, inputs: torch.sigmoid(inputs[0]),
     "softmax": lambda _, inputs: nnf.softmax(inputs[0], dim=-1),
-    "max_pool": lambda o, inputs: nnf.max_pool2d(inputs[0], *_pooled(o)),
-    "avg_pool": lambda o, inputs: nnf.avg_pool2d(inputs[0], *_pooled(o)),
+    "max_pool": lambda o, inputs: nnf.max_pool2d(inputs[0], *_pooled(o), ceil_mode=_is_ceil(o)),
+    "avg_pool": lambda o, inputs: nnf.avg_pool2d(inputs[0], *_pooled(o), ceil_mode=_is_ceil(o)),
+    "relu6": lambda _, inputs: nnf.relu6(inputs[0]),
+    "local_response_norm": lambda o, inputs: nnf.local_response_norm(inputs[0], int(o.attributes["kernel"])),
+    "concat": lambda _, inputs: torch.cat(inputs, dim=1),
+    "channel_shuffle": lambda o, inputs: nnf.channel_shuffle(inputs[0], int(o.attributes["groups"])),
+    "channel_slice": lambda o, inputs: _sliced(o, inputs[0]),
     "global_avg_pool": lambda _, inputs: inputs[0].mean((-2, -1)),
     "flatten": lambda _, inputs: inputs[0].flatten(1),
     "add": _sum,
     "spectral_sum": _spectral_sum,
+    "gelu": lambda _, inputs: nnf.gelu(inputs[0], approximate="tanh"),
+    "mean_tokens": lambda _, inputs: inputs[0].mean(1),
+    "patches": lambda o, inputs: _patches(o, inputs[0]),
+    "split_heads": lambda o, inputs: _split(inputs[0], o.out_shape[0]).transpose(1, 2),
+    "merge_heads": lambda _, inputs: inputs[0].transpose(1, 2).flatten(2),
+    "transpose": lambda _, inputs: inputs[0].transpose(-2, -1),
 }
 
 
@@ -173,6 +224,8 @@ def _fresh(operator: Operator, generator: torch.Generator) -> dict[str, Tensor]:
     if operator.kind == "norm":
         ones, zeros = torch.ones(shape), torch.zeros(shape)
         return {"weight": ones, "bias": zeros, "mean": zeros.clone(), "variance": ones.clone()}
+    if operator.kind == "layer_norm":
+        return {"weight": torch.ones(shape), "bias": torch.zeros(shape)}
     if operator.kind == "scale_offset":
         offset = {"offset": torch.zeros(shape)} if operator.attributes.get("bias", True) else {}
         return {"scale": torch.ones(shape), **offset}

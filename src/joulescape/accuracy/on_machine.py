@@ -20,7 +20,7 @@ from joulescape.accuracy.activations import TRAINING_ROWS, Calibration, calibrat
 from joulescape.accuracy.backward import Feedback, Rounded
 from joulescape.accuracy.datasets import Data, Part
 from joulescape.accuracy.fine_tuning import begun, masks, straight_through
-from joulescape.accuracy.machine_layers import MachineLayers, numerics, program, spec_of
+from joulescape.accuracy.machine_layers import MachineLayers, numerics, program
 from joulescape.accuracy.module import Inputs, Tensors, initial, run
 from joulescape.accuracy.randomness import generator
 from joulescape.accuracy.training import TrainingRun, as_leaves, batches, correct, fraction
@@ -124,7 +124,7 @@ class _Run:
 
     def _with_backward(self, operator: Operator, inputs: Inputs, tensors: Tensors) -> Tensor:
         """The machine's product; on the way back the error may be replaced by random feedback, and is rounded."""
-        spec = spec_of(self._errors, operator, "input_gradient")
+        spec = self._errors.get((operator.name, "input_gradient"))
         if spec is not None:
             rounding = self._streams["rounding"]
             inputs = tuple(Rounded.apply(x, numerics(spec.kind), spec, rounding) for x in inputs)  # type: ignore[no-untyped-call]

@@ -16,7 +16,7 @@ LEAST_SHARE = 1e-4
 """No component is emptier when the mixture is fitted: training can still fill it."""
 
 ITERATIONS = 40
-SAMPLES = 4096
+SAMPLES = 2048
 """Expectation maximisation: rounds, and weights that are looked at, spread over their order."""
 
 Floats = NDArray[np.float64]
@@ -36,23 +36,52 @@ class Mixture:
 
 def fitted(weight: Any, components: int, zero_share: float) -> Mixture:
     """The mixture of largest likelihood that expectation maximisation reaches from means evenly over the weights."""
-    xp = api.array_namespace(weight)
+    values = _sample(weight)
+    spread = _largest_spread(values, components)
+    start = Mixture(
+        np.linspace(values[0], values[-1], components - 1),
+        np.full(components, np.log(spread)),
+        np.full(components - 1, -np.log(components - 1)),
+        zero_share,
+    )
+    return followed(weight, start, ITERATIONS)
+
+
+def followed(weight: Any, mixture: Mixture, rounds: int = 1) -> Mixture:
+    """The mixture after so many rounds of expectation maximisation more."""
+    xp, values = api.array_namespace(weight), _sample(weight)
+    for _ in range(rounds):
+        mixture = _round(values, mixture)
+    found = (np.asarray(array, dtype=np.float32) for array in _arrays(mixture))
+    return Mixture(*(xp.asarray(array) for array in found), mixture.zero_share)
+
+
+def _sample(weight: Any) -> Floats:
     ordered = np.sort(np.asarray(weight, dtype=np.float64).ravel())
-    values = ordered[:: max(1, ordered.size // SAMPLES)]
-    means = np.linspace(ordered[0], ordered[-1], components - 1)
-    spreads = np.full(components, max(LEAST_SPREAD, (ordered[-1] - ordered[0]) / (2 * components)))
-    shares = np.full(components - 1, 1.0 / (components - 1))
-    for _ in range(ITERATIONS):
-        held = _responsibilities(values, Mixture(means, np.log(spreads), np.log(shares), zero_share))
-        mass = held.sum(axis=1)
-        full = mass[1:] > 0
-        means = np.where(full, (held[1:] @ values) / np.where(full, mass[1:], 1.0), means)
-        square = (held * (values[None, :] - _with_zero(np, means)[:, None]) ** 2).sum(axis=1)
-        spreads = np.where(mass > 0, np.sqrt(square / np.where(mass > 0, mass, 1.0)), spreads)
-        spreads = np.maximum(spreads, LEAST_SPREAD)
-        shares = np.maximum(mass[1:] / max(mass[1:].sum(), 1e-300), LEAST_SHARE)
-    found = (np.asarray(array, dtype=np.float32) for array in (means, np.log(spreads), np.log(shares)))
-    return Mixture(*(xp.asarray(array) for array in found), zero_share)
+    places = np.linspace(0, ordered.size - 1, min(SAMPLES, ordered.size)).astype(np.int64)
+    return ordered[places]
+
+
+def _largest_spread(values: Floats, components: int) -> float:
+    """Half the distance of evenly standing components: were one wider, the one at zero would take in most others."""
+    return max(LEAST_SPREAD, float(values[-1] - values[0]) / (2 * components))
+
+
+def _round(values: Floats, mixture: Mixture) -> Mixture:
+    plain = Mixture(*(np.asarray(a, dtype=np.float64) for a in _arrays(mixture)), mixture.zero_share)
+    held = _responsibilities(values, plain)
+    mass = held.sum(axis=1)
+    safe = np.where(mass > 0, mass, 1.0)
+    means = np.where(mass[1:] > 0, (held[1:] @ values) / safe[1:], plain.means)
+    square = (held * (values[None, :] - _with_zero(np, means)[:, None]) ** 2).sum(axis=1)
+    spreads = np.where(mass > 0, np.sqrt(square / safe), np.exp(plain.log_spreads))
+    shares = np.maximum(mass[1:] / max(mass[1:].sum(), LEAST_SHARE), LEAST_SHARE)
+    return Mixture(
+        means,
+        np.log(np.clip(spreads, LEAST_SPREAD, _largest_spread(values, spreads.size))),
+        np.log(shares),
+        mixture.zero_share,
+    )
 
 
 def log_likelihood(weight: Any, mixture: Mixture) -> Any:
@@ -72,6 +101,8 @@ def assigned(weight: Any, mixture: Mixture) -> tuple[Any, Any]:
     values = np.asarray(weight, dtype=np.float64)
     plain = Mixture(*(np.asarray(a, dtype=np.float64) for a in _arrays(mixture)), mixture.zero_share)
     codes = np.where(values == 0, 0, _log_densities(values.ravel(), plain).argmax(axis=0).reshape(values.shape))
+    merged = np.concatenate([[0.0], np.where(np.abs(plain.means) > np.exp(plain.log_spreads[1:]), plain.means, 0.0)])
+    codes = np.where(merged[codes] == 0, 0, codes)
     if not codes.any():
         largest = np.unravel_index(np.abs(values).argmax(), values.shape)
         codes[largest] = 1 + np.abs(plain.means - values[largest]).argmin()
@@ -91,7 +122,7 @@ def _responsibilities(values: Floats, mixture: Mixture) -> Floats:
 def _log_densities(values: Any, mixture: Mixture) -> Any:
     """(components, values), up to a constant: log share - log spread - (w - mean)^2 / (2 spread^2)."""
     xp = api.array_namespace(values)
-    spreads = xp.exp(mixture.log_spreads) + LEAST_SPREAD
+    spreads = xp.exp(mixture.log_spreads)
     peak = xp.max(mixture.log_shares)
     rest = mixture.log_shares - peak - xp.log(xp.sum(xp.exp(mixture.log_shares - peak)))
     zero = xp.full((1,), float(np.log(mixture.zero_share)), dtype=rest.dtype)

@@ -27,10 +27,16 @@ def elements_of(operator: Operator) -> int:
     return math.prod(operator.weight_shape or (0,))
 
 
+def stored_numbers(shape: tuple[int, ...], form: OperandFormat) -> int:
+    """How many numbers stand for the weights of a layer: factors, or of circulant blocks one row each."""
+    thin = form.factors(math.prod(shape))
+    return stored_elements(shape, form.block) if thin is None else thin.numbers
+
+
 def _stored(operator: Operator, form: OperandFormat) -> Stored:
     if operator.weight_shape is None:
         return Stored(0.0, 0.0)
-    elements = stored_elements(operator.weight_shape, form.block)
+    elements = stored_numbers(operator.weight_shape, form)
     if form.weight_structure == "n_of_m":
         rows = math.ceil(operator.weight_shape[0] / form.block)
         kept = form.kept * rows * math.ceil(elements / rows / form.group)

@@ -38,8 +38,9 @@ class Step:
     per_layer: Mapping[str, Mapping[str, Any]]
 
     def at(self, operator: str) -> dict[str, Any]:
-        """Plain settings of the step for one operator; a part of a factorised layer has those of the whole."""
-        return {**self.settings, **self.per_layer.get(origin(operator), {})}
+        """Plain settings of the step for one operator; a part of a factorised layer has those of the whole, but for
+        what is said of the part itself."""
+        return {**self.settings, **self.per_layer.get(origin(operator), {}), **self.per_layer.get(operator, {})}
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Method(ABC, Generic[SettingsT]):
     trained: ClassVar[frozenset[str]] = frozenset()
     """Short names of tensors that `project` adds and that gradients move (a list of shared values, say)."""
     prior: ClassVar[frozenset[str]] = frozenset()
-    """Short names of tensors that `project` adds and that its `penalty` moves (the components of a mixture, say)."""
+    """Short names of tensors that `project` adds, `penalty` reads and `followed` moves (a mixture, say)."""
 
     @abstractmethod
     def takes(self, operator: Operator) -> bool:
@@ -119,6 +120,10 @@ class Method(ABC, Generic[SettingsT]):
     def penalty(self, tensors: Tensors, described: Described, settings: Mapping[str, SettingsT]) -> Any:  # noqa: ARG002
         """What fine-tuning adds to its loss (a prior of the weights, a norm of groups), a scalar; None: nothing."""
         return None
+
+    def followed(self, tensors: Tensors, described: Described, settings: Mapping[str, SettingsT]) -> Tensors:  # noqa: ARG002
+        """What the tensors named in `prior` are now that free weights have moved; asked for now and then."""
+        return {}
 
     def pull(self, settings: Mapping[str, SettingsT]) -> float:  # noqa: ARG002
         """How strongly fine-tuning draws weights to what `project` makes of them (the rho of ADMM); 0: not at all."""

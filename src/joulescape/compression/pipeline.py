@@ -62,7 +62,7 @@ def stages(described: Described) -> tuple[Stage, ...]:
     """The steps of a description, in order."""
     states = _replay(described.original, described.steps)
     return tuple(
-        Stage(method, before, after, _settings(method, step, before.graph))
+        Stage(method, before, after, settings_of(method, step, before.graph))
         for step, before, after in zip(described.steps, states, states[1:], strict=False)
         for method in [method_of(step)]
     )
@@ -73,7 +73,7 @@ def _replay(graph: Graph, steps: Sequence[Step]) -> list[Described]:
     states = [Described(graph, graph, {o.name: plain_format(o) for o in graph.operators}, ())]
     for step in steps:
         method, before = method_of(step), states[-1]
-        after = method.describe(before, _settings(method, step, before.graph))
+        after = method.describe(before, settings_of(method, step, before.graph))
         states.append(Described(graph, after.graph, after.formats, (*before.steps, step)))
     return states
 
@@ -90,5 +90,6 @@ def method_of(step: Step) -> Method[Any]:
     return method
 
 
-def _settings(method: Method[Any], step: Step, graph: Graph) -> Mapping[str, Shape]:
+def settings_of(method: Method[Any], step: Step, graph: Graph) -> Mapping[str, Shape]:
+    """A step's settings by operator, for the operators of `graph` that its method takes."""
     return {o.name: method.Settings(**step.at(o.name)) for o in graph.operators if method.takes(o)}

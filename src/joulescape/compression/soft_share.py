@@ -2,12 +2,12 @@
 
 While fine-tuning, the loss has the term
 
-    strength / weights * sum over all of a layer's weights of -log sum_j share_j N(w; mean_j, spread_j^2)
+    strength * mean over layers and a layer's weights of -log sum_j share_j N(w; mean_j, spread_j^2)
 
-and shares, means and spreads are trained with the weights; each layer has a mixture of its own. One component stays at
-zero and holds `zero_share` of the weights: what it draws in is pruned. Then each weight takes the mean of its most
-responsible component; the means are trained for the rest of the way. Without fine-tuning the mixture is fitted to the
-weights as they are, by expectation maximisation.
+and shares, means and spreads follow the weights by rounds of expectation maximisation; each layer has a mixture of its
+own. One component stays at zero with the share `zero_share`: what it draws in is pruned. Then each weight takes the
+mean of its most responsible component; the means are trained for the rest of the way. Without fine-tuning the mixture
+is fitted to the weights as they are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from joulescape.compression._grid_method import ActivationBits, GridMethod, GridSettings, acted_on, activations
-from joulescape.compression._mixture import Mixture, assigned, fitted, log_likelihood
+from joulescape.compression._mixture import Mixture, assigned, fitted, followed, log_likelihood
 from joulescape.compression.base import Described, Tensors
 from joulescape.compression.share import looked_up
 from joulescape.network.work import OperandFormat
@@ -32,7 +32,7 @@ class SoftShareSettings(GridSettings):
     """2^bits components; one of them stays at zero."""
     zero_share: Annotated[float, Field(gt=0, lt=1)] = 0.9
     """Share of the component at zero: the larger, the more weights become zero."""
-    strength: Annotated[float, Field(gt=0)] = 0.1
+    strength: Annotated[float, Field(gt=0)] = 1.0
     """How much the prior weighs beside the mean cross entropy."""
     index_bits: Annotated[int, Field(ge=1, le=8)] = 4
     """Width of one relative index, where so many weights are zero that an index pays."""
@@ -79,16 +79,26 @@ class SoftShare(GridMethod[SoftShareSettings]):
                 found.update(_layer(operator.name, tensors, settings[operator.name]))
         return found
 
+    def followed(self, tensors: Tensors, described: Described, settings: Mapping[str, SoftShareSettings]) -> Tensors:
+        """The mixtures after another round of expectation maximisation."""
+        found: dict[str, Any] = {}
+        for operator in acted_on(described, settings):
+            if operator.weight_shape:
+                name = operator.name
+                mixture = _mixture_of(name, tensors, settings[name].zero_share)
+                found.update(_named(name, followed(tensors[f"{name}.weight"], mixture)))
+        return found
+
     def penalty(self, tensors: Tensors, described: Described, settings: Mapping[str, SoftShareSettings]) -> Any:
         """The mixtures' mean negative log likelihood, over the weights of all layers that have one."""
         chosen = [o.name for o in acted_on(described, settings) if o.weight_shape]
-        elements = sum(math.prod(tensors[f"{name}.weight"].shape) for name in chosen)
-        terms = [_penalty(name, tensors, settings[name]) / elements for name in chosen]
+        terms = [_penalty(name, tensors, settings[name]) / len(chosen) for name in chosen]
         return sum(terms[1:], start=terms[0]) if terms else None
 
 
 def _penalty(name: str, tensors: Tensors, at: SoftShareSettings) -> Any:
-    return -at.strength * log_likelihood(tensors[f"{name}.weight"], _mixture_of(name, tensors, at.zero_share))
+    weight = tensors[f"{name}.weight"]
+    return -at.strength / math.prod(weight.shape) * log_likelihood(weight, _mixture_of(name, tensors, at.zero_share))
 
 
 def _layer(name: str, tensors: Tensors, at: SoftShareSettings) -> dict[str, Any]:
@@ -102,7 +112,11 @@ def _layer(name: str, tensors: Tensors, at: SoftShareSettings) -> dict[str, Any]
     else:
         codes, book = assigned(weight, mixture)
     found = {"codes": codes, "codebook": book, "weight": looked_up(codes, book)}
-    found |= {"means": mixture.means, "log_spreads": mixture.log_spreads, "log_shares": mixture.log_shares}
+    return {**{f"{name}.{short}": array for short, array in found.items()}, **_named(name, mixture)}
+
+
+def _named(name: str, mixture: Mixture) -> dict[str, Any]:
+    found = {"means": mixture.means, "log_spreads": mixture.log_spreads, "log_shares": mixture.log_shares}
     return {f"{name}.{short}": array for short, array in found.items()}
 
 

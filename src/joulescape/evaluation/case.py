@@ -14,6 +14,7 @@ from joulescape.network.error_spec import Errors
 from joulescape.network.fidelity import Fidelity, Measured
 from joulescape.network.work import TrainingPlan
 from joulescape.pricing.design import training_plan
+from joulescape.pricing.energy import described_for
 from joulescape.pricing.metrics import Priced, at_node, phase_work, price
 from joulescape.resolve.machine import Machine
 
@@ -48,8 +49,7 @@ class Case:
     def of(cls, candidate: Candidate, space: DesignSpace, fidelity: Fidelity, seed: int, memory: Memory | None) -> Case:
         """Resolve the candidate's machine at the fidelity's corner and describe its network."""
         machine = space.machine(candidate, fidelity.corner)
-        network = describe(space.graphs[candidate.network], candidate.compression)
-        return cls(candidate, space, fidelity, seed, memory, machine, network)
+        return cls(candidate, space, fidelity, seed, memory, machine, described_for(space, candidate))
 
     def measured(self) -> Measured | None:
         """The candidate's accuracy with its machine's errors; None where the fidelity sees no data."""

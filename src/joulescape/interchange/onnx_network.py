@@ -12,7 +12,8 @@ import numpy as np
 
 from joulescape.interchange.onnx_file import Array, Node, OnnxError, OnnxFile, load_file
 from joulescape.interchange.onnx_macs import macs_of
-from joulescape.interchange.onnx_parts import Part, Refused, Walk, translate
+from joulescape.interchange.onnx_rules import translate
+from joulescape.interchange.onnx_walk import Part, Refused, Walk
 from joulescape.network.build import DATA
 from joulescape.spec.network import GivenWeights, OnnxNetworkSpec, OperatorSpec, ReadNetworkSpec
 
@@ -49,13 +50,12 @@ def network_of(spec: OnnxNetworkSpec, folder: Path) -> ReadNetworkSpec:
     )
 
 
-def outputs_of(path: Path, samples: Array) -> Array:
-    """What the file itself makes of samples (a batch), by onnx's reference evaluator."""
+def outputs_of(data: bytes, samples: Array) -> Array:
+    """What a file's bytes themselves make of samples (a batch), by onnx's reference evaluator."""
     import onnx
     from onnx.reference import ReferenceEvaluator
 
-    model = onnx.load(path)
-    evaluator = ReferenceEvaluator(model)
+    evaluator = ReferenceEvaluator(onnx.load_from_string(data))
     (output,) = evaluator.run(None, {evaluator.input_names[0]: samples})
     return np.asarray(output)
 
@@ -100,6 +100,9 @@ def _network(file: OnnxFile, walk: Walk) -> OnnxNetwork:
         raise OnnxError(f"{file.path}: the output '{file.output}' is not what its last operator gives")
     named = _named(parts)
     place = {file.input: DATA, **{part.output: name for name, part in named.items()}}
+    unknown = sorted({tensor for part in parts for tensor in part.inputs} - set(place))
+    if unknown:
+        raise OnnxError(f"{file.path}: nothing that this project reads gives {', '.join(unknown)}")
     operators = tuple(
         OperatorSpec.model_validate(
             {"name": name, "kind": part.kind, "inputs": tuple(place[t] for t in part.inputs), **part.attributes}

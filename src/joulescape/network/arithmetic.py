@@ -10,16 +10,20 @@ A machine that can use them all computes `operations`; one that cannot multiplie
   b complex multiplications and b log2 b complex additions for two of them, and (in / b)(out / b)(b/2 + 1) complex
   products at each position and filter tap, summed before they are transformed back; weights are kept transformed. A
   complex product is four multiplications and two additions. A block that is no power of two counts as the next one.
+
+A layer with a `transform` (Winograd, Fourier, Strassen) is counted by `network.transforms` instead: it multiplies
+transformed weights, so neither zeros nor signs of the plain ones save anything more.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from joulescape.network.operators import Graph, Loops, Operator
-from joulescape.network.work import LayerStatistics, MatrixWork, OperandFormat, Statistics
+from joulescape.network.transforms import Transformed, fourier, strassen, winograd
+from joulescape.network.work import LayerStatistics, MatrixWork, OperandFormat, Statistics, Transform
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Operations:
     additions: float
     shifts: float = 0.0
     gates: float = 0.0
+    transformed_weights: float = 0.0
+    """Weights that a transform holds in place of the plain ones; 0 without one."""
 
 
 def operations(operator: Operator, form: OperandFormat) -> Operations:
@@ -74,6 +80,7 @@ def _row(operator: Operator, form: OperandFormat, measured: LayerStatistics | No
         "additions": counted.additions,
         "shifts": counted.shifts,
         "gates": counted.gates,
+        "transformed_weights": counted.transformed_weights,
         "weight_bytes": 0.0 if stored is None else stored,
         "index_bytes": form.index_bytes if seen.index_bytes is None else seen.index_bytes,
         "activation_bytes": operator.in_elements * form.activation_bits / 8,
@@ -82,6 +89,8 @@ def _row(operator: Operator, form: OperandFormat, measured: LayerStatistics | No
 
 def _counted(loops: Loops, form: OperandFormat, outputs: int, inputs: int) -> Operations:
     macs = loops.macs
+    if form.transform != "none":
+        return _transformed(loops, form)
     acting, scales = macs * form.weight_density, float(outputs)
     if form.arithmetic == "shift":
         return Operations(macs, scales, acting, shifts=acting)
@@ -92,6 +101,24 @@ def _counted(loops: Loops, form: OperandFormat, outputs: int, inputs: int) -> Op
     if form.arithmetic == "circulant":
         return _circulant(loops, form.block, inputs)
     return Operations(macs, acting, acting)
+
+
+_TRANSFORMS: Mapping[Transform, Callable[[Loops, int], Transformed]] = {
+    "winograd": winograd,
+    "fft": fourier,
+    "strassen": strassen,
+}
+
+
+def _transformed(loops: Loops, form: OperandFormat) -> Operations:
+    counted = _TRANSFORMS[form.transform](loops, form.tile)
+    return Operations(
+        loops.macs,
+        counted.multiplications,
+        counted.additions,
+        counted.shifts,
+        transformed_weights=counted.weights,
+    )
 
 
 def _circulant(loops: Loops, block: int, inputs: int) -> Operations:

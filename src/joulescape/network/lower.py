@@ -1,6 +1,7 @@
 """Lowering: a graph and the formats of its layers become the works of one phase.
 
-Forward, a matrix operator keeps its loop bounds with the batch in `B`. Backward (dY is the error of the output):
+Forward, a matrix operator keeps its loop bounds with the batch in `B`; a product of two activations has the batch in
+`G`, because each sample brings matrices of its own. Backward (dY is the error of the output):
 
 - input gradient: the transposed convolution dX = W^T * dY. K and C change places, positions are the input's; with
   stride s only every s-th filter tap meets an error, so a dot product has ceil(F / s)^2 taps.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from joulescape.network.build import DATA
 from joulescape.network.kinds import KINDS
@@ -88,11 +90,19 @@ def twin_length(bins: int) -> int:
 
 def _input_gradient_loops(operator: Operator, batch: int) -> Loops:
     loops = _loops(operator)
-    if operator.kind != "conv":
+    if operator.kind == "matmul":
+        return replace(loops, G=2 * batch * loops.G, K=loops.C, C=loops.K)
+    if operator.kind == "dense":
         return replace(loops, B=batch, K=loops.C, C=loops.K)
     height, width = operator.in_shapes[0][1:]
     taps = math.ceil(loops.FY / loops.stride_y), math.ceil(loops.FX / loops.stride_x)
     return Loops(B=batch, G=loops.G, K=loops.C, C=loops.K, OY=height, OX=width, FY=taps[0], FX=taps[1])
+
+
+def _batched(operator: Operator, batch: int) -> Loops:
+    """Loop bounds for a whole batch: samples share weights, but of two activations each sample has its own matrices."""
+    loops = _loops(operator)
+    return replace(loops, G=batch * loops.G) if operator.kind == "matmul" else replace(loops, B=batch)
 
 
 def _weight_gradient_loops(operator: Operator, batch: int) -> Loops:
@@ -148,7 +158,7 @@ class _Lowering:
         return MatrixWork(
             layer=operator.name,
             role="forward",
-            loops=replace(_loops(operator), B=self.batch),
+            loops=_batched(operator, self.batch),
             weight=self._weight(operator),
             input=self._input(operator),
             output=self._output(operator),
@@ -166,16 +176,14 @@ class _Lowering:
             yield self._vector(operator, "input_gradient", ops, operator.out_elements + operator.in_elements)
 
     def _matrix_input_gradient(self, operator: Operator) -> MatrixWork:
-        """For a product of two activations both errors are wanted: the second product has as many MACs as the first."""
+        """For a product of two activations both errors are wanted: dY R^T and L^T dY have as many MACs as L R each."""
         loops = _input_gradient_loops(operator, self.batch)
-        if operator.kind == "matmul":
-            loops = replace(loops, G=2 * loops.G)
         bits = self._format(operator.name).activation_bits
         return MatrixWork(
             layer=operator.name,
             role="input_gradient",
             loops=loops,
-            weight=self._weight(operator),
+            weight=self._both(operator) if operator.kind == "matmul" else self._weight(operator),
             input=Operand(self.batch * operator.out_elements, bits),
             output=Operand(self.batch * operator.in_elements, bits),
             is_weight_stored=operator.kind != "matmul",
@@ -192,6 +200,9 @@ class _Lowering:
             output=Operand(math.prod(operator.weight_shape or ()), bits),
             is_weight_stored=False,
         )
+
+    def _both(self, operator: Operator) -> Operand:
+        return Operand(self.batch * operator.in_elements, self._format(operator.name).activation_bits)
 
     def _weight(self, operator: Operator) -> Operand:
         form, seen = self._format(operator.name), self.statistics.get(operator.name)
@@ -212,10 +223,11 @@ class _Lowering:
         )
 
     def _input(self, operator: Operator) -> Operand:
-        seen = self.statistics.get(operator.name, LayerStatistics())
+        form = self._format(operator.name)
+        seen = self.statistics.get(operator.name, LayerStatistics(input_density=form.input_density))
         return Operand(
             elements=self.batch * math.prod(operator.in_shapes[0]),
-            bits=self._format(operator.name).activation_bits,
+            bits=form.activation_bits,
             density=seen.input_density,
             structure="unstructured" if seen.input_density < 1 else "dense",
             mean_fraction=seen.input_mean_fraction,
@@ -250,8 +262,15 @@ class _Lowering:
         return self.formats.get(name, OperandFormat())
 
     def _width(self, name: str) -> float:
-        """Bits at which a tensor is stored: what its matrix readers ask for, found through vector operators."""
-        readers = self.graph.consumers(name)
-        if not readers:
-            return self._format(name).activation_bits
-        return max(self._format(r.name).activation_bits if r.is_matrix else self._width(r.name) for r in readers)
+        """Bits at which a tensor is stored."""
+        return self._widths.get(name, self._format(name).activation_bits)
+
+    @cached_property
+    def _widths(self) -> Mapping[str, float]:
+        """By tensor that somebody reads: what its matrix readers ask for, found through vector operators."""
+        asked: dict[str, float] = {}
+        for reader in reversed(self.graph.operators):
+            own = self._format(reader.name).activation_bits
+            width = own if reader.is_matrix else asked.get(reader.name, own)
+            asked.update({source: max(asked.get(source, 0.0), width) for source in reader.inputs})
+        return asked

@@ -24,6 +24,10 @@ Arithmetic = Literal["multiply", "shift", "add", "xnor", "circulant"]
 """The least that a product with a weight needs: a multiplier; a shifter; only its sign (or nothing); one gate, both
 operands being signs; Fourier transforms of blocks and products between them."""
 
+Transform = Literal["none", "winograd", "fft", "strassen"]
+"""The fast algorithm that a machine may compute a layer by (`network.transforms`); it multiplies transformed weights,
+whatever the plain ones need."""
+
 
 @dataclass(frozen=True)
 class Operand:
@@ -51,6 +55,28 @@ class Operand:
 
 
 @dataclass(frozen=True)
+class Thin:
+    """A weight of so many elements that is cut, in order, from a product of two factors (rows, rank) and (rank, width).
+
+    It is stored so while it has as many elements and its values are real numbers without zeros of their own.
+    """
+
+    elements: int
+    width: int
+    rank: int
+
+    @property
+    def rows(self) -> int:
+        """Rows of the product; its last row may be longer than what is left of the weight."""
+        return -(-self.elements // self.width)
+
+    @property
+    def numbers(self) -> int:
+        """Numbers of both factors."""
+        return self.rank * (self.rows + self.width)
+
+
+@dataclass(frozen=True)
 class OperandFormat:
     """How compression leaves one layer: widths, density and bytes, before data is seen.
 
@@ -61,6 +87,8 @@ class OperandFormat:
 
     weight_bits: float = 32.0
     activation_bits: float = 32.0
+    input_density: float = 1.0
+    """Share of inputs that are not zero, where a publication reports it; what is measured counts before it."""
     weight_density: float = 1.0
     weight_structure: Structure = "dense"
     weight_bytes: float | None = None
@@ -79,6 +107,11 @@ class OperandFormat:
     """n_of_m: weights of one group, and how many of them stay."""
     block: int = 1
     """circulant: rows and columns of one block, of which one row is stored."""
+    transform: Transform = "none"
+    tile: int = 1
+    """winograd: outputs of a tile along each axis; fft: points along each axis; strassen: levels at most."""
+    thin: Thin | None = None
+    """The factors that stand in the weights' place."""
     is_entropy_coded: bool = False
     """Whether a Huffman code stands in place of fixed-width codes and indices."""
     bias_bits: int = 32
@@ -88,6 +121,11 @@ class OperandFormat:
     def stored_bits(self) -> float:
         """Bits of one stored weight before any index and entropy code."""
         return self.weight_bits if self.code_bits is None else self.code_bits
+
+    def factors(self, elements: int) -> Thin | None:
+        """The factors that are stored in place of so many weights; None where the weights themselves are."""
+        is_plain = self.values == "real" and self.weight_structure == "dense" and self.block == 1
+        return self.thin if is_plain and self.thin is not None and self.thin.elements == elements else None
 
     def with_(self, **changes: object) -> OperandFormat:
         """This format with some fields changed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 import torch
@@ -24,8 +25,16 @@ class Programmed(Protocol):
         ...
 
 
+class Product(Protocol):
+    """A product of two activations on this device: nothing is stored, both operands come anew with every sample."""
+
+    def __call__(self, left: Tensor, right: Tensor, generator: torch.Generator) -> Tensor:
+        """(samples, groups, M, K) times (samples, groups, K, N) -> (samples, groups, M, N). Not differentiable."""
+        ...
+
+
 class MatrixNumerics(ABC):
-    """How a machine multiplies by a stored matrix, and how it rewrites it."""
+    """How a machine multiplies by a stored matrix, and how it rewrites it; how it multiplies two activations."""
 
     kind: ClassVar[str]
 
@@ -39,6 +48,22 @@ class MatrixNumerics(ABC):
         A convolution arrives as its im2col matrix; a grouped one as one call per group.
         """
 
+    def product(
+        self,
+        left: Tensor,
+        right: Tensor,  # noqa: ARG002
+        errors: ErrorSpec,
+        generator: torch.Generator,
+        detail: Detail,
+    ) -> Product:
+        """Products of two activations on a device drawn from `generator`; by default `right` is written every time.
+
+        `left` (samples, groups, M, K) and `right` (samples, groups, K, N) are operands of training data, from which
+        ranges are taken.
+        """
+        rows = left.reshape(-1, left.shape[-1])
+        return Rewritten(self, errors, rows, generator.get_state(), detail)
+
     def gradient(self, gradient: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:  # noqa: ARG002
         """An input or weight gradient as this machine computes it (roles input_gradient, weight_gradient)."""
         return gradient
@@ -46,6 +71,31 @@ class MatrixNumerics(ABC):
     def update(self, weight: Tensor, step: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:  # noqa: ARG002
         """The stored weight after the machine was asked to add `step` (role update)."""
         return weight + step
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A machine for stored matrices multiplies two activations: it writes the right one for every sample and group.
+
+    It is one device: each writing draws its static errors from the same state.
+    """
+
+    machine: MatrixNumerics
+    errors: ErrorSpec
+    calibration: Tensor
+    state: Tensor
+    detail: Detail
+
+    def __call__(self, left: Tensor, right: Tensor, generator: torch.Generator) -> Tensor:
+        """(samples, groups, M, K) times (samples, groups, K, N) -> (samples, groups, M, N)."""
+        pairs = zip(left.flatten(0, 1), right.flatten(0, 1), strict=True)
+        products = torch.stack([self._written(matrix)(rows, generator) for rows, matrix in pairs])
+        return products.reshape(*left.shape[:-1], right.shape[-1])
+
+    def _written(self, matrix: Tensor) -> Programmed:
+        device = torch.Generator()
+        device.set_state(self.state)
+        return self.machine.program(matrix.T.contiguous(), self.errors, self.calibration, device, self.detail)
 
 
 class PhysicalLayer(ABC):

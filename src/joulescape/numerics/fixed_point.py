@@ -21,7 +21,7 @@ from torch import Tensor
 from joulescape.compression.quantize.grids import channel_scales, largest_level, levels, tensor_scale
 from joulescape.compression.quantize.lattice import lattice_scales
 from joulescape.network.error_spec import ErrorSpec
-from joulescape.numerics.base import Detail, MatrixNumerics, Programmed
+from joulescape.numerics.base import Detail, MatrixNumerics, Product, Programmed
 
 UPDATE_RANGE = 2.0
 """Range of weights that are trained in place: format Q1.(bits - 2)."""
@@ -57,6 +57,42 @@ class FixedPointProduct:
         return sums.clamp_(-self.accumulator_limit - 1, self.accumulator_limit)
 
 
+@dataclass(frozen=True)
+class IntegerOperand:
+    """One operand of a product of two activations: its grid, of least mean square error on training data."""
+
+    scale: float
+    bits: int
+    is_signed: bool
+
+    @classmethod
+    def of(cls, values: Tensor, bits: int) -> IntegerOperand:
+        """The grid for such values; unsigned where none is negative."""
+        is_signed = bool((values < 0).any())
+        return cls(tensor_scale(values, bits, is_signed), bits, is_signed)
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Whole-number levels."""
+        found: Tensor = levels(values, self.scale, self.bits, self.is_signed)
+        return found.to(torch.float64)
+
+
+@dataclass(frozen=True)
+class IntegerProduct:
+    """Two activations on the array, both at `input_bits`; float64 holds every sum exactly."""
+
+    left: IntegerOperand
+    right: IntegerOperand
+    accumulator_limit: int | None
+
+    def __call__(self, left: Tensor, right: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+        """(..., M, K) times (..., K, N) -> (..., M, N)."""
+        sums = self.left(left) @ self.right(right)
+        if self.accumulator_limit is not None:
+            sums = sums.clamp_(-self.accumulator_limit - 1, self.accumulator_limit)
+        return (sums * (self.left.scale * self.right.scale)).to(left.dtype)
+
+
 class FixedPoint(MatrixNumerics):
     """A digital array with whole-number operands."""
 
@@ -85,6 +121,19 @@ class FixedPoint(MatrixNumerics):
             accumulator_limit=None if accumulator is None else largest_level(int(accumulator)),
             is_wide=largest >= _EXACT_IN_FLOAT32,
         )
+
+    def product(
+        self,
+        left: Tensor,
+        right: Tensor,
+        errors: ErrorSpec,
+        generator: torch.Generator,  # noqa: ARG002
+        detail: Detail,  # noqa: ARG002
+    ) -> Product:
+        """Both operands are rounded as inputs are: neither is a weight."""
+        bits, accumulator = int(errors.numbers["input_bits"]), errors.numbers.get("accumulator_bits")
+        limit = None if accumulator is None else largest_level(int(accumulator))
+        return IntegerProduct(IntegerOperand.of(left, bits), IntegerOperand.of(right, bits), limit)
 
     def gradient(self, gradient: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
         """Rounded to `gradient_bits` over the tensor's largest magnitude."""

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from joulescape.compression.base import Described
-from joulescape.compression.pipeline import describe
 from joulescape.errors import Infeasible
 from joulescape.network.operators import Phase
 from joulescape.network.task import TASKS
 from joulescape.network.work import PhaseWork, TrainingPlan
 from joulescape.pricing import rows
+from joulescape.pricing.energy import described_for
 from joulescape.pricing.metrics import Priced, at_node, metrics_of, nominal_plan, phase_work, price
 from joulescape.resolve.candidate import Candidate
 from joulescape.resolve.design_space import DesignSpace
@@ -75,7 +75,7 @@ def cost(
 def report_on(space: DesignSpace, candidate: Candidate, corner: Corner, explains: bool = False) -> CostReport:
     """The price list of a resolved candidate on its first variant."""
     machine = space.machine(candidate, corner)
-    described = describe(space.graphs[candidate.network], candidate.compression)
+    described = described_for(space, candidate)
     plan = training_plan(space, candidate)
     works = all_works(space, described, plan)
     refuse_misfits(machine, described, works)

@@ -24,6 +24,7 @@ from joulescape.resolve.samplers import check_sampler
 from joulescape.resolve.shelves import find_root
 from joulescape.resolve.steps import BoundStep, StepPlan
 from joulescape.resolve.training import TrainingPlan
+from joulescape.resolve.workloads import with_reported
 from joulescape.spec.document import Document, read_document
 from joulescape.spec.domain import ChoiceDomain, Scalar
 from joulescape.spec.network import AnyNetworkSpec
@@ -83,13 +84,13 @@ class DesignSpace:
         Raises SpecError with every parameter that is missing, unknown or outside its domain.
         """
         drawing = self._checked(values)
-        steps = (step.step(values) for step in drawing.steps)
+        steps, network = (step.step(values) for step in drawing.steps), self.networks[drawing.pair.network]
         drawn = {path: values[name] for path, name in drawing.hardware}
         training = self.training.resolved(values, drawing.own_recipe) if drawing.trains else {}
         return Candidate(
             network=drawing.pair.network,
             back_end=drawing.pair.back_end,
-            compression=tuple(step for step in steps if step is not None),
+            compression=tuple(with_reported(step, network) for step in steps if step is not None),
             training=training,
             hardware={**drawing.fixed, **drawn},
             values=dict(values),

@@ -43,7 +43,7 @@ def example_names(root: Path) -> ExampleNames:
 def _networks(root: Path, faults: list[Fault]) -> Iterator[tuple[AnyNetworkSpec, Graph]]:
     for name in network_names(root):
         found = read_network(network_path(root, name), faults)
-        if found is not None:
+        if found is not None and not found[1].is_workload:
             yield found[1], build_graph(name, found[1])
 
 

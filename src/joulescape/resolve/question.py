@@ -7,6 +7,7 @@ other parts still show in the same run.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ from joulescape.resolve.shelves import (
 )
 from joulescape.resolve.steps import StepPlan, read_steps
 from joulescape.resolve.training import TrainingPlan, read_training
+from joulescape.resolve.workloads import check_workloads, workload_faults
 from joulescape.spec.document import Document, Keys
 from joulescape.spec.faults import checked
 from joulescape.spec.network import AnyNetworkSpec
@@ -83,6 +85,7 @@ def read_question(document: Document, root: Path, needs_designs: bool) -> Questi
     question.faults.extend(check_metrics(question.document, question.spec))
     if not question.broken:
         question.faults.extend(check_rungs(question.document, question.spec))
+        question.faults.extend(check_workloads(question.document, question.spec, question.networks, question.steps))
     _pair(question)
     return question
 
@@ -128,6 +131,7 @@ def _read_networks(question: Question) -> None:
         graph = _graph(name, spec, document, question.faults)
         if graph is not None:
             question.faults.extend(_misfits(question.spec.task, spec, graph, document))
+            question.faults.extend(workload_faults(spec, graph, document))
             question.networks[name], question.graphs[name] = spec, graph
 
 
@@ -139,8 +143,8 @@ def _check_task(question: Question, name: str, spec: AnyNetworkSpec, keys: Keys)
 
 def _misfits(task: str, spec: AnyNetworkSpec, graph: Graph, document: Document) -> list[Fault]:
     """Data that the network cannot read, or an output that is not one number a class."""
-    if spec.task != task or task not in TASKS:
-        return []
+    if spec.task != task or task not in TASKS or spec.is_workload:
+        return []  # a workload says by itself how large its samples and its output are
     sizes, faults = TASKS[task], list[Fault]()
     if math.prod(spec.input) != math.prod(sizes.input_shape):
         expected = f"{math.prod(sizes.input_shape)}, the size of one sample of '{task}'"
@@ -156,8 +160,8 @@ def _graph(name: str, spec: AnyNetworkSpec, document: Document, faults: list[Fau
     try:
         return build_graph(name, spec)
     except ValueError as error:
-        named = (i for i, operator in enumerate(spec.operators) if f"'{operator.name}'" in str(error))
-        position = next(named, None)
+        named = [i for i, entry in enumerate(spec.operators) if re.search(f"operator '{entry.name}['_]", str(error))]
+        position = max(named, key=lambda i: len(spec.operators[i].name), default=None)
         keys: Keys = ("operators",) if position is None else ("operators", position)
         faults.append(document.fault(keys, "an operator that does not fit", f"this to hold: {error}"))
         return None

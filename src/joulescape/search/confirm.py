@@ -57,7 +57,7 @@ def confirm(
     Raises ResultsError when the trials are missing, or were written for another space.
     """
     trials = read_trials(out)
-    _check_question(space, out / "resolved.json")
+    check_question(space, out / "resolved.json")
     picks = pick(list(trials.iter_rows(named=True)), space.spec.objectives, space.spec.confirm.designs)
     if not picks:
         log.warning("no design of %s is feasible: there is nothing to confirm", space.name)
@@ -74,7 +74,7 @@ def confirm(
     return found
 
 
-def _check_question(space: DesignSpace, path: Path) -> None:
+def check_question(space: DesignSpace, path: Path) -> None:
     """Refuse trials of a question that has changed since (constants of the shelf included); budget and picks may."""
     try:
         searched = json.loads(path.read_text(encoding="utf-8"))["digests"]["space"]

@@ -10,16 +10,30 @@ ratio^2 = (s1 P + s2 P^2) / (a0 + a1 P + a2 P^2), which a quadratic inverts. Pow
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from joulescape.simulators._optics import Receiver, amplitude_ratio, db, effective_bits, fraction, laser_mw
+from joulescape.simulators._optics import (
+    Receiver,
+    amplitude_ratio,
+    at_least,
+    at_most,
+    db,
+    effective_bits,
+    fraction,
+    laser_mw,
+    significant,
+)
 from joulescape.simulators.base import Limit
 
 Detection = Literal["direct", "balanced", "homodyne"]
 
 PHOTON_PJ = 1.2816e-7
 """Energy of a photon at 1550 nm, h c / lambda."""
+
+FEWEST_BITS = 2
+"""Converters have no fewer."""
 
 REACH_STEP_BITS = 1e-6
 """How far below the reachable bits a link is set when it asks for more than it can have."""
@@ -242,15 +256,22 @@ class Budget:
         return f"{said}; it would close {self._change()}"
 
     def _change(self) -> str:
-        fewer = math.floor(self.reachable) if self.unit == "bits" else None
-        by_bits = f"with {fewer} bits" if fewer is not None and fewer >= 1 else None
+        """Each remedy alone, rounded to the side on which it does."""
+        found = [*self._by_asking_less(), *self._by_power()]
+        return ", or ".join(found) or f"at no power: noise ends at {self.link.ceiling_bits:.2g} bits"
+
+    def _by_asking_less(self) -> Iterator[str]:
+        if self.unit == "mW":
+            yield f"with {at_most(float(db(self.reachable)), 0.1):.1f} dBm received"
+        elif self.reachable >= FEWEST_BITS:
+            yield f"with {math.floor(self.reachable)} bits"
+
+    def _by_power(self) -> Iterator[str]:
         missing = self._missing()
-        by_power = None
         if missing is not None:
             laser = missing * self.link.source.max_mw
-            by_power = f"with {float(db(missing)):.1f} dB less loss or a laser of {laser:.3g} mW"
-        found = [way for way in (by_bits, by_power) if way is not None]
-        return ", or ".join(found) or f"at no power: noise ends at {self.link.ceiling_bits:.2g} bits"
+            less_db = at_least(float(db(missing)), 0.1)
+            yield f"with {less_db:.1f} dB less loss or a laser of {at_least(laser, significant(laser, 3)):.3g} mW"
 
     def _missing(self) -> float | None:
         """Received power asked for over what there is; None where no power is enough."""
@@ -268,6 +289,6 @@ def link_limits(asked: Budget, product: Budget | None = None) -> tuple[Limit, Li
     missing = found.link.received_mw(0.0) / found.received_mw
     drowned = (
         f"{found.received_mw:.3g} mW a product at {found.link.receiver.rate_ghz:g} GHz drown in noise "
-        f"({found.bits:.2g} effective bits); {float(db(missing)):.1f} dB more light would equal it"
+        f"({found.bits:.2g} effective bits); {at_least(float(db(missing)), 0.1):.1f} dB more light would equal it"
     )
     return Limit(asked.reason, asked.overshoot), Limit(drowned, -found.bits)

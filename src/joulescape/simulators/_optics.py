@@ -6,6 +6,7 @@ Every function broadcasts over variants.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -30,6 +31,25 @@ def db(ratio: Quantity) -> Quantity:
 def fraction(loss_db: Quantity) -> Quantity:
     """Transmitted power fraction of a loss in dB."""
     return 10.0 ** (-np.asarray(loss_db, dtype=float) / 10.0)
+
+
+SLACK = 1e-9
+"""Share by which a remedy is moved before it is rounded, so that arithmetic does not undo it."""
+
+
+def at_least(value: float, step: float) -> float:
+    """The smallest multiple of `step` not below `value`: a remedy that is read off a message must do."""
+    return math.ceil((value + abs(value) * SLACK) / step) * step
+
+
+def at_most(value: float, step: float) -> float:
+    """The largest multiple of `step` not above `value`."""
+    return -at_least(-value, step)
+
+
+def significant(value: float, digits: int) -> float:
+    """The step of a number's last digit of `digits`: 0.01 of 4.567 at three."""
+    return float(10.0 ** (math.floor(math.log10(abs(value))) - digits + 1))
 
 
 def path_loss_db(losses_db: Iterable[Quantity], ways: Quantity = 1) -> Quantity:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from joulescape.compression._nominal import stored_numbers
 from joulescape.compression.base import Described, Method, Step, Tensors
 from joulescape.compression.storage import measured_bytes, read, write
 from joulescape.network.operators import Graph, Operator
@@ -66,8 +67,9 @@ def _check_described(method: Method[Any], operator: Operator, described: Describ
         values = max(len(np.unique(row)) for row in per_scale)
         assert values <= 2**nominal.stored_bits, f"{where}: {values} values do not fit {nominal.stored_bits} bits"
     if nominal.weight_bytes is not None:
-        # Of circulant blocks one row is stored; an entropy code may go below the fixed width that is announced.
-        least = np.count_nonzero(weight) * nominal.stored_bits / 8 / nominal.block
+        # Of circulant blocks one row is stored, of thin weights their factors.
+        share = stored_numbers(weight.shape, nominal) / weight.size
+        least = np.count_nonzero(weight) * nominal.stored_bits / 8 * share
         assert nominal.weight_bytes >= least * (1 - CLOSE), f"{where}: {nominal.weight_bytes} bytes cannot hold {least}"
 
 

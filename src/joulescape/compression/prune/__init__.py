@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from joulescape.compression.base import GRADUAL_SHARE, Described, Method, Need, Regularised, Tensors
 from joulescape.compression.prune.channels import describe_channels, project_channels
 from joulescape.compression.prune.elements import describe_elements, project_elements
+from joulescape.compression.prune.energy import by_energy
 from joulescape.compression.prune.groups import describe_groups, project_groups
 from joulescape.compression.prune.importance import with_importance, without_importance
 from joulescape.compression.prune.settings import TRAINED_FOR, PruneSettings
@@ -29,12 +30,14 @@ class Prune(Method[PruneSettings]):
 
     def describe(self, described: Described, settings: Mapping[str, PruneSettings]) -> Described:
         """Channels first (they change shapes), then single weights of what is left."""
+        settings = by_energy(described.graph, settings)
         channels = {name: at.density for name, at in _of(settings, "channel").items()}
         smaller = describe_channels(described, channels) if channels else described
         return describe_groups(describe_elements(smaller, _of(settings, "element")), _of(settings, "n_of_m"))
 
     def project(self, tensors: Tensors, described: Described, settings: Mapping[str, PruneSettings]) -> Tensors:
         """The weights or channels that matter most, as `describe` counted them."""
+        settings = by_energy(described.graph, settings)
         if any(at.criterion == "nisp" for at in settings.values()):
             tensors = with_importance(tensors, described.graph)
         smaller = project_channels(tensors, described, settings) if _of(settings, "channel") else tensors
@@ -42,9 +45,11 @@ class Prune(Method[PruneSettings]):
         return without_importance(project_groups(pruned, _of(settings, "n_of_m")))
 
     def needs(self, settings: Mapping[str, PruneSettings]) -> frozenset[Need]:
-        """Gradients for first_order; activations for nisp and reconstruction."""
+        """Gradients for first_order; activations for nisp and reconstruction; the layers' energy for its scope."""
         needed: set[Need] = {_NEEDED[at.criterion] for at in settings.values() if at.criterion in _NEEDED}
-        return frozenset(needed)
+        return frozenset(
+            needed | ({"layer_energy"} if any(at.scope == "energy" for at in settings.values()) else set())
+        )
 
     def regularised(self, settings: Mapping[str, PruneSettings]) -> Regularised | None:
         """The training of group_lasso, or of variational dropout."""

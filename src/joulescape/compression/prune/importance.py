@@ -11,6 +11,7 @@ it to all its inputs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,7 +67,8 @@ def inf_fs(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     ranks = rows.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable").astype(np.float64)
     ranks -= ranks.mean(axis=0)
     scale = np.sqrt((ranks * ranks).sum(axis=0))
-    is_still = spread == 0  # a constant feature tells nothing: its ranks are those of memory order
+    # A constant feature tells nothing, and its ranks are those of memory order.
+    is_still = spread <= 1e-9 * np.abs(rows).max(axis=0)
     spread = spread / (spread.max() or 1.0)
     alike = np.abs(ranks.T @ ranks) / np.outer(scale, scale).clip(min=1e-12)
     links = ALPHA * np.maximum.outer(spread, spread) + (1 - ALPHA) * (1 - alike.clip(max=1.0))
@@ -89,7 +91,7 @@ def _handed_back(operator: Operator, importance: Any, tensors: Tensors) -> Mappi
             f"importance does not go back through '{operator.name}' ({operator.kind}): choose another criterion"
         )
     if operator.kind == "flatten":
-        return {source: importance.reshape(operator.in_shapes[0][0], -1).sum(axis=1)}
+        return {source: importance.reshape(-1, math.prod(operator.in_shapes[0][1:])).sum(axis=1)}
     factor = _slope(operator, tensors)
     return dict.fromkeys(operator.inputs, importance * factor)
 

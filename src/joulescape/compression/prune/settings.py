@@ -42,8 +42,13 @@ class PruneSettings(Shape):
     al. 2017); group_lasso: the smallest norm of all weights that go with the channel, after `sparse_epochs` of training
     with a penalty on it (Wen et al. 2016). Single weights also by variational: the least sure of themselves, weight
     over noise, after `sparse_epochs` of sparse variational dropout (Molchanov, Ashukha and Vetrov 2017)."""
-    scope: Literal["layer", "global"] = "layer"
-    """layer: every layer keeps `density`; global: all layers together do, the criterion says which."""
+    scope: Literal["layer", "global", "energy"] = "layer"
+    """layer: every layer keeps `density`; global: all layers together do, the criterion says which; energy: layers that
+    take much of the machine's energy keep less and the others more, at the energy that `density` everywhere leaves."""
+    tilt: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """energy: densities go with the layers' shares of the energy to the power of -tilt; 0 is as without."""
+    energy_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
+    """energy: the layer's share of the machine's energy; told by the machine, a design's own to the hundredth."""
     schedule: Literal["one_shot", "gradual"] = "one_shot"
     """gradual: while fine-tuning, the density falls to its end by d + (1 - d) (1 - t)^3 (Zhu and Gupta 2017)."""
     group: Annotated[int, Field(ge=2, le=64)] = 4

@@ -42,7 +42,10 @@ def _trained(request: Request, weight: Shape) -> int:
 
 
 def _matmul(request: Request) -> Operator:
-    """(M, C) times (C, N), or the same with a leading group (heads) in both: two activations, no weight."""
+    """(M, C) times (C, N), or the same with a leading group (heads) in both: two activations, no weight.
+
+    `scale` multiplies the product; like any constant it is absorbed by a layer before and costs nothing.
+    """
     if len(request.in_shapes) != 2 or len({len(shape) for shape in request.in_shapes}) != 1:
         raise request.fault("takes two inputs with the same number of dimensions")
     left, right = request.in_shapes
@@ -61,6 +64,6 @@ KINDS: Mapping[str, Kind] = {
         ),
     ),
     "dense": Kind(_dense, frozenset({"out_features", "bias"})),
-    "matmul": Kind(_matmul),
+    "matmul": Kind(_matmul, frozenset({"scale"})),
 }
 """Backward each is one or two products again (`network.lower`)."""

@@ -1,4 +1,4 @@
-"""Crossbar arithmetic: weights in slices of cells, inputs in pulses, column sums through converters; updates by pulses.
+"""Crossbar arithmetic: weights in slices of cells, inputs in pulses, sums by converters or counters; updates by pulses.
 
 `full` does every tile, slice and input digit; `merged` one matrix product with the same programming errors and Gaussian
 output noise. On digits both agree within 0.4 points from 6 converter bits on; below, the error follows its signal.
@@ -15,6 +15,7 @@ from torch import Tensor
 from joulescape.network.error_spec import ErrorSpec
 from joulescape.numerics.base import Detail, MatrixNumerics, Programmed
 from joulescape.numerics.crossbar.coding import InputCode
+from joulescape.numerics.crossbar.counting import CountedCrossbar, count_charge
 from joulescape.numerics.crossbar.device import CrossbarNumbers
 from joulescape.numerics.crossbar.programmed import (
     Converter,
@@ -24,6 +25,9 @@ from joulescape.numerics.crossbar.programmed import (
     write,
 )
 from joulescape.simulators.crossbar.rules import lossless_adc_bits
+
+READ_GRADIENTS = ("input_gradient", "weight_gradient")
+"""Roles whose results are read from arrays."""
 
 
 class CrossbarNumerics(MatrixNumerics):
@@ -39,20 +43,26 @@ class CrossbarNumerics(MatrixNumerics):
         inputs = InputCode.calibrated(calibration, numbers)
         cells = write(weight, numbers, generator)
         seen = inputs.integers(some_rows(calibration))
-        full = FullCrossbar(cells, inputs, Converter.calibrated(cells, inputs, seen))
+        full: FullCrossbar | CountedCrossbar
+        if numbers.is_counted:
+            full = CountedCrossbar(cells, inputs, count_charge(cells, inputs, seen))
+        else:
+            full = FullCrossbar(cells, inputs, Converter.calibrated(cells, inputs, seen))
         return full if detail == "full" else MergedCrossbar(full, cells, inputs, seen)
 
     def gradient(self, gradient: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
         """An input gradient through a transposed read; a converter with enough bits adds nothing to it.
 
         The step of each converted column is its range over 2^bits; over all cycles and slices the error is
-        max|g| / 2^bits / sqrt(12) * rms(cycle weights) / mean * rms(slice weights) / mean, Gaussian.
+        max|g| / 2^bits / sqrt(12) * rms(cycle weights) / mean * rms(slice weights) / mean, Gaussian. A counter reads
+        all cycles at once; a weight gradient that is read from arrays errs like an input gradient.
         """
         numbers = CrossbarNumbers.of(errors)
-        needed = lossless_adc_bits(numbers.rows, numbers.dac_bits, numbers.cell_bits, not numbers.is_differential)
-        if errors.role != "input_gradient" or numbers.adc_bits >= needed:
+        drive = numbers.input_bits if numbers.is_counted else numbers.dac_bits
+        needed = lossless_adc_bits(numbers.rows, drive, numbers.cell_bits, not numbers.is_differential)
+        if errors.role not in READ_GRADIENTS or numbers.adc_bits >= needed:
             return gradient
-        cycles = 2.0 ** torch.arange(0, numbers.input_bits, numbers.dac_bits)
+        cycles = 2.0 ** torch.arange(0, numbers.input_bits, drive)
         merged = float(cycles.norm() / cycles.sum() * numbers.slice_weights.norm() / numbers.slice_weights.sum())
         sigma = float(gradient.abs().max()) * merged / 2**numbers.adc_bits / math.sqrt(12)
         return torch.add(gradient, torch.randn(gradient.shape, generator=generator), alpha=sigma)

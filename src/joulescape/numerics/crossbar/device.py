@@ -15,7 +15,10 @@ from joulescape.network.error_spec import ErrorSpec
 
 @dataclass(frozen=True)
 class CrossbarNumbers:
-    """The numbers of an ErrorSpec of kind `crossbar` that a read needs; sigmas are fractions of the top conductance."""
+    """The numbers of an ErrorSpec of kind `crossbar` that a read needs; sigmas are fractions of the top conductance.
+
+    `adc_bits` and `adc_clip_fraction` are those of whatever reads a column: a counter where `is_counted`.
+    """
 
     rows: int
     columns: int
@@ -26,6 +29,7 @@ class CrossbarNumbers:
     dac_bits: int
     adc_bits: int
     adc_clip_fraction: float
+    is_counted: bool
     is_differential: bool
     programming_sigma_fraction: float
     read_sigma_fraction: float

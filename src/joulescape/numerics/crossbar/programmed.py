@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -32,9 +33,11 @@ class Cells:
 
     `held` (tiles, rows, N * slices) are levels with their errors, negative where the column is stored inverted. A
     column counts as current + constant * (sum of its tile's inputs), less `offset` * (sum of all inputs) at the end.
+    `halves` are the arrays of a differential pair, each for itself; of offset cells the one array.
     """
 
     held: Tensor
+    halves: tuple[Tensor, ...]
     constant: Tensor
     offset: float
     integers: Tensor
@@ -60,15 +63,16 @@ def write(weight: Tensor, numbers: CrossbarNumbers, generator: torch.Generator) 
     integers, scale = quantise_weights(weight.detach().float(), numbers.weight_bits)
     if numbers.is_differential:
         pair = [into_tiles(into_slices(half.clamp(min=0), numbers), numbers) for half in (integers, -integers)]
-        held = program_cells(pair[0], numbers, generator) - program_cells(pair[1], numbers, generator)
-        return Cells(held, torch.zeros(held.shape[0], held.shape[2]), 0.0, integers, scale, numbers)
+        positive, negative = (program_cells(half, numbers, generator) for half in pair)
+        held, halves = positive - negative, (positive, negative)
+        return Cells(held, halves, torch.zeros(held.shape[0], held.shape[2]), 0.0, integers, scale, numbers)
     offset = float(2 ** (max(2, numbers.weight_bits) - 1))
     levels = into_tiles(into_slices(integers + offset, numbers), numbers)
     top = float(numbers.top_level)
     is_inverted = (levels.sum(dim=1) > top * levels.shape[1] / 2).float()
     stored = levels + is_inverted[:, None] * (top - 2 * levels)
     held = program_cells(stored, numbers, generator) * (1 - 2 * is_inverted)[:, None]
-    return Cells(held, top * is_inverted, offset, integers, scale, numbers)
+    return Cells(held, (held,), top * is_inverted, offset, integers, scale, numbers)
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,13 @@ class Converter:
         top = 2 ** (numbers.adc_bits - 1) - 1 if numbers.is_differential else 2**numbers.adc_bits - 1
         step = (numbers.adc_clip_fraction * largest / top).clamp_(min=1.0)
         return cls(step.repeat(cells.held.shape[2] // slices), top)
+
+
+class Reads(Protocol):
+    """A machine's own way to read its arrays."""
+
+    def integers(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """The product with integer inputs, before scales, (rows, N) float64."""
 
 
 class FullCrossbar:
@@ -158,7 +169,7 @@ class MergedCrossbar:
     step^2 / 12 a conversion and the cells' read noise.
     """
 
-    def __init__(self, full: FullCrossbar, cells: Cells, inputs: InputCode, x: Tensor) -> None:
+    def __init__(self, full: Reads, cells: Cells, inputs: InputCode, x: Tensor) -> None:
         self._inputs, self._scale = inputs, cells.scale * inputs.scale
         ideal, wanted = cells.integers.T.double(), x.double()
         error = cells.effective.double() - ideal

@@ -10,7 +10,8 @@ from torch import Tensor
 from joulescape.network.error_spec import ErrorSpec
 from joulescape.numerics._receivers import Noise, read_gradient, received
 from joulescape.numerics._tiles import Grid, Quantiser
-from joulescape.numerics.base import Detail, MatrixNumerics, Programmed
+from joulescape.numerics.base import Detail, MatrixNumerics, Product, Programmed
+from joulescape.numerics.tensor_core.dynamic import dynamic_product
 
 
 class TensorCore(MatrixNumerics):
@@ -41,6 +42,12 @@ class TensorCore(MatrixNumerics):
             tiles = tiles * gains.repeat(int(numbers["integration_cycles"]))
         scales = tops.T.expand(len(tiles), -1)
         return received(grid, tiles, scales, Noise.of(numbers), numbers, calibration, detail, is_unsigned=False)
+
+    def product(
+        self, left: Tensor, right: Tensor, errors: ErrorSpec, generator: torch.Generator, detail: Detail
+    ) -> Product:
+        """Both operands through their converters, the right one where weights go: light asks not what it carries."""
+        return dynamic_product(left, right, errors.numbers, generator, detail)
 
     def gradient(self, gradient: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
         """A gradient as the receivers read it."""

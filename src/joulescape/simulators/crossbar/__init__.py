@@ -9,13 +9,14 @@ exceed it. Activations kept for the backward pass are read from and written to t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors
-from joulescape.network.operators import Graph, Operator, Role
+from joulescape.network.operators import Graph, Operator, Phase, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
 from joulescape.simulators.base import (
     Area,
@@ -28,17 +29,13 @@ from joulescape.simulators.base import (
     StaticPower,
     Traffic,
 )
+from joulescape.simulators.crossbar.capacity import capacity_limits, wear_limit
 from joulescape.simulators.crossbar.error_numbers import crossbar_errors
-from joulescape.simulators.crossbar.events import (
-    input_bits,
-    io_bytes,
-    link_energy,
-    matrix_energies,
-    output_bits,
-)
+from joulescape.simulators.crossbar.events import buffer_traffic, io_bytes, link_energy, matrix_energies
 from joulescape.simulators.crossbar.figures import published_figures
+from joulescape.simulators.crossbar.gradients import Cells, cells_by_layer, gradient_cost, rewrite_cost
 from joulescape.simulators.crossbar.mapping import Mapping as Mapped
-from joulescape.simulators.crossbar.mapping import analog_ns, map_product, utilisation
+from joulescape.simulators.crossbar.mapping import analog_ns, fill_ns, map_product, utilisation
 from joulescape.simulators.crossbar.roll_up import Parts, copies, parts
 from joulescape.simulators.crossbar.rules import step_ns
 from joulescape.simulators.crossbar.settings import CrossbarSettings
@@ -62,7 +59,8 @@ class Crossbar(Simulator[CrossbarSettings]):
     Settings: ClassVar[type[Shape]] = CrossbarSettings
     is_pipelined: ClassVar[bool] = True
     changes_numbers: ClassVar[frozenset[str]] = frozenset({
-        "operand_bits", "array.rows", "array.columns", "array.encoding", "adc.bits", "adc.clip_fraction", "dac.bits",
+        "operand_bits", "array.rows", "array.columns", "array.encoding", "converter", "adc.bits", "adc.clip_fraction",
+        "spikes.counter_bits", "spikes.clip_fraction", "dac.bits",
         "cell.bits", "cell.copies", "cell.g_on_msiemens", "cell.on_off_ratio", "cell.wire_kohm",
         "cell.programming_sigma_fraction",
         "cell.read_sigma_fraction", "cell.stuck_off_fraction", "cell.stuck_on_fraction", "training.update_scheme",
@@ -70,19 +68,25 @@ class Crossbar(Simulator[CrossbarSettings]):
     })  # fmt: skip
     searchable: ClassVar[frozenset[str]] = frozenset({
         "tiles", "imas_per_tile", "crossbars_per_ima", "replication", "hypertransport.links", "adc.per_crossbar",
+        "converter", "spikes.counter_bits", "positions_per_copy",
         "array.rows", "array.columns", "array.encoding", "adc.bits", "adc.clip_fraction", "dac.bits", "cell.bits",
         "cell.copies", "training.update_scheme",
     })  # fmt: skip
 
     def takes(self, operator: Operator, role: Role, settings: CrossbarSettings) -> bool:
-        """Products with stored weights: forward, transposed, update; the weight gradient only where it is the update.
+        """Products with stored weights: forward, transposed, update; the weight gradient unless updates are serial.
 
         Forward also what the tile's units do (rectifier, sigmoid, maximum pooling) and what costs nothing (flatten).
         """
         if operator.is_matrix:
-            is_in_place = settings.training.update_scheme == "outer_product"
-            return operator.weight_shape is not None and (role != "weight_gradient" or is_in_place)
+            is_own = settings.training.update_scheme != "serial"
+            return operator.weight_shape is not None and (role != "weight_gradient" or is_own)
         return role == "forward" and (operator.kind in VECTOR_UNITS or operator.kind == "flatten")
+
+    def overlaps(self, phase: Phase, settings: CrossbarSettings) -> bool:
+        """In a training step only where the backward pass has arrays of its own and is told to follow."""
+        has_own = settings.training.update_scheme == "batch_average" and settings.training.is_pipelined
+        return phase == "inference" or has_own
 
     def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: CrossbarSettings) -> Errors:
         """Numbers of the kind `crossbar` for forward, input_gradient and update of every stored matrix."""
@@ -90,9 +94,8 @@ class Crossbar(Simulator[CrossbarSettings]):
 
     def cost(self, works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Sequence[LayerCost]:
         """Cost of each work; SimulatorError for a work that it does not take."""
-        found, crossbars = parts(settings), crossbars_by_layer(works, settings)
-        forward = {work.layer: work for work in works if isinstance(work, MatrixWork) and work.role == "forward"}
-        return [_work_cost(work, forward.get(work.layer), found, crossbars, settings, context) for work in works]
+        found = _Found.of(works, settings)
+        return [_work_cost(work, found, settings, context) for work in works]
 
     def area(self, settings: CrossbarSettings) -> Sequence[Area]:
         """Area of every component of the chip."""
@@ -111,48 +114,63 @@ class Crossbar(Simulator[CrossbarSettings]):
         ]
 
     def limits(self, works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Sequence[Limit]:
-        """Every layer's arrays must stand on the chip, and one sample's largest layer in the tile buffers."""
-        needed = sum(crossbars_by_layer(works, settings).values(), start=np.float64(0))
-        there = np.asarray(settings.tiles) * settings.imas_per_tile * settings.crossbars_per_ima
-        buffer = np.asarray(settings.tiles) * settings.edram.capacity_bytes
-        largest = max((sum(io_bytes(w, settings)) for w in works if isinstance(w, MatrixWork)), default=0.0)
-        return (
-            Limit("the network's weights need more crossbars than the chip has", needed / there - 1),
-            Limit("one layer's activations overflow the tile buffers", largest / context.batch / buffer - 1),
-        )
+        """Every layer's arrays must stand on the chip, samples in its buffers, and cells outlive a run's writes."""
+        return (*capacity_limits(works, settings, context), *wear_limit(works, settings, context))
 
     def published(self, settings: CrossbarSettings) -> Mapping[str, float]:
         """Roll-ups and peak figures at the datapath's full width."""
         return published_figures(settings)
 
 
-def _work_cost(
-    work: Work,
-    forward: MatrixWork | None,
-    found: Parts,
-    crossbars: Crossbars,
-    settings: CrossbarSettings,
-    context: Context,
-) -> LayerCost:
+@dataclass(frozen=True)
+class _Found:
+    """What one work must know of the machine and of the other works of its phase."""
+
+    parts: Parts
+    crossbars: Crossbars
+    cells: Cells
+    forward: Mapping[str, MatrixWork]
+    has_input_gradient: frozenset[str]
+    first_update: str | None
+
+    @classmethod
+    def of(cls, works: Sequence[Work], settings: CrossbarSettings) -> _Found:
+        products = [work for work in works if isinstance(work, MatrixWork)]
+        return cls(
+            parts(settings),
+            crossbars_by_layer(works, settings),
+            cells_by_layer(works, settings) if settings.training.update_scheme == "batch_average" else {},
+            {work.layer: work for work in products if work.role == "forward"},
+            frozenset(work.layer for work in products if work.role == "input_gradient"),
+            next((work.layer for work in works if work.role == "update"), None),
+        )
+
+
+def _work_cost(work: Work, found: _Found, settings: CrossbarSettings, context: Context) -> LayerCost:
+    is_averaged = settings.training.update_scheme == "batch_average"
     if isinstance(work, MatrixWork) and work.role == "weight_gradient":
-        return outer_product_cost(work, found, crossbars, settings)
+        if is_averaged:
+            return gradient_cost(work, found.parts, settings, work.layer in found.has_input_gradient)
+        return outer_product_cost(work, found.parts, found.crossbars, settings)
     if isinstance(work, MatrixWork):
-        return _matrix_cost(work, map_product(work, settings, forward), found, settings, context)
+        mapping = map_product(work, settings, found.forward.get(work.layer))
+        return _matrix_cost(work, mapping, found.parts, settings, context)
     if isinstance(work, VectorWork) and work.role == "update":
-        return update_cost(work, crossbars, settings)
+        if is_averaged:
+            return rewrite_cost(work, found.cells, found.parts, settings, is_beside=work.layer != found.first_update)
+        return update_cost(work, found.crossbars, settings)
     if isinstance(work, VectorWork) and work.kind in VECTOR_UNITS:
-        return _vector_cost(work, found, settings, context)
+        return _vector_cost(work, found.parts, settings, context)
     raise SimulatorError(f"crossbar does not take {work.layer} in role {work.role}")
 
 
 def _matrix_cost(
     work: MatrixWork, mapping: Mapped, found: Parts, settings: CrossbarSettings, context: Context
 ) -> LayerCost:
-    busy, fill = analog_ns(mapping, settings), settings.array.fill_cycles * step_ns(settings)
+    busy, fill = analog_ns(mapping, settings), fill_ns(settings)
     crossing, transfers, io_ns = _edge(work, found, settings, context)
     is_slow_io = io_ns > busy + fill
     limit = np.where(step_ns(settings) > settings.array.step_ns.value, "adc", "array")
-    fetched, stored = (bits(work, mapping.loops, settings) / BITS_PER_BYTE for bits in (input_bits, output_bits))
     return LayerCost(
         layer=work.layer,
         role=work.role,
@@ -162,7 +180,7 @@ def _matrix_cost(
         utilisation_fraction=utilisation(mapping, settings),
         bound_by=np.where(is_slow_io, "off_chip_memory", limit),
         energies=(*matrix_energies(work, mapping, found, settings), *crossing),
-        traffic=(Traffic("edram", "input", fetched, 0.0), Traffic("edram", "output", 0.0, stored), *transfers),
+        traffic=(*buffer_traffic(work, mapping, settings), *transfers),
         occupancy_ns=np.maximum(busy, io_ns),
     )
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Role
 from joulescape.network.work import OperandFormat
-from joulescape.simulators.crossbar.rules import operand_width
-from joulescape.simulators.crossbar.settings import CrossbarSettings
+from joulescape.simulators.crossbar.rules import is_counted, operand_width, spikes_of
+from joulescape.simulators.crossbar.settings import CrossbarSettings, Spikes
 
 ROLES_WITH_ERRORS: tuple[Role, ...] = ("forward", "input_gradient", "update")
 
@@ -16,12 +16,14 @@ ROLES_WITH_ERRORS: tuple[Role, ...] = ("forward", "input_gradient", "update")
 def crossbar_errors(graph: Graph, formats: Mapping[str, OperandFormat], settings: CrossbarSettings) -> Errors:
     """One spec of kind `crossbar` for each stored matrix and role; a gradient formed in place shows in `update`."""
     found: dict[tuple[str, Role], ErrorSpec] = {}
+    is_averaged = settings.training.update_scheme == "batch_average"
+    roles: tuple[Role, ...] = (*ROLES_WITH_ERRORS, "weight_gradient") if is_averaged else ROLES_WITH_ERRORS
     for operator in graph.matrix_operators:
         if operator.weight_shape is None:
             continue
         form = formats.get(operator.name, OperandFormat())
         read = {**_format_numbers(form, settings), **_device_numbers(settings)}
-        for role in ROLES_WITH_ERRORS:
+        for role in roles:
             numbers = {**read, **_update_numbers(settings)} if role == "update" else read
             found[operator.name, role] = ErrorSpec("crossbar", operator.name, role, numbers)
     return found
@@ -36,12 +38,14 @@ def _format_numbers(form: OperandFormat, settings: CrossbarSettings) -> dict[str
 
 def _device_numbers(settings: CrossbarSettings) -> dict[str, float]:
     cell, array = settings.cell, settings.array
+    reader = spikes_of(settings) if is_counted(settings) else settings.adc
     return {
         "rows": array.rows,
         "columns": array.columns,
         "is_differential": float(array.encoding == "differential"),
-        "adc_bits": settings.adc.bits,
-        "adc_clip_fraction": settings.adc.clip_fraction,
+        "is_counted": float(is_counted(settings)),
+        "adc_bits": reader.counter_bits if isinstance(reader, Spikes) else reader.bits,
+        "adc_clip_fraction": reader.clip_fraction,
         "dac_bits": settings.dac.bits,
         "cell_bits": cell.bits,
         "cell_copies": cell.copies,

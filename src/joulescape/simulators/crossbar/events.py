@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork
-from joulescape.simulators.base import Component, Energy, Quantity
+from joulescape.simulators.base import Component, Energy, Quantity, Traffic
 from joulescape.simulators.crossbar.mapping import Mapping
 from joulescape.simulators.crossbar.roll_up import Fitted, Parts
-from joulescape.simulators.crossbar.rules import adc_energy, mean_drive_square, operand_width, step_ns
+from joulescape.simulators.crossbar.rules import adc_energy, is_counted, mean_drive_square, operand_width, step_ns
 from joulescape.simulators.crossbar.settings import CrossbarSettings, PerBit
+from joulescape.simulators.crossbar.spiking import cells_of, spike_energies, subarray_read, subarray_write
 from joulescape.units import BITS_PER_BYTE
 
 REGISTER_PORT_BITS = 256
@@ -17,7 +18,17 @@ REGISTER_PORT_BITS = 256
 
 def matrix_energies(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
     """Every part of one matrix product, for the whole batch."""
-    return (*_analog(work, mapping, found, settings), *_digital(work, mapping, found, settings))
+    return (
+        *analog_energies(work, mapping, found, settings),
+        *_buffer(work, mapping, found, settings),
+        *_digital(work, mapping, found, settings),
+    )
+
+
+def analog_energies(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
+    """Reading the arrays: by spikes and counters, or by drivers and converters."""
+    read = spike_energies if is_counted(settings) else _converted
+    return read(work, mapping, found, settings)
 
 
 def cell_read_pj(work: MatrixWork, settings: CrossbarSettings) -> Quantity:
@@ -50,7 +61,16 @@ def io_bytes(work: MatrixWork, settings: CrossbarSettings) -> tuple[float, float
     return work.input.elements * widths[0] / BITS_PER_BYTE, work.output.elements * widths[1] / BITS_PER_BYTE
 
 
-def _analog(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
+def buffer_traffic(work: MatrixWork, mapping: Mapping, settings: CrossbarSettings) -> tuple[Traffic, ...]:
+    """Bytes through the buffer between layers."""
+    fetched = input_bits(work, mapping.loops, settings) / BITS_PER_BYTE
+    if settings.buffer == "subarrays":
+        return (Traffic("subarrays", "input", fetched, io_bytes(work, settings)[0]),)
+    stored = output_bits(work, mapping.loops, settings) / BITS_PER_BYTE
+    return (Traffic("edram", "input", fetched, 0.0), Traffic("edram", "output", 0.0, stored))
+
+
+def _converted(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
     step, conversion = step_ns(settings), adc_energy(settings)
     pulse = settings.cell.g_on_msiemens
     cells = Component("crossbar", "core", pulse.basis, pulse.source)
@@ -66,8 +86,32 @@ def _analog(work: MatrixWork, mapping: Mapping, found: Parts, settings: Crossbar
     )
 
 
+def _buffer(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
+    """Every vector is fetched. Results go into a tile buffer; memory subarrays are written with what the layer reads,
+    once a value, so that what pooling drops on the way is not written."""
+    fetched = input_bits(work, mapping.loops, settings)
+    if settings.buffer == "subarrays":
+        written = store_energy(work.input.elements, work.input.bits, found, settings)
+        return (written, fetch_energy(fetched, found, settings))
+    return (fetch_energy(fetched + output_bits(work, mapping.loops, settings), found, settings),)
+
+
+def fetch_energy(bits: Quantity, found: Parts, settings: CrossbarSettings) -> Energy:
+    """Bits out of the buffer between layers."""
+    if settings.buffer == "subarrays":
+        return subarray_read(bits, settings)
+    return moved_energy(found["edram"], settings.edram, bits)
+
+
+def store_energy(elements: Quantity, bits: float, found: Parts, settings: CrossbarSettings) -> Energy:
+    """Values into the buffer between layers."""
+    if settings.buffer == "subarrays":
+        return subarray_write(cells_of(elements, bits, settings), settings)
+    return moved_energy(found["edram"], settings.edram, elements * operand_width(bits, settings))
+
+
 def _digital(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
-    """Tile buffer and bus carry inputs and outputs; partial sums of row tiles cross the bus to the tile's adder."""
+    """The bus carries inputs and outputs; partial sums of row tiles cross it to the tile's adder."""
     loops = mapping.loops
     fetched, stored = input_bits(work, loops, settings), output_bits(work, loops, settings)
     partial_sums = mapping.row_tiles * loops.positions * loops.G * loops.K
@@ -75,7 +119,6 @@ def _digital(work: MatrixWork, mapping: Mapping, found: Parts, settings: Crossba
     clock_ns = 1 / settings.clock_ghz.value
     register_ns = (partial_bits + stored) / REGISTER_PORT_BITS * clock_ns
     return (
-        moved_energy(found["edram"], settings.edram, fetched + stored),
         moved_energy(found["bus"], settings.bus, fetched + stored + partial_bits),
         moved_energy(found["router"], settings.router, stored),
         _use(found["tile_shift_add"], partial_sums * clock_ns),

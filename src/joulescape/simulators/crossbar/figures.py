@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 
+from joulescape.network.operators import Loops
+from joulescape.network.work import MatrixWork, Operand
 from joulescape.simulators.base import Quantity
+from joulescape.simulators.crossbar.mapping import map_product
 from joulescape.simulators.crossbar.roll_up import (
     chip_area_mm2,
     chip_power_mw,
@@ -20,8 +24,11 @@ from joulescape.simulators.crossbar.rules import (
     adc_energy,
     column_attenuation,
     columns_per_weight,
+    counter_ghz,
     input_cycles,
+    is_counted,
     lossless_adc_bits,
+    spikes_of,
     step_ns,
 )
 from joulescape.simulators.crossbar.settings import CrossbarSettings
@@ -50,12 +57,23 @@ def peak_gops(settings: CrossbarSettings) -> Quantity:
     return np.asarray(OPS_PER_MAC * macs / (cycles * step_ns(settings)))
 
 
+def conv_tops_per_w(settings: CrossbarSettings) -> Quantity:
+    """Efficiency of the layer by which song2017 explains its mapping, at full width: 256 kernels of 3 x 3 x 128, one of
+    its 12,544 positions. Its vector is read in half of all spikes; its 256 results are written to memory subarrays."""
+    spikes, bits = spikes_of(settings), settings.operand_bits
+    loops = Loops(K=256, C=128, FY=3, FX=3)
+    vector, weight = Operand(loops.reduction, bits, is_signed=False), Operand(loops.K * loops.reduction, bits)
+    work = MatrixWork("conv", "forward", loops, weight, vector, Operand(loops.K, bits))
+    read_pj = map_product(work, settings).drives / 2 * spikes.read_pj.value
+    written = loops.K * math.ceil(bits / settings.cell.bits) * spikes.write_pj.value
+    return np.asarray(OPS_PER_MAC * work.macs / (read_pj + written))
+
+
 def published_figures(settings: CrossbarSettings) -> Mapping[str, float]:
     """Every figure by name; `peak_tops` is at `operand_bits`, narrower operands run faster."""
     gops, power, area = peak_gops(settings), chip_power_mw(settings), chip_area_mm2(settings)
     cell, array = settings.cell, settings.array
     stored = crossbar_count(settings) * array.rows * array.columns * cell.bits / BITS_PER_BYTE / BYTES_PER_MEBIBYTE
-    is_flipped = array.encoding == "offset"
     figures: dict[str, Quantity] = {
         "identity_ima_power_mw": ima_power_mw(settings),
         "identity_ima_area_mm2": ima_area_mm2(settings),
@@ -69,11 +87,21 @@ def published_figures(settings: CrossbarSettings) -> Mapping[str, float]:
         "gops_per_mm2": gops / area,
         "peak_tops_per_w": gops / power,
         "storage_mebibytes_per_mm2": stored / area,
-        "adc_energy_pj": adc_energy(settings).value,
-        "adc_area_mm2": parts(settings)["adc"].unit_area_mm2.value,
-        "adc_lossless_bits": lossless_adc_bits(array.rows, settings.dac.bits, cell.bits, is_flipped),
         "ir_drop_fraction": column_attenuation(cell.wire_kohm.value, cell.g_on_msiemens.value, array.rows),
         "weight_programming_pj_per_crossbar": weight_programming_pj(settings),
         "endurance_steps_count": settings.training.endurance_writes.value,
+        **_reader_figures(settings),
     }
     return {name: float(value) for name, value in figures.items() if np.ndim(value) == 0}
+
+
+def _reader_figures(settings: CrossbarSettings) -> dict[str, Quantity]:
+    """Figures of what reads a column: a converter, or a counter."""
+    if is_counted(settings):
+        return {"counter_ghz": counter_ghz(settings), "conv_tops_per_w": conv_tops_per_w(settings)}
+    array, is_flipped = settings.array, settings.array.encoding == "offset"
+    return {
+        "adc_energy_pj": adc_energy(settings).value,
+        "adc_area_mm2": parts(settings)["adc"].unit_area_mm2.value,
+        "adc_lossless_bits": lossless_adc_bits(array.rows, settings.dac.bits, settings.cell.bits, is_flipped),
+    }

@@ -9,7 +9,15 @@ import numpy as np
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork
 from joulescape.simulators.base import Quantity, ceil_div
-from joulescape.simulators.crossbar.rules import columns_per_weight, input_cycles, operand_width, slices, step_ns
+from joulescape.simulators.crossbar.rules import (
+    columns_per_weight,
+    copies_of,
+    input_cycles,
+    operand_width,
+    slices,
+    spikes_of,
+    step_ns,
+)
 from joulescape.simulators.crossbar.settings import CrossbarSettings
 
 
@@ -33,6 +41,8 @@ class Mapping:
     unit_columns: Quantity
     turns: Quantity
     """Turns in which one input vector is driven: 1, or the slices of a weight in a transposed read."""
+    trains: int
+    """Spike trains of one input vector that are counted apart: 1, or 2 where the sign bit has one of its own."""
 
     @property
     def arrays(self) -> Quantity:
@@ -51,6 +61,12 @@ class Mapping:
         return self.reads * self.loops.G * self.row_tiles * columns
 
     @property
+    def counts(self) -> Quantity:
+        """Counts of integrate-and-fire circuits: every used column once a spike train; a pair's halves each."""
+        columns = self.loops.K * self.slices + self.column_tiles * self.unit_columns
+        return self.loops.positions * self.turns * self.trains * self.loops.G * self.row_tiles * columns
+
+    @property
     def drives(self) -> Quantity:
         """Line drives: every used row of every read; of a transposed read every used column, in its slice's turn."""
         return self.reads * self.turns * self.loops.G * self.column_tiles * self.loops.reduction
@@ -65,9 +81,9 @@ def map_product(work: MatrixWork, settings: CrossbarSettings, forward: MatrixWor
     """Crossbars = groups * ceil(K / rows) * ceil(N * cells / columns); cycles = ceil(input bits / DAC bits).
 
     An input gradient is read from the arrays of `forward`; without that work at hand its own loop bounds are taken to
-    be those of the arrays' transpose.
+    be those of the arrays' transpose. Where updates are averaged over a batch, transposed weights have own arrays.
     """
-    is_transposed = work.role == "input_gradient"
+    is_transposed = work.role == "input_gradient" and settings.training.update_scheme != "batch_average"
     loops = _transposed(forward.loops) if is_transposed and forward is not None else work.loops
     width = operand_width(work.weight.bits, settings)
     slice_count, cells_per_weight = slices(width, settings), columns_per_weight(width, settings)
@@ -82,7 +98,8 @@ def map_product(work: MatrixWork, settings: CrossbarSettings, forward: MatrixWor
         row_tiles=along_columns if is_transposed else along_rows,
         column_tiles=along_rows if is_transposed else along_columns,
         turns=slice_count if is_transposed else 1,
-        copies=np.minimum(settings.replication, loops.OY * loops.OX),
+        trains=2 if work.input.is_signed else 1,
+        copies=copies_of(loops.OY * loops.OX, settings),
         cycles=input_cycles(operand_width(work.input.bits, settings), work.input.is_signed, settings.dac.bits),
         converters_per_weight=slice_count if is_offset else slice_count / 2,
         unit_columns=1 if is_offset else 0,
@@ -98,6 +115,12 @@ def analog_ns(mapping: Mapping, settings: CrossbarSettings) -> Quantity:
     """Time for which the layer's arrays are read: the input vectors are shared among the copies."""
     vectors = ceil_div(mapping.loops.positions, mapping.copies)
     return np.asarray(vectors * mapping.cycles * mapping.turns * step_ns(settings))
+
+
+def fill_ns(settings: CrossbarSettings) -> Quantity:
+    """Time before the first and after the last analog read of a layer; results are written into memory subarrays."""
+    write = spikes_of(settings).write_ns.value if settings.buffer == "subarrays" else 0.0
+    return np.asarray(settings.array.fill_cycles * step_ns(settings) + write)
 
 
 def utilisation(mapping: Mapping, settings: CrossbarSettings) -> Quantity:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from joulescape.simulators.base import Component, Quantity, Scope
-from joulescape.simulators.crossbar.rules import adc_factor
+from joulescape.simulators.crossbar.rules import adc_factor, is_counted, spikes_of
 from joulescape.simulators.crossbar.settings import CrossbarSettings, TableRow
 from joulescape.spec.sourced import Sourced
 
@@ -92,6 +92,34 @@ def chip_area_mm2(settings: CrossbarSettings) -> Quantity:
 
 
 def _ima_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
+    return _counted_parts(settings) if is_counted(settings) else _converted_parts(settings)
+
+
+def _counted_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
+    """Drivers, cells and circuits draw what the spikes do (`spike_read`, every row spiking); they only take area."""
+    arrays, rows, columns = np.asarray(settings.crossbars_per_ima), settings.array.rows, settings.array.columns
+    spikes = spikes_of(settings)
+    counters = spikes.circuit.area_mm2.scaled(spikes.counter_bits / spikes.table_bits, "linear counter bits")
+    power = spikes.read_pj.scaled(rows / settings.array.step_ns.value, "every row spiking")
+    rows_of = {
+        "spike_driver": (settings.dac.table, arrays * rows, True),
+        "crossbar": (settings.crossbar, arrays * rows * columns, False),
+        "integrate_and_fire": (spikes.circuit.model_copy(update={"area_mm2": counters}), arrays * columns, False),
+    }
+    silent = (replace(_fitted(name, "core", "ima", row, units, scales), unit_power_mw=_nothing(row.power_mw))
+              for name, (row, units, scales) in rows_of.items())  # fmt: skip
+    return (
+        *silent,
+        Fitted("spike_read", "core", "ima", arrays, power, _nothing(power), scales=False),
+        _fitted("shift_add", "core", "ima", settings.shift_add, arrays),
+    )
+
+
+def _nothing(constant: Sourced) -> Sourced:
+    return constant.scaled(0.0, "counted in spike_read")
+
+
+def _converted_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
     arrays, rows, columns = np.asarray(settings.crossbars_per_ima), settings.array.rows, settings.array.columns
     converters = arrays * settings.adc.per_crossbar
     return (
@@ -107,8 +135,9 @@ def _ima_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
 
 def _tile_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
     one = np.asarray(1)
+    memory = settings.subarrays if settings.buffer == "subarrays" else None
     rows: dict[str, TableRow] = {
-        "edram": settings.edram.table,
+        **({"edram": settings.edram.table} if memory is None else {"subarrays": memory.table}),
         "bus": settings.bus.table,
         "router": settings.router.table,
         "sigmoid": settings.sigmoid,
@@ -116,7 +145,7 @@ def _tile_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
         "tile_shift_add": settings.tile_shift_add,
         "tile_output_register": settings.tile_output_register,
     }
-    shared = {"sigmoid": settings.sigmoid.count}
+    shared = {"sigmoid": settings.sigmoid.count, "subarrays": 0 if memory is None else memory.per_tile}
     return tuple(_fitted(name, "chip", "tile", row, one * shared.get(name, 1)) for name, row in rows.items())
 
 

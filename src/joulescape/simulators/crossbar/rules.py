@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from joulescape.errors import SimulatorError
 from joulescape.simulators.base import Quantity, ceil_div
-from joulescape.simulators.crossbar.settings import AdcScaling, CrossbarSettings
+from joulescape.simulators.crossbar.settings import AdcScaling, CrossbarSettings, Spikes
 from joulescape.spec.sourced import Sourced
 
 
@@ -59,8 +60,35 @@ def operand_width(bits: float, settings: CrossbarSettings) -> int:
     return int(min(max(2, math.ceil(bits)), settings.operand_bits))
 
 
+def is_counted(settings: CrossbarSettings) -> bool:
+    """Whether columns are read by integrate-and-fire circuits."""
+    return settings.converter == "integrate_and_fire"
+
+
+def spikes_of(settings: CrossbarSettings) -> Spikes:
+    """The spiking interface; SimulatorError where the settings have none (they refuse choices that need it)."""
+    if settings.spikes is None:
+        raise SimulatorError("this crossbar has no spikes")
+    return settings.spikes
+
+
+def counter_ghz(settings: CrossbarSettings) -> float:
+    """Rate at which a counter must count to fill up in one input vector: half of its counts fall into the last spike
+    of the train, the heaviest."""
+    return float(2 ** (spikes_of(settings).counter_bits - 1) / settings.array.step_ns.value)
+
+
+def copies_of(vectors: Any, settings: CrossbarSettings) -> Any:
+    """Copies of arrays that share `vectors` input vectors of a sample."""
+    if settings.positions_per_copy is None:
+        return np.minimum(settings.replication, vectors)
+    return ceil_div(vectors, settings.positions_per_copy)
+
+
 def step_ns(settings: CrossbarSettings) -> Quantity:
     """One analog read: the array's own time, or that of converting every column with the converters that share them."""
+    if is_counted(settings):
+        return settings.array.step_ns.value
     conversion = settings.array.columns / (settings.adc.per_crossbar * settings.adc.rate_gsps.value)
     return np.asarray(np.maximum(settings.array.step_ns.value, conversion))
 

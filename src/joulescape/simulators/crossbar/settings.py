@@ -115,6 +115,35 @@ class Edram(PerBit):
     capacity_bytes: Count
 
 
+class Spikes(Shape):
+    """Weighted spikes in and integrate-and-fire circuits out, in the place of DAC, sample-and-hold and ADC (song2017).
+
+    An input of b bits is a train of at most b spikes on its row, each of twice the weight of the one before. A column
+    charges a capacitor for the whole train; a counter counts how often it fires: one count a column and input vector.
+    """
+
+    counter_bits: Annotated[int, Field(ge=1, le=24)]
+    """Counts beyond 2^bits - 1 are lost."""
+    clip_fraction: Annotated[float, Field(gt=0, le=1)]
+    """Largest count as a share of the largest column sum seen in calibration: it sets the charge of one count."""
+    table_bits: Count
+    circuit: TableRow
+    """Integrate-and-fire circuits with counters of `table_bits`, one a column; area is linear in the counter's bits."""
+    read_pj: LowerIsBetter
+    """One spike on one row of one array, with all that it sets off: driver, cells, circuits, counters."""
+    write_pj: LowerIsBetter
+    """One spike that writes one cell."""
+    write_ns: LowerIsBetter
+    """One such spike; all cells of a row are written at once."""
+
+
+class Subarrays(Shape):
+    """Arrays of the same cells as memory, beside those that compute: what passes between layers is written there."""
+
+    per_tile: Count
+    table: TableRow
+
+
 class Links(Shape):
     """Chip-to-chip links; a machine without any reaches its memory through the off-chip interface alone."""
 
@@ -126,9 +155,13 @@ class Links(Shape):
 class Training(Shape):
     """How trained weights get into the cells, per `reference_cells` cells of one crossbar."""
 
-    update_scheme: Literal["serial", "outer_product"]
+    update_scheme: Literal["serial", "outer_product", "batch_average"]
     """serial: the host forms the gradient, each array is read and rewritten row by row once a step; outer_product:
-    gradient and update are one event, a pulse coincidence in every cell for every input vector."""
+    gradient and update are one event, a pulse coincidence in every cell for every input vector; batch_average: each
+    sample's errors are written into arrays of their own and read with its activations, the sums of a batch stand in
+    memory subarrays, and cells are rewritten once a step (song2017). Errors go back through transposed copies."""
+    is_pipelined: bool = False
+    """batch_average: samples of a batch follow each other: 2 L + B + 1 cycles a step instead of (2 L + 1) B."""
     reference_rows: Count
     reference_columns: Count
     serial_read_ns: LowerIsBetter
@@ -155,12 +188,21 @@ class CrossbarSettings(Shape):
     crossbars_per_ima: Count
     replication: Count
     """Copies of each layer's arrays, at most one an output position, that share its input vectors."""
+    positions_per_copy: Count | None = None
+    """In the place of `replication`: as many copies of each layer as leave each at most so many output positions of a
+    sample, so that layers keep pace with each other (the parallelism granularity of song2017)."""
     operand_bits: Annotated[int, Field(ge=2, le=16)]
     """Widest operand of the datapath; wider formats are computed at this width."""
     clock_ghz: HigherIsBetter
     idle_fraction: LowerIsBetter
     """Share of every table power (cells excepted: they hold without power) that flows even when idle; it comes
     on top of the event energies."""
+    converter: Literal["adc", "integrate_and_fire"] = "adc"
+    """What reads a column: a shared converter, once a bit cycle, or a counter of `spikes`, once an input vector."""
+    buffer: Literal["edram", "subarrays"] = "edram"
+    """Where activations stand between layers."""
+    spikes: Spikes | None = None
+    subarrays: Subarrays | None = None
     array: ArrayShape
     cell: Cell
     crossbar: TableRow
@@ -179,3 +221,16 @@ class CrossbarSettings(Shape):
     tile_output_register: TableRow
     hypertransport: Links
     training: Training
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        asks = (
+            ("converter: integrate_and_fire", self.converter == "integrate_and_fire", "spikes", self.spikes),
+            ("buffer: subarrays", self.buffer == "subarrays", "spikes", self.spikes),
+            ("buffer: subarrays", self.buffer == "subarrays", "subarrays", self.subarrays),
+            ("update_scheme: batch_average", self.training.update_scheme == "batch_average", "spikes", self.spikes),
+        )
+        for choice, is_chosen, name, block in asks:
+            if is_chosen and block is None:
+                raise ValueError(f"{choice} needs {name}")
+        return self

@@ -9,7 +9,7 @@ import numpy as np
 
 from joulescape.network.work import MatrixWork, VectorWork, Work
 from joulescape.simulators.base import Component, Energy, LayerCost, Quantity, Traffic, ceil_div
-from joulescape.simulators.crossbar.events import moved_energy
+from joulescape.simulators.crossbar.events import fetch_energy, moved_energy
 from joulescape.simulators.crossbar.mapping import map_product
 from joulescape.simulators.crossbar.roll_up import Parts
 from joulescape.simulators.crossbar.rules import columns_per_weight, operand_width
@@ -40,10 +40,10 @@ def outer_product_cost(work: MatrixWork, found: Parts, crossbars: Crossbars, set
     capacity = arrays * settings.array.rows * settings.array.columns * work.loops.reduction
     bits = _pulse_bits(work, settings)
     read = (
-        moved_energy(found["edram"], settings.edram, bits),
+        fetch_energy(bits, found, settings),
         moved_energy(found["bus"], settings.bus, bits),
     )
-    traffic = (Traffic("edram", "input", bits / BITS_PER_BYTE, 0.0),)
+    traffic = (Traffic(settings.buffer, "input", bits / BITS_PER_BYTE, 0.0),)
     return LayerCost(
         work.layer, work.role, work.macs, latency, arrays, work.macs / capacity, "pulses", (pulse, *read), traffic,
     )  # fmt: skip

@@ -1,7 +1,9 @@
 """Energy and time of one work on the meshes.
 
 Every tile of a layer is written once a batch (unless all layers have meshes of their own), then the batch's vectors
-stream through it, one a clock. Meshes work side by side on different tiles; partial sums are added digitally.
+stream through it, one a clock. Of a product of two activations every sample brings a matrix of its own: it is read,
+decomposed by the digital side, its phases kept in the buffer and written, before that sample's vectors go. Meshes work
+side by side on different tiles; partial sums are added digitally.
 """
 
 from __future__ import annotations
@@ -38,6 +40,11 @@ def tile_write_pj(settings: MeshSettings) -> Quantity:
     return matrix_shifters(settings.mesh.size) * each
 
 
+def decomposition_flops(tiles: int, size: int) -> float:
+    """Operations that turn so many matrices into phases."""
+    return tiles * (SVD_FLOPS_PER_CUBE + MESH_FLOPS_PER_CUBE) * size**3
+
+
 @dataclass(frozen=True)
 class Bytes:
     """What one work moves between the buffer and the meshes, and across the chip's edge."""
@@ -46,6 +53,8 @@ class Bytes:
     output_read: Quantity
     output_write: Quantity
     phase_read: Quantity
+    phase_write: Quantity
+    """Phases decomposed in this work: of a product of two activations."""
     off_input: Quantity
     off_phases: Quantity
     off_output: Quantity
@@ -60,7 +69,7 @@ class Bytes:
         return (
             Traffic("sram", "input", self.input_read, 0.0),
             Traffic("sram", "output", self.output_read, self.output_write),
-            Traffic("sram", "weight", self.phase_read, 0.0),
+            Traffic("sram", "weight", self.phase_read, self.phase_write),
             Traffic("off_chip_memory", "input", self.off_input, 0.0),
             Traffic("off_chip_memory", "weight", self.off_phases, 0.0),
             Traffic("off_chip_memory", "output", 0.0, self.off_output),
@@ -70,10 +79,12 @@ class Bytes:
 def matrix_cost(work: MatrixWork, settings: MeshSettings, context: Context, placement: Placement) -> LayerCost:
     """Cost of one matrix work for the whole batch."""
     product, size = placement.product(work), settings.mesh.size
-    writes = select(placement.is_resident, 0.0, float(product.tiles(size)))
+    writes = placement.writes(work, size)
     moved = _bytes(work, product, settings, context, placement, writes)
+    flops = 0.0 if work.is_weight_stored else decomposition_flops(product.tiles(size), size)
     rounds = ceil_div(product.tiles(size), settings.mesh.count)
-    reload_ns = select(placement.is_resident, 0.0, rounds * write_ns(settings))
+    load_ns = select(np.greater(writes, 0.0), rounds * write_ns(settings), 0.0)
+    reload_ns = load_ns + flops / settings.digital.flops_per_ns.value
     stream_ns = rounds * product.positions / settings.clock_ghz
     fixed_ns = transit_ns(settings) + CONVERTER_CLOCKS / settings.clock_ghz
     compute_ns = reload_ns + stream_ns + fixed_ns
@@ -88,7 +99,7 @@ def matrix_cost(work: MatrixWork, settings: MeshSettings, context: Context, plac
         active_units=product.tiles(size) / rounds,
         utilisation_fraction=product.macs / (peak * latency_ns),
         bound_by=_bound_by(off_ns > compute_ns, reload_ns > stream_ns),
-        energies=_energies(product, writes, moved, settings, context),
+        energies=_energies(product, writes, flops, moved, settings, context),
         traffic=moved.traffic(),
     )
 
@@ -96,7 +107,7 @@ def matrix_cost(work: MatrixWork, settings: MeshSettings, context: Context, plac
 def update_cost(work: VectorWork, settings: MeshSettings, context: Context, placement: Placement) -> LayerCost:
     """Cost of a weight update: the step on stored weights, each tile's decomposition, phases written or stored."""
     tiles, size = placement.tiles(work, settings.mesh.size), settings.mesh.size
-    flops = work.ops + tiles * (SVD_FLOPS_PER_CUBE + MESH_FLOPS_PER_CUBE) * size**3
+    flops = work.ops + decomposition_flops(tiles, size)
     rounds = ceil_div(tiles, settings.mesh.count)
     write = select(placement.is_resident, rounds * write_ns(settings), 0.0)
     bytes_stored = tiles * tile_bytes(settings)
@@ -134,27 +145,30 @@ def _bytes(
     in_bytes, out_bytes = work.input.elements * in_width, work.output.elements * out_width
     spills = np.greater(in_bytes + out_bytes, np.multiply(settings.buffer.kib, BYTES_PER_KIB))
     phases = writes * tile_bytes(settings)
+    is_made = not work.is_weight_stored
+    matrix = work.weight.elements * settings.digital.stored_bytes(work.weight.bits) if is_made else 0.0
     is_forward = work.role == "forward"
     return Bytes(
         input_read=sent * in_width,
         output_read=partial,
         output_write=partial + outputs * out_width,
-        phase_read=phases,
+        phase_read=phases + matrix,
+        phase_write=phases if is_made else 0.0,
         off_input=select(np.logical_or(spills, is_forward and work.layer in context.first), in_bytes, 0.0),
-        off_phases=select(placement.is_stored, 0.0, phases),
+        off_phases=select(np.logical_or(placement.is_stored, is_made), 0.0, phases),
         off_output=select(np.logical_or(spills, is_forward and work.layer in context.last), out_bytes, 0.0),
     )
 
 
 def _energies(
-    product: Product, writes: Quantity, moved: Bytes, settings: MeshSettings, context: Context
+    product: Product, writes: Quantity, flops: float, moved: Bytes, settings: MeshSettings, context: Context
 ) -> tuple[Energy, ...]:
     size, buffer, detector = settings.mesh.size, settings.buffer, settings.detector
     sent = product.groups * product.reduction * product.positions * product.down(size)
     received = product.groups * product.outputs * product.positions * product.across(size)
     sample_ns = 1.0 / settings.clock_ghz
     read = BITS_PER_BYTE * (moved.input_read + moved.output_read + moved.phase_read) * buffer.read_pj_per_bit.value
-    write = BITS_PER_BYTE * moved.output_write * buffer.write_pj_per_bit.value
+    write = BITS_PER_BYTE * (moved.output_write + moved.phase_write) * buffer.write_pj_per_bit.value
     added = received * (product.across(size) - 1) / product.across(size)
     return (
         Energy(parts.input_dac(settings), sent * settings.dac.dac_pj(settings.dac.bits)),
@@ -163,10 +177,15 @@ def _energies(
         Energy(parts.amplifier(settings), received * detector.amplifier_mw.value * sample_ns),
         Energy(parts.adc(settings), received * settings.adc.adc_pj()),
         Energy(parts.phase_writing(settings), writes * tile_write_pj(settings)),
+        *_decomposing(settings, flops),
         Energy(parts.sram(settings), read + write),
         Energy(parts.accumulator(settings), added * settings.digital.add_pj.value),
         *_off_chip(context, moved.off_input + moved.off_phases, moved.off_output),
     )
+
+
+def _decomposing(settings: MeshSettings, flops: float) -> tuple[Energy, ...]:
+    return (Energy(parts.decomposer(settings), flops * settings.digital.flop_pj.value),) if flops else ()
 
 
 def _off_chip(context: Context, read_bytes: Quantity, write_bytes: Quantity) -> tuple[Energy, ...]:

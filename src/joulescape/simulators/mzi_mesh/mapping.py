@@ -63,6 +63,11 @@ class Placement:
     is_stored: np.bool_ | FloatArray
     """Whether the phases of the whole network lie on the chip."""
 
+    def writes(self, work: MatrixWork, size: int) -> Quantity:
+        """Tiles written a batch: none where they stay, all of them for a product of two activations."""
+        tiles = float(self.product(work).tiles(size))
+        return select(self.is_resident, 0.0, tiles) if work.is_weight_stored else tiles
+
     def product(self, work: MatrixWork) -> Product:
         """The product of `work`."""
         return product(work, self.forward.get(work.layer))
@@ -81,7 +86,8 @@ class Placement:
 def place(works: Sequence[Work], settings: MeshSettings) -> Placement:
     """Decide for one phase what stays written and what lies on the chip."""
     forward = {work.layer: work for work in works if isinstance(work, MatrixWork) and work.role == "forward"}
-    tiles = sum(product(work, None).tiles(settings.mesh.size) for work in forward.values())
+    kept = (work for work in forward.values() if work.is_weight_stored)
+    tiles = sum(product(work, None).tiles(settings.mesh.size) for work in kept)
     is_resident = np.less_equal(tiles, settings.mesh.count)
     fits = np.less_equal(tiles * tile_bytes(settings), np.multiply(settings.buffer.kib, 1024))
     return Placement(forward, is_resident, np.logical_or(is_resident, fits))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
+
+import numpy as np
 
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
 from joulescape.simulators._link import link_limits
-from joulescape.simulators._tiling import reticle_limit
+from joulescape.simulators._tiling import optics_mm2, reticle_limit
 from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Simulator, StaticPower
 from joulescape.simulators.mzi_mesh import parts
 from joulescape.simulators.mzi_mesh.cost import matrix_cost, update_cost
@@ -30,14 +32,14 @@ from joulescape.units import OPS_PER_MAC, UM2_PER_MM2
 
 STORED_KINDS = frozenset({"conv", "dense"})
 """Operators whose stationary operand is a trained weight: phases take microseconds to write, so a product of two
-activations is left to the host."""
+activations is left to the host unless `dynamic_products` says `program`."""
 
 _SHIFTER_KINDS = ("thermo_optic", "mems", "ito", "carrier")
 _DEVICE_NUMBERS = ("loss_db", "length_um", "crosstalk_fraction")
 
 CHANGES_NUMBERS = frozenset(
     {
-        "mesh.size", "mesh.scheme", "mesh.is_bidirectional", "clock_ghz",
+        "mesh.size", "mesh.scheme", "mesh.is_bidirectional", "clock_ghz", "dynamic_products",
         "shifter.kind", "shifter.convention", "shifter.bits", "shifter.sigma_rad",
         "shifter.compensated_fraction",
         "coupler.loss_db", "coupler.sigma_rad", "coupler.length_um", "waveguide.loss_db_per_cm",
@@ -52,7 +54,7 @@ SEARCHABLE = frozenset(
     {
         "mesh.size", "mesh.scheme", "mesh.count", "clock_ghz", "shifter.kind", "shifter.convention", "shifter.bits",
         "shifter.compensated_fraction", "link.rule", "link.received_dbm", "link.local_oscillator_mw", "dac.bits",
-        "adc.bits", "buffer.kib",
+        "adc.bits", "buffer.kib", "dynamic_products",
     }
 )  # fmt: skip
 
@@ -68,10 +70,11 @@ class MziMesh(Simulator[MeshSettings]):
     def takes(self, operator: Operator, role: Role, settings: MeshSettings) -> bool:
         """Forward, update and (light sent backwards) the input gradient of layers with stored weights.
 
-        The weight gradient, an outer product of two activations, stays with the host.
+        The weight gradient, an outer product of two activations, stays with the host; so do both errors of a product
+        of two activations.
         """
         if operator.kind not in STORED_KINDS:
-            return False
+            return operator.kind == "matmul" and role == "forward" and settings.dynamic_products == "program"
         return role in {"forward", "update"} or (role == "input_gradient" and settings.mesh.is_bidirectional)
 
     def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: MeshSettings) -> Errors:  # noqa: ARG002
@@ -82,7 +85,7 @@ class MziMesh(Simulator[MeshSettings]):
             (operator.name, role): ErrorSpec("mzi_mesh", operator.name, role, numbers)
             for operator in graph.operators
             for role in roles
-            if operator.kind in STORED_KINDS
+            if self.takes(operator, role, settings)
         }
 
     def cost(self, works: Sequence[Work], settings: MeshSettings, context: Context) -> Sequence[LayerCost]:
@@ -133,9 +136,22 @@ class MziMesh(Simulator[MeshSettings]):
 
     def limits(self, works: Sequence[Work], settings: MeshSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """The power wall, as loss grows with depth until no laser line feeds the receivers; and the chip's size."""
-        photonics = [part for part in self.area(settings) if part.component.scope == "core"]
-        chip = reticle_limit(photonics, f"{settings.mesh.size} x {settings.mesh.size} interferometers a mesh")
-        return (*link_limits(budget(settings)), chip)
+        return (*link_limits(budget(settings)), self._chip(settings))
+
+    def _chip(self, settings: MeshSettings) -> Limit:
+        def area_of(name: str) -> Callable[[int], float]:
+            def area(number: int) -> float:
+                mesh = settings.mesh.model_copy(update={name: number})
+                return float(np.max(optics_mm2(self.area(settings.model_copy(update={"mesh": mesh})))))
+
+            return area
+
+        size = settings.mesh.size
+        remedies = {
+            "at most {} meshes fit": (area_of("count"), 1),
+            "meshes of at most {0} x {0} fit": (area_of("size"), 2),
+        }
+        return reticle_limit(self.area(settings), f"{size} x {size} interferometers a mesh", remedies)
 
     def published(self, settings: MeshSettings) -> Mapping[str, float]:
         """Counts, depths and powers of single devices that published rows may name."""

@@ -80,6 +80,9 @@ class MeshSettings(Shape):
     """A photonic machine of coherent interferometer meshes."""
 
     mesh: Mesh
+    dynamic_products: Literal["host", "program"] = "host"
+    """Where products of two activations run. program: on the meshes, one operand decomposed and written for every
+    sample, in time and energy; host: elsewhere."""
     clock_ghz: Annotated[float, Field(gt=0, le=14)]
     """Vectors per ns that stream through each mesh: the rate of every converter."""
     shifter: Shifters

@@ -1,6 +1,7 @@
 """Energy and time of one work on ring banks.
 
-Every tile of a layer is set once a batch (unless all layers have banks of their own), then the batch's vectors stream
+Every tile of a layer is set once a batch (unless all layers have banks of their own; of two activations every sample
+brings a matrix of its own, set in its turn), then the batch's vectors stream
 through it, one a clock; light has no sign, so signed inputs go twice, positive and negative parts. Banks work side by
 side on different tiles; partial sums are added digitally.
 """
@@ -39,7 +40,8 @@ class Placement:
 
 def place(works: Sequence[Work], settings: RingBankSettings) -> Placement:
     """Decide for one phase what stays set and what lies on the chip."""
-    forward = [work for work in works if isinstance(work, MatrixWork) and work.role == "forward"]
+    products = (work for work in works if isinstance(work, MatrixWork) and work.is_weight_stored)
+    forward = [work for work in products if work.role == "forward"]
     is_resident = np.less_equal(sum(jobs(tiling(work, settings), settings) for work in forward), settings.bank.teams)
     if settings.weights.held_in is not None:
         is_stored = np.less_equal(sum(work.weight.elements for work in forward), settings.weights.capacity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from joulescape.simulators._link import Booster, Budget, Link, Path, Source
+from joulescape.simulators._optics import at_most, significant
 from joulescape.simulators.base import Limit
 from joulescape.simulators.ring_bank.settings import RingBankSettings
 
@@ -27,6 +28,7 @@ def spectral_limit(settings: RingBankSettings) -> Limit:
     spacing, ring = spacing_fwhm(settings), settings.ring
     fits = f"at most {most_channels(settings)} channels fit"
     narrower = ring.fwhm_nm.value * spacing / LEAST_SPACING
+    narrower = at_most(narrower, significant(narrower, 2))
     reason = (
         f"{settings.bank.channels} channels in a free spectral range of {ring.fsr_nm.value:g} nm stand "
         f"{spacing:.2g} linewidths apart, but weights need {LEAST_SPACING:g}: {fits}, "

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+import numpy as np
+
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
 from joulescape.simulators._link import link_limits
-from joulescape.simulators._tiling import reticle_limit
+from joulescape.simulators._tiling import optics_mm2, reticle_limit
 from joulescape.simulators.base import Area, Context, LayerCost, Limit, Simulator, StaticPower
 from joulescape.simulators.ring_bank.cost import Placement, derivative_cost, matrix_cost, place, update_cost
 from joulescape.simulators.ring_bank.figures import areas, published_figures, static_powers
@@ -19,7 +21,8 @@ from joulescape.simulators.ring_bank.settings import RingBankSettings
 from joulescape.spec.base import Shape
 
 STORED_KINDS = frozenset({"conv", "dense"})
-"""Operators whose stationary operand is a trained weight; a product of two activations is left to the host."""
+"""Operators whose stationary operand is a trained weight; a product of two activations is left to the host unless
+`dynamic_products` says `program`."""
 
 CHANGES_NUMBERS = frozenset(
     {
@@ -33,6 +36,7 @@ CHANGES_NUMBERS = frozenset(
         "detector.responsivity_a_per_w", "detector.dark_ma", "detector.load_kohm", "detector.temperature_kelvin",
         "link.rule", "link.received_dbm", "link.sensitivity_dbm", "link.supplied_mw", "link.supplied_at_ghz",
         "dac.bits", "adc.bits", "training.input_gradient", "training.weight_gradient",
+        "dynamic_products",
     }
 )  # fmt: skip
 
@@ -40,7 +44,7 @@ SEARCHABLE = frozenset(
     {
         "bank.channels", "bank.rows", "bank.count", "bank.is_calibrated", "clock_ghz", "weights.bits", "weights.store",
         "weights.dac_count", "link.rule", "link.received_dbm", "dac.bits", "adc.bits", "buffer.kib",
-        "training.input_gradient", "training.weight_gradient",
+        "training.input_gradient", "training.weight_gradient", "dynamic_products",
     }
 )  # fmt: skip
 
@@ -59,7 +63,7 @@ class RingBank(Simulator[RingBankSettings]):
         if operator.kind == "relu":
             return role == "input_gradient" and how.comparator is not None
         if operator.kind not in STORED_KINDS:
-            return False
+            return operator.kind == "matmul" and role == "forward" and settings.dynamic_products == "program"
         ways = {"input_gradient": how.input_gradient, "weight_gradient": how.weight_gradient}
         return ways.get(role, "banks") == "banks"
 
@@ -71,7 +75,7 @@ class RingBank(Simulator[RingBankSettings]):
             (operator.name, role): ErrorSpec("ring_bank", operator.name, role, numbers)
             for operator in graph.operators
             for role in roles
-            if operator.kind in STORED_KINDS and self.takes(operator, role, settings)
+            if operator.is_matrix and self.takes(operator, role, settings)
         }
 
     def cost(self, works: Sequence[Work], settings: RingBankSettings, context: Context) -> Sequence[LayerCost]:
@@ -89,12 +93,14 @@ class RingBank(Simulator[RingBankSettings]):
 
     def limits(self, works: Sequence[Work], settings: RingBankSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """The power wall, the free spectral range, and the chip's size."""
-        photonics = [part for part in areas(settings) if part.component.scope == "core"]
-        return (
-            *link_limits(budget(settings)),
-            spectral_limit(settings),
-            reticle_limit(photonics, f"{settings.bank.channels} x {settings.bank.rows} rings a bank"),
-        )
+
+        def area_of(count: int) -> float:
+            bank = settings.bank.model_copy(update={"count": count})
+            return float(np.max(optics_mm2(areas(settings.model_copy(update={"bank": bank})))))
+
+        said = f"{settings.bank.channels} x {settings.bank.rows} rings a bank"
+        chip = reticle_limit(areas(settings), said, {"at most {} banks fit": (area_of, settings.bank.added)})
+        return (*link_limits(budget(settings)), spectral_limit(settings), chip)
 
     def published(self, settings: RingBankSettings) -> Mapping[str, float]:
         """Counts, rates and what the link reaches."""

@@ -108,6 +108,9 @@ class RingBankSettings(Shape):
     """A photonic machine of microring weight banks."""
 
     bank: Bank
+    dynamic_products: Literal["host", "program"] = "host"
+    """Where products of two activations run. program: on the banks, whose rings converters set to one operand for every
+    sample (memristors are not written); host: elsewhere."""
     clock_ghz: Annotated[float, Field(gt=0, le=14)]
     """Vectors per ns that stream through each bank: the rate of every converter."""
     ring: Ring

@@ -83,6 +83,8 @@ class TensorCoreSettings(Shape):
     """A photonic machine of tensor cores."""
 
     array: Array
+    dynamic_products: bool = False
+    """Whether products of two activations run on light, as those with weights do; otherwise on the host."""
     clock_ghz: Annotated[float, Field(gt=0, le=30)]
     weight_modulator: Modulator
     input_modulator: Modulator

@@ -1,0 +1,54 @@
+"""A compressed state that a publication reports, layer by layer: densities and widths to price a network by.
+
+The values stand in the network's YAML under `reported:`, with their source; the step takes them from there. There are
+no weights behind it, so nothing can be measured: `joulescape check` lets it stand only where costs alone are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from joulescape.compression._nominal import with_bytes
+from joulescape.compression.base import Described, Method, Tensors
+from joulescape.errors import JoulescapeError
+from joulescape.network.operators import Operator
+from joulescape.network.work import OperandFormat
+from joulescape.spec.reported import ReportedLayer
+
+FLOAT_BITS = 32
+
+
+class Reported(Method[ReportedLayer]):
+    """Zeros anywhere, found by a relative index, and weights as indices into the values of their layer."""
+
+    name = "reported"
+    Settings = ReportedLayer
+
+    def takes(self, operator: Operator) -> bool:
+        """Layers with weights."""
+        return operator.is_matrix and operator.weight_shape is not None
+
+    def describe(self, described: Described, settings: Mapping[str, ReportedLayer]) -> Described:
+        """The reported densities, widths and the bytes that follow; shapes stay."""
+        changed = {
+            o.name: with_bytes(o, _form(described.formats[o.name], settings[o.name]))
+            for o in described.graph.operators
+            if o.name in settings
+        }
+        return replace(described, formats={**described.formats, **changed})
+
+    def project(self, tensors: Tensors, described: Described, settings: Mapping[str, ReportedLayer]) -> Tensors:  # noqa: ARG002
+        """The weights as they are where nothing is reported of any layer; JoulescapeError elsewhere."""
+        if any(at != ReportedLayer() for at in settings.values()):
+            raise JoulescapeError("a reported state of a network has densities and widths, but no weights to measure")
+        return tensors
+
+
+def _form(form: OperandFormat, at: ReportedLayer) -> OperandFormat:
+    sparse = {"weight_density": at.weight_density, "weight_structure": "unstructured"} if at.weight_density < 1 else {}
+    coded = {"code_bits": float(at.weight_bits), "values": "codebook"} if at.weight_bits < FLOAT_BITS else {}
+    return form.with_(**sparse, **coded, input_density=at.input_density)
+
+
+plugin = Reported()
