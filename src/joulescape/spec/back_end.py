@@ -28,6 +28,8 @@ class PublishedRow(Shape):
     source: str
     where: str
     workload: str | None = None
+    layer: str | None = None
+    """One layer of the workload: its time, power, units at work, bytes of each memory; absent: the whole of it."""
     batch: Annotated[int, Field(ge=1)] = 1
     boundary: Literal["core", "chip", "system"] = "chip"
     overrides: dict[str, Any] = Field(default_factory=dict)
@@ -41,6 +43,8 @@ class PublishedRow(Shape):
     def _miss_has_reason(self) -> Self:
         if self.expected == "miss" and not self.reason:
             raise ValueError("an expected miss needs a reason")
+        if self.layer is not None and self.workload is None:
+            raise ValueError("a layer needs its workload")
         return self
 
 

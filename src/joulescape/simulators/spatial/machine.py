@@ -16,7 +16,6 @@ from joulescape.simulators._mapping.mapper import Effort
 from joulescape.simulators._mapping.unrolling_search import Unrolled, map_freely
 from joulescape.simulators.base import Context, OffChip
 from joulescape.simulators.spatial.settings import SpatialSettings
-from joulescape.spec.sourced import Sourced
 from joulescape.units import BITS_PER_BYTE
 
 AMPLE_BITS = 1 << 50
@@ -24,8 +23,6 @@ AMPLE_BITS = 1 << 50
 
 UNLIMITED_GBPS = 1e6
 """Off-chip bandwidth where the boundary leaves that memory out."""
-
-FREE = Sourced(value=0.0, basis="derived", source="joulescape", where="outside the boundary")
 
 
 @dataclass(frozen=True)
@@ -37,12 +34,13 @@ class SpatialMachine:
 
     @cached_property
     def off_chip(self) -> OffChip:
-        """Off-chip memory as the mapper sees it: neither energy nor time where it lies outside the boundary."""
+        """Off-chip memory as the mapper sees it: where it lies outside the boundary it takes no time, but a mapping is
+        chosen with its energy all the same."""
         known = self.context.off_chip
         if self.context.includes_off_chip:
             return known
         fast = known.bandwidth_gbps.model_copy(update={"value": UNLIMITED_GBPS})
-        return OffChip(known.name, FREE, FREE, fast)
+        return OffChip(known.name, known.read_pj_per_bit, known.write_pj_per_bit, fast)
 
     def layer(self, work: MatrixWork) -> Layer:
         """Loops at the widths of this machine."""
