@@ -1,0 +1,148 @@
+"""The engine as a back end: which layers it takes, what it rounds, its area and standing power.
+
+Assumptions: the whole network's entries lie in the elements (`limits` says how many elements it would take); samples
+follow each other; a layer begins when the one before it has ended; all layers keep one table of shared values each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from joulescape.errors import SimulatorError
+from joulescape.network.error_spec import Errors, ErrorSpec
+from joulescape.network.operators import Graph, Operator, Role
+from joulescape.network.work import MatrixWork, OperandFormat, Work
+from joulescape.simulators.base import (
+    Area,
+    Component,
+    Context,
+    LayerCost,
+    Limit,
+    Simulator,
+    StaticPower,
+)
+from joulescape.simulators.sparse_columns.cost import Columns, matrix_cost
+from joulescape.simulators.sparse_columns.settings import SparseColumnsSettings
+from joulescape.units import OPS_PER_MAC
+
+
+class SparseColumns(Simulator[SparseColumnsSettings]):
+    """Dense layers with weights from a short list; inference only."""
+
+    name = "sparse_columns"
+    Settings = SparseColumnsSettings
+    changes_numbers = frozenset({"code.value_bits", "element.activation_bits"})
+    searchable = changes_numbers
+
+    def takes(self, operator: Operator, role: Role, settings: SparseColumnsSettings) -> bool:  # noqa: ARG002
+        """Forward products of dense layers."""
+        return role == "forward" and operator.kind == "dense"
+
+    def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: SparseColumnsSettings) -> Errors:
+        """Weights that are no longer list than the table are kept; others are rounded to its width."""
+        return {
+            (operator.name, "forward"): ErrorSpec(
+                "fixed_point", operator.name, "forward", _numbers(formats.get(operator.name), settings)
+            )
+            for operator in graph.operators
+            if self.takes(operator, "forward", settings)
+        }
+
+    def cost(self, works: Sequence[Work], settings: SparseColumnsSettings, context: Context) -> Sequence[LayerCost]:
+        """One layer after the other."""
+        return [matrix_cost(_matrix(work), settings, context) for work in works]
+
+    def area(self, settings: SparseColumnsSettings) -> Sequence[Area]:
+        """Memories and logic of all elements."""
+        sram, element = settings.sram, settings.element
+        logic = Component.of("element_logic", "core", element.logic_mm2, scales=True)
+        return [
+            *(
+                Area(sram.component(name, "core"), settings.elements * sram.area(size))
+                for name, size in _memories(settings).items()
+            ),
+            Area(logic, settings.elements * element.logic_mm2.value),
+        ]
+
+    def static_power(self, settings: SparseColumnsSettings) -> Sequence[StaticPower]:
+        """Leakage, and the clock network."""
+        sram, element = settings.sram, settings.element
+        leaking = element.logic_mm2.value * element.leakage_mw_per_mm2.value
+        return [
+            *(
+                StaticPower(sram.component(f"{name}_leakage", "core"), settings.elements * sram.leakage(size))
+                for name, size in _memories(settings).items()
+            ),
+            StaticPower(
+                Component.resting_on(
+                    "logic_leakage", "core", element.logic_mm2, element.leakage_mw_per_mm2, scales=True
+                ),
+                settings.elements * leaking,
+            ),
+            StaticPower(
+                Component.of("clock_network", "core", element.clock_mw, scales=True),
+                settings.elements * element.clock_mw.value,
+            ),
+        ]
+
+    def limits(self, works: Sequence[Work], settings: SparseColumnsSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
+        """All entries must lie in the elements, and all pointers."""
+        layers = [Columns.of(work, settings) for work in works if isinstance(work, MatrixWork)]
+        element = settings.element
+        held = sum(layer.matrix_bytes(settings) for layer in layers)
+        pointers = sum(2 * (layer.stored + 1) for layer in layers) * settings.elements
+        found = []
+        for what, needed, room in (
+            ("entries", held, element.matrix_bytes),
+            ("pointers", pointers, element.pointer_bytes),
+        ):
+            elements = int(np.ceil(needed / room)) if what == "entries" else settings.elements
+            remedy = (
+                f"{elements} elements would hold them"
+                if what == "entries"
+                else f"it takes {needed / settings.elements:.0f} bytes"
+            )
+            have = settings.elements * room
+            found.append(
+                Limit(f"{what} of {needed / 1024:.0f} KiB exceed {have / 1024:.0f} KiB; {remedy}", needed / have - 1)
+            )
+        return found
+
+    def published(self, settings: SparseColumnsSettings) -> Mapping[str, float]:
+        """Peak rate on entries, area and standing power of one element and of all."""
+        area = sum(float(part.area_mm2) for part in self.area(settings))
+        standing = sum(float(part.power_mw) for part in self.static_power(settings))
+        peak_gops = OPS_PER_MAC * settings.elements * settings.clock_ghz
+        return {
+            "peak_gops": peak_gops,
+            "area_mm2": area,
+            "element_area_mm2": area / settings.elements,
+            "standing_power_mw": standing,
+            "most_weights_count": settings.elements * settings.element.matrix_bytes * 8.0
+            / (settings.code.value_bits + settings.code.index_bits),
+        }  # fmt: skip
+
+
+def _memories(settings: SparseColumnsSettings) -> dict[str, int]:
+    element = settings.element
+    return {
+        "matrix_sram": element.matrix_bytes,
+        "pointer_sram": element.pointer_bytes,
+        "activation_sram": element.activation_bytes,
+    }
+
+
+def _matrix(work: Work) -> MatrixWork:
+    if not isinstance(work, MatrixWork):
+        raise SimulatorError(f"compressed columns were given {work.layer}, {work.role}: no matrix product")
+    return work
+
+
+def _numbers(form: OperandFormat | None, settings: SparseColumnsSettings) -> dict[str, float]:
+    """A list short enough for the table is held exactly; any other weight becomes a level of that many bits."""
+    form = form or OperandFormat()
+    is_listed = form.values == "codebook" and form.stored_bits <= settings.code.value_bits
+    bits = form.weight_bits if is_listed else min(form.weight_bits, float(settings.code.value_bits))
+    return {"weight_bits": bits, "input_bits": min(form.activation_bits, float(settings.element.activation_bits))}
