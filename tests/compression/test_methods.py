@@ -46,6 +46,11 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "low_rank": [{}, {"conv": "svd"}, {"conv": "spatial"}, {"conv": "keep"}, {"rank_fraction": 1.0}, {"ends": "keep"}],
     "deep_thin": [{}, {"rank": 1}, {"rank": 256}, {"ends": "keep"}],
     "circulant": [{}, {"block": 3}, {"block": 1}],
+    "winograd": [{}, {"tile": 4}],
+    "fft": [{}],
+    "strassen": [{}],
+    "merge": [{}, {"pooling": True, "pointwise": True}, {"norm": False}],
+    "reported": [{}],
 }  # fmt: skip
 CASES = [(name, values) for name, some in SETTINGS.items() for values in some]
 

@@ -89,6 +89,7 @@ def test_rows_say_what_each_layer_computes_and_stores() -> None:
     first, second = layer_rows(graph, formats, {})
     assert first == {
         "layer": "a", "macs": 32, "multiplications": 16, "additions": 16, "shifts": 0, "gates": 0,
+            "transformed_weights": 0,
         "weight_bytes": 40, "index_bytes": 10, "activation_bytes": 4,
     }  # fmt: skip
     assert (second["shifts"], second["multiplications"], second["activation_bytes"]) == (12, 3, 16)

@@ -102,7 +102,7 @@ def test_one_back_end_alone_is_not_compared(priced: Tables) -> None:
     alone = dataclasses.replace(priced, trials=priced.trials.filter(pl.col("back_end") == "physical/shg"))
     said = headline.facts(alone).sentence
     assert said.startswith("Cost only: physical/shg needs the least energy per inference, ")
-    assert said.endswith("; no other family states it.")
+    assert said.endswith("; no other back end states it.")
 
 
 def test_without_the_cost_nothing_is_claimed(priced: Tables) -> None:

@@ -64,6 +64,14 @@ def test_a_headline_with_one_back_end_names_no_rival(given: Tables) -> None:
     assert headline.facts(alone).sentence.startswith("Only physical/shg designs reach")
 
 
+def test_a_headline_of_one_family_compares_its_back_ends(given: Tables) -> None:
+    """`Only` is said where nobody else reaches the level, not where others of the family do."""
+    one = given.trials.with_columns(pl.lit("photonic").alias("family"))
+    alike = headline.facts(dataclasses.replace(given, trials=one)).sentence
+    assert not alike.startswith("Only")
+    assert alike == headline.facts(given).sentence
+
+
 def test_without_a_valid_design_the_headline_counts_states(nothing: Tables) -> None:
     assert headline.facts(nothing).sentence == "No design is valid: 52 infeasible, 8 failed of 60 tried."
     none = dataclasses.replace(nothing, trials=nothing.trials.clear())

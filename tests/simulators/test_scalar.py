@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from joulescape.errors import SimulatorError
 from joulescape.network.operators import ROLES, Loops, Operator, Role
-from joulescape.network.work import MatrixWork, Operand, PhysicalWork, VectorWork, Work
+from joulescape.network.work import MatrixWork, Operand, OperandFormat, PhysicalWork, VectorWork, Work
 from joulescape.simulators.base import Context, LayerCost
 from joulescape.simulators.scalar import ScalarSettings, plugin
 from joulescape.spec.back_end import BackEndSpec
@@ -159,3 +160,29 @@ def test_lanes_share_the_input_of_a_product(lanes: int) -> None:
     found = cost(dense(64, 64), simd_lanes=lanes)
     read = next(t for t in found.traffic if (t.memory, t.operand) == ("memory", "input")).read_bytes
     assert float(read) == pytest.approx(4 * 64 * 64 * (1 + 1 / lanes))
+
+
+def conv(transform: str = "none", tile: int = 1, role: Role = "forward") -> MatrixWork:
+    """64 channels to 64, 16 x 16 outputs, 3 x 3 taps."""
+    loops = Loops(K=64, C=64, OY=16, OX=16, FY=3, FX=3)
+    operands = (Operand(size, 8.0) for size in (64 * 64 * 9, 64 * 256, 64 * 256))
+    form = OperandFormat(transform=transform, tile=tile)  # type: ignore[arg-type]
+    return MatrixWork("conv", role, loops, *operands, format=form)
+
+
+def test_winograd_by_hand() -> None:
+    """64 tiles of 2 x 2: 16 products a pair of channels, 32 additions a tile going in, 24 coming out."""
+    plain, fast = cost(conv()), cost(conv("winograd", 2))
+    products, sums = 64 * 64 * 64 * 16, 64 * 64 * (32 + 24)
+    assert fast.macs == plain.macs == 9 * 64 * 64 * 256
+    assert energy(plain, "arithmetic") == pytest.approx(plain.macs * 4.6)
+    assert energy(fast, "arithmetic") == pytest.approx(products * 4.6 + sums * 0.9)
+    assert energy(fast, "instructions") == pytest.approx((products + sums) / 4 * 2 * 70)
+    assert plain.latency_ns / fast.latency_ns == pytest.approx(plain.macs / (products + sums))
+    assert moved(fast, "weight") / moved(plain, "weight") == pytest.approx(16 / 9)
+
+
+def test_a_transform_that_costs_more_is_not_used_and_none_backward() -> None:
+    narrow = replace(conv("strassen", 3), loops=Loops(K=1, C=9, OY=1, OX=1))
+    assert cost(narrow) == cost(replace(narrow, format=OperandFormat()))
+    assert cost(conv("winograd", 2, "input_gradient")) == cost(conv(role="input_gradient"))

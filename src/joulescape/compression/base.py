@@ -7,9 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
+from joulescape.errors import JoulescapeError
 from joulescape.network.operators import Graph, Operator
 from joulescape.network.work import OperandFormat
 from joulescape.spec.base import Shape
+
+
+class CompressionError(JoulescapeError):
+    """Settings that a layer of the network cannot take: known once the settings meet the network."""
+
 
 Tensors = Mapping[str, Any]
 """Parameters by dotted name (`conv1.weight`, `conv1.bias`): NumPy arrays or torch tensors alike (array API)."""

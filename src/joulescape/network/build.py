@@ -39,9 +39,10 @@ def reshape(graph: Graph, attributes: Mapping[str, Mapping[str, Attribute]]) -> 
 def replaced(graph: Graph, parts: Mapping[str, Sequence[Request]]) -> Graph:
     """The same graph with some operators in several parts, one after the other, and every shape inferred again.
 
-    The first part reads what the operator read; whatever read the operator reads its last part.
+    The first part reads what the operator read; whatever read the operator reads its last part. An operator of no part
+    is gone: whatever read it reads what it read.
     """
-    last = {name: sequence[-1].name for name, sequence in parts.items()}
+    last: dict[str, str] = {}
     requests: list[Request] = []
     for operator in graph.operators:
         inputs = tuple(last.get(source, source) for source in operator.inputs)
@@ -49,6 +50,8 @@ def replaced(graph: Graph, parts: Mapping[str, Sequence[Request]]) -> Graph:
         for part in parts.get(operator.name, (whole,)):
             requests.append(replace(part, inputs=inputs))
             inputs = (part.name,)
+        if operator.name in parts:
+            last[operator.name] = inputs[0]
     return Graph(graph.name, graph.input_shape, _infer_all(requests, graph.input_shape))
 
 

@@ -61,7 +61,7 @@ def input_steps(tile: int, d: Sequence[Any]) -> list[Any]:
         return [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]]
     far, near = d[4] - d[2] * 4, d[3] - d[1] * 4
     even, odd = d[4] - d[2], (d[3] - d[1]) * 2
-    return [(d[0] - d[2]) * 4 + even, far + near, far - near, even + odd, even - odd, (d[1] - d[3]) * 4 + (d[5] - d[3])]
+    return [(d[0] - d[2]) * 4 + even, far + near, far - near, even + odd, even - odd, d[5] - d[3] - odd * 2]
 
 
 def output_steps(tile: int, s: Sequence[Any]) -> list[Any]:

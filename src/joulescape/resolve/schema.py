@@ -23,7 +23,7 @@ from joulescape.resolve.training import TrainingSettings
 from joulescape.spec.back_end import BackEndSpec
 from joulescape.spec.document import display
 from joulescape.spec.domain import Domain
-from joulescape.spec.network import NetworkSpec
+from joulescape.spec.network import NetworkSpec, OnnxNetworkSpec
 from joulescape.spec.sourced import Sourced
 from joulescape.spec.space import SpaceSpec
 
@@ -38,10 +38,16 @@ def schemas() -> dict[str, Json]:
     """Every schema by file name. Built-in plug-ins only: the checked-in files must not depend on installed guests."""
     builders: Mapping[str, Callable[[], Json]] = {
         "space.schema.json": space_schema,
-        "network.schema.json": lambda: _root(NetworkSpec, "A network: models/<name>.yaml"),
+        "network.schema.json": network_schema,
         "back_end.schema.json": back_end_schema,
     }
     return {name: build() for name, build in builders.items()}
+
+
+def network_schema() -> Json:
+    """Schema of `models/<name>.yaml`: operators stand there, or in the ONNX file that it names."""
+    schema = TypeAdapter(NetworkSpec | OnnxNetworkSpec).json_schema(ref_template=_ref("{model}"))
+    return {"$schema": DIALECT, "title": "A network: models/<name>.yaml", **schema}
 
 
 def space_schema() -> Json:

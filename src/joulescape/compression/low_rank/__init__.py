@@ -5,7 +5,8 @@
     tucker     1 x 1, a core convolution, 1 x 1 (Tucker-2, Kim et al. 2016): ranks of input and output channels
     spatial    k x 1 then 1 x k (Jaderberg et al. 2014)
 
-Ranks are fractions of the largest possible ones: shapes must be known before any weight is.
+Ranks are fractions of the largest possible ones, or given by layer: shapes must be known before any weight is, so a
+share of the energy cannot be asked for here. `ranks_of_energy` finds the ranks that keep one, to be written down.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ import numpy as np
 from pydantic import Field
 
 from joulescape.compression._nominal import with_bytes
-from joulescape.compression.base import PART, Described, Method, Tensors, origin
+from joulescape.compression.base import PART, CompressionError, Described, Method, Need, Tensors, origin
 from joulescape.compression.low_rank.factors import factors
-from joulescape.compression.low_rank.parts import Form, parts_of
+from joulescape.compression.low_rank.parts import Form, largest_rank, parts_of
+from joulescape.compression.low_rank.whitening import Array
+from joulescape.errors import nearest
 from joulescape.network.build import replaced
 from joulescape.network.operators import Operator
 from joulescape.network.work import OperandFormat
@@ -37,6 +40,12 @@ class LowRankSettings(Shape):
     """Rank relative to the largest that the layer has; at least one. At 1 the layer stays whole."""
     conv: Literal["svd", "tucker", "spatial", "keep"] = "tucker"
     """Form of a convolution; keep leaves convolutions alone. Dense layers have one form."""
+    ranks: Mapping[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """Ranks of single layers by name, in place of `rank_fraction`; of tucker that of the output channels, the input
+    channels follow in proportion."""
+    error: Literal["weights", "outputs"] = "weights"
+    """What is least at the rank. weights: the square error of the weights; outputs: that of the layer's output on
+    training data (its input's second moment weighs the directions)."""
     ends: Literal["compress", "keep"] = "compress"
     """keep: the network's first and last matrix operator stay whole."""
 
@@ -52,16 +61,24 @@ class LowRank(Method[LowRankSettings]):
         return operator.kind == "dense" or (operator.kind == "conv" and operator.attributes["groups"] == 1)
 
     def describe(self, described: Described, settings: Mapping[str, LowRankSettings]) -> Described:
-        """The graph with parts in place of whole layers; each part is float32 until a later step says otherwise."""
+        """The graph with parts in place of whole layers; each part is float32 until a later step says otherwise.
+
+        Raises CompressionError where `ranks` names no layer that is taken, or a rank above the layer's.
+        """
+        _check_ranks(described, settings)
         chosen = {name: form for name in settings if (form := _form(described, name, settings[name])) is not None}
-        fractions = {name: settings[name].rank_fraction for name in chosen}
         graph = described.graph
+        fractions = {name: _fraction(graph.operator(name), form, settings[name]) for name, form in chosen.items()}
         requests = {name: parts_of(graph.operator(name), form, fractions[name]) for name, form in chosen.items()}
         smaller = replaced(graph, {name: parts for name, parts in requests.items() if parts})
         formats = {o.name: described.formats.get(o.name) or _fresh(o, described.formats) for o in smaller.operators}
         return replace(described, graph=smaller, formats=formats)
 
-    def project(self, tensors: Tensors, described: Described, settings: Mapping[str, LowRankSettings]) -> Tensors:  # noqa: ARG002
+    def needs(self, settings: Mapping[str, LowRankSettings]) -> frozenset[Need]:
+        """Inputs of the layers where the error of outputs counts."""
+        return frozenset({"activations"}) if any(at.error == "outputs" for at in settings.values()) else frozenset()
+
+    def project(self, tensors: Tensors, described: Described, settings: Mapping[str, LowRankSettings]) -> Tensors:
         """Factors of every whole weight whose parts stand in the graph."""
         parts: dict[str, list[Operator]] = {}
         for operator in described.graph.operators:
@@ -70,7 +87,7 @@ class LowRank(Method[LowRankSettings]):
         found = dict(tensors)
         for name, operators in parts.items():
             if f"{name}.weight" in found:
-                found.update(_factorised(name, operators, found))
+                found.update(_factorised(name, operators, found, _rows(tensors, name, settings.get(name))))
         return found
 
 
@@ -79,11 +96,45 @@ def _form(described: Described, name: str, at: LowRankSettings) -> Form | None:
     ends = described.original.matrix_operators
     is_end = origin(name) in (ends[0].name, ends[-1].name)
     operator = described.graph.operator(name)
-    if at.rank_fraction >= 1.0 or (is_end and at.ends == "keep") or origin(name) != name:
+    if (at.rank_fraction >= 1.0 and name not in at.ranks) or (is_end and at.ends == "keep") or origin(name) != name:
         return None
     if operator.kind == "dense":
         return "dense"
     return None if at.conv == "keep" else at.conv
+
+
+def _fraction(operator: Operator, form: Form, at: LowRankSettings) -> float:
+    """The layer's rank relative to its largest."""
+    if operator.name not in at.ranks:
+        return at.rank_fraction
+    rank, most = at.ranks[operator.name], largest_rank(operator, form)
+    if rank > most:
+        shape = " x ".join(str(size) for size in operator.weight_shape or ())
+        raise CompressionError(
+            f"low_rank: ranks gives '{operator.name}' rank {rank}, but its weight of {shape} has {most} ({form})"
+        )
+    return rank / most
+
+
+def _check_ranks(described: Described, settings: Mapping[str, LowRankSettings]) -> None:
+    """Names in `ranks` are layers that the method takes."""
+    taken = {origin(name) for name in settings}
+    for name in {name for at in settings.values() for name in at.ranks} - taken:
+        close = nearest(name, taken)
+        hint = f"; did you mean '{close}'?" if close else ""
+        raise CompressionError(
+            f"low_rank: ranks names '{name}', which is no layer that it takes in '{described.original.name}'{hint}"
+        )
+
+
+def _rows(tensors: Tensors, name: str, at: LowRankSettings | None) -> Array | None:
+    """Rows of the layer's input where the error of its output counts; ValueError where they were not measured."""
+    if at is None or at.error == "weights":
+        return None
+    rows = tensors.get(f"{name}.activations")
+    if rows is None:
+        raise ValueError(f"factors of '{name}' with the least error of outputs need its activations on training data")
+    return np.array(rows[0], dtype=np.float64)
 
 
 def _fresh(part: Operator, formats: Mapping[str, OperandFormat]) -> OperandFormat:
@@ -91,12 +142,12 @@ def _fresh(part: Operator, formats: Mapping[str, OperandFormat]) -> OperandForma
     return with_bytes(part, OperandFormat(activation_bits=before.activation_bits, bias_bits=before.bias_bits))
 
 
-def _factorised(name: str, operators: list[Operator], tensors: dict[str, Any]) -> dict[str, Any]:
+def _factorised(name: str, operators: list[Operator], tensors: dict[str, Any], rows: Array | None) -> dict[str, Any]:
     weight, bias = tensors.pop(f"{name}.weight"), tensors.pop(f"{name}.bias", None)
     xp = api.array_namespace(weight)
     shapes = [operator.weight_shape or () for operator in operators]
     parts = [operator.name.rpartition(PART)[2] for operator in operators]
-    arrays = factors(np.asarray(weight, dtype=np.float64), parts, shapes)
+    arrays = factors(np.asarray(weight, dtype=np.float64), parts, shapes, rows)
     found = {
         f"{operator.name}.weight": xp.asarray(np.ascontiguousarray(array, dtype=np.float32))
         for operator, array in zip(operators, arrays, strict=True)

@@ -22,6 +22,14 @@ def parts_of(operator: Operator, form: Form, fraction: float) -> Sequence[Reques
     return parts if weights < math.prod(operator.weight_shape or (0,)) else ()
 
 
+def largest_rank(operator: Operator, form: Form) -> int:
+    """The rank at which the parts lose nothing; of tucker that of the output channels."""
+    out, into, *window = operator.weight_shape or (0, 0)
+    if form == "spatial":
+        return min(into * window[0], out * window[1])
+    return out if form == "tucker" and math.prod(window) > 1 else min(out, into * math.prod(window))
+
+
 def _rank(fraction: float, largest: int) -> int:
     return max(1, round(fraction * largest))
 

@@ -40,7 +40,8 @@ def sentence(given: Tables, columns: Columns) -> str:
     if not ordered:
         return f"Designs reach {level}, but none states its {terms.what}." if level else _none(terms)
     first = ordered[0]
-    rivals = [other for other in ordered[1:] if columns["family"][other.row] != columns["family"][first.row]]
+    others = [other for other in ordered[1:] if columns["family"][other.row] != columns["family"][first.row]]
+    rivals = others or ordered[1:]  # within one family its back ends are what is compared
     return _compared(given, columns, terms, first, rivals) if rivals else _alone(columns, terms, first)
 
 
@@ -65,7 +66,7 @@ def _none(terms: Terms) -> str:
 def _alone(columns: Columns, terms: Terms, first: Best) -> str:
     shown = theme.show(first.least, terms.metric)
     if not terms.level:
-        return f"Cost only: {first.back_end} needs the least {terms.what}, {shown}; no other family states it."
+        return f"Cost only: {first.back_end} needs the least {terms.what}, {shown}; no other back end states it."
     reached = theme.show(columns["accuracy"][first.row], "accuracy_fraction")
     return f"Only {first.back_end} designs reach {terms.level}: {reached} at {shown} ({terms.what})."
 

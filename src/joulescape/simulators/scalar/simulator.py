@@ -3,17 +3,23 @@
 Every operation is one SIMD instruction over `simd_lanes` values and `instructions_per_op - 1` others (loads, loop
 control); each instruction costs `instruction_pj`. A multiply-accumulate reads one weight a lane and one input that the
 lanes share; all values are float32 in memory, whatever width the network stores elsewhere.
+
+A program may compute a layer by the fast algorithm of its format (Winograd, Fourier, Strassen), where that takes fewer
+operations: a multiplication with an addition is one operation, so is every further addition or product by a power of
+two; its weights lie transformed in memory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from joulescape.errors import SimulatorError
+from joulescape.network.arithmetic import operations_of
 from joulescape.network.error_spec import Errors
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
@@ -113,12 +119,12 @@ class Scalar(Simulator[ScalarSettings]):
 
 def _work_cost(work: Work, settings: ScalarSettings, context: Context) -> LayerCost:
     if isinstance(work, MatrixWork):
-        ops, op_pj = float(work.macs), settings.multiply_pj.value + settings.add_pj.value
-        reads = FLOAT_BYTES * work.macs * (1 + 1 / np.asarray(settings.simd_lanes))
+        ops, compute_pj, work = _computed(work, settings)
+        reads = FLOAT_BYTES * ops * (1 + 1 / np.asarray(settings.simd_lanes))
         traffic = _matrix_traffic(work, reads, settings, context)
     elif isinstance(work, VectorWork):
         # An element-wise operation is an addition or a multiplication as often as not.
-        ops, op_pj = work.ops, (settings.multiply_pj.value + settings.add_pj.value) / 2
+        ops, compute_pj = work.ops, work.ops * (settings.multiply_pj.value + settings.add_pj.value) / 2
         traffic = _vector_traffic(work, settings, context)
     else:
         raise SimulatorError(f"scalar was given {work.layer}, {work.role}: a physical system is not arithmetic")
@@ -136,13 +142,28 @@ def _work_cost(work: Work, settings: ScalarSettings, context: Context) -> LayerC
         active_units=_plain(np.minimum(settings.simd_lanes, ops)),
         utilisation_fraction=_plain(used),
         bound_by=_plain(BOUNDS[times.argmax(axis=0)]),
-        energies=tuple(_energies(ops, op_pj, instructions, traffic, settings, context)),
+        energies=tuple(_energies(ops, compute_pj, instructions, traffic, settings, context)),
         traffic=tuple(traffic),
     )
 
 
+def _computed(work: MatrixWork, settings: ScalarSettings) -> tuple[float, float, MatrixWork]:
+    """Operations of a product, the energy of their arithmetic, and the work with the weights that it reads."""
+    multiply, add = settings.multiply_pj.value, settings.add_pj.value
+    plain = float(work.macs), work.macs * (multiply + add), work
+    if work.role != "forward" or work.format.transform == "none":
+        return plain
+    counted = operations_of(work)
+    ops = max(counted.multiplications, counted.additions) + counted.shifts
+    if ops >= work.macs:
+        return plain
+    compute_pj = (counted.multiplications + counted.shifts) * multiply + counted.additions * add
+    weight = replace(work.weight, elements=round(counted.transformed_weights))
+    return ops, compute_pj, replace(work, weight=weight)
+
+
 def _energies(
-    ops: float, op_pj: float, instructions: Any, traffic: list[Traffic], settings: ScalarSettings, context: Context
+    ops: float, compute_pj: float, instructions: Any, traffic: list[Traffic], settings: ScalarSettings, context: Context
 ) -> list[Energy]:
     register_pj = REGISTER_OPERANDS * FLOAT_BITS * settings.register_pj_per_bit.value
     read, write = (sum(getattr(t, f"{way}_bytes") for t in traffic[:2]) for way in ("read", "write"))
@@ -150,7 +171,7 @@ def _energies(
     memory = read * sram.read_pj_per_byte(size) + write * sram.write_pj_per_byte(size)
     control = instructions * settings.instruction_pj.value
     found = [
-        Energy(Component.of("arithmetic", "core", settings.multiply_pj, scales=True), ops * op_pj),
+        Energy(Component.of("arithmetic", "core", settings.multiply_pj, scales=True), compute_pj),
         Energy(Component.of("registers", "core", settings.register_pj_per_bit, scales=True), ops * register_pj),
         Energy(Component.of("instructions", "core", settings.instruction_pj, scales=True), control),
         Energy(sram.component("memory"), memory),

@@ -1,0 +1,169 @@
+"""Where a machine's energy is, there it is pruned; a machine that skips zeros does not pay for those of real data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from joulescape import evaluate, load_space
+from joulescape.evaluation.case import Case
+from joulescape.network.fidelity import Fidelity, Measured
+from joulescape.pricing.design import cost
+from joulescape.pricing.energy import described_for, energy_fractions
+from joulescape.resolve.candidate import Candidate
+from joulescape.resolve.design_space import DesignSpace
+from joulescape.simulators.systolic.matrix import multiply_add_pj
+
+torch.set_num_threads(1)
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = Fidelity(samples=120, draws=1, is_screening=False)
+ARRAY, CROSSBAR = "electronic/systolic_int8", "memristive/isaac"
+AWARE = {"prune": {"granularity": "channel", "scope": "energy", "density": 0.5}}
+SPACE: dict[str, Any] = {
+    "question": "Where does the energy go?",
+    "task": "digits",
+    "networks": ["digits_lenet"],
+    "back_ends": [ARRAY, CROSSBAR],
+    "phases": ["inference"],
+    "compression": [AWARE],
+    "fine_tune": {"epochs": 0},
+    "objectives": {"accuracy_fraction": "maximize", "inference_energy_pj": "minimize"},
+    "budget": {"trials": 4},
+}
+
+
+class Notebook:
+    """A memory that counts its hits."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Measured] = {}
+        self.hits = 0
+
+    def get(self, key: str) -> Measured | None:
+        self.hits += key in self.kept
+        return self.kept.get(key)
+
+    def put(self, key: str, measured: Measured) -> None:
+        self.kept[key] = measured
+
+
+def question(tmp_path: Path, **changes: object) -> DesignSpace:
+    for shelf in ("hwlib", "models"):
+        (tmp_path / shelf).symlink_to(ROOT / shelf)
+    (tmp_path / "spaces").mkdir()
+    path = tmp_path / "spaces" / "q.yaml"
+    path.write_text(yaml.safe_dump({**SPACE, **changes}))
+    return load_space(path)
+
+
+def on(space: DesignSpace, back_end: str, **values: Any) -> Candidate:
+    return space.candidate({"pair": f"digits_lenet@{back_end}", **values})
+
+
+def test_two_machines_get_two_designs_of_one_question(tmp_path: Path) -> None:
+    space = question(tmp_path)
+    graph = space.graphs["digits_lenet"]
+    found = {}
+    for back_end in (ARRAY, CROSSBAR):
+        candidate = on(space, back_end)
+        network = described_for(space, candidate)
+        (step,) = network.steps
+        told = {name: step.at(name)["energy_fraction"] for name in ("conv1", "conv2", "fc1", "fc2")}
+        plain = energy_fractions(space.machine(candidate), described_for(space, on(space, back_end)), 1)
+        assert all(value == round(value, 2) for value in told.values()) and 0.9 < sum(told.values()) <= 1.01
+        assert set(told) < set(plain)
+        found[back_end] = (told, {o.name: o.out_shape[0] for o in network.graph.matrix_operators})
+    (array, array_widths), (crossbar, crossbar_widths) = found[ARRAY], found[CROSSBAR]
+    # Weights come from memory on the array; on the crossbar each image position costs conversions.
+    assert array["fc1"] > array["conv1"] and crossbar["conv1"] > crossbar["fc1"]
+    assert array_widths["fc1"] < crossbar_widths["fc1"] and array_widths["conv1"] > crossbar_widths["conv1"]
+    assert array_widths["fc2"] == crossbar_widths["fc2"] == graph.output.out_shape[0] == 10
+
+
+def key_of(case: Case) -> str:
+    book = Notebook()
+    measured = Case(case.candidate, case.space, case.fidelity, case.seed, book, case.machine, case.network).measured()
+    (key,) = book.kept
+    assert measured is book.kept[key]
+    return key
+
+
+def test_shares_are_part_of_the_measurements_name(tmp_path: Path) -> None:
+    """Exact machines of one number format share a measurement when, and only when, their shares are equal."""
+    keys, shares = [], []
+    for index, hardware in enumerate(
+        ({"array.rows": 32}, {"clock_ghz": 0.4999}, {"array.rows": 2, "clock_ghz": 0.001})
+    ):
+        directory = tmp_path / str(index)
+        directory.mkdir()
+        space = question(directory, hardware={ARRAY: hardware}, back_ends=[ARRAY])
+        case = Case.of(on(space, ARRAY), space, QUICK, 0, None)
+        shares.append(dict(case.network.steps[0].per_layer))
+        keys.append(key_of(case))
+    assert shares[0] == shares[1] != shares[2]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_corners_move_costs_but_never_the_design(tmp_path: Path) -> None:
+    space = question(tmp_path, back_ends=[ARRAY])
+    corners = [Case.of(on(space, ARRAY), space, Fidelity(corner=c), 0, None) for c in ("optimistic", "pessimistic")]
+    assert corners[0].network.steps == corners[1].network.steps
+    energies = [case.priced(None).phases["inference"].energy_pj() for case in corners]
+    assert energies[0] < energies[1]
+
+
+def test_pruning_by_energy_costs_about_what_plain_pruning_costs() -> None:
+    """Equal by the linear model; what the machine really needs differs by rounding and by what does not scale."""
+    sets = {"compression.prune.granularity": "channel", "compression.prune.density": 0.5}
+    plain = cost("digits_lenet", ARRAY, sets, root=ROOT)
+    aware = cost("digits_lenet", ARRAY, {**sets, "compression.prune.scope": "energy"}, root=ROOT)
+    whole = cost("digits_lenet", ARRAY, root=ROOT)
+    energies = [float(report.totals["inference_energy_pj"] or 0) for report in (aware, plain, whole)]
+    assert energies[0] == pytest.approx(energies[1], rel=0.15) and energies[1] < 0.6 * energies[2]
+    plainly, instead = (
+        {o: sum(row["energy_pj"] for row in report.energy if row["layer"] == o) for o in ("fc1", "conv1")}
+        for report in (plain, aware)
+    )
+    assert instead["fc1"] < plainly["fc1"] and instead["conv1"] > plainly["conv1"]
+
+
+# Zeros of real data
+
+
+def test_measured_zeros_feed_a_machine_that_skips_them(tmp_path: Path) -> None:
+    """The multiplier's energy falls by weight density times input density of each layer, as real data leave them."""
+    space = question(
+        tmp_path,
+        back_ends=[ARRAY],
+        compression=[{"prune": {"density": 0.25}}],
+        hardware={ARRAY: {"zero_gating": {"kind": "choice", "options": [False, True]}}},
+    )
+    book = Notebook()
+    plain, gated = evaluate(on(space, ARRAY), space, QUICK, 0, book)
+    assert plain.variant[f"hardware.{ARRAY}.zero_gating"] is False
+    (measured,) = book.kept.values()
+    case = Case.of(on(space, ARRAY), space, QUICK, 0, None)
+    priced, nominal = case.priced(measured), case.priced(None)
+    multiply, add = multiply_add_pj(case.machine.own.settings)
+    saved = 0.0
+    for run in priced.phases["inference"].layers:
+        seen = measured.statistics.get(run.cost.layer)
+        if seen is not None:
+            (arithmetic,) = (e.energy_pj for e in run.cost.energies if e.component.name == "mac_array")
+            left = (multiply * seen.weight_density * seen.input_density + add) / (multiply + add)
+            assert arithmetic[1] / arithmetic[0] == pytest.approx(left, rel=1e-9)
+            saved += float(arithmetic[0] - arithmetic[1])
+    assert saved > 0
+    total = plain.metrics["inference_energy_pj"], gated.metrics["inference_energy_pj"]
+    assert total[0] - total[1] == pytest.approx(saved, rel=0.2)  # type: ignore[operator]
+    inputs = {name: measured.statistics[name].input_density for name in ("conv1", "conv2", "fc1", "fc2")}
+    assert all(0.05 < value < 0.95 for value in inputs.values()), (
+        "digits have a dark ground, rectified layers have zeros"
+    )
+    at_nominal, at_measured = (p.phases["inference"].energy_pj() for p in (nominal, priced))
+    assert at_measured[1] < at_nominal[1] and at_measured[0] == pytest.approx(at_nominal[0], rel=1e-6)
