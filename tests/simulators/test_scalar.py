@@ -8,20 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulescape.errors import SimulatorError
 from joulescape.network.operators import ROLES, Loops, Operator, Role
 from joulescape.network.work import MatrixWork, Operand, OperandFormat, PhysicalWork, VectorWork, Work
+from joulescape.resolve.back_end import load_back_end
 from joulescape.simulators.base import Context, LayerCost
 from joulescape.simulators.scalar import ScalarSettings, plugin
-from joulescape.spec.back_end import BackEndSpec
 from joulescape.testing import check_simulator, example_context, example_formats, example_graph
 
-HWLIB = Path(__file__).resolve().parents[2] / "hwlib"
-SPEC = BackEndSpec.model_validate(yaml.safe_load((HWLIB / "electronic/scalar_core.yaml").read_text(encoding="utf-8")))
+SPEC = load_back_end(Path(__file__).resolve().parents[2], "electronic/scalar_core", {}).spec
 SETTINGS = ScalarSettings.model_validate(SPEC.parameters)
 
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from joulescape.resolve.back_end import load_back_end
 from joulescape.simulators._sram import SramTable
 from joulescape.spec.sourced import at_corner
 
-HWLIB = Path(__file__).resolve().parents[2] / "hwlib"
-RAW: dict[str, Any] = yaml.safe_load((HWLIB / "electronic/systolic_int8.yaml").read_text(encoding="utf-8"))
-TABLE = SramTable.model_validate(RAW["parameters"]["sram"])
+SPEC = load_back_end(Path(__file__).resolve().parents[2], "electronic/systolic_int8", {}).spec
+TABLE = SramTable.model_validate(SPEC.parameters["sram"])
 capacities = st.floats(256, 64 << 20)
 
 
@@ -72,7 +70,7 @@ def test_its_component_names_the_source_and_scales_with_the_node() -> None:
 
 @pytest.mark.parametrize("capacity", [0, -1024])
 def test_capacities_must_be_positive(capacity: int) -> None:
-    raw = RAW["parameters"]["sram"]
+    raw = TABLE.model_dump()
     bad = {**raw, "read_pj": {**raw["read_pj"], capacity: raw["read_pj"][1024]}}
     with pytest.raises(ValidationError, match="must be positive"):
         SramTable.model_validate(bad)

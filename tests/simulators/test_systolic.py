@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from joulescape.errors import SimulatorError
 from joulescape.network.operators import Loops, Role
 from joulescape.network.work import MatrixWork, Operand, PhysicalWork, VectorWork, Work
+from joulescape.resolve.back_end import load_back_end
 from joulescape.simulators.base import Context, LayerCost, OffChip
 from joulescape.simulators.systolic import SystolicSettings, plugin
-from joulescape.spec.back_end import BackEndSpec, OffChipSpec
+from joulescape.spec.back_end import OffChipSpec
 from joulescape.testing import check_simulator, example_context, example_formats, example_graph
 from joulescape.testing.simulators import at_paths
 
 HWLIB = Path(__file__).resolve().parents[2] / "hwlib"
-SPEC = BackEndSpec.model_validate(yaml.safe_load((HWLIB / "electronic/systolic_int8.yaml").read_text(encoding="utf-8")))
+SPEC = load_back_end(HWLIB.parent, "electronic/systolic_int8", {}).spec
 SETTINGS = SystolicSettings.model_validate(SPEC.parameters)
 SWEEP: dict[str, Sequence[Any]] = {
     "array.rows": (8, 32, 64, 128),

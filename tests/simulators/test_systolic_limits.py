@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork, Operand, VectorWork, Work
+from joulescape.resolve.back_end import load_back_end
 from joulescape.simulators.base import Context, LayerCost
 from joulescape.simulators.systolic import SystolicSettings, plugin
 from joulescape.simulators.systolic.choice import Sources
@@ -22,8 +22,8 @@ from joulescape.simulators.systolic.tiling import candidate_tiles
 from joulescape.testing import example_context
 from joulescape.testing.simulators import at_paths
 
-HWLIB = Path(__file__).resolve().parents[2] / "hwlib"
-RAW: dict[str, Any] = yaml.safe_load((HWLIB / "electronic/systolic_int8.yaml").read_text(encoding="utf-8"))
+SPEC = load_back_end(Path(__file__).resolve().parents[2], "electronic/systolic_int8", {}).spec
+RAW: dict[str, Any] = {"parameters": SPEC.parameters}
 SETTINGS = SystolicSettings.model_validate(RAW["parameters"])
 OFF_CHIP = Sources(*(np.array([False]) for _ in range(4)))
 FLOWS = ("weight_stationary", "output_stationary")
