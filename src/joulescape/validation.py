@@ -1,8 +1,8 @@
 """Every published figure of the shelf beside the model's: the rows of `tables.PUBLISHED`.
 
 The tolerance follows from the quantity's class, read off its name: what a formula must reproduce (counts, bits, peak
-rates, `identity_...`) 0.5 %, time 20 %, energy and power 30 %, area and off-chip traffic 20 %, buffer traffic 25 %. Rows with role `prediction` are
-the model's record; a row marked `expected: miss` is shown and counts like any other.
+rates, `identity_...`) 0.5 %, time 20 %, energy and power 30 %, area and off-chip traffic 20 %, buffer traffic 25 %.
+Rows with role `prediction` are the model's record; a row marked `expected: miss` is shown and counts like any other.
 """
 
 from __future__ import annotations

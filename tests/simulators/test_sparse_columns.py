@@ -28,7 +28,7 @@ LAYERS = {
     "NT-Wd": (600, 8791, 0.11, 1.0, 13.0, 13.9),
     "NT-LSTM": (1201, 2400, 0.10, 1.0, 6.5, 7.5),
 }
-"""Inputs, outputs, densities of weights and inputs; theoretical and actual microseconds (han2016, Tables III and IV)."""
+"""Inputs, outputs, densities of weights and inputs; theoretical and actual microseconds (han2016)."""
 
 
 def dense(inputs: int, outputs: int, weights: float, seen: float, batch: int = 1) -> MatrixWork:

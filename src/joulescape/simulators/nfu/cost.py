@@ -1,0 +1,123 @@
+"""Cost of one product on the tiles."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from joulescape.network.work import MatrixWork
+from joulescape.simulators.base import Component, Context, Energy, LayerCost, Traffic
+from joulescape.simulators.nfu.cycles import bricks, product_cycles, steps
+from joulescape.simulators.nfu.settings import EmbeddedDram, NfuSettings
+from joulescape.units import BITS_PER_BYTE
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Bits moved by one product, for the whole batch."""
+
+    synapse_reads: float
+    neuron_reads: float
+    neuron_writes: float
+    buffered: float
+    off_inputs: float
+    off_weights: float
+    off_outputs: float
+
+
+def matrix_cost(work: MatrixWork, settings: NfuSettings, context: Context, is_stored: bool) -> LayerCost:
+    """One product; where the network's weights exceed the tiles they come from off chip, once a batch."""
+    is_data = work.layer in context.first
+    density = work.input.density if settings.inputs == "non_zero" and not is_data else 1.0
+    cycles = product_cycles(work.loops, settings, work.input.bits, work.input.density, is_data)
+    moves = _moves(work, settings, context, is_stored, density)
+    off = (moves.off_inputs + moves.off_weights, moves.off_outputs)
+    off_ns = float(context.off_chip_ns(sum(off) / BITS_PER_BYTE))
+    tiles_ns = cycles / settings.clock_ghz
+    latency_ns = max(tiles_ns, off_ns)
+    peak = settings.tiles * settings.unit.filters * settings.unit.lanes * settings.clock_ghz
+    energies = list(_energies(work, settings, moves, density))
+    if context.includes_off_chip:
+        energies.append(context.off_chip.transfer(off[0] / BITS_PER_BYTE, off[1] / BITS_PER_BYTE))
+    used = min(1.0, work.macs / (peak * latency_ns))
+    return LayerCost(
+        layer=work.layer,
+        role=work.role,
+        macs=work.macs,
+        latency_ns=latency_ns,
+        active_units=used * settings.tiles * settings.unit.filters * settings.unit.lanes,
+        utilisation_fraction=used,
+        bound_by="off_chip_memory" if off_ns > tiles_ns else "units",
+        energies=tuple(energies),
+        traffic=(
+            Traffic("synapse_edram", "weight", moves.synapse_reads / BITS_PER_BYTE, moves.off_weights / BITS_PER_BYTE),
+            Traffic("neuron_edram", "input", moves.neuron_reads / BITS_PER_BYTE, moves.off_inputs / BITS_PER_BYTE),
+            Traffic("neuron_edram", "output", moves.off_outputs / BITS_PER_BYTE, moves.neuron_writes / BITS_PER_BYTE),
+            Traffic("off_chip_memory", "weight", moves.off_weights / BITS_PER_BYTE, 0.0),
+            Traffic("off_chip_memory", "input", moves.off_inputs / BITS_PER_BYTE, 0.0),
+            Traffic("off_chip_memory", "output", 0.0, moves.off_outputs / BITS_PER_BYTE),
+        ),
+    )
+
+
+def edram(part: EmbeddedDram, name: str) -> Component:
+    """A memory of the chip, as every table names it."""
+    return Component.resting_on(name, "chip", part.read_pj_per_bit, part.write_pj_per_bit, scales=True)
+
+
+def input_bits(work: MatrixWork, settings: NfuSettings, density: float) -> float:
+    """Bits of one stored input: with its offset where only non-zero ones are stored."""
+    width = min(float(settings.unit.width), work.input.bits) if settings.inputs == "serial" else settings.unit.width
+    return density * (width + settings.offset.bits) if density < 1 and settings.offset else float(width)
+
+
+def _moves(work: MatrixWork, settings: NfuSettings, context: Context, is_stored: bool, density: float) -> Moves:
+    """Synapses are read for every brick; serial windows share them, skipping lanes read what they use."""
+    loops, unit = work.loops, settings.unit
+    width = input_bits(work, settings, density)
+    sends = steps(loops, settings) * bricks(loops, settings) * unit.lanes * loops.positions
+    used = min(loops.K, settings.tiles * unit.filters)
+    together = unit.windows if settings.inputs == "serial" else 1
+    turns = steps(loops, settings) * bricks(loops, settings) * math.ceil(loops.positions / together)
+    synapses = work.macs * density if settings.inputs == "non_zero" else turns * used * unit.lanes
+    outputs = work.output.elements * unit.width
+    spills = (work.input.elements * width + outputs) / BITS_PER_BYTE > settings.neurons.bytes
+    crosses_in, crosses_out = spills or work.layer in context.first, spills or work.layer in context.last
+    return Moves(
+        synapse_reads=synapses * unit.width,
+        neuron_reads=sends * width,
+        neuron_writes=outputs,
+        buffered=sends * width * min(settings.tiles, -(-used // unit.filters)) + 2 * outputs,
+        off_inputs=work.input.elements * width if crosses_in else 0.0,
+        off_weights=0.0 if is_stored else float(work.weight.elements * unit.width),
+        off_outputs=float(outputs) if crosses_out else 0.0,
+    )
+
+
+def _energies(work: MatrixWork, settings: NfuSettings, moves: Moves, density: float) -> tuple[Energy, ...]:
+    unit = settings.unit
+    products = work.macs * density
+    share = 1.0
+    if settings.inputs == "serial":
+        share = unit.serial_overhead.value * min(work.input.bits, unit.width) / unit.width
+    arithmetic = Component.resting_on("functional_units", "core", unit.multiply_pj, unit.add_pj, scales=True)
+    sent = moves.neuron_reads + moves.neuron_writes
+    return (
+        Energy(arithmetic, products * share * (unit.multiply_pj.value + unit.add_pj.value)),
+        Energy(Component.of("registers", "core", unit.register_pj, scales=True), products * unit.register_pj.value),
+        Energy(
+            edram(settings.synapses, "synapse_edram"),
+            moves.synapse_reads * settings.synapses.read_pj_per_bit.value
+            + moves.off_weights * settings.synapses.write_pj_per_bit.value,
+        ),
+        Energy(
+            edram(settings.neurons, "neuron_edram"),
+            (moves.neuron_reads + moves.off_outputs) * settings.neurons.read_pj_per_bit.value
+            + (moves.neuron_writes + moves.off_inputs) * settings.neurons.write_pj_per_bit.value,
+        ),
+        Energy(
+            Component.of("buffers", "core", settings.buffer_pj_per_bit, scales=True),
+            moves.buffered * settings.buffer_pj_per_bit.value,
+        ),
+        Energy(Component.of("bus", "chip", settings.bus_pj_per_bit, scales=True), sent * settings.bus_pj_per_bit.value),
+    )

@@ -1,0 +1,131 @@
+"""Tiles of functional units as a back end.
+
+Assumptions: weights lie in the tiles where all of them fit (then they were loaded once, at power-up, which is charged
+to no machine), else all are read once a batch; tiles have different filters and read the same inputs; a tensor between
+two layers stays in the central memory where it fits; element-wise work is the host's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from joulescape.errors import SimulatorError
+from joulescape.network.error_spec import Errors, ErrorSpec
+from joulescape.network.operators import Graph, Operator, Role
+from joulescape.network.work import MatrixWork, OperandFormat, Work
+from joulescape.simulators.base import Area, Component, Context, LayerCost, Simulator, StaticPower
+from joulescape.simulators.nfu.cost import edram, matrix_cost
+from joulescape.simulators.nfu.settings import EmbeddedDram, NfuSettings
+from joulescape.units import BITS_PER_BYTE, OPS_PER_MAC
+
+MIB = 1 << 20
+
+
+class Nfu(Simulator[NfuSettings]):
+    """Matrix products with weights in embedded DRAM; inference only."""
+
+    name = "nfu"
+    Settings = NfuSettings
+    changes_numbers = frozenset({"unit.width", "unit.sum_bits"})
+    searchable = changes_numbers
+
+    def takes(self, operator: Operator, role: Role, settings: NfuSettings) -> bool:  # noqa: ARG002
+        """Forward products with stored weights."""
+        return role == "forward" and operator.is_matrix and operator.kind != "matmul"
+
+    def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: NfuSettings) -> Errors:
+        """Fixed point at the units' width."""
+        return {
+            (operator.name, "forward"): ErrorSpec(
+                "fixed_point", operator.name, "forward", _numbers(formats.get(operator.name), settings)
+            )
+            for operator in graph.operators
+            if self.takes(operator, "forward", settings)
+        }
+
+    def cost(self, works: Sequence[Work], settings: NfuSettings, context: Context) -> Sequence[LayerCost]:
+        """One layer after the other on all tiles."""
+        matrix = [_matrix(work) for work in works]
+        stored = sum(work.weight.elements for work in matrix) * settings.unit.width / BITS_PER_BYTE
+        fits = stored <= settings.tiles * settings.synapses.bytes
+        return [matrix_cost(work, settings, context, fits) for work in matrix]
+
+    def area(self, settings: NfuSettings) -> Sequence[Area]:
+        """Units, memories, links, wires."""
+        parts = [
+            Area(Component.of("functional_units", "core", settings.unit.area_mm2, scales=True), _units_mm2(settings)),
+            _edram_area(settings.synapses, "synapse_edram", settings.tiles),
+            _edram_area(settings.neurons, "neuron_edram", 1),
+        ]
+        if settings.links is not None:
+            parts.append(Area(Component.of("links", "chip", settings.links.area_mm2), settings.links.area_mm2.value))
+        wires = settings.wiring_area_fraction
+        total = sum(float(part.area_mm2) for part in parts)
+        return [*parts, Area(Component.of("wires", "chip", wires, scales=True), wires.value * total)]
+
+    def static_power(self, settings: NfuSettings) -> Sequence[StaticPower]:
+        """Leakage of the units, refresh, links."""
+        unit = settings.unit
+        leakage = Component.resting_on("unit_leakage", "core", unit.area_mm2, unit.leakage_mw_per_mm2, scales=True)
+        found = [StaticPower(leakage, _units_mm2(settings) * unit.leakage_mw_per_mm2.value)]
+        for name, part, copies in (("synapse", settings.synapses, settings.tiles), ("neuron", settings.neurons, 1)):
+            power = part.refresh_mw_per_mib.value * copies * part.bytes / MIB if part.is_refreshed else 0.0
+            found.append(StaticPower(Component.of(f"{name}_refresh", "chip", part.refresh_mw_per_mib, True), power))
+        if settings.links is not None:
+            found.append(
+                StaticPower(Component.of("links", "chip", settings.links.power_mw), settings.links.power_mw.value)
+            )
+        return found
+
+    def published(self, settings: NfuSettings) -> Mapping[str, float]:
+        """Peak rates, area, standing power, and what a matrix-vector product of 4,096 by 4,096 reaches."""
+        unit = settings.unit
+        area = sum(float(part.area_mm2) for part in self.area(settings))
+        sustained = settings.tiles * unit.filters * unit.lanes * settings.clock_ghz
+        peak_gops = OPS_PER_MAC * settings.tiles * unit.multipliers * settings.clock_ghz
+        return {
+            "peak_gops": peak_gops,
+            "area_mm2": area,
+            "peak_gops_per_mm2": peak_gops / area,
+            "sustained_gops": OPS_PER_MAC * sustained,
+            "matrix_vector_per_s_count": 1e9 * sustained / 4096**2,
+            "standing_power_mw": sum(float(part.power_mw) for part in self.static_power(settings)),
+            "area_overhead": area / _plain_mm2(self, settings) - 1.0,
+            "most_weights_count": settings.tiles * settings.synapses.bytes * 8.0 / unit.width,
+        }
+
+
+def _plain_mm2(simulator: Nfu, settings: NfuSettings) -> float:
+    """Area of the same chip with parallel inputs."""
+    plain = settings.model_copy(update={"inputs": "parallel"})
+    return sum(float(part.area_mm2) for part in simulator.area(plain))
+
+
+def _units_mm2(settings: NfuSettings) -> float:
+    unit = settings.unit
+    factors = {
+        "parallel": 1.0,
+        "serial": unit.serial_area_factor.value,
+        "non_zero": unit.skipping_area_factor.value,
+    }
+    return settings.tiles * unit.area_mm2.value * factors[settings.inputs]
+
+
+def _edram_area(part: EmbeddedDram, name: str, copies: int) -> Area:
+    component = Component.of(name, edram(part, name).scope, part.area_mm2_per_mib, scales=True)
+    return Area(component, copies * part.bytes / MIB * part.area_mm2_per_mib.value)
+
+
+def _matrix(work: Work) -> MatrixWork:
+    if not isinstance(work, MatrixWork):
+        raise SimulatorError(f"functional units were given {work.layer}, {work.role}: no matrix product")
+    return work
+
+
+def _numbers(form: OperandFormat | None, settings: NfuSettings) -> dict[str, float]:
+    form, width = form or OperandFormat(), float(settings.unit.width)
+    return {
+        "weight_bits": min(width, form.weight_bits),
+        "input_bits": min(width, form.activation_bits),
+        "accumulator_bits": float(settings.unit.sum_bits),
+    }
