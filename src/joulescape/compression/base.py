@@ -35,6 +35,14 @@ GRADUAL_SHARE = 0.75
 for what is gone."""
 
 
+FREE_SHARE = 0.5
+"""The same for weights that were free, and are only now projected: what is left must make up for that."""
+
+ADMM_PULL = 0.003
+"""Usual strength at which alternating directions draw weights to their projection: as large as the gradients of a
+network that is nearly trained."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One resolved compression step: `settings` for every operator it takes; `per_layer` overrides by operator."""
@@ -136,7 +144,7 @@ class Method(ABC, Generic[SettingsT]):
         return 0.0
 
     def is_free(self, settings: Mapping[str, SettingsT]) -> bool:
-        """Whether weights are free for GRADUAL_SHARE of fine-tuning, under `penalty` or `pull`, and then projected."""
+        """Whether weights are free for FREE_SHARE of fine-tuning, under `penalty` or `pull`, and then projected."""
         return self.pull(settings) > 0.0
 
     def needs(self, settings: Mapping[str, SettingsT]) -> frozenset[Need]:  # noqa: ARG002
