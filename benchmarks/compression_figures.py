@@ -155,7 +155,7 @@ def main() -> None:
 
 
 def print_ranks(graph: Graph, reference: Mapping[str, Any], data: Data, share: float) -> None:
-    """Ranks of each layer that keep `share` of its weights' energy, and of its outputs', to be written under `ranks`."""
+    """Ranks of each layer that keep `share` of its weights' energy, and of its outputs': for a question's `ranks`."""
     seen = with_activations(graph, reference, data.train)
     for what, tensors in (("weights", reference), ("outputs", seen)):
         print(f"{what}: {dict(ranks_of_energy(graph, tensors, share))}", flush=True)
