@@ -165,6 +165,29 @@ def test_memory_subarrays_cost_more_energy_than_edram_as_the_paper_concedes() ->
     assert found[0] > 100 * found[1]
 
 
+def numbers(settings: CrossbarSettings) -> dict[str, float]:
+    graph = example_graph()
+    return dict(SIMULATOR.errors(graph, example_formats(graph, 16), settings)["fc1", "forward"].numbers)
+
+
+def test_who_reads_a_column_sets_what_accuracy_may_depend_on() -> None:
+    counted, narrow, converted = (
+        numbers(pipelayer(**changes)) for changes in ({}, {"spikes__counter_bits": 5}, {"converter": "adc"})
+    )
+    assert (counted["is_counted"], counted["adc_bits"]) == (1, 16)
+    assert (narrow["is_counted"], narrow["adc_bits"]) == (1, 5)
+    assert (converted["is_counted"], converted["adc_bits"]) == (0, 10)
+    assert numbers(pipelayer(spikes__clip_fraction=0.5))["adc_clip_fraction"] == 0.5
+
+
+def test_a_weight_gradient_errs_where_it_is_read_from_arrays() -> None:
+    graph = example_graph()
+    formats = example_formats(graph, 16)
+    assert ("fc1", "weight_gradient") in SIMULATOR.errors(graph, formats, PIPELAYER)
+    pulsed = pipelayer(training__update_scheme="outer_product")
+    assert ("fc1", "weight_gradient") not in SIMULATOR.errors(graph, formats, pulsed)
+
+
 # --- copies ------------------------------------------------------------------------------------------------------
 
 
