@@ -131,6 +131,10 @@ class Method(ABC, Generic[SettingsT]):
     def project(self, tensors: Tensors, described: Described, settings: Mapping[str, SettingsT]) -> Tensors:
         """Weights after this step, of the shapes that `describe` announced. Twice = once."""
 
+    def misfit(self, graph: Graph, settings: Mapping[str, SettingsT]) -> str | None:  # noqa: ARG002
+        """Why layers of this network cannot take these settings; None where they can. A question is refused by it."""
+        return None
+
     def penalty(self, tensors: Tensors, described: Described, settings: Mapping[str, SettingsT]) -> Any:  # noqa: ARG002
         """What fine-tuning adds to its loss (a prior of the weights, a norm of groups), a scalar; None: nothing."""
         return None
