@@ -20,13 +20,18 @@ import torch
 from joulescape.accuracy.activations import calibrate
 from joulescape.accuracy.datasets import Data, load_task
 from joulescape.accuracy.fine_tuning import compressed, untuned
+from joulescape.accuracy.measure import measure
 from joulescape.accuracy.module import plain, run
+from joulescape.accuracy.needs import with_activations
 from joulescape.accuracy.reference import reference_tensors, single_thread
 from joulescape.accuracy.stored import written
 from joulescape.accuracy.training import correct, fraction
 from joulescape.compression.base import Described, Step
+from joulescape.compression.low_rank.energy import ranks_of_energy
 from joulescape.compression.pipeline import describe
 from joulescape.network.build import build_graph
+from joulescape.network.fidelity import Fidelity, Recipe
+from joulescape.network.operators import Graph
 from joulescape.spec.document import read_document
 from joulescape.spec.network import NetworkSpec
 
@@ -38,6 +43,9 @@ Steps = Sequence[tuple[str, Mapping[str, Any]] | tuple[str, Mapping[str, Any], M
 GRADUAL = {"scope": "global", "schedule": "gradual"}
 CHANNELS = {"granularity": "channel"}
 FLOAT = {"activation_bits": 32}
+ADMM = {"training": "admm"}
+MIXED_BITS = {"conv1": 6, "conv2": 4, "fc1": 2, "fc2": 3, "fc3": 4}
+"""Few bits where many weights are."""
 
 DESIGNS: Mapping[str, Steps] = {
     "prune_90": [("prune", {**GRADUAL, "density": 0.1})],
@@ -45,6 +53,7 @@ DESIGNS: Mapping[str, Steps] = {
     "prune_95": [("prune", {**GRADUAL, "density": 0.05})],
     "prune_95_at_once": [("prune", {"scope": "global", "density": 0.05})],
     "variational_95": [("prune", {"scope": "global", "density": 0.05, "criterion": "variational"})],
+    "prune_90_admm": [("prune", {"scope": "global", "density": 0.1, "schedule": "admm"})],
     "prune_2_of_4": [("prune", {"granularity": "n_of_m", "density": 0.5, "schedule": "gradual"})],
     "channels_50": [("prune", {**CHANNELS, "density": 0.5})],
     "channels_50_first_order": [("prune", {**CHANNELS, "density": 0.5, "criterion": "first_order"})],
@@ -57,6 +66,9 @@ DESIGNS: Mapping[str, Steps] = {
     "channels_30_reconstruction": [("prune", {**CHANNELS, "density": 0.3, "criterion": "reconstruction"})],
     "channels_30_group_lasso": [("prune", {**CHANNELS, "density": 0.3, "criterion": "group_lasso"})],
     "w4a4": [("quantize", {"weight_bits": 4, "activation_bits": 4})],
+    "mixed_precision": [
+        ("quantize", {"activation_bits": 4}, {name: {"weight_bits": bits} for name, bits in MIXED_BITS.items()})
+    ],
     "w2a2": [("quantize", {"weight_bits": 2, "activation_bits": 2})],
     "fixed_point_8": [("fixed_point", {"weight_bits": 8, "activation_bits": 8})],
     "fixed_point_4": [("fixed_point", {"weight_bits": 4, "activation_bits": 8})],
@@ -64,13 +76,21 @@ DESIGNS: Mapping[str, Steps] = {
     "logarithmic_3": [("logarithmic", {"weight_bits": 3, **FLOAT})],
     "incremental_5": [("incremental", {"weight_bits": 5})],
     "ternary_twn": [("ternary", {"scale_per": "channel", **FLOAT})],
+    "ternary_admm": [("ternary", {"scale_per": "channel", **ADMM, **FLOAT})],
     "ternary_ttq": [("ternary", {"rule": "ttq", **FLOAT})],
     "binary": [("binary", {**FLOAT})],
+    "binary_admm": [("binary", {**ADMM, **FLOAT})],
     "xnor": [("binary", {"activations": "binary", "ends": "keep"})],
     "dorefa_w2a2": [("dorefa", {"weight_bits": 2, "activation_bits": 2})],
     "half_wave_w2a2": [("half_wave", {"activation_bits": 2}), ("binary", {**FLOAT})],
     "share_16_huffman": [("share", {"bits": 4}), ("huffman", {})],
+    "soft_share_huffman": [("soft_share", {"bits": 3}), ("huffman", {})],
     "low_rank": [("low_rank", {"rank_fraction": 0.12, "conv": "keep", "ends": "keep"})],
+    "low_rank_outputs": [
+        ("low_rank", {"rank_fraction": 0.12, "conv": "keep", "ends": "keep", "error": "outputs"}),
+    ],
+    "deep_thin_16": [("deep_thin", {"rank": 16, "ends": "keep"})],
+    "deep_thin_4": [("deep_thin", {"rank": 4, "ends": "keep"})],
     "tucker_spatial": [("low_rank", {"rank_fraction": 0.5, "conv": "spatial", "ends": "keep"})],
     "circulant_8": [("circulant", {"block": 8, "ends": "keep"})],
     "circulant_8_dense": [("circulant", {"block": 8, "ends": "keep"}, {"conv2": {"block": 1}})],
@@ -81,6 +101,10 @@ DESIGNS: Mapping[str, Steps] = {
     ],
 }
 """Designs by name, as lists of steps."""
+
+
+VALIDATION = 1000
+"""Samples of the validation subset that speeds are measured on; all of a smaller split."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +129,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--density", type=float, help="density of deep_compression")
     parser.add_argument("--networks-dir", type=Path, default=ROOT / "results" / "networks")
+    parser.add_argument("--speeds", action="store_true", help="print CPU seconds of evaluations and epochs instead")
+    parser.add_argument("--energy", type=float, help="print the ranks that keep this share of it instead")
     parser.add_argument("--only", nargs="+", choices=sorted(DESIGNS), default=list(DESIGNS))
     arguments = parser.parse_args()
     single_thread()
@@ -112,6 +138,12 @@ def main() -> None:
     graph = build_graph(arguments.network, spec)
     data = load_task(spec.task).shaped(graph.input_shape)
     reference = reference_tensors(graph, spec.training.model_dump(), spec.task, arguments.networks_dir)
+    if arguments.energy is not None:
+        print_ranks(graph, reference, data, arguments.energy)
+        return
+    if arguments.speeds:
+        print_speeds(graph, spec, arguments.networks_dir, arguments.only)
+        return
     base = accuracy(describe(graph, []), reference, data)
     whole = 4 * graph.parameter_count
     print(f"{arguments.network}: {100 * base:.2f} % on test, {whole} bytes, {graph.macs} MACs", flush=True)
@@ -120,6 +152,28 @@ def main() -> None:
         steps = [_step(name, *given, density=arguments.density) for given in DESIGNS[name]]
         rows = [measured(describe(graph, steps), reference, data, how, seed) for seed in range(arguments.seeds)]
         print(line(name, rows, base, whole), flush=True)
+
+
+def print_ranks(graph: Graph, reference: Mapping[str, Any], data: Data, share: float) -> None:
+    """Ranks of each layer that keep `share` of its weights' energy, and of its outputs': for a question's `ranks`."""
+    seen = with_activations(graph, reference, data.train)
+    for what, tensors in (("weights", reference), ("outputs", seen)):
+        print(f"{what}: {dict(ranks_of_energy(graph, tensors, share))}", flush=True)
+
+
+def print_speeds(graph: Graph, spec: NetworkSpec, networks_dir: Path, names: Sequence[str]) -> None:
+    """CPU seconds of one evaluation on the validation split without fine-tuning, and of one epoch of it."""
+    print("| design | evaluation s | epoch s |", flush=True)
+    for name in names:
+        network = describe(graph, [_step(name, *given) for given in DESIGNS[name]])
+        how = {"learning_rate": 0.002, "batch": 128, "epochs": 1}
+        recipe = Recipe(spec.task, spec.training.model_dump(), how, {}, "exact")
+        seconds = []
+        for rung in ("merged", "tuned"):
+            began = time.process_time()
+            measure(network, {}, recipe, Fidelity(rung, samples=VALIDATION), 0, networks_dir)
+            seconds.append(time.process_time() - began)
+        print(f"| {name} | {seconds[0]:.2f} | {seconds[1] - seconds[0]:.2f} |", flush=True)
 
 
 def measured(network: Described, reference: Mapping[str, Any], data: Data, how: Mapping[str, Any], seed: int) -> Row:

@@ -31,7 +31,9 @@ _IDENTITY = {
 _MEASUREMENT = {
     "accuracy_sd_fraction": pl.Float64, "accuracy_draws_count": pl.Int64,
     "steps_basis": pl.String, "training_steps_count": pl.Int64,
-    "assumed_energy_fraction": pl.Float64, "parameter_count": pl.Int64, "weight_bytes": pl.Float64, "macs": pl.Int64,
+    "assumed_energy_fraction": pl.Float64, "parameter_count": pl.Int64, "file_bytes": pl.Int64,
+    "weight_bytes": pl.Float64, "index_bytes": pl.Float64, "activation_bytes": pl.Float64, "macs": pl.Int64,
+    "multiplications": pl.Float64, "additions": pl.Float64, "shifts": pl.Float64, "gates": pl.Float64,
     "variants_count": pl.Int64, "is_front": pl.Boolean, "seconds": pl.Float64,
 }  # fmt: skip
 
@@ -83,7 +85,7 @@ PUBLISHED = {
     "back_end": pl.String, "family": pl.String, "what": pl.String, "workload": pl.String, "role": pl.String,
     "published": pl.Float64, "model": pl.Float64, "error_fraction": pl.Float64, "tolerance_fraction": pl.Float64,
     "pass": pl.Boolean, "expected": pl.String, "reason": pl.String, "source": pl.String, "where": pl.String,
-    "kind": pl.String,
+    "kind": pl.String, "against": pl.String, "model_low": pl.Float64, "model_high": pl.Float64,
 }  # fmt: skip
 """published.parquet: one row a published figure, with the model's."""
 

@@ -26,7 +26,7 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "prune": [
         {}, {"density": 1.0}, {"density": 0.02, "index_bits": 6}, {"granularity": "n_of_m"}, {"granularity": "channel"},
         {"granularity": "n_of_m", "group": 8, "density": 0.25}, {"criterion": "scaled"}, {"criterion": "lamp"},
-        {"schedule": "gradual", "density": 0.1},
+        {"schedule": "gradual", "density": 0.1}, {"schedule": "admm", "density": 0.1},
     ],
     "quantize": [
         {"weight_bits": 1}, {"weight_bits": 2}, {"weight_bits": 16}, {"weight_bits": 4, "scale_per": "layer"},

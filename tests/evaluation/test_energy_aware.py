@@ -27,7 +27,7 @@ AWARE = {"prune": {"granularity": "channel", "scope": "energy", "density": 0.5}}
 SPACE: dict[str, Any] = {
     "question": "Where does the energy go?",
     "task": "digits",
-    "networks": ["digits_lenet"],
+    "networks": ["tiny"],
     "back_ends": [ARRAY, CROSSBAR],
     "phases": ["inference"],
     "compression": [AWARE],
@@ -52,22 +52,48 @@ class Notebook:
         self.kept[key] = measured
 
 
-def question(tmp_path: Path, **changes: object) -> DesignSpace:
-    for shelf in ("hwlib", "models"):
-        (tmp_path / shelf).symlink_to(ROOT / shelf)
-    (tmp_path / "spaces").mkdir()
-    path = tmp_path / "spaces" / "q.yaml"
+NETWORK: dict[str, Any] = {
+    "about": "a small network that trains in a second",
+    "task": "digits",
+    "input": [1, 8, 8],
+    "operators": [
+        {"name": "conv1", "kind": "conv", "out_channels": 6, "kernel": 3},
+        {"name": "relu1", "kind": "relu"},
+        {"name": "conv2", "kind": "conv", "out_channels": 8, "kernel": 3, "stride": 2},
+        {"name": "relu2", "kind": "relu"},
+        {"name": "flat", "kind": "flatten"},
+        {"name": "fc1", "kind": "dense", "out_features": 40},
+        {"name": "relu3", "kind": "relu"},
+        {"name": "fc2", "kind": "dense", "out_features": 10},
+    ],
+    "training": {"epochs": 4, "batch": 32, "learning_rate": 0.01},
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with the shipped machines, whose one network is trained once."""
+    found = tmp_path_factory.mktemp("project")
+    (found / "hwlib").symlink_to(ROOT / "hwlib")
+    for shelf in ("models", "spaces"):
+        (found / shelf).mkdir()
+    (found / "models" / "tiny.yaml").write_text(yaml.safe_dump(NETWORK))
+    return found
+
+
+def question(root: Path, **changes: object) -> DesignSpace:
+    path = root / "spaces" / "q.yaml"
     path.write_text(yaml.safe_dump({**SPACE, **changes}))
     return load_space(path)
 
 
-def on(space: DesignSpace, back_end: str, **values: Any) -> Candidate:
-    return space.candidate({"pair": f"digits_lenet@{back_end}", **values})
+def on(space: DesignSpace, back_end: str) -> Candidate:
+    return space.candidate({"pair": f"tiny@{back_end}"})
 
 
-def test_two_machines_get_two_designs_of_one_question(tmp_path: Path) -> None:
-    space = question(tmp_path)
-    graph = space.graphs["digits_lenet"]
+def test_two_machines_get_two_designs_of_one_question(root: Path) -> None:
+    space = question(root)
+    graph = space.graphs["tiny"]
     found = {}
     for back_end in (ARRAY, CROSSBAR):
         candidate = on(space, back_end)
@@ -93,15 +119,11 @@ def key_of(case: Case) -> str:
     return key
 
 
-def test_shares_are_part_of_the_measurements_name(tmp_path: Path) -> None:
+def test_shares_are_part_of_the_measurements_name(root: Path) -> None:
     """Exact machines of one number format share a measurement when, and only when, their shares are equal."""
     keys, shares = [], []
-    for index, hardware in enumerate(
-        ({"array.rows": 32}, {"clock_ghz": 0.4999}, {"array.rows": 2, "clock_ghz": 0.001})
-    ):
-        directory = tmp_path / str(index)
-        directory.mkdir()
-        space = question(directory, hardware={ARRAY: hardware}, back_ends=[ARRAY])
+    for hardware in ({"array.rows": 32}, {"clock_ghz": 0.4999}, {"array.rows": 2, "clock_ghz": 0.001}):
+        space = question(root, hardware={ARRAY: hardware}, back_ends=[ARRAY])
         case = Case.of(on(space, ARRAY), space, QUICK, 0, None)
         shares.append(dict(case.network.steps[0].per_layer))
         keys.append(key_of(case))
@@ -109,8 +131,8 @@ def test_shares_are_part_of_the_measurements_name(tmp_path: Path) -> None:
     assert keys[0] == keys[1] != keys[2]
 
 
-def test_corners_move_costs_but_never_the_design(tmp_path: Path) -> None:
-    space = question(tmp_path, back_ends=[ARRAY])
+def test_corners_move_costs_but_never_the_design(root: Path) -> None:
+    space = question(root, back_ends=[ARRAY])
     corners = [Case.of(on(space, ARRAY), space, Fidelity(corner=c), 0, None) for c in ("optimistic", "pessimistic")]
     assert corners[0].network.steps == corners[1].network.steps
     energies = [case.priced(None).phases["inference"].energy_pj() for case in corners]
@@ -135,10 +157,10 @@ def test_pruning_by_energy_costs_about_what_plain_pruning_costs() -> None:
 # Zeros of real data
 
 
-def test_measured_zeros_feed_a_machine_that_skips_them(tmp_path: Path) -> None:
+def test_measured_zeros_feed_a_machine_that_skips_them(root: Path) -> None:
     """The multiplier's energy falls by weight density times input density of each layer, as real data leave them."""
     space = question(
-        tmp_path,
+        root,
         back_ends=[ARRAY],
         compression=[{"prune": {"density": 0.25}}],
         hardware={ARRAY: {"zero_gating": {"kind": "choice", "options": [False, True]}}},

@@ -142,6 +142,17 @@ def test_the_smaller_operand_is_fetched_again_for_each_half_memory_of_the_larger
     assert moved(found, "input") == 4 * inputs * batch * input_visits
 
 
+def test_groups_are_met_one_by_one() -> None:
+    """128 KiB of weights and of inputs are fetched four times as one product and once as sixteen small ones."""
+    operands = [Operand(32768, 8.0) for _ in range(3)]
+    whole, heads = (
+        cost(MatrixWork("fc", "forward", Loops(G=groups, K=128, C=256 // groups, OX=128), *operands))
+        for groups in (1, 16)
+    )
+    assert {moved(whole, "weight"), moved(whole, "input")} == {131072.0, 4 * 131072.0}
+    assert moved(heads, "weight") == moved(heads, "input") == 131072.0
+
+
 @settings(max_examples=30, deadline=None)
 @given(ops=st.integers(1, 10_000), lanes=st.integers(1, 32))
 def test_instructions_are_whole_and_so_many_an_operation(ops: int, lanes: int) -> None:

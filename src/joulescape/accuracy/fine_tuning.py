@@ -19,7 +19,7 @@ from joulescape.accuracy.needs import Source, without_needs
 from joulescape.accuracy.randomness import generator
 from joulescape.accuracy.splitting import Splitting
 from joulescape.accuracy.training import TrainingRun, as_leaves, fit
-from joulescape.compression.base import GRADUAL_SHARE, Described
+from joulescape.compression.base import FREE_SHARE, GRADUAL_SHARE, Described
 from joulescape.compression.pipeline import Stage, projector, stages
 from joulescape.network.error_spec import Errors
 
@@ -119,6 +119,8 @@ class _Tuning:
             for is_grid in (False, True)
         )
         self._is_settled = not any(_is_gradual(stage) or _is_free(stage) for stage in self._stages)
+        is_slow = any(not _is_free(stage) for stage in self._gradual)
+        self._settles_at = GRADUAL_SHARE if is_slow else FREE_SHARE
         latent = _project(self._once, reference, source, progress=0.0)
         self._network_tensors = frozenset(latent)
         latent = {**_project(self._grids, latent, None), **latent}
@@ -183,7 +185,7 @@ class _Tuning:
             settings = stage.method.partly(stage.settings, progress)
             for name, is_held in stage.method.fixed(moved, stage.after, settings).items():
                 self._held[name] = (is_held, moved[name].clone())
-        if not self._is_settled and progress >= GRADUAL_SHARE:
+        if not self._is_settled and progress >= self._settles_at:
             self._settle(moved)
         elif not self._is_settled:
             self._follow(latent)

@@ -60,6 +60,9 @@ def _spec(path: Path) -> AnyNetworkSpec:
     if found is None:
         raise SpecError(faults)
     spec = found[1]
+    if spec.is_workload:
+        expected = "a recipe: a network without one is a workload, to be priced and never trained"
+        raise SpecError([Fault(str(path), None, "training", "nothing", expected)])
     try:
         build_graph(path.stem, spec)
     except ValueError as error:

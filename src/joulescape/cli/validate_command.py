@@ -76,6 +76,8 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
+    if row["role"] == "claim":
+        return {None: "not compared", True: "follows", False: "does not follow"}[row["pass"]]
     if row["pass"] is None:
         return "not measured"
     if row["pass"]:

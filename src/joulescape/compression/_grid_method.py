@@ -11,7 +11,7 @@ from pydantic import Field
 
 from joulescape.compression._coding import bits_with_zeros
 from joulescape.compression._nominal import with_bytes
-from joulescape.compression.base import Described, Method, Tensors, origin
+from joulescape.compression.base import ADMM_PULL, Described, Method, Tensors, origin
 from joulescape.network.operators import Operator
 from joulescape.network.work import ActivationRule, OperandFormat
 from joulescape.spec.base import Shape
@@ -35,7 +35,7 @@ class TrainedGridSettings(GridSettings):
     training: Literal["straight_through", "admm"] = "straight_through"
     """While fine-tuning. straight_through: the network computes with weights on the grid, and gradients pass through
     the rounding; admm: weights stay free and are drawn to the grid (augmented Lagrangian), then put on it."""
-    pull: Annotated[float, Field(gt=0)] = 0.1
+    pull: Annotated[float, Field(gt=0)] = ADMM_PULL
     """admm: how strongly they are drawn (rho of the augmented Lagrangian)."""
 
 

@@ -35,6 +35,14 @@ GRADUAL_SHARE = 0.75
 for what is gone."""
 
 
+FREE_SHARE = 0.5
+"""The same for weights that were free, and are only now projected: what is left must make up for that."""
+
+ADMM_PULL = 0.003
+"""Usual strength at which alternating directions draw weights to their projection: as large as the gradients of a
+network that is nearly trained."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One resolved compression step: `settings` for every operator it takes; `per_layer` overrides by operator."""
@@ -123,6 +131,10 @@ class Method(ABC, Generic[SettingsT]):
     def project(self, tensors: Tensors, described: Described, settings: Mapping[str, SettingsT]) -> Tensors:
         """Weights after this step, of the shapes that `describe` announced. Twice = once."""
 
+    def misfit(self, graph: Graph, settings: Mapping[str, SettingsT]) -> str | None:  # noqa: ARG002
+        """Why layers of this network cannot take these settings; None where they can. A question is refused by it."""
+        return None
+
     def penalty(self, tensors: Tensors, described: Described, settings: Mapping[str, SettingsT]) -> Any:  # noqa: ARG002
         """What fine-tuning adds to its loss (a prior of the weights, a norm of groups), a scalar; None: nothing."""
         return None
@@ -136,7 +148,7 @@ class Method(ABC, Generic[SettingsT]):
         return 0.0
 
     def is_free(self, settings: Mapping[str, SettingsT]) -> bool:
-        """Whether weights are free for GRADUAL_SHARE of fine-tuning, under `penalty` or `pull`, and then projected."""
+        """Whether weights are free for FREE_SHARE of fine-tuning, under `penalty` or `pull`, and then projected."""
         return self.pull(settings) > 0.0
 
     def needs(self, settings: Mapping[str, SettingsT]) -> frozenset[Need]:  # noqa: ARG002

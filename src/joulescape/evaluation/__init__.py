@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ import numpy as np
 from joulescape.errors import Infeasible
 from joulescape.evaluation.case import Case, Memory
 from joulescape.evaluation.verdicts import Verdict, admit, judged
+from joulescape.network.arithmetic import layer_rows as layer_counts
 from joulescape.network.digest import digest
 from joulescape.network.fidelity import Fidelity, Measured
-from joulescape.network.work import weight_bytes
+from joulescape.network.work import Statistics, weight_bytes
 from joulescape.pricing.metrics import Metrics, Priced, assumed_fraction, at_node, metrics_of
 from joulescape.pricing.rows import area_rows, energy_rows, layer_rows
 from joulescape.simulators.base import FloatArray
@@ -169,9 +171,26 @@ def _network_facts(case: Case, measured: Measured | None, priced: Priced) -> dic
         "steps_basis": priced.plan.steps_basis if priced.plan else None,
         "training_steps_count": priced.plan.steps if priced.plan else None,
         "parameter_count": graph.parameter_count,
+        "file_bytes": _file_bytes(measured),
         "weight_bytes": weight_bytes(formats, statistics),
         "macs": graph.macs,
+        **_counts(case, statistics),
     }
+
+
+COUNTS = ("index_bytes", "activation_bytes", "multiplications", "additions", "shifts", "gates")
+"""What the rows of the network's layers add up to, per sample; a network without matrix operators has none of it."""
+
+
+def _counts(case: Case, statistics: Statistics) -> dict[str, float]:
+    rows = layer_counts(case.network.graph, case.network.formats, statistics)
+    return {name: math.fsum(float(row[name]) for row in rows) for name in COUNTS} if rows else {}
+
+
+def _file_bytes(measured: Measured | None) -> int | None:
+    """Bytes of the written network, scales, biases and header included; None where nothing was written."""
+    found = None if measured is None else measured.extras.get("file_bytes")
+    return None if found is None else int(found)
 
 
 def _parts(design_id: str, node: str, priced: Priced, variant_id: int) -> list[dict[str, Any]]:

@@ -97,7 +97,8 @@ def si_factors(given: Tables) -> dict[str, float]:
 
 
 MORE = (
-    "fidelity", *tables.METRICS, "parameter_count", "weight_bytes", "assumed_energy_fraction", "steps_basis",
+    "fidelity", *tables.METRICS, "parameter_count", "file_bytes", "weight_bytes", "index_bytes", "activation_bytes",
+    "macs", "multiplications", "additions", "shifts", "gates", "assumed_energy_fraction", "steps_basis",
     "variants_count",
 )  # fmt: skip
 """Further columns of the table of all designs, before the parameters."""

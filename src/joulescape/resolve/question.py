@@ -33,7 +33,7 @@ from joulescape.resolve.shelves import (
     network_path,
     unknown_name,
 )
-from joulescape.resolve.steps import StepPlan, read_steps
+from joulescape.resolve.steps import StepPlan, misfits, read_steps
 from joulescape.resolve.training import TrainingPlan, read_training
 from joulescape.resolve.workloads import check_workloads, workload_faults
 from joulescape.spec.document import Document, Keys
@@ -86,6 +86,8 @@ def read_question(document: Document, root: Path, needs_designs: bool) -> Questi
     if not question.broken:
         question.faults.extend(check_rungs(question.document, question.spec))
         question.faults.extend(check_workloads(question.document, question.spec, question.networks, question.steps))
+    if not question.faults:
+        question.faults.extend(misfits(question.document, question.steps, question.graphs.values()))
     _pair(question)
     return question
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,13 @@ class Option:
         """Operators of the uncompressed graph that the method acts on."""
         method = self.method
         return () if method is None else tuple(o.name for o in graph.operators if method.takes(o))
+
+    def misfit(self, graph: Graph, values: Mapping[str, Any]) -> str | None:
+        """Why layers of the graph cannot take these values, all the same for each; None where they can."""
+        taken = self.operators(graph)
+        if self.method is None or not taken:
+            return None
+        return self.method.misfit(graph, dict.fromkeys(taken, self.method.Settings(**values)))
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,18 @@ def read_steps(document: Document, faults: list[Fault]) -> tuple[StepPlan, ...]:
     steps = document.content.get("compression") or []
     plans = (_plan(document, index, faults) for index in range(len(steps)))
     return tuple(plan for plan in plans if plan is not None)
+
+
+def misfits(document: Document, plans: Sequence[StepPlan], graphs: Iterable[Graph]) -> list[Fault]:
+    """Settings that pass alone, but that layers of a network cannot take; of a domain its first value is tried."""
+    faults: list[Fault] = []
+    for graph in graphs:
+        for option in (option for plan in plans for option in plan.options if option.method and option.fields):
+            values = {field.path: next(field.points())[1] for field in option.fields}
+            why = option.misfit(graph, values)
+            if why is not None:
+                faults.append(document.fault(option.fields[0].keys[:-1], option.name, f"this to hold: {why}"))
+    return list(dict.fromkeys(faults))
 
 
 def _plan(document: Document, index: int, faults: list[Fault]) -> StepPlan | None:

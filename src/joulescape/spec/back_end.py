@@ -12,7 +12,12 @@ from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
 Family = Literal["electronic", "memristive", "photonic", "physical"]
 FAMILIES: tuple[Family, ...] = ("electronic", "memristive", "photonic", "physical")
 Equivalence = Literal["exact", "approximate", "own"]
-PublishedRole = Literal["input", "calibration", "prediction"]
+PublishedRole = Literal["input", "calibration", "prediction", "claim"]
+
+CLAIMED_RATIOS = tuple(
+    f"{phase}_{what}_ratio" for phase in ("inference", "training") for what in ("speed", "energy", "efficiency")
+)
+"""What a claim against another back end may be about: its time, energy, or time x area over this one's."""
 
 
 class PublishedRow(Shape):
@@ -37,7 +42,13 @@ class PublishedRow(Shape):
     kind: Literal["quick", "slow"] = "quick"
     expected: Literal["pass", "miss"] = "pass"
     reason: str | None = None
-    """Why a miss is expected."""
+    """Why a miss is expected, or why a claim is not compared."""
+    against: str | None = None
+    """Of a claim: the back end that it is compared with, in place of the one that the source does not name."""
+    against_overrides: dict[str, Any] = Field(default_factory=dict)
+    """Dotted paths below the other back end's `parameters` that differ for this row."""
+    node: Annotated[int, Field(ge=3, le=180)] | None = None
+    """Of a claim: the node that both machines' CMOS parts are scaled to."""
 
     @model_validator(mode="after")
     def _miss_has_reason(self) -> Self:
@@ -45,6 +56,16 @@ class PublishedRow(Shape):
             raise ValueError("an expected miss needs a reason")
         if self.layer is not None and self.workload is None:
             raise ValueError("a layer needs its workload")
+        return self
+
+    @model_validator(mode="after")
+    def _claim_is_compared_or_says_why_not(self) -> Self:
+        if self.role != "claim" and (self.against or self.against_overrides or self.node):
+            raise ValueError("only a claim is compared with another back end")
+        if self.role == "claim" and not self.against and not self.reason:
+            raise ValueError("a claim that is compared with no back end needs a reason")
+        if self.against and (self.workload is None or self.node is None or self.what not in CLAIMED_RATIOS):
+            raise ValueError(f"a compared claim needs a workload, a node and one of {', '.join(CLAIMED_RATIOS)}")
         return self
 
 

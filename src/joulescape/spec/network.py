@@ -61,10 +61,12 @@ class OperatorSpec(Shape):
 
 def _sort(entry: Any) -> str:
     is_use = "block" in entry if isinstance(entry, dict) else isinstance(entry, BlockUse)
-    return "block" if is_use else "operator"
+    return "a block" if is_use else "an operator"
 
 
-Entry = Annotated[Annotated[OperatorSpec, Tag("operator")] | Annotated[BlockUse, Tag("block")], Discriminator(_sort)]
+Entry = Annotated[
+    Annotated[OperatorSpec, Tag("an operator")] | Annotated[BlockUse, Tag("a block")], Discriminator(_sort)
+]
 """One line of an operator list: an operator, or a block put there."""
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from joulescape.spec.base import Shape
+from joulescape.spec.sourced import Basis
 
 
 class ReportedLayer(Shape):
@@ -26,4 +27,6 @@ class ReportedSpec(Shape):
     source: str
     """Key of hwlib/references.bib."""
     where: str
+    basis: Basis
+    """How well it is known: `assumed` where the publication itself was not at hand."""
     layers: Annotated[dict[str, ReportedLayer], Field(min_length=1)]

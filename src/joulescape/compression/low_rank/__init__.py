@@ -26,7 +26,7 @@ from joulescape.compression.low_rank.parts import Form, largest_rank, parts_of
 from joulescape.compression.low_rank.whitening import Array
 from joulescape.errors import nearest
 from joulescape.network.build import replaced
-from joulescape.network.operators import Operator
+from joulescape.network.operators import Graph, Operator
 from joulescape.network.work import OperandFormat
 from joulescape.spec.base import Shape
 
@@ -65,7 +65,9 @@ class LowRank(Method[LowRankSettings]):
 
         Raises CompressionError where `ranks` names no layer that is taken, or a rank above the layer's.
         """
-        _check_ranks(described, settings)
+        misfit = self.misfit(described.graph, settings)
+        if misfit is not None:
+            raise CompressionError(f"low_rank: {misfit}")
         chosen = {name: form for name in settings if (form := _form(described, name, settings[name])) is not None}
         graph = described.graph
         fractions = {name: _fraction(graph.operator(name), form, settings[name]) for name, form in chosen.items()}
@@ -73,6 +75,13 @@ class LowRank(Method[LowRankSettings]):
         smaller = replaced(graph, {name: parts for name, parts in requests.items() if parts})
         formats = {o.name: described.formats.get(o.name) or _fresh(o, described.formats) for o in smaller.operators}
         return replace(described, graph=smaller, formats=formats)
+
+    def misfit(self, graph: Graph, settings: Mapping[str, LowRankSettings]) -> str | None:
+        """The first entry of `ranks` that names no layer that is taken, or a rank above the layer's."""
+        entries = {name: rank for at in settings.values() for name, rank in at.ranks.items()}
+        whole = {origin(name) for name in settings} - set(settings)
+        found = (_misfit(graph, n, rank, settings.get(n)) for n, rank in entries.items() if n not in whole)
+        return next((fault for fault in found if fault is not None), None)
 
     def needs(self, settings: Mapping[str, LowRankSettings]) -> frozenset[Need]:
         """Inputs of the layers where the error of outputs counts."""
@@ -107,24 +116,24 @@ def _fraction(operator: Operator, form: Form, at: LowRankSettings) -> float:
     """The layer's rank relative to its largest."""
     if operator.name not in at.ranks:
         return at.rank_fraction
-    rank, most = at.ranks[operator.name], largest_rank(operator, form)
-    if rank > most:
-        shape = " x ".join(str(size) for size in operator.weight_shape or ())
-        raise CompressionError(
-            f"low_rank: ranks gives '{operator.name}' rank {rank}, but its weight of {shape} has {most} ({form})"
-        )
-    return rank / most
+    return at.ranks[operator.name] / largest_rank(operator, form)
 
 
-def _check_ranks(described: Described, settings: Mapping[str, LowRankSettings]) -> None:
-    """Names in `ranks` are layers that the method takes."""
-    taken = {origin(name) for name in settings}
-    for name in {name for at in settings.values() for name in at.ranks} - taken:
+def _misfit(graph: Graph, name: str, rank: int, at: LowRankSettings | None) -> str | None:
+    """What is wrong with one entry of `ranks`; `at` is absent where the method takes no such layer."""
+    taken = [o.name for o in graph.operators if plugin.takes(o)]
+    if at is None:
         close = nearest(name, taken)
         hint = f"; did you mean '{close}'?" if close else ""
-        raise CompressionError(
-            f"low_rank: ranks names '{name}', which is no layer that it takes in '{described.original.name}'{hint}"
-        )
+        return f"ranks names '{name}', which is none of the layers that it takes in '{graph.name}'{hint}"
+    operator = graph.operator(name)
+    form: Form = "dense" if operator.kind == "dense" or at.conv == "keep" else at.conv
+    most, shape = largest_rank(operator, form), " x ".join(str(size) for size in operator.weight_shape or ())
+    return (
+        f"ranks gives '{name}' {rank}, above the rank {most} of its weights of {shape} ({form})"
+        if rank > most
+        else None
+    )
 
 
 def _rows(tensors: Tensors, name: str, at: LowRankSettings | None) -> Array | None:

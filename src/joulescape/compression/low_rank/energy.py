@@ -1,4 +1,4 @@
-"""Ranks that keep a share of the energy: a look at trained weights before a question is asked, to be written into it."""
+"""Ranks that keep a share of the energy: a look at trained weights before a question is asked, to be put into it."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from joulescape.compression.base import GRADUAL_SHARE, Described, Method, Need, Regularised, Tensors
+from joulescape.compression.base import FREE_SHARE, GRADUAL_SHARE, Described, Method, Need, Regularised, Tensors
 from joulescape.compression.prune.channels import describe_channels, project_channels
 from joulescape.compression.prune.elements import describe_elements, project_elements
 from joulescape.compression.prune.energy import by_energy
@@ -62,15 +62,20 @@ class Prune(Method[PruneSettings]):
 
     def is_gradual(self, settings: Mapping[str, PruneSettings]) -> bool:
         """Where the schedule says so."""
-        return any(at.schedule == "gradual" for at in settings.values())
+        return any(at.schedule != "one_shot" for at in settings.values())
+
+    def pull(self, settings: Mapping[str, PruneSettings]) -> float:
+        """The strongest of the layers, where the schedule is admm."""
+        return max((at.pull for at in settings.values() if at.schedule == "admm"), default=0.0)
 
     def partly(self, settings: Mapping[str, PruneSettings], progress: float) -> Mapping[str, PruneSettings]:
-        """The density of this moment: d + (1 - d) (1 - t)^3, which is there after GRADUAL_SHARE of the way."""
-        rest = (1.0 - min(1.0, progress / GRADUAL_SHARE)) ** 3
+        """The density of this moment: d + (1 - d) (1 - t)^3, which is there after GRADUAL_SHARE of the way; with admm
+        nothing goes before.
+        """
+        early = {"one_shot": 0.0, "gradual": (1.0 - min(1.0, progress / GRADUAL_SHARE)) ** 3}
+        early["admm"] = float(progress < FREE_SHARE)
         return {
-            name: at.model_copy(update={"density": at.density + (1 - at.density) * rest})
-            if at.schedule == "gradual"
-            else at
+            name: at.model_copy(update={"density": at.density + (1 - at.density) * early[at.schedule]})
             for name, at in settings.items()
         }
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from joulescape.compression._coding import INDEX_BITS
-from joulescape.compression.base import Regulariser
+from joulescape.compression.base import ADMM_PULL, Regulariser
 from joulescape.spec.base import Shape
 
 Criterion = Literal[
@@ -49,8 +49,11 @@ class PruneSettings(Shape):
     """energy: densities go with the layers' shares of the energy to the power of -tilt; 0 is as without."""
     energy_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
     """energy: the layer's share of the machine's energy; told by the machine, a design's own to the hundredth."""
-    schedule: Literal["one_shot", "gradual"] = "one_shot"
-    """gradual: while fine-tuning, the density falls to its end by d + (1 - d) (1 - t)^3 (Zhu and Gupta 2017)."""
+    schedule: Literal["one_shot", "gradual", "admm"] = "one_shot"
+    """gradual: while fine-tuning, the density falls to its end by d + (1 - d) (1 - t)^3 (Zhu and Gupta 2017); admm: all
+    weights are trained and drawn to the pruned ones (augmented Lagrangian, Zhang et al. 2018), then pruned."""
+    pull: Annotated[float, Field(gt=0)] = ADMM_PULL
+    """admm: how strongly they are drawn (rho of the augmented Lagrangian)."""
     group: Annotated[int, Field(ge=2, le=64)] = 4
     """n_of_m: weights of one group; the last group of a row is filled with zeros where they do not divide."""
     index_bits: Annotated[int, Field(ge=1, le=8)] = INDEX_BITS
@@ -65,13 +68,13 @@ class PruneSettings(Shape):
     def _is_known_before_weights(self) -> Self:
         if self.granularity != "element" and self.scope == "global":
             raise ValueError("scope global is for single weights: shapes and groups must be known before any weight is")
-        if self.granularity == "channel" and (self.schedule == "gradual" or self.criterion not in OF_CHANNELS):
+        if self.granularity == "channel" and (self.schedule != "one_shot" or self.criterion not in OF_CHANNELS):
             raise ValueError(f"channels go at once, by {_listed(OF_CHANNELS)}")
         if self.granularity != "channel" and self.criterion not in OF_WEIGHTS:
             raise ValueError(f"{self.criterion} is for channels; single weights go by {_listed(OF_WEIGHTS)}")
         if self.scope == "global" and self.criterion in WITHIN_A_LAYER:
             raise ValueError(f"{self.criterion} does not compare weights of two layers: its scope is layer")
-        if self.schedule == "gradual" and self.criterion in MEASURED_ONCE:
+        if self.schedule != "one_shot" and self.criterion in MEASURED_ONCE:
             raise ValueError(f"{self.criterion} is measured once, before fine-tuning: its schedule is one_shot")
         return self
 

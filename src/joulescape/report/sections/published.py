@@ -29,12 +29,17 @@ class PublishedFacts:
     expected_miss_count: int
     unmeasured_count: int
     """Figures that need training to be compared and were not."""
+    claims: Rows
+    """What sources claim of these machines against others, beside the model; in no count and no chart."""
+    claims_sentence: str
 
 
 def facts(given: Tables) -> PublishedFacts:
     """Counts and medians use predictions only: inputs and calibrations agree by construction."""
     names = [name for name, _ in given.back_ends]
-    listed = given.published.filter(pl.col("back_end").is_in(names))
+    every = given.published.filter(pl.col("back_end").is_in(names))
+    listed = every.filter(pl.col("role") != "claim")
+    claims = [_claim(row) for row in every.filter(pl.col("role") == "claim").iter_rows(named=True)]
     known = listed.filter(pl.col("model").is_not_null())
     table = [_row(row) for row in known.sort("back_end", "what", maintain_order=True).iter_rows(named=True)]
     predicted = [row for row in table if row["role"] == "prediction"]
@@ -47,7 +52,57 @@ def facts(given: Tables) -> PublishedFacts:
         median_error_fraction=statistics.median(errors) if errors else None,
         expected_miss_count=sum(row["expected"] == "miss" for row in predicted),
         unmeasured_count=listed.height - known.height,
+        claims=claims,
+        claims_sentence=_on_claims(claims),
     )
+
+
+def _claim(row: dict[str, Any]) -> dict[str, Any]:
+    """One claim: `follows` says at which corners of all constants the model's ratio is as large."""
+    kept = {
+        name: row[name] for name in ("back_end", "family", "what", "workload", "against", "reason", "source", "where")
+    }
+    typical, low, high = row["model"], row["model_low"], row["model_high"]
+    return {
+        **kept,
+        "text": " ".join(row["what"].removesuffix("_ratio").split("_")),
+        "claimed": ratio(row["published"]),
+        "model": ratio(typical),
+        "corners": "–" if low is None or high is None else f"{ratio(low)} to {ratio(high)}",
+        "follows": follows(row["published"], typical, low, high),
+    }
+
+
+def ratio(value: float | None) -> str:
+    """A ratio of two figures with two digits."""
+    return "–" if value is None else f"{value:.3g}" if value >= 10 else f"{value:.2g}"
+
+
+def follows(claimed: float, typical: float | None, low: float | None, high: float | None) -> str:
+    """Whether a claimed ratio follows from the model, in words; without a model's ratio it was not compared."""
+    if typical is None or low is None or high is None:
+        return NOT_COMPARED
+    if low >= claimed:
+        return "follows at every corner"
+    if typical >= claimed:
+        return "follows at typical values"
+    return "follows at the best corners only" if high >= claimed else "does not follow"
+
+
+NOT_COMPARED = "not compared"
+
+
+def _on_claims(claims: Rows) -> str:
+    """Plainly how many follow, or nothing where there are none."""
+    compared = [row for row in claims if row["follows"] != NOT_COMPARED]
+    if not claims:
+        return ""
+    count = sum(row["follows"] in ("follows at every corner", "follows at typical values") for row in compared)
+    best = sum(row["follows"] == "follows at the best corners only" for row in compared)
+    said = f"{count} of {len(compared)} compared claims {'follows' if count == 1 else 'follow'} at typical values"
+    more = f", {best} more only where constants are at their best" if best else ""
+    left = len(claims) - len(compared)
+    return f"{said}{more}." + (f" {left} could not be compared." if left else "")
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:

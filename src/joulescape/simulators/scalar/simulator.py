@@ -183,11 +183,15 @@ def _energies(
 
 
 def _matrix_traffic(work: MatrixWork, reads: Any, settings: ScalarSettings, context: Context) -> list[Traffic]:
-    """On-chip first, then off-chip: the smaller input is fetched again for each half memory of the larger one."""
+    """On-chip first, then off-chip: the smaller input is fetched again for each half memory of the larger one.
+
+    Groups share nothing, so each is met by itself.
+    """
     half = np.asarray(settings.memory_bytes) / 2
     weight, inputs, output = (FLOAT_BYTES * o.elements for o in (work.weight, work.input, work.output))
     small, large = min(weight, inputs), max(weight, inputs)
-    again = np.where(small <= half, 1, ceil_div(large, half)) * small
+    groups = work.loops.G
+    again = np.where(small <= groups * half, 1, ceil_div(large, groups * half)) * small
     times = (again, inputs) if weight <= inputs else (weight, again)
     is_first = work.role != "input_gradient" and work.layer in context.first
     input_stays = (inputs <= half) & (not is_first)
