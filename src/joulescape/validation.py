@@ -161,7 +161,8 @@ def _named(figures: Mapping[str, float | None], name: str, row: PublishedRow) ->
 
 def _sets(row: PublishedRow) -> dict[str, str]:
     hardware = {f"hardware.{path}": str(value) for path, value in row.overrides.items()}
-    return {"batch": str(row.batch), **hardware}
+    compression = {f"compression.{index}": method for index, method in enumerate(row.compression)}
+    return {"batch": str(row.batch), **hardware, **compression}
 
 
 def _workload_figures(root: Path, name: str, row: PublishedRow) -> dict[str, float | None]:

@@ -167,7 +167,7 @@ def test_a_network_beyond_its_memories_is_refused_with_the_elements_that_would_h
     (entries, pointers) = limits
     assert entries.overshoot > 0
     assert pointers.overshoot <= 0
-    needed = int(entries.reason.split(";")[1].split()[0])
+    needed = int(entries.reason.rpartition("; ")[2].split()[0])
     roomy = EIE.settings.model_copy(update={"elements": needed})
     assert EIE.simulator.limits([large], roomy, example_context())[0].overshoot <= 0
     fewer = EIE.settings.model_copy(update={"elements": needed - 1})
@@ -182,3 +182,17 @@ def test_it_takes_dense_layers_alone() -> None:
     graph = example_graph()
     taken = {operator.kind for operator in graph.operators if EIE.simulator.takes(operator, "forward", EIE.settings)}
     assert taken == {"dense"}
+
+
+def test_layers_that_do_not_fit_together_are_loaded_for_every_batch() -> None:
+    layer = dense(4096, 4096, 0.3, 0.5)
+    context = replace(example_context(), first=frozenset(), last=frozenset())
+    alone = EIE.cost(layer, context=context)[0]
+    first, second = EIE.cost(layer, replace(layer, layer="other"), context=context)
+
+    def loaded(found: LayerCost) -> float:
+        return sum(float(m.read_bytes) for m in found.traffic if (m.memory, m.operand) == ("off_chip_memory", "weight"))
+
+    assert loaded(alone) == 0
+    assert loaded(first) == loaded(second) == pytest.approx(4096 * 4096 * filled_density(0.3, 4) + 64 * 2 * 4097)
+    assert energy(first) > energy(alone)

@@ -35,6 +35,8 @@ class PublishedRow(Shape):
     workload: str | None = None
     layer: str | None = None
     """One layer of the workload: its time, power, units at work, bytes of each memory; absent: the whole of it."""
+    compression: tuple[str, ...] = ()
+    """Compression steps of the workload at their defaults: `reported` prices the state that its YAML reports."""
     batch: Annotated[int, Field(ge=1)] = 1
     boundary: Literal["core", "chip", "system"] = "chip"
     overrides: dict[str, Any] = Field(default_factory=dict)

@@ -12,6 +12,9 @@ from joulescape.units import BITS_PER_BYTE
 
 DENSE = 1.0
 
+POINTER_BYTES = 2
+"""Of a column's start in one element; its end is the start of the next."""
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -42,18 +45,26 @@ class Columns:
 
     def matrix_bytes(self, settings: SparseColumnsSettings) -> float:
         """Bytes of all entries."""
-        bits = settings.code.value_bits + settings.code.index_bits
-        return self.stored * self.rows * self.density * bits / BITS_PER_BYTE
+        return self.stored * self.rows * self.density * _entry_bits(settings) / BITS_PER_BYTE
+
+    @property
+    def pointer_bytes(self) -> float:
+        """Bytes of the columns' starts in one element."""
+        return (self.stored + 1) * POINTER_BYTES
 
 
-def matrix_cost(work: MatrixWork, settings: SparseColumnsSettings, context: Context) -> LayerCost:
-    """One dense layer for the whole batch, sample after sample; weights lie in the elements (`limits`)."""
+def matrix_cost(work: MatrixWork, settings: SparseColumnsSettings, context: Context, is_resident: bool) -> LayerCost:
+    """One dense layer for the whole batch, sample after sample; its columns come from off chip unless all layers'
+    lie in the elements."""
     columns, element = Columns.of(work, settings), settings.element
     one = cycles(columns.inputs, columns.rows, settings.elements, columns.density, element.queue)
     time_cycles = one * columns.samples
     entries = columns.entries * columns.samples
-    energies = (*_element_energies(columns, entries, settings), *_edge(work, settings, context))
-    moved = _edge_bytes(work, settings, context)
+    loaded = 0.0 if is_resident else columns.matrix_bytes(settings) + columns.pointer_bytes * settings.elements
+    moved = _edge_bytes(work, settings, context, loaded)
+    energies = [*_element_energies(columns, entries, settings, loaded)]
+    if context.includes_off_chip:
+        energies.append(context.off_chip.transfer(*moved))
     off_ns = float(context.off_chip_ns(sum(moved)))
     latency_ns = max(time_cycles / settings.clock_ghz, off_ns)
     ideal = entries / settings.elements
@@ -66,10 +77,11 @@ def matrix_cost(work: MatrixWork, settings: SparseColumnsSettings, context: Cont
         active_units=settings.elements * ideal / time_cycles,
         utilisation_fraction=min(1.0, ideal / (latency_ns * settings.clock_ghz)),
         bound_by=bound,
-        energies=energies,
+        energies=tuple(energies),
         traffic=(
-            Traffic("matrix_sram", "weight", entries * _entry_bits(settings) / BITS_PER_BYTE, 0.0),
-            Traffic("off_chip_memory", "input", moved[0], 0.0),
+            Traffic("matrix_sram", "weight", entries * _entry_bits(settings) / BITS_PER_BYTE, loaded),
+            Traffic("off_chip_memory", "weight", loaded, 0.0),
+            Traffic("off_chip_memory", "input", moved[0] - loaded, 0.0),
             Traffic("off_chip_memory", "output", 0.0, moved[1]),
         ),
     )
@@ -79,7 +91,9 @@ def _entry_bits(settings: SparseColumnsSettings) -> int:
     return settings.code.value_bits + settings.code.index_bits
 
 
-def _element_energies(columns: Columns, entries: float, settings: SparseColumnsSettings) -> tuple[Energy, ...]:
+def _element_energies(
+    columns: Columns, entries: float, settings: SparseColumnsSettings, loaded: float
+) -> tuple[Energy, ...]:
     """Matrix words (a column begins a word of its own), two pointers a column, operands, arithmetic, broadcast."""
     element, sram = settings.element, settings.sram
     sent = columns.inputs * columns.samples
@@ -92,7 +106,11 @@ def _element_energies(columns: Columns, entries: float, settings: SparseColumnsS
     operands = (sent + 2 * outputs) * operand_bytes
     registers = entries * element.registers_bits * element.register_pj_per_bit.value
     return (
-        Energy(sram.component("matrix_sram", "core"), words * _word(settings, element.matrix_bytes, element.word_bits)),
+        Energy(
+            sram.component("matrix_sram", "core"),
+            words * _word(settings, element.matrix_bytes, element.word_bits)
+            + loaded * float(sram.write_pj_per_byte(element.matrix_bytes)),
+        ),
         Energy(
             sram.component("pointer_sram", "core"),
             sent * settings.elements * 2 * _word(settings, element.pointer_bytes // 2, 16),
@@ -116,14 +134,10 @@ def _word(settings: SparseColumnsSettings, capacity: int, bits: int) -> float:
     return float(sram.word_read_pj(capacity)) * max(bits / sram.word_bits, 1.0)
 
 
-def _edge_bytes(work: MatrixWork, settings: SparseColumnsSettings, context: Context) -> tuple[float, float]:
-    """Bytes of the network's data and answer."""
+def _edge_bytes(
+    work: MatrixWork, settings: SparseColumnsSettings, context: Context, loaded: float
+) -> tuple[float, float]:
+    """Bytes read (the network's data, columns that do not stay) and written (its answer)."""
     width = settings.element.activation_bits / BITS_PER_BYTE
     read = work.input.elements * width if work.layer in context.first else 0.0
-    return read, work.output.elements * width if work.layer in context.last else 0.0
-
-
-def _edge(work: MatrixWork, settings: SparseColumnsSettings, context: Context) -> tuple[Energy, ...]:
-    if not context.includes_off_chip:
-        return ()
-    return (context.off_chip.transfer(*_edge_bytes(work, settings, context)),)
+    return read + loaded, work.output.elements * width if work.layer in context.last else 0.0

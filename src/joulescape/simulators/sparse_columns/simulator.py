@@ -1,14 +1,14 @@
 """The engine as a back end: which layers it takes, what it rounds, its area and standing power.
 
-Assumptions: the whole network's entries lie in the elements (`limits` says how many elements it would take); samples
-follow each other; a layer begins when the one before it has ended; all layers keep one table of shared values each.
+Assumptions: where the entries of all layers lie in the elements they were loaded once, at power-up, which is charged to
+no machine; else each layer is loaded for every batch, behind the work of the one before. Each alone must fit (`limits`
+says how many elements it would take). Samples follow each other; a layer begins when the one before it has ended.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-
-import numpy as np
 
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
@@ -23,7 +23,7 @@ from joulescape.simulators.base import (
     Simulator,
     StaticPower,
 )
-from joulescape.simulators.sparse_columns.cost import Columns, matrix_cost
+from joulescape.simulators.sparse_columns.cost import POINTER_BYTES, Columns, matrix_cost
 from joulescape.simulators.sparse_columns.settings import SparseColumnsSettings
 from joulescape.units import OPS_PER_MAC
 
@@ -52,7 +52,9 @@ class SparseColumns(Simulator[SparseColumnsSettings]):
 
     def cost(self, works: Sequence[Work], settings: SparseColumnsSettings, context: Context) -> Sequence[LayerCost]:
         """One layer after the other."""
-        return [matrix_cost(_matrix(work), settings, context) for work in works]
+        layers = [Columns.of(_matrix(work), settings) for work in works]
+        is_resident = _fit(layers, settings)
+        return [matrix_cost(_matrix(work), settings, context, is_resident) for work in works]
 
     def area(self, settings: SparseColumnsSettings) -> Sequence[Area]:
         """Memories and logic of all elements."""
@@ -88,27 +90,13 @@ class SparseColumns(Simulator[SparseColumnsSettings]):
         ]
 
     def limits(self, works: Sequence[Work], settings: SparseColumnsSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
-        """All entries must lie in the elements, and all pointers."""
-        layers = [Columns.of(work, settings) for work in works if isinstance(work, MatrixWork)]
-        element = settings.element
-        held = sum(layer.matrix_bytes(settings) for layer in layers)
-        pointers = sum(2 * (layer.stored + 1) for layer in layers) * settings.elements
-        found = []
-        for what, needed, room in (
-            ("entries", held, element.matrix_bytes),
-            ("pointers", pointers, element.pointer_bytes),
-        ):
-            elements = int(np.ceil(needed / room)) if what == "entries" else settings.elements
-            remedy = (
-                f"{elements} elements would hold them"
-                if what == "entries"
-                else f"it takes {needed / settings.elements:.0f} bytes"
-            )
-            have = settings.elements * room
-            found.append(
-                Limit(f"{what} of {needed / 1024:.0f} KiB exceed {have / 1024:.0f} KiB; {remedy}", needed / have - 1)
-            )
-        return found
+        """Each layer alone must lie in the elements, with its pointers."""
+        return [
+            limit
+            for work in works
+            if isinstance(work, MatrixWork)
+            for limit in _layer_limits(work.layer, Columns.of(work, settings), settings)
+        ]
 
     def published(self, settings: SparseColumnsSettings) -> Mapping[str, float]:
         """Peak rate on entries, area and standing power of one element and of all."""
@@ -123,6 +111,31 @@ class SparseColumns(Simulator[SparseColumnsSettings]):
             "most_weights_count": settings.elements * settings.element.matrix_bytes * 8.0
             / (settings.code.value_bits + settings.code.index_bits),
         }  # fmt: skip
+
+
+def _fit(layers: Sequence[Columns], settings: SparseColumnsSettings) -> bool:
+    """Whether all of them lie in the elements together."""
+    entries = sum(layer.matrix_bytes(settings) for layer in layers) / settings.elements
+    pointers = sum(layer.pointer_bytes for layer in layers)
+    return entries <= settings.element.matrix_bytes and pointers <= settings.element.pointer_bytes
+
+
+def _layer_limits(layer: str, columns: Columns, settings: SparseColumnsSettings) -> tuple[Limit, Limit]:
+    element = settings.element
+    entries, room = columns.matrix_bytes(settings), element.matrix_bytes
+    most = element.pointer_bytes // POINTER_BYTES - 1
+    return (
+        Limit(
+            f"{layer}: {entries / 1024:.0f} KiB of entries in {settings.elements} elements of {room / 1024:.0f} KiB; "
+            f"{math.ceil(entries / room)} elements would hold them",
+            entries / room / settings.elements - 1,
+        ),
+        Limit(
+            f"{layer}: pointers of {columns.stored} columns where an element holds {most}; "
+            f"{columns.pointer_bytes:.0f} bytes of pointers would do",
+            columns.pointer_bytes / element.pointer_bytes - 1,
+        ),
+    )
 
 
 def _memories(settings: SparseColumnsSettings) -> dict[str, int]:
