@@ -19,7 +19,7 @@ from joulescape.simulators.base import LayerCost
 from joulescape.simulators.nfu.cycles import bricks, lane_cycles, serial_cycles, steps
 from joulescape.simulators.nfu.settings import NfuSettings
 from joulescape.testing.examples import example_context
-from joulescape.testing.simulators import check_simulator
+from joulescape.testing.simulators import check_simulator, check_variants
 
 PLAIN, SERIAL, SKIPPING = (case(f"electronic/{name}") for name in ("dadiannao", "stripes", "cnvlutin"))
 CONV = Loops(K=256, C=128, OY=16, OX=16, FY=3, FX=3)
@@ -168,3 +168,12 @@ def test_skipping_needs_offsets() -> None:
     raw["offset"] = None
     with pytest.raises(ValidationError, match="offset"):
         NfuSettings.model_validate(raw)
+
+
+def test_a_sweep_costs_what_each_variant_costs_alone() -> None:
+    swept = {
+        "inputs": ["parallel", "serial", "non_zero"],
+        "tiles": [16, 8, 4],
+        "synapses.is_refreshed": [True, False, True],
+    }
+    check_variants(SKIPPING.simulator, SKIPPING.settings, [work(bits=8, density=0.5)], swept)

@@ -16,7 +16,7 @@ from joulescape.network.work import MatrixWork, Operand
 from joulescape.simulators.base import LayerCost
 from joulescape.simulators.sparse_columns.queues import MOST_COLUMNS, cycles, filled_density, makespan
 from joulescape.testing.examples import example_context, example_graph
-from joulescape.testing.simulators import check_simulator
+from joulescape.testing.simulators import check_simulator, check_variants
 
 EIE = case("electronic/eie")
 MANY = settings(max_examples=25, deadline=None)
@@ -196,3 +196,8 @@ def test_layers_that_do_not_fit_together_are_loaded_for_every_batch() -> None:
     assert loaded(alone) == 0
     assert loaded(first) == loaded(second) == pytest.approx(4096 * 4096 * filled_density(0.3, 4) + 64 * 2 * 4097)
     assert energy(first) > energy(alone)
+
+
+def test_a_sweep_costs_what_each_variant_costs_alone() -> None:
+    swept = {"elements": [64, 32, 256], "element.queue": [8, 1, 4], "element.matrix_bytes": [131072, 65536, 262144]}
+    check_variants(EIE.simulator, EIE.settings, [dense(512, 256, 0.1, 0.5)], swept)

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, Work
-from joulescape.simulators.base import Area, Component, Context, LayerCost, Simulator, StaticPower
+from joulescape.simulators._variants import stacked, variants
+from joulescape.simulators.base import Area, Component, Context, LayerCost, Quantity, Simulator, StaticPower
 from joulescape.simulators.nfu.cost import edram, matrix_cost
 from joulescape.simulators.nfu.settings import EmbeddedDram, NfuSettings
 from joulescape.units import BITS_PER_BYTE, OPS_PER_MAC
@@ -27,7 +30,10 @@ class Nfu(Simulator[NfuSettings]):
     name = "nfu"
     Settings = NfuSettings
     changes_numbers = frozenset({"unit.width", "unit.sum_bits"})
-    searchable = changes_numbers
+    searchable = changes_numbers | {
+        "tiles", "clock_ghz", "inputs", "unit.filters", "unit.lanes", "unit.windows", "synapses.bytes", "neurons.bytes",
+        "synapses.is_refreshed", "neurons.is_refreshed",
+    }  # fmt: skip
 
     def takes(self, operator: Operator, role: Role, settings: NfuSettings) -> bool:  # noqa: ARG002
         """Forward products with stored weights."""
@@ -46,9 +52,8 @@ class Nfu(Simulator[NfuSettings]):
     def cost(self, works: Sequence[Work], settings: NfuSettings, context: Context) -> Sequence[LayerCost]:
         """One layer after the other on all tiles."""
         matrix = [_matrix(work) for work in works]
-        stored = sum(work.weight.elements for work in matrix) * settings.unit.width / BITS_PER_BYTE
-        fits = stored <= settings.tiles * settings.synapses.bytes
-        return [matrix_cost(work, settings, context, fits) for work in matrix]
+        costs = [_costs(matrix, machine, context) for machine in variants(settings, self.searchable)]
+        return [stacked(found) for found in zip(*costs, strict=True)]
 
     def area(self, settings: NfuSettings) -> Sequence[Area]:
         """Units, memories, links, wires."""
@@ -60,7 +65,7 @@ class Nfu(Simulator[NfuSettings]):
         if settings.links is not None:
             parts.append(Area(Component.of("links", "chip", settings.links.area_mm2), settings.links.area_mm2.value))
         wires = settings.wiring_area_fraction
-        total = sum(float(part.area_mm2) for part in parts)
+        total = sum((part.area_mm2 for part in parts), start=np.float64(0.0))
         return [*parts, Area(Component.of("wires", "chip", wires, scales=True), wires.value * total)]
 
     def static_power(self, settings: NfuSettings) -> Sequence[StaticPower]:
@@ -69,7 +74,9 @@ class Nfu(Simulator[NfuSettings]):
         leakage = Component.resting_on("unit_leakage", "core", unit.area_mm2, unit.leakage_mw_per_mm2, scales=True)
         found = [StaticPower(leakage, _units_mm2(settings) * unit.leakage_mw_per_mm2.value)]
         for name, part, copies in (("synapse", settings.synapses, settings.tiles), ("neuron", settings.neurons, 1)):
-            power = part.refresh_mw_per_mib.value * copies * part.bytes / MIB if part.is_refreshed else 0.0
+            power = np.where(
+                part.is_refreshed, part.refresh_mw_per_mib.value * copies * np.asarray(part.bytes) / MIB, 0.0
+            )
             found.append(StaticPower(Component.of(f"{name}_refresh", "chip", part.refresh_mw_per_mib, True), power))
         if settings.links is not None:
             found.append(
@@ -95,25 +102,29 @@ class Nfu(Simulator[NfuSettings]):
         }
 
 
+def _costs(works: Sequence[MatrixWork], settings: NfuSettings, context: Context) -> list[LayerCost]:
+    stored = sum(work.weight.elements for work in works) * settings.unit.width / BITS_PER_BYTE
+    fits = stored <= settings.tiles * settings.synapses.bytes
+    return [matrix_cost(work, settings, context, fits) for work in works]
+
+
 def _plain_mm2(simulator: Nfu, settings: NfuSettings) -> float:
     """Area of the same chip with parallel inputs."""
     plain = settings.model_copy(update={"inputs": "parallel"})
     return sum(float(part.area_mm2) for part in simulator.area(plain))
 
 
-def _units_mm2(settings: NfuSettings) -> float:
-    unit = settings.unit
-    factors = {
-        "parallel": 1.0,
-        "serial": unit.serial_area_factor.value,
-        "non_zero": unit.skipping_area_factor.value,
-    }
-    return settings.tiles * unit.area_mm2.value * factors[settings.inputs]
+def _units_mm2(settings: NfuSettings) -> Quantity:
+    unit, inputs = settings.unit, np.asarray(settings.inputs)
+    factor = np.where(inputs == "serial", unit.serial_area_factor.value, 1.0)
+    factor = np.where(inputs == "non_zero", unit.skipping_area_factor.value, factor)
+    area: Quantity = np.asarray(settings.tiles) * unit.area_mm2.value * factor
+    return area
 
 
-def _edram_area(part: EmbeddedDram, name: str, copies: int) -> Area:
+def _edram_area(part: EmbeddedDram, name: str, copies: Quantity) -> Area:
     component = Component.of(name, edram(part, name).scope, part.area_mm2_per_mib, scales=True)
-    return Area(component, copies * part.bytes / MIB * part.area_mm2_per_mib.value)
+    return Area(component, copies * np.asarray(part.bytes) / MIB * part.area_mm2_per_mib.value)
 
 
 def _matrix(work: Work) -> MatrixWork:

@@ -14,6 +14,7 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, Work
+from joulescape.simulators._variants import stacked, stacked_limits, variants
 from joulescape.simulators.base import (
     Area,
     Component,
@@ -34,7 +35,10 @@ class SparseColumns(Simulator[SparseColumnsSettings]):
     name = "sparse_columns"
     Settings = SparseColumnsSettings
     changes_numbers = frozenset({"code.value_bits", "element.activation_bits"})
-    searchable = changes_numbers
+    searchable = changes_numbers | {
+        "elements", "clock_ghz", "code.index_bits", "element.queue", "element.skips_zero_inputs",
+        "element.matrix_bytes", "element.pointer_bytes",
+    }  # fmt: skip
 
     def takes(self, operator: Operator, role: Role, settings: SparseColumnsSettings) -> bool:  # noqa: ARG002
         """Forward products of dense layers."""
@@ -52,9 +56,10 @@ class SparseColumns(Simulator[SparseColumnsSettings]):
 
     def cost(self, works: Sequence[Work], settings: SparseColumnsSettings, context: Context) -> Sequence[LayerCost]:
         """One layer after the other."""
-        layers = [Columns.of(_matrix(work), settings) for work in works]
-        is_resident = _fit(layers, settings)
-        return [matrix_cost(_matrix(work), settings, context, is_resident) for work in works]
+        matrix = [_matrix(work) for work in works]
+        machines = variants(settings, self.searchable)
+        costs = [_costs(matrix, machine, context) for machine in machines]
+        return [stacked(found) for found in zip(*costs, strict=True)]
 
     def area(self, settings: SparseColumnsSettings) -> Sequence[Area]:
         """Memories and logic of all elements."""
@@ -91,12 +96,8 @@ class SparseColumns(Simulator[SparseColumnsSettings]):
 
     def limits(self, works: Sequence[Work], settings: SparseColumnsSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """Each layer alone must lie in the elements, with its pointers."""
-        return [
-            limit
-            for work in works
-            if isinstance(work, MatrixWork)
-            for limit in _layer_limits(work.layer, Columns.of(work, settings), settings)
-        ]
+        matrix = [work for work in works if isinstance(work, MatrixWork)]
+        return stacked_limits([_limits(matrix, machine) for machine in variants(settings, self.searchable)])
 
     def published(self, settings: SparseColumnsSettings) -> Mapping[str, float]:
         """Peak rate on entries, area and standing power of one element and of all."""
@@ -111,6 +112,15 @@ class SparseColumns(Simulator[SparseColumnsSettings]):
             "most_weights_count": settings.elements * settings.element.matrix_bytes * 8.0
             / (settings.code.value_bits + settings.code.index_bits),
         }  # fmt: skip
+
+
+def _costs(works: Sequence[MatrixWork], settings: SparseColumnsSettings, context: Context) -> list[LayerCost]:
+    is_resident = _fit([Columns.of(work, settings) for work in works], settings)
+    return [matrix_cost(work, settings, context, is_resident) for work in works]
+
+
+def _limits(works: Sequence[MatrixWork], settings: SparseColumnsSettings) -> list[Limit]:
+    return [limit for work in works for limit in _layer_limits(work.layer, Columns.of(work, settings), settings)]
 
 
 def _fit(layers: Sequence[Columns], settings: SparseColumnsSettings) -> bool:

@@ -9,7 +9,6 @@ A swept field makes one search of the mapper for each of its values, remembered 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
 from joulescape.simulators._mapping.explain import explain
+from joulescape.simulators._variants import stacked, stacked_limits, variants
 from joulescape.simulators.base import (
     Area,
     Component,
@@ -30,7 +30,6 @@ from joulescape.simulators.base import (
 from joulescape.simulators.spatial.machine import SpatialMachine
 from joulescape.simulators.spatial.matrix import matrix_cost, memory_component
 from joulescape.simulators.spatial.settings import SpatialSettings
-from joulescape.simulators.spatial.variants import stacked, swept, variants
 from joulescape.simulators.spatial.vector import vector_cost
 from joulescape.units import OPS_PER_MAC
 
@@ -63,7 +62,7 @@ class Spatial(Simulator[SpatialSettings]):
         """One layer after the other, each with the whole array."""
         machines = [SpatialMachine(one, context) for one in variants(settings, self.searchable)]
         costs = [[_layer_cost(work, machine) for machine in machines] for work in works]
-        return [stacked(found) if swept(settings, self.searchable) else found[0] for found in costs]
+        return [stacked(found) for found in costs]
 
     def area(self, settings: SpatialSettings) -> Sequence[Area]:
         """Units, memories, lanes."""
@@ -96,9 +95,8 @@ class Spatial(Simulator[SpatialSettings]):
 
     def limits(self, works: Sequence[Work], settings: SpatialSettings, context: Context) -> Sequence[Limit]:
         """Layers that no mapping can hold or run, with the memory and the room that it would need."""
-        found = [SpatialMachine(one, context).misfits(works) for one in variants(settings, self.searchable)]
-        reasons = {(layer, error.reason) for misfits in found for layer, error in misfits.items()}
-        return [Limit(f"{layer}: {reason}", _overshoots(found, layer, reason)) for layer, reason in sorted(reasons)]
+        machines = [SpatialMachine(one, context) for one in variants(settings, self.searchable)]
+        return stacked_limits([_limits(machine, works) for machine in machines])
 
     def explain(self, work: Work, settings: SpatialSettings, context: Context) -> str | None:
         """The chosen loop nest, what lies where, words by memory, and the cycles of every port."""
@@ -157,6 +155,5 @@ def _layer_cost(work: Work, machine: SpatialMachine) -> LayerCost:
     raise SimulatorError(f"spatial was given {work.layer}, {work.role}: a physical system is not arithmetic")
 
 
-def _overshoots(found: Sequence[Mapping[str, Any]], layer: str, reason: str) -> Any:
-    over = [m[layer].violation if layer in m and m[layer].reason == reason else 0.0 for m in found]
-    return over[0] if len(over) == 1 else np.asarray(over)
+def _limits(machine: SpatialMachine, works: Sequence[Work]) -> list[Limit]:
+    return [Limit(f"{layer}: {error.reason}", error.violation) for layer, error in machine.misfits(works).items()]

@@ -1,34 +1,48 @@
-"""Settings whose swept fields hold arrays, taken apart into plain ones, and the costs of these put together again."""
+"""For simulators that count one machine at a time: settings whose swept fields hold arrays are taken apart into plain
+ones, and what these answer is put together again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from joulescape.simulators.base import Energy, LayerCost, Traffic
-from joulescape.simulators.spatial.settings import SpatialSettings
+from joulescape.simulators.base import Energy, LayerCost, Limit, Traffic
 from joulescape.spec.base import Shape
 
+ShapeT = TypeVar("ShapeT", bound=Shape)
 
-def swept(settings: SpatialSettings, paths: Iterable[str]) -> dict[str, Any]:
+
+def swept(settings: Shape, paths: Iterable[str]) -> dict[str, Any]:
     """The fields among dotted `paths` that hold one value for each variant."""
     values = {path: _value(settings, path) for path in sorted(paths)}
     return {path: value for path, value in values.items() if np.ndim(value)}
 
 
-def variants(settings: SpatialSettings, paths: Iterable[str]) -> list[SpatialSettings]:
+def variants(settings: ShapeT, paths: Iterable[str]) -> list[ShapeT]:
     """Plain settings, one for each variant; the settings themselves where nothing is swept."""
     columns = {path: np.asarray(value).tolist() for path, value in swept(settings, paths).items()}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)] or [{}]
     return [reduce(lambda held, change: _changed(held, *change), row.items(), settings) for row in rows]
 
 
+def stacked_limits(found: Sequence[Sequence[Limit]]) -> list[Limit]:
+    """Limits of every variant: each reason by itself, and by how much each variant breaks it."""
+    if len(found) == 1:
+        return list(found[0])
+    reasons = dict.fromkeys(limit.reason for limits in found for limit in limits)
+    known = [{limit.reason: float(np.max(limit.overshoot)) for limit in limits} for limits in found]
+    return [Limit(reason, _array([limits.get(reason, -1.0) for limits in known])) for reason in reasons]
+
+
 def stacked(costs: Sequence[LayerCost]) -> LayerCost:
-    """One cost whose numbers are arrays over the variants; every variant has the same components and memories."""
+    """One cost whose numbers are arrays over the variants (as it is where there is one); all have equal components."""
+    if len(costs) == 1:
+        return costs[0]
     return replace(
         costs[0],
         latency_ns=_array([cost.latency_ns for cost in costs]),
@@ -63,7 +77,7 @@ def _value(shape: Any, path: str) -> Any:
     return shape
 
 
-def _changed(shape: Shape, path: str, value: Any) -> Any:
+def _changed(shape: ShapeT, path: str, value: Any) -> ShapeT:
     name, _, rest = path.partition(".")
     inner = _changed(getattr(shape, name), rest, value) if rest else value
     return shape.model_copy(update={name: inner})
