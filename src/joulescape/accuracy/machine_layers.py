@@ -23,6 +23,7 @@ from joulescape.accuracy.module import (
     weight_rows,
     with_bias,
 )
+from joulescape.accuracy.winograd import from_tiles, tile_rows, tile_weights
 from joulescape.network.error_spec import Errors
 from joulescape.network.operators import Graph, Operator
 from joulescape.numerics.base import Detail, MatrixNumerics, Product, Programmed
@@ -73,9 +74,11 @@ class MachineLayers:
         if operator.name in self.products:
             found = self.products[operator.name](*grouped(inputs), self.reading).reshape(-1, *operator.out_shape)
             return found * scale_of(operator)
-        rows, held = to_rows(operator, inputs[0]), self.programmed[operator.name]
+        held, tile, x = self.programmed[operator.name], self.calibration.tiles.get(operator.name), inputs[0]
+        rows = to_rows(operator, x) if tile is None else tile_rows(operator, x, tile)
         products = torch.stack([one(part, self.reading) for one, part in zip(held, rows, strict=True)])
-        return with_bias(operator, from_rows(operator, products, len(inputs[0])), tensors)
+        found = from_rows(operator, products, len(x)) if tile is None else from_tiles(operator, products, len(x), tile)
+        return with_bias(operator, found, tensors)
 
 
 def program(
@@ -100,6 +103,8 @@ def program(
                 left, right = calibration.operands[operator.name]
                 products[operator.name] = machine.product(left, right, spec, device, detail)
             else:
-                pairs = zip(weight_rows(operator, tensors), calibration.rows[operator.name], strict=True)
+                tile = calibration.tiles.get(operator.name)
+                held_rows = weight_rows(operator, tensors) if tile is None else tile_weights(operator, tensors, tile)
+                pairs = zip(held_rows, calibration.rows[operator.name], strict=True)
                 held[operator.name] = tuple(machine.program(w, spec, rows, device, detail) for w, rows in pairs)
     return MachineLayers(held, products, calibration, reading)
