@@ -8,7 +8,7 @@ import pickle
 import re
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -38,9 +38,10 @@ SHA256: Mapping[str, str] = {
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    "cifar10-subset.npz": "8c1a2d670d32b0f6ef0d28c2c882e02e0fdb977d3b1c2c01b2a0a20d9c23186c",
     "vowdata.dat": "05a4a69e2c6b0f444077245b1427d12bc86f8d7a32ae7a4b63f7e06e5712e4b1",
 }
-"""Checksums of unpacked files: MNIST's four, Hillenbrand's vowels."""
+"""Checksums of unpacked files: MNIST's four, the subset of CIFAR-10, Hillenbrand's vowels."""
 
 VOWELS = ("ae", "ah", "aw", "er", "ih", "iy", "uw")
 """The seven vowels of the physical networks' benchmark, in the order of their labels."""
@@ -57,6 +58,19 @@ def find(names: Iterable[str]) -> Path | None:
     names = tuple(names)
     spelled = (place / f"{name}{end}" for place in data_directories() for name in names for end in ("", ".gz"))
     return next((path for path in spelled if path.is_file()), None)
+
+
+def find_all(task: str, places: Iterable[str], names: Sequence[str]) -> list[Path]:
+    """Every one of these files, each below one of `places`; none where none is there.
+
+    TaskError that names those that are missing where only some are there.
+    """
+    places = tuple(places)
+    found = {name: find(f"{place}/{name}" for place in places) for name in names}
+    absent = [f"{places[0]}/{name}" for name, path in found.items() if path is None]
+    if absent and len(absent) < len(found):
+        raise missing(task, absent, "the other files of the data set are there")
+    return [path for path in found.values() if path is not None]
 
 
 def missing(task: str, names: Iterable[str], reason: str = "") -> TaskError:
@@ -141,8 +155,17 @@ def read_vowels(path: Path, sha256: str | None = None) -> Raw:
 
 
 def _pair(path: Path, features: NDArray[np.generic], labels: NDArray[np.generic]) -> Raw:
+    if features.ndim < 2 or labels.ndim < 1 or labels.size != len(labels):
+        shapes = f"samples of shape {features.shape} and labels of shape {labels.shape}"
+        raise TaskError(f"{path} holds {shapes}; expected (samples, ...) and (samples,)")
     if len(features) != len(labels):
         raise TaskError(f"{path} holds {len(features)} samples but {len(labels)} labels")
+    if features.dtype.kind not in "buif" or labels.dtype.kind not in "buif":
+        raise TaskError(f"{path} holds samples of type {features.dtype} and labels of type {labels.dtype}, no numbers")
+    if not np.isfinite(features).all():
+        raise TaskError(f"{path} holds samples that are not finite ({np.isnan(features).sum()} of their values NaN)")
+    if not np.array_equal(labels, np.round(labels)):
+        raise TaskError(f"{path} holds labels that are no whole numbers")
     if features.ndim == 4 and features.shape[-1] in (1, 3) and features.shape[1] not in (1, 3):
         features = np.moveaxis(features, -1, 1)
     return Raw(features, labels.reshape(-1).astype(np.int64))
