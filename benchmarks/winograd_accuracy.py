@@ -29,7 +29,7 @@ FIDELITY = Fidelity(rung="merged", split="test", draws=1)
 
 def row(network: str, bits: int, tile: int) -> tuple[float, float, float]:
     """Test accuracy, energy in uJ and latency in us."""
-    sets: dict[str, object] = {
+    sets: dict[str, Scalar] = {
         "compression.0.quantize.weight_bits": bits,
         "compression.0.quantize.activation_bits": bits,
     }
