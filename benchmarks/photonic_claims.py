@@ -1,17 +1,19 @@
-"""BPLight-CNN's printed ratios beside what the model computes against our own ISAAC, at one precision, batch and area.
+"""BPLight-CNN's printed ratios beside what the model computes against our own ISAAC and PipeLayer.
 
     python benchmarks/photonic_claims.py        prints the tables of docs/photonic_claims.md
 
-Batch 64, every part inside the system boundary, CMOS parts at 32 nm. ISAAC has the tiles that hold the network (and
-at least one bank's area), its layers replicated as often as fits; the ring banks fill the same area. The scalar host is
-the same for both: it stands outside the ratios of the machines themselves and inside those of the systems.
+One precision, batch 64, every part inside the system boundary, CMOS parts at 32 nm, one area. A rival has the tiles of
+its printed chip, or the fewest that hold the network and a training step, and in each phase as many copies of its
+layers as spend the least energy times time; ring banks fill the same area. The scalar host is the same for all: it
+stands outside the ratios of the machines themselves and inside those of the systems.
 
 Three readings of "16 bits": `as printed`, converters of 16 bits on the light, a link that cannot close; `light at its
-own bits`, operands of 16 bits in memory, rings of 8, receivers of 5, against ISAAC's full 16; `both at 8 bits`.
+own bits`, operands of 16 bits in memory, rings of 8, receivers of 5, against the rivals' full 16; `both at 8 bits`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -24,18 +26,25 @@ from joulescape.compression.base import Described
 from joulescape.network.build import build_graph
 from joulescape.network.lower import lower
 from joulescape.network.operators import Phase
-from joulescape.network.work import OperandFormat
+from joulescape.network.work import OperandFormat, PhaseWork
 from joulescape.pricing.metrics import at_node, price
 from joulescape.resolve.back_end import load_back_end
-from joulescape.resolve.machine import Machine, PhaseCost
+from joulescape.resolve.machine import Machine
+from joulescape.resolve.schedule import Stage, schedule
 from joulescape.simulators._node import area_factor
+from joulescape.simulators.base import LayerCost
 from joulescape.spec.network import NetworkSpec
 from joulescape.spec.sourced import CORNERS, Corner
 
 ROOT = Path(__file__).parents[1]
 BATCH, NODE_NM = 64, 32
-LIGHT, RIVAL = "photonic/bplight_cnn", "memristive/isaac"
-READINGS = {"as printed": 16, "light at its own bits": 16, "both at 8 bits": 8}
+LIGHT = "photonic/bplight_cnn"
+RIVALS = {"ISAAC": "memristive/isaac", "PipeLayer": "memristive/pipelayer"}
+SHARES = tuple(4**power for power in range(8))
+"""Output positions of a sample that one copy of a layer's arrays may have to itself."""
+EQUAL = "both at 8 bits"
+"""The reading in which all machines have one precision."""
+READINGS = {"as printed": 16, "light at its own bits": 16, EQUAL: 8}
 """Operand bits of each reading."""
 PRINTED = {"dac.bits": 16, "adc.bits": 16, "weights.bits": 16, "weights.dac.bits": 16}
 PHASES: tuple[Phase, ...] = ("inference", "training")
@@ -91,10 +100,11 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Setting:
-    """One network under one reading."""
+    """One network under one reading, and who is compared with."""
 
     network: str
     reading: str
+    rival: str
 
     @property
     def bits(self) -> int:
@@ -109,10 +119,12 @@ class Setting:
         """Ring banks."""
         return _machine(LIGHT, {"bank.count": banks, **(PRINTED if self.reading == "as printed" else {})}, corner)
 
-    def rival(self, tiles: int, copies: int, corner: Corner) -> Machine:
-        """ISAAC."""
-        sizes = {"tiles": tiles, "hypertransport.links": 0, "replication": copies}
-        return _machine(RIVAL, sizes, corner)
+    def memristors(self, tiles: int, share: int, corner: Corner) -> Machine:
+        """The rival; its counters, where it has any, are as wide as its operands."""
+        sizes: dict[str, Any] = {"tiles": tiles, "hypertransport.links": 0, "positions_per_copy": share}
+        if self.rival == "PipeLayer":
+            sizes["spikes.counter_bits"] = self.bits
+        return _machine(RIVALS[self.rival], sizes, corner)
 
 
 def ratios(setting: Setting) -> dict[tuple[str, str], Ratio]:
@@ -125,41 +137,54 @@ def ratios(setting: Setting) -> dict[tuple[str, str], Ratio]:
     return {key: Ratio(v["typical", "typical"], min(v.values()), max(v.values())) for key, v in found.items()}
 
 
+def summary() -> str:
+    """Every claim against both rivals at one precision."""
+    return _table(EQUAL, list(CLAIMS))
+
+
 def table(reading: str) -> str:
-    """One Markdown table of docs/photonic_claims.md."""
-    lines = [
-        "| network | phase | ratio | claimed | typical | low | high | follows |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for network in NETWORKS:
-        for (phase, what), ratio in ratios(Setting(network, reading)).items():
-            claim = CLAIMS.get((phase, what))
-            said = ("", "") if claim is None else (f"{claim:g}", _follows(claim, ratio))
-            cells = (
-                network,
-                phase,
-                what,
-                said[0],
-                *(f"{v:.2g}" for v in (ratio.typical, ratio.low, ratio.high)),
-                said[1],
-            )
-            lines.append("| " + " | ".join(cells) + " |")
+    """Every claim against both rivals under one reading."""
+    return _table(reading, list(CLAIMS))
+
+
+def systems() -> str:
+    """Host included, at one precision."""
+    return _table(EQUAL, [(phase, f"system {what}") for phase in PHASES for what in ("speed", "energy")])
+
+
+def _table(reading: str, keys: list[tuple[str, str]]) -> str:
+    pairs = [(network, rival) for network in NETWORKS for rival in RIVALS]
+    head = ["", "claimed", *(f"{network}, {rival}" for network, rival in pairs)]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for key in keys:
+        claim = CLAIMS.get(key)
+        cells = [_cell(claim, ratios(Setting(network, reading, rival))[key]) for network, rival in pairs]
+        lines.append("| " + " | ".join([" ".join(key), "" if claim is None else f"{claim:g}", *cells]) + " |")
     return "\n".join(lines)
 
 
-def _follows(claim: float, ratio: Ratio) -> str:
+def _cell(claim: float | None, ratio: Ratio) -> str:
+    said = f"{_short(ratio.typical)} ({_short(ratio.low)} to {_short(ratio.high)})"
+    return said if claim is None else f"{follows(claim, ratio)}: {said}"
+
+
+def _short(value: float) -> str:
+    return f"{float(f'{value:.2g}'):g}"
+
+
+def follows(claim: float, ratio: Ratio) -> str:
+    """Whether a claimed ratio follows: at every corner, at typical values (yes), at the best corners, or not."""
     if ratio.low >= claim:
-        return "at every corner"
+        return "always"
     if ratio.typical >= claim:
-        return "typically"
-    return "at the best corners only" if ratio.high >= claim else "no"
+        return "yes"
+    return "best corners" if ratio.high >= claim else "no"
 
 
 def _ratios(setting: Setting, ours: Corner, theirs: Corner) -> Iterator[tuple[tuple[str, str], float]]:
-    light, rival = bills(setting, "light", ours), bills(setting, "rival", theirs)
     areas = area(setting, "light", ours) / area(setting, "rival", theirs)
     for phase in PHASES:
-        a, b = light[phase], rival[phase]
+        a, b = bill(setting, "light", ours, phase), bill(setting, "rival", theirs, phase)
         yield (phase, "speed"), b.own_ns / a.own_ns
         yield (phase, "efficiency"), b.own_ns / a.own_ns / areas
         yield (phase, "energy"), b.own_pj / a.own_pj
@@ -168,23 +193,20 @@ def _ratios(setting: Setting, ours: Corner, theirs: Corner) -> Iterator[tuple[tu
 
 
 @cache
-def machine(setting: Setting, which: str, corner: Corner) -> Machine:
-    """The ring banks or the rival of a setting, of equal area."""
-    tiles, copies = _rival_size(setting)
+def machine(setting: Setting, which: str, corner: Corner, phase: Phase = "inference") -> Machine:
+    """The ring banks or the rival of a setting, of equal area; a rival has other copies in another phase."""
+    tiles = rival_tiles(setting)
     if which == "rival":
-        return setting.rival(tiles, copies, corner)
+        return setting.memristors(tiles, rival_share(setting, phase), corner)
     one, two = (_own_area(setting.light(count, "typical")) for count in (1, 2))
-    wanted = _own_area(setting.rival(tiles, copies, "typical"))
+    wanted = _own_area(setting.memristors(tiles, 1, "typical"))
     return setting.light(max(1, round((wanted - one) / (two - one)) + 1), corner)
 
 
 @cache
-def bills(setting: Setting, which: str, corner: Corner) -> dict[Phase, Bill]:
-    """What a batch of inference and a step of training take."""
-    described, made = setting.described(), machine(setting, which, corner)
-    works = {phase: lower(described.graph, described.formats, phase, BATCH, {}) for phase in PHASES}
-    priced = at_node(price(made, described, works, None), made.node_nm, NODE_NM)
-    return {phase: _bill(made, cost) for phase, cost in priced.phases.items()}
+def bill(setting: Setting, which: str, corner: Corner, phase: Phase) -> Bill:
+    """What a batch of inference or a step of training takes."""
+    return _bill(setting, machine(setting, which, corner, phase), phase)
 
 
 def area(setting: Setting, which: str, corner: Corner) -> float:
@@ -192,48 +214,77 @@ def area(setting: Setting, which: str, corner: Corner) -> float:
     return _own_area(machine(setting, which, corner))
 
 
-def _bill(machine: Machine, cost: PhaseCost) -> Bill:
+@cache
+def rival_tiles(setting: Setting) -> int:
+    """Tiles of the rival's chip as printed, or the fewest that hold the network and a training step."""
+    printed = int(_settings(RIVALS[setting.rival]).tiles)
+    return max(printed, *(_tiles_needed(setting, SHARES[-1], phase) for phase in PHASES))
+
+
+@cache
+def rival_share(setting: Setting, phase: Phase) -> int:
+    """Positions that a copy of a layer's arrays has to itself where energy times time is least."""
+    tiles = rival_tiles(setting)
+
+    def product(share: int) -> float:
+        found = _bill(setting, setting.memristors(tiles, share, "typical"), phase)
+        return found.own_ns * found.own_pj
+
+    fitting = [share for share in SHARES if _tiles_needed(setting, share, phase) <= tiles]
+    return min(fitting, key=product)
+
+
+@cache
+def _tiles_needed(setting: Setting, share: int, phase: Phase) -> int:
+    """The chip's limits are shares of what one tile has."""
+    described = setting.described()
+    limits = setting.memristors(1, share, "typical").limits(described, _work(setting, phase))
+    return max(1, *(math.ceil(float(np.max(limit.overshoot)) + 1 - 1e-9) for limit in limits))
+
+
+def _work(setting: Setting, phase: Phase) -> PhaseWork:
+    described = setting.described()
+    return lower(described.graph, described.formats, phase, BATCH, {})
+
+
+def _bill(setting: Setting, made: Machine, phase: Phase) -> Bill:
     """The machine's own work: parts of its own in the layers that it runs, and the time that these take."""
-    own = [run for run in cost.layers if run.station == machine.own.name]
+    priced = at_node(price(made, setting.described(), {phase: _work(setting, phase)}, None), made.node_nm, NODE_NM)
+    cost = priced.phases[phase]
+    own = [run for run in cost.layers if run.station == made.own.name]
     parts = [e for run in own for e in run.energies if not e.component.name.startswith("host_")]
-    busy = sum(float(np.asarray(run.cost.latency_ns).max()) for run in own)
-    span = cost.interval_ns if machine.own.simulator.is_pipelined and cost.phase == "inference" else None
-    own_ns = busy if span is None else _pipelined(machine, cost)
     energy = float(np.asarray(cost.energy_pj()).max())
-    return Bill(own_ns, sum(float(np.asarray(e.energy_pj).max()) for e in parts), float(cost.makespan_ns[0]), energy)
+    own_pj = sum(float(np.asarray(e.energy_pj).max()) for e in parts)
+    return Bill(_own_ns(made, [run.cost for run in own], phase), own_pj, float(cost.makespan_ns[0]), energy)
 
 
-def _pipelined(machine: Machine, cost: PhaseCost) -> float:
-    """Samples follow each other through ISAAC: the slowest layer of its own sets the pace."""
-    own = [run.cost for run in cost.layers if run.station == machine.own.name]
-    times = [c.latency_ns if c.occupancy_ns is None else c.occupancy_ns for c in own]
-    return max(float(np.asarray(time).max()) for time in times)
+def _own_ns(made: Machine, own: list[LayerCost], phase: Phase) -> float:
+    """Without the host: in a pipeline the slowest layer sets the pace of inferences; a step ends with its update."""
+    times = [(_time(c.latency_ns), _time(c.latency_ns if c.occupancy_ns is None else c.occupancy_ns)) for c in own]
+    overlaps = made.own.simulator.overlaps(phase, made.own.settings)
+    if overlaps and phase == "inference":
+        return max(busy for _, busy in times)
+    rows = zip(times, own, strict=True)
+    stages = [Stage(np.array([latency]), np.array([busy]), None, c.is_beside) for (latency, busy), c in rows]
+    return float(schedule(stages, BATCH if overlaps else 1)[1][-1][0])
+
+
+def _time(quantity: Any) -> float:
+    return float(np.asarray(quantity).max())
 
 
 def _machine(name: str, sizes: dict[str, Any], corner: Corner) -> Machine:
     return load_back_end(ROOT, name, sizes).machine("system", corner=corner)
 
 
+def _settings(name: str) -> Any:
+    return load_back_end(ROOT, name, {}).settings
+
+
 def _own_area(made: Machine) -> float:
     factor = area_factor(made.node_nm, NODE_NM)
     parts = made.own.simulator.area(made.own.settings)
     return sum(float(part.area_mm2) * (factor if part.component.scales else 1.0) for part in parts)
-
-
-@cache
-def _rival_size(setting: Setting) -> tuple[int, int]:
-    """(tiles, copies): fewest tiles that hold the network and are no smaller than one ring bank, then most copies."""
-    bank, tile = _own_area(setting.light(1, "typical")), _own_area(setting.rival(1, 1, "typical"))
-    least = max(1, round(bank / tile))
-    tiles = next(tiles for tiles in range(least, 400) if _fits(setting, tiles, 1))
-    return tiles, max(copies for copies in (1, 2, 4, 8, 16, 32, 64) if _fits(setting, tiles, copies))
-
-
-def _fits(setting: Setting, tiles: int, copies: int) -> bool:
-    described = setting.described()
-    work = lower(described.graph, described.formats, "inference", BATCH, {})
-    limits = setting.rival(tiles, copies, "typical").limits(described, work)
-    return all(float(np.max(limit.overshoot)) <= 0 for limit in limits)
 
 
 def _described(name: str, shape: tuple[int, ...], rows: list[dict[str, Any]], bits: int) -> Described:
@@ -263,21 +314,27 @@ def _pool(number: int) -> dict[str, Any]:
     return {"name": f"pool{number}", "kind": "max_pool", "kernel": 2}
 
 
-def sizes(setting: Setting) -> str:
+def sizes(reading: str) -> str:
     """What is compared, in words."""
-    tiles, copies = _rival_size(setting)
-    banks = machine(setting, "light", "typical").own.settings.bank.count  # type: ignore[attr-defined]
-    areas = " and ".join(f"{area(setting, which, 'typical'):.3g}" for which in ("rival", "light"))
-    rival = f"{tiles} tiles of ISAAC with up to {copies} copies of a layer"
-    return f"{setting.network}: {rival} against {banks} ring banks, {areas} mm2."
+    said = []
+    for network in NETWORKS:
+        for rival in RIVALS:
+            setting = Setting(network, reading, rival)
+            banks = machine(setting, "light", "typical").own.settings.bank.count  # type: ignore[attr-defined]
+            areas = " and ".join(f"{area(setting, which, 'typical'):.3g}" for which in ("rival", "light"))
+            tiles, s = rival_tiles(setting), "" if banks == 1 else "s"
+            shares = " and ".join(str(rival_share(setting, phase)) for phase in PHASES)
+            rivals = f"{tiles} tiles of {rival} ({shares} positions a copy)"
+            said.append(f"{network}: {rivals} against {banks} ring bank{s}, {areas} mm2.")
+    return " ".join(said)
 
 
 def page() -> str:
     """All tables, as docs/photonic_claims.md holds them."""
-    parts = []
+    parts = ["### At one precision", sizes(EQUAL), summary(), systems()]
     for reading in READINGS:
-        said = " ".join(sizes(Setting(network, reading)) for network in NETWORKS)
-        parts += [f"### {reading.capitalize()}", said, table(reading)]
+        if reading != EQUAL:
+            parts += [f"### {reading.capitalize()}", sizes(reading), table(reading)]
     return "\n\n".join(parts)
 
 
