@@ -89,7 +89,8 @@ Regulariser = Literal["group_lasso", "variational"]
 class Regularised:
     """A training before the step acts, with a term in the loss that drives weights, or whole channels, to zero.
 
-    group_lasso      strength * sum over channels of sqrt(n) |w|, w the n weights that go with a channel
+    group_lasso      strength * sum of sqrt(n) |w| over the channels beyond `densities`, the smallest at each moment; w
+                     are the n weights that go with a channel
     variational      strength * the divergence of sparse variational dropout, an inference's share of it; leaves
                      `<operator>.signal_to_noise` (squared) for `project`
     """
@@ -98,6 +99,8 @@ class Regularised:
     epochs: int
     strengths: Mapping[str, float]
     """By operator; the others are trained without."""
+    densities: Mapping[str, float]
+    """By operator: the fraction of its weights or channels that will stay."""
 
 
 SettingsT = TypeVar("SettingsT", bound=Shape)

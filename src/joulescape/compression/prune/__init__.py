@@ -57,7 +57,8 @@ class Prune(Method[PruneSettings]):
             found = {name: at for name, at in settings.items() if at.criterion == kind}
             if found:
                 strengths = {name: at.strength or TRAINED_FOR[kind] for name, at in found.items()}
-                return Regularised(kind, max(at.sparse_epochs for at in found.values()), strengths)
+                densities = {name: at.density for name, at in found.items()}
+                return Regularised(kind, max(at.sparse_epochs for at in found.values()), strengths, densities)
         return None
 
     def is_gradual(self, settings: Mapping[str, PruneSettings]) -> bool:

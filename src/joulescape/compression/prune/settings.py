@@ -21,7 +21,7 @@ OF_WEIGHTS = frozenset(get_args(Criterion)) - {"reconstruction", "group_lasso"}
 WITHIN_A_LAYER = frozenset({"nisp"})
 """Criteria whose numbers do not compare between layers."""
 MEASURED_ONCE = frozenset({"first_order", "nisp", "variational"})
-TRAINED_FOR: Mapping[Regulariser, float] = {"group_lasso": 0.001, "variational": 1.0}
+TRAINED_FOR: Mapping[Regulariser, float] = {"group_lasso": 0.01, "variational": 1.0}
 """Criteria with a training before anything goes, and the usual strength of its term."""
 
 
@@ -40,8 +40,9 @@ class PruneSettings(Shape):
     magnitudes of all weights behind (Yu et al. 2018). Channels also by reconstruction: those that change the next
     layer's output on training data least; the weights of the others are then scaled by least squares (ThiNet, Luo et
     al. 2017); group_lasso: the smallest norm of all weights that go with the channel, after `sparse_epochs` of training
-    with a penalty on it (Wen et al. 2016). Single weights also by variational: the least sure of themselves, weight
-    over noise, after `sparse_epochs` of sparse variational dropout (Molchanov, Ashukha and Vetrov 2017)."""
+    with a penalty on the norms of those to go (Wen et al. 2016). Single weights also by variational: the least sure of
+    themselves, weight over noise, after `sparse_epochs` of sparse variational dropout (Molchanov, Ashukha and Vetrov
+    2017)."""
     scope: Literal["layer", "global", "energy"] = "layer"
     """layer: every layer keeps `density`; global: all layers together do, the criterion says which; energy: layers that
     take much of the machine's energy keep less and the others more, at the energy that `density` everywhere leaves."""
@@ -62,7 +63,7 @@ class PruneSettings(Shape):
     """group_lasso, variational: epochs of training before anything goes, on top of fine-tuning's own; none is done
     where a design is not fine-tuned, and the weights rank as they are."""
     strength: Annotated[float, Field(gt=0)] | None = None
-    """group_lasso, variational: weight of the term in the loss; left out: 0.001, and 1 (the exact bound)."""
+    """group_lasso, variational: weight of the term in the loss; left out: 0.01, and 1 (the exact bound)."""
 
     @model_validator(mode="after")
     def _is_known_before_weights(self) -> Self:
