@@ -5,7 +5,8 @@ from joulescape.resolve.networks import network_files
 rule train:
     input:
         lambda wildcards: [
-            str(path) for path in network_files(Path(f"models/{wildcards.network}.yaml"))
+            str(path)
+            for path in network_files(Path(f"models/{wildcards.network}.yaml"))
         ],
     output:
         weights="results/networks/{network}.npz",
