@@ -18,6 +18,7 @@ from typing import Any, cast
 from joulescape.errors import Fault, SpecError
 from joulescape.network.digest import digest
 from joulescape.pricing.claims import claimed
+from joulescape.pricing.products import product_figures
 from joulescape.resolve.back_end import BackEnd, load_back_end
 from joulescape.resolve.shelves import back_end_names
 from joulescape.spec.back_end import PublishedRow
@@ -139,6 +140,8 @@ def _named_row(name: str, row: PublishedRow) -> Row:
 
 
 def _figure(root: Path, name: str, row: PublishedRow) -> float:
+    if row.products:
+        return _named(product_figures(load_back_end(root, name, row.overrides), row.products, row.bits), name, row)
     if row.workload is None:
         back_end = load_back_end(root, name, row.overrides)
         return _named(back_end.simulator.published(back_end.settings), name, row)

@@ -20,6 +20,15 @@ CLAIMED_RATIOS = tuple(
 """What a claim against another back end may be about: its time, energy, or time x area over this one's."""
 
 
+class Product(Shape):
+    """One matrix product of a published list."""
+
+    outputs: Annotated[int, Field(ge=1)]
+    reduction: Annotated[int, Field(ge=1)]
+    vectors: Annotated[int, Field(ge=1)]
+    times: Annotated[int, Field(ge=1)] = 1
+
+
 class PublishedRow(Shape):
     """One published figure that the model is held against.
 
@@ -33,6 +42,10 @@ class PublishedRow(Shape):
     source: str
     where: str
     workload: str | None = None
+    products: tuple[Product, ...] = ()
+    """In place of a workload: plain matrix products, of which a source prints nothing but the sizes."""
+    bits: Annotated[int, Field(ge=1, le=32)] = 8
+    """Of every operand of `products`."""
     batch: Annotated[int, Field(ge=1)] = 1
     boundary: Literal["core", "chip", "system"] = "chip"
     overrides: dict[str, Any] = Field(default_factory=dict)
@@ -52,6 +65,12 @@ class PublishedRow(Shape):
     def _miss_has_reason(self) -> Self:
         if self.expected == "miss" and not self.reason:
             raise ValueError("an expected miss needs a reason")
+        return self
+
+    @model_validator(mode="after")
+    def _products_stand_for_a_workload(self) -> Self:
+        if self.products and (self.workload is not None or self.role == "claim"):
+            raise ValueError("products stand in place of a workload, and no claim is made of them")
         return self
 
     @model_validator(mode="after")
