@@ -252,7 +252,7 @@ def form(rule: Any, bits: float, **more: Any) -> OperandFormat:
 def test_uniform_inputs_stand_on_their_grid(rule: str, bits: int, is_signed: bool, seed: int) -> None:
     x = torch.randn(400, generator=torch.Generator().manual_seed(seed))
     x = x if is_signed else x.abs()
-    grid = input_grid((x,), form(rule, float(bits), activation_percentile=98.0))
+    grid = input_grid(x, form(rule, float(bits), activation_percentile=98.0))
     assert grid.is_signed == is_signed and grid.bits == bits
     levels = grid(x) / grid.scale
     assert torch.allclose(levels, levels.round(), atol=1e-3)
@@ -265,10 +265,10 @@ def test_uniform_inputs_stand_on_their_grid(rule: str, bits: int, is_signed: boo
 
 def test_binary_inputs_have_two_values() -> None:
     x = torch.randn(500, generator=torch.Generator().manual_seed(1))
-    signs = input_grid((x,), form("binary", 2.0))
+    signs = input_grid(x, form("binary", 2.0))
     assert torch.unique(signs(x)).tolist() == pytest.approx([-float(x.abs().mean()), float(x.abs().mean())])
     assert torch.equal(torch.sign(signs(x)), torch.where(x >= 0, 1.0, -1.0))
-    positive = input_grid((x.relu(),), form("binary", 2.0))
+    positive = input_grid(x.relu(), form("binary", 2.0))
     assert (
         not positive.is_signed and len(torch.unique(positive(x.relu()))) == 2 and float(positive(x.relu()).min()) == 0
     )
@@ -284,7 +284,7 @@ def test_gradients_of_a_sign_stop_far_from_zero() -> None:
 @pytest.mark.parametrize(("bits", "step"), [(2, 0.65), (3, 0.34), (4, 0.18)])
 def test_half_wave_steps_are_optimal_for_a_half_gaussian(bits: int, step: float) -> None:
     x = torch.randn(200_000, generator=torch.Generator().manual_seed(2)).relu()
-    grid = input_grid((x,), form("half_wave", float(bits)))
+    grid = input_grid(x, form("half_wave", float(bits)))
     assert grid.scale == pytest.approx(step, abs=0.07)
     error = [float(((InputGrid(grid.scale * f, bits, False)(x) - x) ** 2).mean()) for f in (0.93, 1.0, 1.07)]
     assert error[1] <= min(error[0], error[2]) * 1.001
@@ -292,7 +292,7 @@ def test_half_wave_steps_are_optimal_for_a_half_gaussian(bits: int, step: float)
 
 def test_percentiles_clip_what_is_rare() -> None:
     x = torch.cat([torch.rand(990), torch.full((10,), 50.0)])
-    clipped, whole = (input_grid((x,), form("percentile", 8.0, activation_percentile=p)) for p in (98.5, 100.0))
+    clipped, whole = (input_grid(x, form("percentile", 8.0, activation_percentile=p)) for p in (98.5, 100.0))
     assert float(clipped(x).max()) < 1.1 and float(whole(x).max()) == pytest.approx(50.0)
 
 
