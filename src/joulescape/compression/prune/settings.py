@@ -56,7 +56,8 @@ class PruneSettings(Shape):
     pull: Annotated[float, Field(gt=0)] = ADMM_PULL
     """admm: how strongly they are drawn (rho of the augmented Lagrangian)."""
     group: Annotated[int, Field(ge=2, le=64)] = 4
-    """n_of_m: weights of one group; the last group of a row is filled with zeros where they do not divide."""
+    """n_of_m: weights of one group; the last group of a row is filled with zeros where they do not divide, and keeps
+    `density` of what it has."""
     index_bits: Annotated[int, Field(ge=1, le=8)] = INDEX_BITS
     """element: width of one relative index."""
     sparse_epochs: Annotated[int, Field(ge=1, le=100)] = 1
