@@ -67,8 +67,9 @@ class GridMethod(Method[GridT], Generic[GridT]):
     def describe(self, described: Described, settings: Mapping[str, GridT]) -> Described:
         """Narrower widths and fewer bytes; density and structure stay."""
         changed = {
-            o.name: with_bytes(o, self.form(described.formats[o.name], settings[o.name]))
+            o.name: with_bytes(o, _of_operands(o, described.formats[o.name], self.form(described.formats[o.name], at)))
             for o in acted_on(described, settings)
+            for at in [settings[o.name]]
         }
         return replace(described, formats={**described.formats, **changed})
 
@@ -76,6 +77,17 @@ class GridMethod(Method[GridT], Generic[GridT]):
         """Each weight array on its grid; biases stay as they are."""
         weights = {f"{o.name}.weight": settings[o.name] for o in acted_on(described, settings) if o.weight_shape}
         return {**tensors, **{name: self.on_grid(tensors[name], at) for name, at in weights.items()}}
+
+
+def _of_operands(operator: Operator, before: OperandFormat, after: OperandFormat) -> OperandFormat:
+    """What of the new format an operator without weights takes: how its inputs are stored."""
+    if operator.weight_shape is not None:
+        return after
+    return before.with_(
+        activation_bits=after.activation_bits,
+        activation_rule=after.activation_rule,
+        activation_percentile=after.activation_percentile,
+    )
 
 
 def activations(bits: int, rule: ActivationRule) -> dict[str, Any]:
