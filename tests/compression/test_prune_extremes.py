@@ -31,8 +31,8 @@ LEAST: list[dict[str, Any]] = [
 GRIDS = [
     ("quantize", {"weight_bits": 4, "activation_bits": 4}), ("quantize", {"weight_bits": 2, "scale_per": "layer"}),
     ("fixed_point", {"weight_bits": 4}), ("logarithmic", {"weight_bits": 3}), ("ternary", {}),
-    ("ternary", {"rule": "ttq"}), ("binary", {}), ("dorefa", {"weight_bits": 2}), ("share", {"bits": 2}), ("circulant", {"block": 4}),
-    ("low_rank", {"rank_fraction": 0.01}),
+    ("ternary", {"rule": "ttq"}), ("binary", {}), ("dorefa", {"weight_bits": 2}),
+    ("share", {"bits": 2}), ("circulant", {"block": 4}), ("low_rank", {"rank_fraction": 0.01}),
 ]  # fmt: skip
 
 
