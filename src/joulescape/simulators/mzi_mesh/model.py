@@ -41,7 +41,7 @@ CHANGES_NUMBERS = frozenset(
     {
         "mesh.size", "mesh.scheme", "mesh.is_bidirectional", "clock_ghz", "dynamic_products",
         "shifter.kind", "shifter.convention", "shifter.bits", "shifter.sigma_rad",
-        "shifter.compensated_fraction",
+        "shifter.compensated_fraction", "shifter.calibrated_fraction",
         "coupler.loss_db", "coupler.sigma_rad", "coupler.length_um", "waveguide.loss_db_per_cm",
         "modulator.loss_db", "modulator.extinction_db", "laser.coupling_loss_db", "laser.max_mw", "laser.rin_db_per_hz",
         "detector.responsivity_a_per_w", "detector.dark_ma", "detector.load_kohm", "detector.temperature_kelvin",
@@ -53,7 +53,8 @@ CHANGES_NUMBERS = frozenset(
 SEARCHABLE = frozenset(
     {
         "mesh.size", "mesh.scheme", "mesh.count", "clock_ghz", "shifter.kind", "shifter.convention", "shifter.bits",
-        "shifter.compensated_fraction", "link.rule", "link.received_dbm", "link.local_oscillator_mw", "dac.bits",
+        "shifter.compensated_fraction", "shifter.calibrated_fraction", "link.rule", "link.received_dbm",
+        "link.local_oscillator_mw", "dac.bits",
         "adc.bits", "buffer.kib", "dynamic_products",
     }
 )  # fmt: skip
@@ -183,6 +184,7 @@ def _numbers(settings: MeshSettings) -> dict[str, float]:
         "is_reck": float(settings.mesh.scheme == "reck"),
         "is_push_pull": float(settings.shifter.convention == "push_pull"),
         "phase_sigma_rad": settings.shifter.sigma_rad.value,
+        "phase_calibrated_fraction": shifter.calibrated_fraction,
         "phase_bits": float(settings.shifter.bits),
         "splitter_sigma_rad": settings.coupler.sigma_rad.value,
         "mzi_loss_db": mzi_loss_db(settings),
