@@ -177,6 +177,7 @@ def test_a_drawn_searchable_path_is_covered_here(machine: Case) -> None:
     counters = {"converter", "spikes.counter_bits"}
     modes = counters | {
         "weights.store",
+        "dynamic_products",
         "training.input_gradient",
         "training.weight_gradient",
         "array.tiles",
