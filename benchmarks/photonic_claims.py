@@ -28,7 +28,7 @@ from joulescape.network.lower import lower
 from joulescape.network.operators import Phase
 from joulescape.network.work import OperandFormat, PhaseWork
 from joulescape.pricing.metrics import at_node, price
-from joulescape.resolve.back_end import load_back_end
+from joulescape.resolve.back_end import BackEnd, load_back_end
 from joulescape.resolve.machine import Machine
 from joulescape.resolve.schedule import Stage, schedule
 from joulescape.simulators._node import area_factor
@@ -127,6 +127,7 @@ class Setting:
         return _machine(RIVALS[self.rival], sizes, corner)
 
 
+@cache
 def ratios(setting: Setting) -> dict[tuple[str, str], Ratio]:
     """(phase, what) -> ratio; `what` is speed, energy or efficiency of the machines, or system speed or energy."""
     found: dict[tuple[str, str], dict[tuple[Corner, Corner], float]] = {}
@@ -217,7 +218,7 @@ def area(setting: Setting, which: str, corner: Corner) -> float:
 @cache
 def rival_tiles(setting: Setting) -> int:
     """Tiles of the rival's chip as printed, or the fewest that hold the network and a training step."""
-    printed = int(_settings(RIVALS[setting.rival]).tiles)
+    printed = int(_back_end(RIVALS[setting.rival], ()).settings.tiles)  # type: ignore[attr-defined]
     return max(printed, *(_tiles_needed(setting, SHARES[-1], phase) for phase in PHASES))
 
 
@@ -274,11 +275,12 @@ def _time(quantity: Any) -> float:
 
 
 def _machine(name: str, sizes: dict[str, Any], corner: Corner) -> Machine:
-    return load_back_end(ROOT, name, sizes).machine("system", corner=corner)
+    return _back_end(name, tuple(sorted(sizes.items()))).machine("system", corner=corner)
 
 
-def _settings(name: str) -> Any:
-    return load_back_end(ROOT, name, {}).settings
+@cache
+def _back_end(name: str, sizes: tuple[tuple[str, Any], ...]) -> BackEnd:
+    return load_back_end(ROOT, name, dict(sizes))
 
 
 def _own_area(made: Machine) -> float:

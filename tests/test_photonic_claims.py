@@ -119,6 +119,15 @@ def test_training_energy_follows_against_cells_that_take_nanojoules_to_write(net
     assert cheap.own_pj / light.own_pj < CLAIMS.CLAIMS["training", "energy"] / 5
 
 
+def test_inference_at_full_pace_wears_buffers_out_in_minutes() -> None:
+    """Two samples deep: a cell is written every second inference."""
+    setting = CLAIMS.Setting("VGG-16", CLAIMS.EQUAL, "PipeLayer")
+    pace_ns = CLAIMS.bill(setting, "rival", "typical", "inference").own_ns / CLAIMS.BATCH
+    assert pace_ns == pytest.approx(3800, rel=0.05)
+    endurance = CLAIMS.machine(setting, "rival", "typical").own.settings.training.endurance_writes.value
+    assert 2 * endurance * pace_ns / 60e9 == pytest.approx(12, rel=0.1)
+
+
 def test_nothing_follows_for_vgg_against_isaac_at_one_precision() -> None:
     found = CLAIMS.ratios(CLAIMS.Setting("VGG-16", CLAIMS.EQUAL, "ISAAC"))
     assert all(found[key].high < claim for key, claim in CLAIMS.CLAIMS.items())
