@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,9 +23,11 @@ CLOSE = 1e-3
 """Largest difference of an output, relative to the largest output; float32 sums in another order differ by 1e-6."""
 
 
-def given_weights(graph: Graph, file: Path, part: Part) -> Mapping[str, Tensor]:
+def given_weights(graph: Graph, training: Mapping[str, Any], part: Part) -> Mapping[str, Tensor]:
     """The file's weights by dotted name; OnnxError where our forward pass differs from the file's on real samples."""
-    tensors = {name: torch.tensor(array) for name, array in read_onnx(file).arrays.items()}
+    file = Path(training["file"])
+    hosted = {kind: float(how["ops_per_element"]) for kind, how in training.get("treat_as", {}).items()}
+    tensors = {name: torch.tensor(array) for name, array in read_onnx(file, hosted).arrays.items()}
     samples = part.images[:COMPARED_SAMPLES]
     with torch.no_grad():
         ours = run(graph, tensors, samples).numpy()

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
+from joulescape.accuracy.foreign import foreign
 from joulescape.network.build import DATA
 from joulescape.network.operators import Graph, Operator
 
@@ -214,6 +215,7 @@ _PLAIN: Mapping[str, Callable[[Operator, Inputs], Tensor]] = {
     "split_heads": lambda o, inputs: _split(inputs[0], o.out_shape[0]).transpose(1, 2),
     "merge_heads": lambda _, inputs: inputs[0].transpose(1, 2).flatten(2),
     "transpose": lambda _, inputs: inputs[0].transpose(-2, -1),
+    "foreign": foreign,
 }
 
 

@@ -132,7 +132,7 @@ def _trained(graph: Graph, training: Mapping[str, Any], task: str, seeds: tuple[
         return own
     data = load_task(task).shaped(graph.input_shape)
     if is_given(training):
-        weights = [given_weights(graph, Path(training["file"]), data.validation)]
+        weights = [given_weights(graph, training, data.validation)]
     else:
         weights = [train_weights(graph, TrainingRun.of(training), data.train, seed) for seed in seeds]
     with torch.no_grad():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class OnnxFile:
     nodes: tuple[Node, ...]
     constants: Mapping[str, Array]
     shapes: Mapping[str, tuple[int, ...]]
+    opset: int
     renamed: Mapping[str, str] = field(default_factory=dict)
     """Tensors that are another one under a second name."""
 
@@ -93,8 +94,9 @@ def load_file(path: Path) -> OnnxFile:
     if len(inputs) != 1 or len(outputs) != 1:
         raise OnnxError(f"{path} has inputs {inputs} and outputs {outputs}; expected one of each")
     nodes, renamed = _folded([_node(item) for item in graph.node], constants, types)
-    file = OnnxFile(path, sha256, inputs[0], outputs[0], nodes, constants, shapes, renamed)
-    return OnnxFile(path, sha256, inputs[0], file.tensor(outputs[0]), nodes, constants, shapes, renamed)
+    opset = next(int(item.version) for item in model.opset_import if item.domain in ("", "ai.onnx"))
+    file = OnnxFile(path, sha256, inputs[0], outputs[0], nodes, constants, shapes, opset, renamed)
+    return replace(file, output=file.tensor(outputs[0]))
 
 
 def _inferred(model: Any) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:

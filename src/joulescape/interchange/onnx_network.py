@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from joulescape.interchange.onnx_file import Array, Node, OnnxError, OnnxFile, load_file
+from joulescape.interchange.onnx_foreign import leave_to_host
 from joulescape.interchange.onnx_macs import macs_of
 from joulescape.interchange.onnx_rules import translate
 from joulescape.interchange.onnx_walk import Part, Refused, Walk
@@ -28,9 +29,12 @@ class OnnxNetwork:
     sha256: str
 
 
-def read_onnx(path: Path) -> OnnxNetwork:
-    """The file's network; OnnxError that lists every operator we have not, each with its share of the MACs."""
-    return _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
+def read_onnx(path: Path, hosted: Mapping[str, float] | None = None) -> OnnxNetwork:
+    """The file's network; OnnxError that lists every operator we have not, each with its share of the MACs.
+
+    `hosted` names ONNX operators to be left to the host, with their operations per element.
+    """
+    return _read(path, path.stat().st_mtime_ns if path.is_file() else 0, tuple(sorted((hosted or {}).items())))
 
 
 def network_of(spec: OnnxNetworkSpec, folder: Path) -> ReadNetworkSpec:
@@ -38,7 +42,7 @@ def network_of(spec: OnnxNetworkSpec, folder: Path) -> ReadNetworkSpec:
 
     OnnxError where the file has not the checksum that the YAML states, or cannot be taken.
     """
-    found = read_onnx(folder / spec.onnx)
+    found = read_onnx(folder / spec.onnx, {kind: how.ops_per_element for kind, how in spec.treat_as.items()})
     if spec.sha256 is not None and spec.sha256 != found.sha256:
         raise OnnxError(f"{folder / spec.onnx} has SHA-256 {found.sha256}, expected {spec.sha256}")
     return ReadNetworkSpec(
@@ -46,7 +50,7 @@ def network_of(spec: OnnxNetworkSpec, folder: Path) -> ReadNetworkSpec:
         task=spec.task,
         input=found.input_shape,
         operators=found.operators,
-        training=GivenWeights(onnx=spec.onnx, sha256=found.sha256),
+        training=GivenWeights(onnx=spec.onnx, sha256=found.sha256, treat_as=spec.treat_as),
     )
 
 
@@ -61,17 +65,30 @@ def outputs_of(data: bytes, samples: Array) -> Array:
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, modified_ns: int) -> OnnxNetwork:  # noqa: ARG001
-    file = load_file(path)
+def _read(path: Path, modified_ns: int, hosted: tuple[tuple[str, float], ...]) -> OnnxNetwork:  # noqa: ARG001
+    file, host = load_file(path), dict(hosted)
     walk, refused = Walk(file), list[tuple[Node, str]]()
+    absent = sorted(set(host) - {node.kind for node in file.nodes})
+    if absent:
+        raise OnnxError(f"{path} holds no {', '.join(absent)}, which treat_as names")
     for node in file.nodes:
         try:
-            translate(node, walk)
+            _take(node, walk, host)
         except Refused as error:
             refused.append((node, str(error)))
     if refused:
         raise OnnxError(_listing(file, refused))
     return _network(file, walk)
+
+
+def _take(node: Node, walk: Walk, host: Mapping[str, float]) -> None:
+    """As an operator of ours where there is one, else as one of the host's where the user left it to the host."""
+    try:
+        translate(node, walk)
+    except Refused:
+        if node.kind not in host:
+            raise
+        leave_to_host(node, walk, host[node.kind])
 
 
 def _listing(file: OnnxFile, refused: list[tuple[Node, str]]) -> str:

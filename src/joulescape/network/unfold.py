@@ -16,6 +16,9 @@ DATA = "input"
 
 _STRUCTURE = frozenset({"name", "kind", "inputs", "block", "repeat", "values"})
 
+_TEXTS = frozenset({"onnx"})
+"""Attributes that are text themselves, and never name a value."""
+
 Line = Mapping[str, Any]
 """One line of an operator list as plain values."""
 
@@ -56,7 +59,7 @@ class _Scope:
 
     def value(self, name: str, key: str, value: Any) -> Any:
         """An attribute as it stands, or the value that it names."""
-        if not isinstance(value, str):
+        if not isinstance(value, str) or key in _TEXTS:
             return value
         if value not in self.values:
             raise self.fault(name, f"{key} is '{value}', a value that is not given{_hint(value, self.values)}")

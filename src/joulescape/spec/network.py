@@ -15,6 +15,7 @@ OperatorKind = Literal[
     "norm", "add", "flatten", "scale_offset", "spectral_sum", "shg",
     "relu6", "local_response_norm", "concat", "channel_shuffle", "channel_slice",
     "layer_norm", "gelu", "position", "mean_tokens", "patches", "split_heads", "merge_heads", "transpose",
+    "foreign",
 ]  # fmt: skip
 
 
@@ -45,6 +46,10 @@ class OperatorSpec(Shape):
     first: Annotated[int, Field(ge=0)] | None = None
     """channel_slice: number of the first channel that is taken."""
     bias: bool | None = None
+    onnx: str | None = None
+    """foreign: the operator as an ONNX model of its own, in base 64; written by the reader of ONNX files."""
+    ops_per_element: Annotated[float, Field(gt=0)] | None = None
+    """foreign: operations for each element of the output."""
     heads: Annotated[int, Field(ge=1)] | None = None
     """split_heads: into how many."""
     scale: Annotated[float, Field(gt=0)] | None = None
@@ -82,12 +87,22 @@ class NetworkTraining(Shape):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
+class Hosted(Shape):
+    """What to do with an ONNX operator that this project has none for."""
+
+    runs_on: Literal["host"]
+    """The machine's host computes it, as ONNX defines it; no gradient passes it."""
+    ops_per_element: Annotated[float, Field(gt=0)]
+    """Operations for each element of its output: what it costs there."""
+
+
 class GivenWeights(Shape):
     """Reference weights that are not trained here: those of an ONNX file."""
 
     onnx: str
     """The file, relative to the network's YAML."""
     sha256: Sha256
+    treat_as: dict[str, Hosted] = Field(default_factory=dict)
 
 
 class BaseNetworkSpec(Shape):
@@ -132,6 +147,8 @@ class OnnxNetworkSpec(Shape):
     """The file, relative to this YAML file."""
     sha256: Sha256 | None = None
     """Checksum of the file (`sha256sum my.onnx`); a changed file is then refused."""
+    treat_as: dict[str, Hosted] = Field(default_factory=dict)
+    """By ONNX operator (`Tanh`): those that would be refused, and keep the shape of what they read."""
 
 
 class ReadNetworkSpec(BaseNetworkSpec):

@@ -75,8 +75,9 @@ class Scalar(Simulator[ScalarSettings]):
     searchable = frozenset({"simd_lanes", "clock_ghz", "memory_bytes"})
 
     def takes(self, operator: Operator, role: Role, settings: ScalarSettings) -> bool:  # noqa: ARG002
-        """Everything but the forward pass of a physical system; its twin's backward pass is plain arithmetic."""
-        return not operator.is_physical or role != "forward"
+        """Everything but the forward pass of a physical system, whose twin it trains, and gradients nobody knows."""
+        is_host_s = operator.kind != "foreign" or role == "forward"
+        return is_host_s and (not operator.is_physical or role != "forward")
 
     def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: ScalarSettings) -> Errors:  # noqa: ARG002
         """None: it computes in float32."""

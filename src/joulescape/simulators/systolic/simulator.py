@@ -52,8 +52,8 @@ class Systolic(Simulator[SystolicSettings]):
     }  # fmt: skip
 
     def takes(self, operator: Operator, role: Role, settings: SystolicSettings) -> bool:  # noqa: ARG002
-        """Everything but the forward pass of a physical system; its twin's backward pass is plain arithmetic."""
-        return not operator.is_physical or role != "forward"
+        """Everything but what a host must compute and the forward pass of a physical system, whose twin it trains."""
+        return operator.kind != "foreign" and (not operator.is_physical or role != "forward")
 
     def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: SystolicSettings) -> Errors:
         """Fixed point at this machine's widths, without noise: operands wider than 8 bits are rounded to 8."""
