@@ -94,6 +94,11 @@ DESIGNS: Mapping[str, Steps] = {
     "tucker_spatial": [("low_rank", {"rank_fraction": 0.5, "conv": "spatial", "ends": "keep"})],
     "circulant_8": [("circulant", {"block": 8, "ends": "keep"})],
     "circulant_8_dense": [("circulant", {"block": 8, "ends": "keep"}, {"conv2": {"block": 1}})],
+    "deep_compression_admm": [
+        ("prune", {"scope": "global", "schedule": "admm", "density": 0.1, "index_bits": 6}),
+        ("share", {"bits": 3}),
+        ("huffman", {}),
+    ],
     "deep_compression": [
         ("prune", {**GRADUAL, "density": 0.1, "index_bits": 6}),
         ("share", {"bits": 3}),
