@@ -70,6 +70,16 @@ def test_at_least_one_stays() -> None:
         assert all(o.out_shape[0] >= 1 for o in described.graph.operators)
 
 
+def test_equal_weights_do_not_break_the_density() -> None:
+    """After a binary grid all magnitudes of a layer are its best: still only as many stay as were announced."""
+    graph = shipped("digits_lenet")
+    arrays = {name: np.sign(array) for name, array in arrays_of(graph).items()}
+    described = describe(graph, [Step("prune", {"scope": "global", "density": 0.2}, {})])
+    weights = [array for name, array in project(arrays, described).items() if name.endswith("weight")]
+    wanted = sum(round(0.2 * array.size) for array in weights)
+    assert wanted <= sum(np.count_nonzero(array) for array in weights) <= wanted + len(weights)
+
+
 def test_outputs_that_are_no_numbers_are_refused() -> None:
     """Ten classes of NaN would be right for a tenth of the samples."""
     from joulescape.accuracy.training import correct

@@ -114,9 +114,10 @@ class _Variational:
 
     def result(self) -> Mapping[str, Tensor]:
         with torch.no_grad():
-            ratios = {f"{name}.signal_to_noise": torch.exp(-self._log_alpha(name)) for name in self._strengths}
+            # log(1 + theta^2 / sigma^2): the order of the ratio, which may be too large for a float.
+            known = {n: torch.nn.functional.softplus(-self._log_alpha(n)) for n in self._strengths}
         kept = {name: leaf.detach() for name, leaf in self.leaves.items() if not name.endswith(".noise")}
-        return {**kept, **ratios}
+        return {**kept, **{f"{name}.signal_to_noise": value for name, value in known.items()}}
 
     def _log_alpha(self, name: str) -> Tensor:
         weight = self.leaves[f"{name}.weight"]

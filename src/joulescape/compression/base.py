@@ -92,7 +92,7 @@ class Regularised:
     group_lasso      strength * sum of sqrt(n) |w| over the channels beyond `densities`, the smallest at each moment; w
                      are the n weights that go with a channel
     variational      strength * the divergence of sparse variational dropout, an inference's share of it; leaves
-                     `<operator>.signal_to_noise` (squared) for `project`
+                     `<operator>.signal_to_noise`, log(1 + w^2 / variance), for `project`
     """
 
     kind: Regulariser

@@ -93,8 +93,9 @@ def _together(tensors: Tensors, graph: Graph, settings: Mapping[str, PruneSettin
     pruned, start = {}, 0
     for name, weight in weights.items():
         elements = scored[name].size if isinstance(scored[name].size, int) else scored[name].numel()
-        best = xp.max(scored[name])
-        is_kept = xp.reshape(rank[start : start + elements] < count, weight.shape) | (scored[name] == best)
+        flat = xp.reshape(scored[name], (-1,))
+        is_best = xp.arange(elements) == xp.argmax(flat)
+        is_kept = xp.reshape((rank[start : start + elements] < count) | is_best, weight.shape)
         pruned[f"{name}.weight"] = xp.where(is_kept, weight, xp.zeros_like(weight))
         start += elements
     return pruned
