@@ -66,10 +66,13 @@ class Received:
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """(samples, K) -> (samples, N)."""
+        return torch.cat([self._received(part, generator) for part in torch.split(x, self.grid.block)])
+
+    def _received(self, x: Tensor, generator: torch.Generator) -> Tensor:
         sums, light = self.sums(x)
         if not self.noise.is_silent:
             deviation = self.noise.deviation(sums, light) * math.sqrt(self.passes)
-            sums = sums + deviation * torch.randn(sums.shape, generator=generator)
+            sums = sums.addcmul_(deviation, torch.randn(sums.shape, generator=generator))
         converted = self.adc(self.collected(sums))
         return (converted * self.scales if self.added == 1 else converted).sum(0) * self.dac.top
 

@@ -9,6 +9,13 @@ import torch
 from torch import Tensor
 
 
+BLOCK = 1 << 17
+"""Partial sums that are held at once."""
+
+LEAST_BLOCK = 128
+"""Samples that make a matrix product worth its call."""
+
+
 @dataclass(frozen=True)
 class Quantiser:
     """Rounds to 2^b - 1 steps over [0, top], or to +-(2^(b-1) - 1) steps. Without bits it does nothing."""
@@ -28,9 +35,8 @@ class Quantiser:
         """The nearest level, clipped to the range."""
         if self.bits is None:
             return values
-        low = -self.top if self.is_signed else torch.zeros_like(self.top)
-        clipped = torch.minimum(torch.maximum(values, low), self.top)
-        return torch.round(clipped / self.step) * self.step
+        steps = 2.0 ** (self.bits - 1) - 1 if self.is_signed else 2.0**self.bits - 1
+        return (values / self.step).clamp_(-steps if self.is_signed else 0.0, steps).round_().mul_(self.step)
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,11 @@ class Grid:
     def across(self) -> int:
         """Tiles along the inputs."""
         return math.ceil(self.inputs / self.columns)
+
+    @property
+    def block(self) -> int:
+        """Samples whose partial sums stay in a processor's cache."""
+        return max(LEAST_BLOCK, BLOCK // (self.across * max(self.outputs, self.columns)))
 
     def tiles(self, weight: Tensor) -> Tensor:
         """(outputs, inputs) -> (across * down, rows, columns)."""

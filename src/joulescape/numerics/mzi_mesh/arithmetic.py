@@ -28,9 +28,12 @@ class Tiled:
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """(rows, K) -> (rows, N)."""
+        return torch.cat([self._received(part, generator) for part in torch.split(x, self.grid.block)])
+
+    def _received(self, x: Tensor, generator: torch.Generator) -> Tensor:
         sums = torch.bmm(self.grid.sliced(self.dac(x)), self.stacked.transpose(1, 2))
-        received = sums + self.noise * torch.randn(sums.shape, generator=generator)
-        return self.adc(received).sum(0)
+        sums.addcmul_(self.noise, torch.randn(sums.shape, generator=generator))
+        return self.adc(sums).sum(0)
 
 
 @dataclass(frozen=True)
