@@ -178,6 +178,7 @@ def test_a_drawn_searchable_path_is_covered_here(machine: Case) -> None:
     modes = counters | {
         "weights.store",
         "dynamic_products",
+        "winograd",
         "training.input_gradient",
         "training.weight_gradient",
         "array.tiles",
