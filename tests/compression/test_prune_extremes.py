@@ -80,6 +80,15 @@ def test_equal_weights_do_not_break_the_density() -> None:
     assert wanted <= sum(np.count_nonzero(array) for array in weights) <= wanted + len(weights)
 
 
+def test_a_negative_zero_is_stored_as_a_zero() -> None:
+    """Masked weights are products with zero, and keep their sign."""
+    graph = shipped("digits_lenet")
+    described = describe(graph, [Step("prune", {"density": 0.1}, {})])
+    arrays = project(arrays_of(graph), described)
+    signed = {name: np.where(array == 0, np.float32(-0.0), array) for name, array in arrays.items()}
+    assert len(write(described, signed)) == len(write(described, arrays))
+
+
 def test_outputs_that_are_no_numbers_are_refused() -> None:
     """Ten classes of NaN would be right for a tenth of the samples."""
     from joulescape.accuracy.training import correct
