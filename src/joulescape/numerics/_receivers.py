@@ -61,7 +61,7 @@ class Received:
 
         A modulator lets no more through than all: inputs beyond what was calibrated saturate.
         """
-        sent = self.grid.sliced((self.dac(x) / self.dac.top).clamp(-1.0, 1.0))
+        sent = self.grid.sliced((self.dac(x) / self.dac.top).clamp_(-1.0, 1.0))
         return torch.bmm(sent, self.stacked.transpose(1, 2)), sent.abs().sum(2, keepdim=True)
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:

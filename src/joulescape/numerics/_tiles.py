@@ -83,8 +83,9 @@ class Grid:
 
     def sliced(self, x: Tensor) -> Tensor:
         """Inputs (samples, inputs) -> (across, samples, columns)."""
-        padded = x.new_zeros(len(x), self.across * self.columns)
+        padded = x.new_empty(len(x), self.across * self.columns)
         padded[:, : self.inputs] = x
+        padded[:, self.inputs :] = 0.0
         return padded.view(len(x), self.across, self.columns).transpose(0, 1)
 
     def largest(self, sums: Tensor) -> Tensor:
