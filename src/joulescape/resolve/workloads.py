@@ -60,9 +60,7 @@ def _accuracies(document: Document, spec: SpaceSpec, networks: Mapping[str, AnyN
     if not named:  # training up to a target is measured too
         named = [("training", "target")]
     listed = ", ".join(shapes or unseen)
-    missing = (
-        "`training:` recipe, so no weights" if shapes else "data (its task has sizes alone), so no measurement"
-    )
+    missing = "`training:` recipe, so no weights" if shapes else "data (its task has sizes alone), so no measurement"
     expected = f"costs alone: {listed} has no {missing} and no accuracy"
     return [document.fault(keys, f"'{keys[-1]}' asked of {listed}", expected) for keys in named]
 
