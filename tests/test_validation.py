@@ -240,3 +240,17 @@ def test_a_claim_counts_in_no_record_and_fails_no_run() -> None:
 def test_claims_are_told_in_words_of_their_own() -> None:
     said = {command._verdict({"role": "claim", "pass": passed, "expected": "pass"}) for passed in (None, True, False)}
     assert said == {"not compared", "follows", "does not follow"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"workload": "not_here"}, "no network 'not_here' in models/"),
+        ({"workload": "lenet5", "role": "claim", "against": "memristive/not_here"}, "no back end 'memristive/not_here'"),
+    ],
+)
+def test_a_row_about_what_the_project_lacks_has_no_figure_and_says_so(changes: dict[str, Any], said: str) -> None:
+    row = PublishedRow(what="inference_energy_pj", value=1.0, source="x", where="y", **{"role": "prediction", **changes})
+    found = published_row(ROOT, "electronic/systolic_int8", row, slow=False)
+    assert found["model"] is found["pass"] is None
+    assert said in found["reason"]

@@ -20,7 +20,7 @@ from joulescape.network.digest import digest
 from joulescape.pricing.claims import claimed
 from joulescape.pricing.products import product_figures
 from joulescape.resolve.back_end import BackEnd, load_back_end
-from joulescape.resolve.shelves import back_end_names
+from joulescape.resolve.shelves import back_end_names, network_names
 from joulescape.spec.back_end import PublishedRow
 from joulescape.units import OPS_PER_MAC
 
@@ -86,7 +86,10 @@ def tolerance_fraction(what: str) -> float:
 
 
 def published_row(root: Path, name: str, row: PublishedRow, slow: bool) -> Row:
-    """One published figure with the model's."""
+    """One published figure with the model's; none where the project lacks the network or the rival."""
+    absent = _absent(root, row)
+    if absent is not None:
+        return _named_row(name, row) | {"reason": _joined(row.reason, f"not computed: {absent}")}
     if row.role == "claim":
         return claim_row(root, name, row)
     model, reason = (
@@ -101,6 +104,15 @@ def published_row(root: Path, name: str, row: PublishedRow, slow: bool) -> Row:
         "pass": None if error is None else abs(error) <= limit,
         "reason": reason,
     }
+
+
+def _absent(root: Path, row: PublishedRow) -> str | None:
+    """What the row needs and the project does not have."""
+    if row.workload is not None and row.workload not in network_names(root):
+        return f"there is no network '{row.workload}' in models/"
+    if row.against is not None and row.against not in back_end_names(root):
+        return f"there is no back end '{row.against}' in hwlib/"
+    return None
 
 
 def claim_row(root: Path, name: str, row: PublishedRow) -> Row:
