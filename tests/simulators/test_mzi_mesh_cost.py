@@ -66,7 +66,7 @@ def test_energies_by_hand() -> None:
     assert part(cost, "adc") == pytest.approx(received * 1.11)
     assert part(cost, "amplifier") == pytest.approx(received * 3.0 / 5.0)
     assert part(cost, "photodetector") == pytest.approx(received * 2 * 1.1 / 5.0)
-    assert part(cost, "accumulator") == pytest.approx(12 * 3 * 0.1)
+    assert part(cost, "accumulator") == pytest.approx(received * 0.0223 + 12 * 3 * 0.0112)
     reads = 8 * sent + 16 * 12 * 3
     writes = 16 * 12 * 3 + 8 * 12 * 3
     assert part(cost, "sram") == pytest.approx(reads * 0.02349 + writes * 0.024)

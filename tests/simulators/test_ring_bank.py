@@ -119,7 +119,7 @@ def test_events_of_a_small_product_by_hand() -> None:
     assert part(cost, "adc") == pytest.approx(received * made.adc.adc_pj())
     assert part(cost, "photodetector") == pytest.approx(received * 2 * 1.1 / 5)
     assert part(cost, "transimpedance") == pytest.approx(received * 3.0 / 5)
-    assert part(cost, "accumulator") == pytest.approx(20 * 10 * 2 * 0.1)
+    assert part(cost, "accumulator") == pytest.approx(received * 0.0223 + 20 * 10 * 2 * 0.0112)
 
 
 def test_eight_banks_hold_six_tiles_and_no_ring_moves() -> None:
@@ -184,8 +184,9 @@ def test_channels_added_as_voltages_take_one_conversion() -> None:
     together, apart = (one(conv, deap({"bank.added": added})) for added in (113, 1))
     assert part(apart, "adc") == pytest.approx(113 * part(together, "adc"))
     assert part(apart, "transimpedance") == pytest.approx(part(together, "transimpedance"))
-    assert part(together, "accumulator") == 0
-    assert part(apart, "accumulator") == pytest.approx(112 * 2 * 8 * 36 * 0.1)
+    outputs = 2 * 8 * 36
+    assert part(together, "accumulator") == pytest.approx(outputs * 0.0223)
+    assert part(apart, "accumulator") == pytest.approx(outputs * (113 * 0.0223 + 112 * 0.0112))
     assert part(apart, "sram") > part(together, "sram")
     assert apart.latency_ns == together.latency_ns
 

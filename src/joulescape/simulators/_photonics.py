@@ -197,13 +197,19 @@ class Buffer(Shape):
 
 
 class Digital(Shape):
-    """Logic beside the light: adds partial sums, updates weights."""
+    """Logic beside the light: scales and adds what was converted, updates weights."""
 
     add_pj: LowerIsBetter
+    multiply_pj: LowerIsBetter
+    """One converted value times the gain of its row and tile, whose full scale is its own."""
     flop_pj: LowerIsBetter
     flops_per_ns: HigherIsBetter
     partial_sum_bits: Annotated[int, Field(ge=8, le=32)]
     area_mm2: LowerIsBetter
+
+    def summing_pj(self, converted: Quantity, added: Quantity) -> Quantity:
+        """Energy of the gain of each converted value and of the additions of partial sums."""
+        return converted * self.multiply_pj.value + added * self.add_pj.value
 
     def stored_bytes(self, bits: float) -> float:
         """Bytes of one stored value: values wider than a partial sum are held at its width."""

@@ -179,7 +179,7 @@ def _energies(
         Energy(parts.phase_writing(settings), writes * tile_write_pj(settings)),
         *_decomposing(settings, flops),
         Energy(parts.sram(settings), read + write),
-        Energy(parts.accumulator(settings), added * settings.digital.add_pj.value),
+        Energy(parts.accumulator(settings), settings.digital.summing_pj(received, added)),
         *_off_chip(context, moved.off_input + moved.off_phases, moved.off_output),
     )
 

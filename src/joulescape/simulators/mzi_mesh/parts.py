@@ -73,8 +73,9 @@ def sram_leakage(settings: MeshSettings) -> Component:
 
 
 def accumulator(settings: MeshSettings) -> Component:
-    """Adders of partial sums."""
-    return Component.resting_on("accumulator", "chip", settings.digital.add_pj, scales=True)
+    """Gains of what was converted, and adders of partial sums."""
+    digital = settings.digital
+    return Component.resting_on("accumulator", "chip", digital.add_pj, digital.multiply_pj, scales=True)
 
 
 def decomposer(settings: MeshSettings) -> Component:

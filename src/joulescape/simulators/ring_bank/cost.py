@@ -187,7 +187,7 @@ def _streaming(work: MatrixWork, cut: Tiling, settings: RingBankSettings) -> tup
         Energy(parts.photodetector(settings), received * 2 * detector.diode_mw.value * sample_ns),
         Energy(parts.receiver(settings), received * detector.amplifier_mw.value * sample_ns),
         Energy(parts.adc(settings), converted * passes(work) * settings.adc.adc_pj()),
-        Energy(parts.accumulator(settings), added * settings.digital.add_pj.value),
+        Energy(parts.accumulator(settings), settings.digital.summing_pj(converted, added)),
     )
 
 

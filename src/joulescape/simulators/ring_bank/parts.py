@@ -86,8 +86,9 @@ def sram_leakage(settings: RingBankSettings) -> Component:
 
 
 def accumulator(settings: RingBankSettings) -> Component:
-    """Adders of partial sums."""
-    return Component.of("accumulator", "chip", settings.digital.add_pj, scales=True)
+    """Gains of what was converted, and adders of partial sums."""
+    digital = settings.digital
+    return Component.resting_on("accumulator", "chip", digital.add_pj, digital.multiply_pj, scales=True)
 
 
 def update_logic(settings: RingBankSettings) -> Component:

@@ -141,8 +141,9 @@ def _partial_sums(work: MatrixWork, plan: Schedule) -> int:
 
 
 def _sums(work: MatrixWork, plan: Schedule, settings: TensorCoreSettings) -> Energy:
-    component = Component.of("accumulator", "chip", settings.digital.add_pj, scales=True)
-    return Energy(component, _partial_sums(work, plan) * settings.digital.add_pj.value)
+    digital, added = settings.digital, _partial_sums(work, plan)
+    component = Component.resting_on("accumulator", "chip", digital.add_pj, digital.multiply_pj, scales=True)
+    return Energy(component, digital.summing_pj(added + work.loops.G * work.loops.K * work.loops.positions, added))
 
 
 def _part(name: str, constant: Sourced, scales: bool = False) -> Component:
