@@ -46,7 +46,7 @@ KINDS = {
     "holding": ("phase_shifters", "ring_tuning", "routers", "memristor_hold"),
     "modulation": ("modulator", "modulator_lock", "modulator_bias", "weight_modulator", "input_modulator"),
     "detection": ("photodetector", "amplifier", "transimpedance"),
-    "conversion": ("input_dac", "adc", "weight_dac", "phase_writing", "weight_writing", "memristor_read"),
+    "conversion": ("input_dac", "adc", "weight_dac", "phase_dac", "phase_writing", "weight_writing", "memristor_read"),
     "memory": ("sram", "sram_leakage", "off_chip_memory"),
     "digital": ("accumulator",),
 }

@@ -125,13 +125,15 @@ class MziMesh(Simulator[MeshSettings]):
         )
 
     def static_power(self, settings: MeshSettings) -> Sequence[StaticPower]:
-        """Lasers stay locked, phases stay held and the buffer leaks, whether or not anything is computed."""
+        """Lasers stay locked, phases held, receivers biased, and the buffer leaks, busy or not."""
         count = settings.mesh.count
         ports = settings.mesh.size * count * (2 if settings.mesh.is_bidirectional else 1)
         return (
             StaticPower(parts.laser(settings), count * mesh_laser_mw(settings)),
             StaticPower(parts.modulator_bias(settings), ports * settings.modulator.static_mw.value),
             StaticPower(parts.phase_shifters(settings), count * _phase_mw(settings)),
+            StaticPower(parts.photodetector(settings), ports * 2 * settings.detector.diode_mw.value),
+            StaticPower(parts.amplifier(settings), ports * settings.detector.amplifier_mw.value),
             StaticPower(parts.sram_leakage(settings), settings.buffer.kib * settings.buffer.leakage_mw_per_kib.value),
         )
 

@@ -23,11 +23,14 @@ def phase_shifters(settings: MeshSettings) -> Component:
     )
 
 
+def phase_dac(settings: MeshSettings) -> Component:
+    """Converters that write phases."""
+    return Component.of("phase_dac", "core", _scaled(settings.dac.power_mw), scales=True)
+
+
 def phase_writing(settings: MeshSettings) -> Component:
-    """Converters that write phases, and what the shifters take to move."""
-    return Component.resting_on(
-        "phase_writing", "core", _scaled(settings.dac.power_mw), settings.shifter.device.switch_pj
-    )
+    """What the shifters take to move."""
+    return Component.of("phase_writing", "core", settings.shifter.device.switch_pj)
 
 
 def input_dac(settings: MeshSettings) -> Component:

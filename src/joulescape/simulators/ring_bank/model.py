@@ -14,9 +14,10 @@ from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
 from joulescape.simulators._link import link_limits
 from joulescape.simulators._tiling import optics_mm2, reticle_limit
 from joulescape.simulators.base import Area, Context, LayerCost, Limit, Simulator, StaticPower
-from joulescape.simulators.ring_bank.cost import Placement, derivative_cost, matrix_cost, place, update_cost
+from joulescape.simulators.ring_bank.cost import derivative_cost, matrix_cost, update_cost
 from joulescape.simulators.ring_bank.figures import areas, published_figures, static_powers
 from joulescape.simulators.ring_bank.link import budget, spacing_fwhm, spectral_limit
+from joulescape.simulators.ring_bank.placement import Placement, place
 from joulescape.simulators.ring_bank.settings import RingBankSettings
 from joulescape.spec.base import Shape
 
@@ -88,7 +89,7 @@ class RingBank(Simulator[RingBankSettings]):
         return areas(settings)
 
     def static_power(self, settings: RingBankSettings) -> Sequence[StaticPower]:
-        """Lasers, rings, locks and amplifiers stay on, and the buffer leaks, whether or not anything is computed."""
+        """Lasers, rings, locks, receivers and amplifiers stay on, and the buffer leaks, busy or not."""
         return static_powers(settings)
 
     def limits(self, works: Sequence[Work], settings: RingBankSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002

@@ -27,11 +27,14 @@ def modulator_lock(settings: RingBankSettings) -> Component:
     return Component.of("modulator_lock", "core", settings.modulator.static_mw)
 
 
+def weight_dac(settings: RingBankSettings) -> Component:
+    """Converters that set rings."""
+    return Component.of("weight_dac", "core", _scaled(settings.weights.dac.power_mw), scales=True)
+
+
 def weight_writing(settings: RingBankSettings) -> Component:
-    """Converters that set rings, and what the rings take to move."""
-    return Component.resting_on(
-        "weight_writing", "core", _scaled(settings.weights.dac.power_mw), settings.ring.switch_pj
-    )
+    """What the rings take to move."""
+    return Component.of("weight_writing", "core", settings.ring.switch_pj)
 
 
 def cell_read(cell: Cell) -> Component:
