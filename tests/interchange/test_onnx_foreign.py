@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 import torch
 from onnx_files import node, save
+from pydantic import ValidationError
 
 from joulescape.accuracy.activations import calibrate
 from joulescape.accuracy.as_onnx import written
@@ -23,7 +24,8 @@ from joulescape.interchange.onnx_network import network_of
 from joulescape.network.build import build_graph
 from joulescape.pricing import cost
 from joulescape.resolve.design_space import load_space
-from joulescape.spec.network import OnnxNetworkSpec
+from joulescape.resolve.schema import network_schema
+from joulescape.spec.network import NetworkSpec, OnnxNetworkSpec
 
 HOSTED = {
     "Tanh": {"runs_on": "host", "ops_per_element": 5.0},
@@ -116,3 +118,26 @@ def test_what_the_host_cannot_take_either_is_said(file):
     save(file, [node("Transpose", "x", "y", perm=[0, 2, 3, 1])], {}, (1, 8, 8), (8, 8, 1))
     with pytest.raises(OnnxError, match="left to the host, but it changes the shape of what it reads"):
         take(Transpose=HOSTED["Mul"])
+
+
+def test_no_yaml_can_say_foreign(found):
+    graph, _, _ = found
+    foreign = next(operator for operator in graph.operators if operator.kind == "foreign")
+    line = {"name": "t", "kind": "foreign", **foreign.attributes}
+    with pytest.raises(ValidationError, match="literal_error"):
+        NetworkSpec(about="a", task="digits", input=(1, 8, 8), operators=[line])
+    hidden = NetworkSpec(
+        about="a", task="digits", input=(1, 8, 8), blocks={"b": ({**line, "inputs": ["input"]},)},
+        operators=[{"name": "b", "block": "b"}],
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"operator 'b_t' of block 'b': kind"):
+        build_graph("hidden", hidden)
+    schema = json.dumps(network_schema())
+    assert "foreign" not in schema and "ops_per_element" not in json.dumps(network_schema()["$defs"]["OperatorSpec"])
+
+
+def test_weights_of_a_file_that_changed_since_it_was_read_are_refused(file, found):
+    graph, _, images = found
+    recipe = {"onnx": file.name, "sha256": "0" * 64, "treat_as": HOSTED, "file": str(file)}
+    with pytest.raises(OnnxError, match=f"expected {'0' * 64}: it changed since it was read"):
+        given_weights(graph, recipe, Part(images, torch.tensor([0, 1, 2, 3])))

@@ -12,9 +12,17 @@ import numpy as np
 from joulescape.interchange.onnx_file import Array, Node
 from joulescape.interchange.onnx_walk import Refused, Walk
 
+FOREIGN_DOMAIN = "of another domain than ONNX's own, so nothing says what it computes"
+"""Why `com.acme::Relu` is no Relu."""
+
 
 def leave_to_host(node: Node, walk: Walk, ops_per_element: float) -> None:
-    """Add the node as a foreign operator; Refused where its output has another shape than what it reads."""
+    """Add the node as a foreign operator.
+
+    Refused where its output has another shape than what it reads, or ONNX does not define what it computes.
+    """
+    if "::" in node.kind:
+        raise Refused(FOREIGN_DOMAIN)
     data = [name for name in node.inputs if name and name not in walk.file.constants]
     shapes = {walk.shape(name) for name in (*data, *node.outputs)}
     if len(node.outputs) != 1 or not data or len(shapes) != 1:

@@ -10,13 +10,21 @@ from pathlib import Path
 
 import numpy as np
 
-from joulescape.interchange.onnx_file import Array, Node, OnnxError, OnnxFile, load_file
+from joulescape.interchange.onnx_file import Array, Node, OnnxError, OnnxFile, load_file, read_bytes
 from joulescape.interchange.onnx_foreign import leave_to_host
 from joulescape.interchange.onnx_macs import macs_of
 from joulescape.interchange.onnx_rules import translate
 from joulescape.interchange.onnx_walk import Part, Refused, Walk
 from joulescape.network.build import DATA
-from joulescape.spec.network import GivenWeights, OnnxNetworkSpec, OperatorSpec, ReadNetworkSpec
+from joulescape.spec.network import (
+    FOREIGN,
+    ForeignOperatorSpec,
+    GivenWeights,
+    OneOperator,
+    OnnxNetworkSpec,
+    OperatorSpec,
+    ReadNetworkSpec,
+)
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,7 @@ class OnnxNetwork:
     """What a file holds: the network in our operators, and its weights (`<operator>.weight`, `.bias` ...)."""
 
     input_shape: tuple[int, ...]
-    operators: tuple[OperatorSpec, ...]
+    operators: tuple[OneOperator, ...]
     arrays: Mapping[str, Array]
     sha256: str
 
@@ -34,7 +42,7 @@ def read_onnx(path: Path, hosted: Mapping[str, float] | None = None) -> OnnxNetw
 
     `hosted` names ONNX operators to be left to the host, with their operations per element.
     """
-    return _read(path, path.stat().st_mtime_ns if path.is_file() else 0, tuple(sorted((hosted or {}).items())))
+    return _read(path, read_bytes(path)[1], tuple(sorted((hosted or {}).items())))
 
 
 def network_of(spec: OnnxNetworkSpec, folder: Path) -> ReadNetworkSpec:
@@ -65,7 +73,7 @@ def outputs_of(data: bytes, samples: Array) -> Array:
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, modified_ns: int, hosted: tuple[tuple[str, float], ...]) -> OnnxNetwork:  # noqa: ARG001
+def _read(path: Path, sha256: str, hosted: tuple[tuple[str, float], ...]) -> OnnxNetwork:  # noqa: ARG001
     file, host = load_file(path), dict(hosted)
     walk, refused = Walk(file), list[tuple[Node, str]]()
     absent = sorted(set(host) - {node.kind for node in file.nodes})
@@ -93,16 +101,20 @@ def _take(node: Node, walk: Walk, host: Mapping[str, float]) -> None:
 
 def _listing(file: OnnxFile, refused: list[tuple[Node, str]]) -> str:
     """Every refused kind and reason with its nodes and its share of the MACs, the largest first."""
-    total = sum(macs_of(node, file) for node in file.nodes) or 1
+    counts = {node.outputs: macs_of(node, file) for node in file.nodes}
+    total = sum(count or 0 for count in counts.values()) or 1
     groups: dict[tuple[str, str], list[Node]] = {}
     for node, reason in refused:
         groups.setdefault((node.kind, reason), []).append(node)
-    shares = {key: sum(macs_of(node, file) for node in nodes) / total for key, nodes in groups.items()}
-    lines = [
-        f"  {kind} ({_names(groups[kind, reason])}): {reason}; {100 * shares[kind, reason]:.1f} % of the MACs"
-        for kind, reason in sorted(groups, key=lambda key: -shares[key])
-    ]
-    head = f"{file.path} holds operators that this project has not, {100 * sum(shares.values()):.1f} % of its MACs:"
+    shares = {key: sum(counts[node.outputs] or 0 for node in nodes) / total for key, nodes in groups.items()}
+    lines = []
+    for kind, reason in sorted(groups, key=lambda key: -shares[key]):
+        nodes = groups[kind, reason]
+        is_known = all(counts[node.outputs] is not None for node in nodes)
+        share = f"{100 * shares[kind, reason]:.1f} % of the MACs" if is_known else "its share of the MACs is unknown"
+        lines.append(f"  {kind} ({_names(nodes)}): {reason}; {share}")
+    of = "its MACs" if None not in counts.values() else "those of its MACs that can be counted"
+    head = f"{file.path} holds operators that this project has not, {100 * sum(shares.values()):.1f} % of {of}:"
     return "\n".join([head, *lines])
 
 
@@ -121,7 +133,7 @@ def _network(file: OnnxFile, walk: Walk) -> OnnxNetwork:
     if unknown:
         raise OnnxError(f"{file.path}: nothing that this project reads gives {', '.join(unknown)}")
     operators = tuple(
-        OperatorSpec.model_validate(
+        (ForeignOperatorSpec if part.kind == FOREIGN else OperatorSpec).model_validate(
             {"name": name, "kind": part.kind, "inputs": tuple(place[t] for t in part.inputs), **part.attributes}
         )
         for name, part in named.items()

@@ -15,9 +15,10 @@ OperatorKind = Literal[
     "norm", "add", "flatten", "scale_offset", "spectral_sum", "shg",
     "relu6", "local_response_norm", "concat", "channel_shuffle", "channel_slice",
     "layer_norm", "gelu", "position", "mean_tokens", "patches", "split_heads", "merge_heads", "transpose",
-    "foreign",
 ]  # fmt: skip
 
+FOREIGN = "foreign"
+"""The kind of an ONNX operator that only a host computes; the reader of ONNX files alone writes it."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A file's checksum."""
@@ -46,10 +47,6 @@ class OperatorSpec(Shape):
     first: Annotated[int, Field(ge=0)] | None = None
     """channel_slice: number of the first channel that is taken."""
     bias: bool | None = None
-    onnx: str | None = None
-    """foreign: the operator as an ONNX model of its own, in base 64; written by the reader of ONNX files."""
-    ops_per_element: Annotated[float, Field(gt=0)] | None = None
-    """foreign: operations for each element of the output."""
     heads: Annotated[int, Field(ge=1)] | None = None
     """split_heads: into how many."""
     scale: Annotated[float, Field(gt=0)] | None = None
@@ -62,6 +59,22 @@ class OperatorSpec(Shape):
     """shg: spectral phase at the band's edge."""
     envelope: float | None = None
     """shg: exponent of the Gaussian amplitude envelope at the band's edge."""
+
+
+class ForeignOperatorSpec(Shape):
+    """An operator of an ONNX file that its user left to the host; no YAML can name one."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    kind: Literal["foreign"]
+    inputs: tuple[str, ...]
+    onnx: str
+    """The operator as an ONNX model of its own, in base 64."""
+    ops_per_element: Annotated[float, Field(gt=0)]
+    """Operations for each element of the output."""
+
+
+OneOperator = OperatorSpec | ForeignOperatorSpec
+"""One operator, wherever it stood."""
 
 
 def _sort(entry: Any) -> str:
@@ -114,7 +127,7 @@ class BaseNetworkSpec(Shape):
     blocks: dict[str, Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]] = Field(default_factory=dict)
     """Operator lists to be put into `operators` by name. `input` is what the block reads; text that stands for an
     attribute names one of the `values` that are given where the block is put."""
-    operators: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    operators: Annotated[tuple[Entry | ForeignOperatorSpec, ...], Field(min_length=1)]
     reported: ReportedSpec | None = None
     training: NetworkTraining | GivenWeights | None = None
 
@@ -135,6 +148,7 @@ class NetworkSpec(BaseNetworkSpec):
     One without `training` is a workload: it is priced, and nobody can ask for its accuracy.
     """
 
+    operators: Annotated[tuple[Entry, ...], Field(min_length=1)]
     training: NetworkTraining | None = None
 
 

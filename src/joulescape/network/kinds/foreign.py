@@ -1,6 +1,7 @@
 """Operators of an ONNX file that only a host computes, because its user said so: ONNX itself defines what they do.
 
 Operations per output element are stated by the user, forward; there is no gradient, so no machine takes one backward.
+Only the reader of ONNX files writes this kind: it is none of those that a YAML file can name.
 """
 
 from __future__ import annotations
