@@ -16,7 +16,17 @@ import torch
 from numpy.testing import assert_array_equal
 
 from joulescape.accuracy import dataset_files, dataset_sources
-from joulescape.accuracy.dataset_files import TaskError, content, find, read_cifar, read_idx, read_npz, read_vowels
+from joulescape.accuracy.dataset_files import (
+    CIFAR_SHA1,
+    FASHION_MD5,
+    TaskError,
+    content,
+    find,
+    read_cifar,
+    read_idx,
+    read_npz,
+    read_vowels,
+)
 from joulescape.accuracy.dataset_sources import fingerprint, load
 from joulescape.accuracy.datasets import load_task
 from joulescape.errors import SpecError
@@ -309,6 +319,48 @@ def test_mnist_of_another_checksum_is_refused(place: Path) -> None:
     write_mnist(place, "mnist", 100, 30)
     with pytest.raises(TaskError, match="train-images-idx3-ubyte is not what it should be"):
         load("mnist")
+
+
+@pytest.mark.parametrize("name", list(FASHION_MD5))
+def test_packed_fashion_files_are_the_published_ones(place: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    small(monkeypatch, "fashion_mnist", 80, 20, 30)
+    write_mnist(place, "fashion_mnist", 100, 30)
+    packed = {}
+    for file in FASHION_MD5:
+        data = gzip.compress((place / "fashion_mnist" / file).read_bytes(), mtime=0)
+        (place / "fashion_mnist" / file).unlink()
+        (place / "fashion_mnist" / f"{file}.gz").write_bytes(data)
+        packed[file] = hashlib.md5(data).hexdigest()
+    monkeypatch.setattr(dataset_sources, "FASHION_MD5", packed)
+    assert len(load("fashion_mnist")[1][0].labels) == 100
+    path = place / "fashion_mnist" / f"{name}.gz"
+    data = path.read_bytes()
+    path.write_bytes(data[:9] + bytes([data[9] ^ 1]) + data[10:])  # its head's last byte: it unpacks as before
+    with pytest.raises(TaskError, match=rf"{name}.gz is not what it should be: MD5 .*, expected {packed[name]}"):
+        load("fashion_mnist")
+
+
+@pytest.mark.parametrize("name", list(CIFAR_SHA1))
+def test_a_flipped_bit_of_a_cifar_binary_is_refused(place: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    small(monkeypatch, "cifar10", 40, 10, 10)
+    folder = place / "cifar-10-batches-bin"
+    folder.mkdir()
+    record = np.concatenate([np.arange(10, dtype=np.uint8)[:, None], bytes_of((10, 3072))], axis=1).tobytes()
+    for batch in CIFAR_SHA1:
+        (folder / batch).write_bytes(record)
+    with pytest.raises(TaskError, match=rf"data_batch_1.bin is not .*, expected {CIFAR_SHA1['data_batch_1.bin']}"):
+        load("cifar10")
+    monkeypatch.setattr(dataset_sources, "CIFAR_SHA1", dict.fromkeys(CIFAR_SHA1, hashlib.sha1(record).hexdigest()))
+    assert len(load("cifar10")[1][0].labels) == 50
+    (folder / name).write_bytes(record[:5000] + bytes([record[5000] ^ 1]) + record[5001:])
+    with pytest.raises(TaskError, match=rf"{name} is not what it should be: SHA-1 "):
+        load("cifar10")
+
+
+@pytest.mark.parametrize("name", ["imagenet", "sst2"])
+def test_a_task_of_sizes_alone_has_no_data_to_load(name: str) -> None:
+    with pytest.raises(TaskError, match=f"task '{name}' has sizes alone"):
+        load_task(name)
 
 
 def test_openml_gives_what_files_would(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,29 @@ SHA256: Mapping[str, str] = {
 }
 """Checksums of unpacked files: MNIST's four, the subset of CIFAR-10, Hillenbrand's vowels."""
 
+CIFAR_SHA1: Mapping[str, str] = {
+    "data_batch_1.bin": "aadd24acce27caa71bf4b10992e9e7b2d74c2540",
+    "data_batch_2.bin": "c0ba65cce70568cd57b4e03e9ac8d2a5367c1795",
+    "data_batch_3.bin": "1dd00a74ab1d17a6e7d73e185b69dbf31242f295",
+    "data_batch_4.bin": "aab85764eb3584312d3c7f65fd2fd016e36a258e",
+    "data_batch_5.bin": "26e2849e66a845b7f1e4614ae70f4889ae604628",
+    "test_batch.bin": "67eb016db431130d61cd03c7ad570b013799c88c",
+}
+"""Of the binaries of CIFAR-10, as Apache MXNet's `gluon.data.vision.CIFAR10` states them."""
+
+FASHION_MD5: Mapping[str, str] = {
+    "train-images-idx3-ubyte": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    "train-labels-idx1-ubyte": "25c81989df183df01b3e8a0aad5dffbe",
+    "t10k-images-idx3-ubyte": "bef4ecab320f06d8554ea6380940ec79",
+    "t10k-labels-idx1-ubyte": "bb300cfdad3c16e7a12a480ee83cd310",
+}
+"""Of the packed (`.gz`) files of Fashion-MNIST, as its authors and torchvision state them."""
+
+_ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256"}
+"""By the digits of a checksum: what others published, we compare as it is. Against damage, not against forgers."""
+
+_SPELLED = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256"}
+
 VOWELS = ("ae", "ah", "aw", "er", "ih", "iy", "uw")
 """The seven vowels of the physical networks' benchmark, in the order of their labels."""
 
@@ -83,22 +106,34 @@ def missing(task: str, names: Iterable[str], reason: str = "") -> TaskError:
     )
 
 
-def content(path: Path, sha256: str | None = None) -> bytes:
-    """The unpacked bytes of a file; TaskError where they are damaged or not of the checksum, if one is wanted."""
+def content(path: Path, checksum: str | None = None, packed: str | None = None) -> bytes:
+    """The unpacked bytes of a file; TaskError where they are damaged or not of the checksum, if one is wanted.
+
+    `packed` is one of a `.gz` file as it lies there; it says nothing about an unpacked file.
+    """
     raw = path.read_bytes()
+    if packed is not None and path.suffix == ".gz":
+        _verify(path, raw, packed)
     try:
         data = gzip.decompress(raw) if path.suffix == ".gz" else raw
     except (OSError, EOFError, zlib.error) as error:
         raise TaskError(f"{path} cannot be unpacked ({error}): fetch it again") from error
-    found = hashlib.sha256(data).hexdigest()
-    if sha256 is not None and found != sha256:
-        raise TaskError(f"{path} is not what it should be: SHA-256 {found}, expected {sha256}; fetch it again")
+    if checksum is not None:
+        _verify(path, data, checksum)
     return data
 
 
-def read_idx(path: Path, sha256: str | None = None) -> NDArray[np.uint8]:
+def _verify(path: Path, data: bytes, checksum: str) -> None:
+    algorithm = _ALGORITHMS[len(checksum)]
+    found = hashlib.new(algorithm, data, usedforsecurity=False).hexdigest()
+    if found != checksum:
+        spelled = _SPELLED[algorithm]
+        raise TaskError(f"{path} is not what it should be: {spelled} {found}, expected {checksum}; fetch it again")
+
+
+def read_idx(path: Path, checksum: str | None = None, packed: str | None = None) -> NDArray[np.uint8]:
     """An array of unsigned bytes in the idx format: two zero bytes, type, dimensions, sizes (big endian), data."""
-    data = content(path, sha256)
+    data = content(path, checksum, packed)
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] != _IDX_BYTE:
         raise TaskError(f"{path} is not an idx file of unsigned bytes: it begins with {data[:4].hex(' ')}")
     dimensions = data[3]
@@ -109,11 +144,14 @@ def read_idx(path: Path, sha256: str | None = None) -> NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8, offset=head).reshape(shape)
 
 
-def read_cifar(paths: Iterable[Path]) -> Raw:
-    """CIFAR-10 binaries: records of one label byte and 3072 bytes, red, green, blue, row by row."""
-    parts = []
+def read_cifar(paths: Iterable[Path], checksums: Mapping[str, str] | None = None) -> Raw:
+    """CIFAR-10 binaries: records of one label byte and 3072 bytes, red, green, blue, row by row.
+
+    `checksums` are by the file's unpacked name; a file that has none there is not compared.
+    """
+    parts, wanted = [], checksums or {}
     for path in paths:
-        data = content(path)
+        data = content(path, wanted.get(path.name.removesuffix(".gz")))
         if not data or len(data) % _CIFAR_RECORD:
             raise TaskError(f"{path} is not a CIFAR-10 binary: {len(data)} bytes, expected records of {_CIFAR_RECORD}")
         parts.append(np.frombuffer(data, np.uint8).reshape(-1, _CIFAR_RECORD))

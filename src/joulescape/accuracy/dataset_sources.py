@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from joulescape.accuracy.dataset_files import (
+    CIFAR_SHA1,
+    FASHION_MD5,
     SHA256,
     Raw,
     TaskError,
@@ -37,12 +39,16 @@ _OPENML = {"mnist": "mnist_784", "fashion_mnist": "Fashion-MNIST", "cifar10": "C
 
 
 def load(name: str) -> tuple[Task, Loaded]:
-    """A task and its samples; TaskError when there is no such task, or its data are missing or damaged."""
+    """A task and its samples; TaskError when there is none or its data are missing or damaged, or it has none."""
     if name not in TASKS:
         close = nearest(name, tuple(TASKS))
         hint = f"; did you mean '{close}'?" if close else ""
         raise TaskError(f"no task '{name}'; known: {', '.join(sorted(TASKS))}{hint}")
     task = TASKS[name]
+    if not task.has_data:
+        raise TaskError(
+            f"task '{name}' has sizes alone: its networks are priced; nothing can be trained or measured on it"
+        )
     return task, _checked(task, _own(task) if task.file is not None else _LOADERS[name](name))
 
 
@@ -89,8 +95,9 @@ def _idx(name: str) -> Loaded:
     """Four idx files below `<task>/`, or `<task>.npz`, or OpenML."""
     files = find_all(name, [name], _IDX)
     if files:
-        sums = [SHA256[file] if name == "mnist" else None for file in _IDX]
-        arrays = [read_idx(path, checksum) for path, checksum in zip(files, sums, strict=True)]
+        is_mnist = name == "mnist"
+        sums = [(SHA256[file], None) if is_mnist else (None, FASHION_MD5[file]) for file in _IDX]
+        arrays = [read_idx(path, *wanted) for path, wanted in zip(files, sums, strict=True)]
         train, test = zip(arrays[::2], arrays[1::2], strict=True)
         return _images(*train), _images(*test)
     return _npz_or_openml(name, [f"{name}/{file}[.gz]" for file in _IDX])
@@ -100,7 +107,7 @@ def _cifar10(name: str) -> Loaded:
     """Six binaries below `cifar10/` or `cifar-10-batches-bin/`, or `cifar10.npz`, or OpenML."""
     files = find_all(name, _CIFAR_PLACES, _CIFAR_BATCHES)
     if files:
-        return read_cifar(files[:-1]), read_cifar(files[-1:])
+        return read_cifar(files[:-1], CIFAR_SHA1), read_cifar(files[-1:], CIFAR_SHA1)
     return _npz_or_openml(name, [f"{name}/{batch}" for batch in _CIFAR_BATCHES])
 
 
