@@ -40,7 +40,9 @@ def row(network: str, bits: int, tile: int) -> tuple[float, float, float]:
     errors = space.machine(candidate).errors(described)
     found = measure(described, errors, space.recipe(candidate), FIDELITY, 0, space.networks_dir)
     totals = report_on(space, candidate, "typical").totals
-    energy, latency = totals["inference_energy_pj"] or 0.0, totals["inference_latency_ns"] or 0.0
+    energy, latency = totals["inference_energy_pj"], totals["inference_latency_ns"]
+    if energy is None or latency is None:
+        raise ValueError(f"{BACK_END} gives no energy or latency of {network} with {bits} bits and tile {tile}")
     return found.accuracy_fraction[0], energy / 1e6, latency / 1e3
 
 
