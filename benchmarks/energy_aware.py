@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from compression_figures import CHANNELS, ROOT, accuracy, measured
+from compression_figures import CHANNELS, ROOT, measured, score
 
 from joulescape.accuracy.datasets import load_task
 from joulescape.accuracy.reference import reference_tensors, single_thread
@@ -36,7 +36,8 @@ def main() -> None:
     print("| density | scope | channels | energy nJ | parameters | loss, points |", flush=True)
     for density in arguments.density:
         for scope in ("layer", "energy"):
-            settings = {**CHANNELS, "density": density, "scope": scope, "tilt": arguments.tilt}
+            settings = {**CHANNELS, "density": density, "scope": scope}
+            settings |= {"tilt": arguments.tilt} if scope == "energy" else {}
             sets = {f"compression.prune.{name}": value for name, value in settings.items()}
             space, candidate = single(arguments.network, arguments.back_end, root=ROOT, sets=sets)
             spec, network = space.networks[arguments.network], described_for(space, candidate)
@@ -47,9 +48,9 @@ def main() -> None:
             data = load_task(spec.task).shaped(network.original.input_shape)
             recipe = spec.training.model_dump()
             reference = reference_tensors(network.original, recipe, spec.task, arguments.networks_dir)
-            base = accuracy(describe(network.original, []), reference, data)
+            base = score(describe(network.original, []), reference, data).test
             rows = [measured(network, reference, data, how, seed) for seed in range(arguments.seeds)]
-            losses = ", ".join(f"{100 * (base - row.tuned_fraction):+.2f}" for row in rows)
+            losses = ", ".join(f"{100 * (base - row.tuned.test):+.2f}" for row in rows)
             widths = "-".join(str(o.out_shape[0]) for o in network.graph.matrix_operators)
             print(
                 f"| {density:g} | {scope} | {widths} | {float(energy[0]) / 1e3:.1f} | {network.graph.parameter_count} "

@@ -15,6 +15,7 @@ from joulescape.compression.base import Described
 from joulescape.compression.quantize.grids import coprime_step
 from joulescape.network.operators import Operator
 from joulescape.network.work import LayerStatistics
+from joulescape.units import FLOAT_BITS
 
 CALIBRATION_SAMPLES = 256
 """Training samples that ranges and statistics are taken from."""
@@ -27,8 +28,6 @@ TRAINING_ROWS = 96
 
 _ROWS_TO_CHOOSE_FROM = 4
 """Rows that are looked at for each row kept, so that neighbours in one image are not all there is."""
-
-FLOAT_BITS = 32
 
 
 @dataclass(frozen=True)

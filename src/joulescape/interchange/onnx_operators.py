@@ -9,8 +9,7 @@ import numpy as np
 from joulescape.interchange.onnx_file import OnnxError
 from joulescape.interchange.onnx_foreign import unpacked
 from joulescape.interchange.onnx_sheet import Sheet
-from joulescape.interchange.onnx_walk import NORM_EPSILON
-from joulescape.network.operators import Operator
+from joulescape.network.operators import NORM_EPSILON, Operator
 
 Inputs = list[str]
 Constants = Mapping[str, str]

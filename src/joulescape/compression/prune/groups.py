@@ -9,7 +9,7 @@ from typing import Any
 
 import array_api_compat as api
 
-from joulescape.compression._coding import bits_with_zeros
+from joulescape.compression._grid_method import pruned
 from joulescape.compression._nominal import with_bytes
 from joulescape.compression.base import Described, Tensors
 from joulescape.compression.prune.scores import scores
@@ -47,9 +47,7 @@ def _format(operator: Operator, form: OperandFormat, at: PruneSettings) -> Opera
     left = (fan_in // at.group * kept + kept_of_rest(at, fan_in % at.group)) / fan_in
     if kept == at.group:
         return form
-    changed = form.with_(
-        weight_bits=bits_with_zeros(form.weight_bits),
-        code_bits=None if form.code_bits is None else bits_with_zeros(form.code_bits),
+    changed = pruned(form).with_(
         weight_density=min(left, form.weight_density),
         weight_structure="n_of_m",
         group=at.group,

@@ -21,16 +21,13 @@ import numpy as np
 from joulescape.compression.base import Tensors
 from joulescape.network.channels import PRODUCERS
 from joulescape.network.kinds import KINDS
-from joulescape.network.operators import Graph, Operator
+from joulescape.network.operators import NORM_EPSILON, Graph, Operator
 
 ALPHA = 0.5
 """Weight of spread against independence in A."""
 
 NEAR_ONE = 0.9
 """r times the spectral radius of A."""
-
-_EPSILON = 1e-5
-"""Of a normalisation's variance."""
 
 SHORT = "importance"
 
@@ -107,7 +104,9 @@ def _slope(operator: Operator, tensors: Tensors) -> Any:
     """How much a channel is stretched: by a normalisation's or a scale's factor."""
     if operator.kind == "norm":
         variance = np.asarray(tensors[f"{operator.name}.variance"], dtype=np.float64)
-        return np.abs(np.asarray(tensors[f"{operator.name}.weight"], dtype=np.float64)) / np.sqrt(variance + _EPSILON)
+        return np.abs(np.asarray(tensors[f"{operator.name}.weight"], dtype=np.float64)) / np.sqrt(
+            variance + NORM_EPSILON
+        )
     if operator.kind == "scale_offset":
         return np.abs(np.asarray(tensors[f"{operator.name}.scale"], dtype=np.float64))
     return 1.0

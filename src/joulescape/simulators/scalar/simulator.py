@@ -38,10 +38,8 @@ from joulescape.simulators.base import (
 )
 from joulescape.spec.base import Shape
 from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
-from joulescape.units import OPS_PER_MAC
+from joulescape.units import FLOAT_BITS, FLOAT_BYTES, OPS_PER_MAC
 
-FLOAT_BYTES = 4
-FLOAT_BITS = 32
 REGISTER_OPERANDS = 3
 """Registers that one operation reads or writes."""
 
