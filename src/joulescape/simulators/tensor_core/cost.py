@@ -45,7 +45,10 @@ def matrix_cost(work: MatrixWork, settings: TensorCoreSettings, context: Context
 
 
 def device_energies(plan: Schedule, settings: TensorCoreSettings) -> tuple[Energy, ...]:
-    """Count x energy of a clock x cycles for both operands; receivers x readouts."""
+    """Count x energy of a clock x cycles for both operands; receivers x readouts.
+
+    Receivers are charged for the clocks in which they are used, as the logs of the authors' own model do (yin2025).
+    """
     counts, detector, clock = Counts.of(settings.array), settings.detector, settings.clock_ghz
     weights, inputs = counts.weight_modulators * plan.cycles, counts.input_modulators * plan.cycles
     return (
