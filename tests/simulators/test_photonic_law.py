@@ -127,14 +127,16 @@ def test_weights_that_do_not_fit_come_from_outside(name: str) -> None:
     assert found["off_chip_memory"] > 0.9 * min(bits, 8) * 1024 * 8192 * memory.read_pj_per_bit.value
 
 
-PLAIN = ("photonic/albireo",)
+PLAIN = ("photonic/albireo", "photonic/mzi_mesh")
+CONVERTERS = ("dac_", "adc_", "weight_dac_")
+"""What a figure of a part on the shelf begins with: it says nothing of the machine that it stands in."""
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_entry_is_held_to_a_prediction_or_says_that_it_is_not_validated(name: str) -> None:
-    """Of Albireo every readable figure is a sum of its own table."""
+    """Of Albireo every readable figure is a sum of its own table; of a mesh none but its counts could be read."""
     rows = shipped(name).spec.published
     text = (ROOT / "hwlib" / f"{name}.yaml").read_text(encoding="utf-8")
-    is_predicted = any(row.role == "prediction" for row in rows)
+    is_predicted = any(row.role == "prediction" and not row.what.startswith(CONVERTERS) for row in rows)
     assert is_predicted or "not validated" in text.replace("\n# ", " ")
     assert is_predicted is (name not in PLAIN)

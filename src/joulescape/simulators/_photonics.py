@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from joulescape.simulators._link import Budget, Link
+from joulescape.simulators._link import MOST_LINE_MW, Budget, Link, Source
 from joulescape.simulators._optics import Receiver, adc_factor, dac_factor
 from joulescape.simulators.base import Quantity
 from joulescape.spec.base import Shape
@@ -136,6 +136,13 @@ class Laser(Shape):
     """Highest optical power of one line."""
     rin_db_per_hz: LowerIsBetter
     area_mm2: LowerIsBetter
+
+    def source(self, extinction_db: float) -> Source:
+        """One line behind a modulator; no line is to be had above the high end of `max_mw`."""
+        high = self.max_mw.high
+        return Source(
+            self.wall_plug_fraction.value, self.max_mw.value, extinction_db, MOST_LINE_MW if high is None else high
+        )
 
 
 class Detector(Shape):

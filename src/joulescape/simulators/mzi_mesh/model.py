@@ -11,7 +11,7 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
-from joulescape.simulators._link import link_limits
+from joulescape.simulators._link_limits import link_limits
 from joulescape.simulators._tiling import optics_mm2, reticle_limit
 from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Simulator, StaticPower
 from joulescape.simulators.mzi_mesh import parts
@@ -24,7 +24,7 @@ from joulescape.simulators.mzi_mesh.geometry import (
     unitary_depth,
     unitary_mzis,
 )
-from joulescape.simulators.mzi_mesh.link import budget, mesh_laser_mw
+from joulescape.simulators.mzi_mesh.link import budget, mesh_laser_mw, sizes
 from joulescape.simulators.mzi_mesh.mapping import Placement, place
 from joulescape.simulators.mzi_mesh.settings import MeshSettings
 from joulescape.spec.base import Shape
@@ -139,7 +139,7 @@ class MziMesh(Simulator[MeshSettings]):
 
     def limits(self, works: Sequence[Work], settings: MeshSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """The power wall, as loss grows with depth until no laser line feeds the receivers; and the chip's size."""
-        return (*link_limits(budget(settings)), self._chip(settings))
+        return (*link_limits(budget(settings), sizes=sizes(settings)), self._chip(settings))
 
     def _chip(self, settings: MeshSettings) -> Limit:
         def area_of(name: str) -> Callable[[int], float]:
