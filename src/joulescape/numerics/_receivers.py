@@ -127,14 +127,18 @@ def received(
     return machine if detail == "full" else _merged(machine, calibration)
 
 
+def realised(grid: Grid, made: Tensor, scales: Tensor) -> Tensor:
+    """The matrix (outputs, inputs) that tiles `made` and their gains (tiles, rows) amount to."""
+    return grid.matrix(grid.stacked(made) * grid.per_row(scales).transpose(1, 2))
+
+
 def _merged(machine: Received, calibration: Tensor) -> Merged:
-    matrix = (machine.stacked * machine.scales.transpose(1, 2)).transpose(0, 1)
-    flat = matrix.reshape(machine.grid.outputs, -1)[:, : machine.grid.inputs].contiguous()
+    matrix = machine.grid.matrix(machine.stacked * machine.scales.transpose(1, 2))
     sums, light = machine.sums(calibration)
     read = machine.noise.deviation(sums, light).square().mean(1, keepdim=True) * machine.passes
     rounded = machine.adc.step**2 / 12.0 * (machine.scales.square() if machine.added == 1 else 1.0)
     variance = (read * machine.scales.square()).sum((0, 1)) + rounded.sum((0, 1))
-    return Merged(flat, machine.dac, variance.sqrt() * machine.dac.top)
+    return Merged(matrix, machine.dac, variance.sqrt() * machine.dac.top)
 
 
 def read_gradient(gradient: Tensor, noise: Noise, numbers: Mapping[str, float], generator: torch.Generator) -> Tensor:

@@ -73,6 +73,10 @@ class Grid:
         """(across * down, rows, columns) -> (across, outputs, columns): what each slice of the input meets."""
         return tiles.reshape(self.across, self.down * self.rows, self.columns)[:, : self.outputs]
 
+    def matrix(self, stacked: Tensor) -> Tensor:
+        """(across, outputs, columns) -> (outputs, inputs): the tiles put together again."""
+        return stacked.transpose(0, 1).reshape(self.outputs, -1)[:, : self.inputs].contiguous()
+
     def per_output(self, values: Tensor) -> Tensor:
         """One value a tile (across * down) -> (across, 1, outputs)."""
         return values.view(self.across, self.down).repeat_interleave(self.rows, 1)[:, None, : self.outputs]
