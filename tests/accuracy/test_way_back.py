@@ -12,7 +12,7 @@ from joulescape.accuracy.module import initial, run
 from joulescape.accuracy.randomness import generator
 from joulescape.compression.pipeline import describe
 from joulescape.network.build import build_graph
-from joulescape.network.error_spec import Errors, ErrorSpec
+from joulescape.network.error_spec import ErrorSpec
 from joulescape.network.operators import Graph, Role
 from joulescape.numerics.base import Chance
 from joulescape.spec.network import NetworkSpec
@@ -50,7 +50,7 @@ class Trained:
     def __init__(self, graph: Graph, kind: str, roles: tuple[Role, ...], is_worn: bool) -> None:
         plain, worn = KINDS[kind]
         numbers = {**plain, **(worn if is_worn else {})}
-        self.errors: Errors = {
+        self.errors: dict[tuple[str, Role], ErrorSpec] = {
             (o.name, role): ErrorSpec(kind, o.name, role, numbers) for o in graph.matrix_operators for role in roles
         }
         self.graph, self.images = graph, torch.rand((16, 1, 8, 8), generator=generator(0, "images"))
@@ -119,6 +119,10 @@ def test_static_errors_reach_every_layer_below(graph: Graph, kind: str) -> None:
 def test_a_host_sends_errors_back_through_exact_weights(graph: Graph, kind: str) -> None:
     trained = Trained(graph, kind, ("forward",), is_worn=True)
     assert not trained.device().backward
+    for name in ("conv1", "conv2", "fc"):
+        for role in ("input_gradient", "update"):
+            trained.errors[name, role] = ErrorSpec("fixed_point", name, role, {"gradient_bits": 8})
+    assert not trained.device().backward, "the host's numbers are no errors of the device"
 
 
 def test_convolutions_go_back_through_their_realised_kernels(graph: Graph) -> None:

@@ -129,8 +129,10 @@ def program_training(
     """The same of a device that is being trained, after an update: static errors stay, those of a write are new."""
 
     def write(operator: Operator, weight: Tensor, rows: Tensor) -> Stored:
-        own = {role: spec for (name, role), spec in errors.items() if name == operator.name}
-        return numerics(own["forward"].kind).store(weight, own, rows, chance, detail)
+        kind = errors[operator.name, "forward"].kind
+        # A role that a host takes comes with another kind of numbers: to this device it is as if nobody erred in it.
+        own = {r: spec for (name, r), spec in errors.items() if name == operator.name and spec.kind == kind}
+        return numerics(kind).store(weight, own, rows, chance, detail)
 
     return _layers(graph, tensors, errors, calibration, chance.device, reading, detail, write)
 
