@@ -4,7 +4,7 @@
     python benchmarks/photonic_training.py --networks lenet5 --epochs 1 --trainings 1    MNIST (half an hour)
 
 Forward and, where the machine can, backward products run with its errors; gradients are stepped by plain descent and
-written back at every step. `trainings` devices with weights of their own; energy and time are those of all steps
+written back at every step, when cells that are rewritten miss anew. `trainings` devices with weights of their own; energy and time are those of all steps
 inside the system boundary. The first row is the same training on an int8 array.
 """
 
@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from joulescape.accuracy.reference import ensure, single_thread
+from joulescape.errors import SimulatorError
 from joulescape.evaluation import evaluate
 from joulescape.network.fidelity import Fidelity
 from joulescape.resolve.single import single
@@ -50,7 +51,10 @@ def row(network: str, machine: str, epochs: int, trainings: int) -> str:
         ensure(space.graphs[name], known.training.model_dump(), space.spec.task, ROOT / "results" / "networks")
     fidelity = Fidelity(rung="full", split="test", draws=1, trains_on_machine=True, trainings=trainings)
     began = time.process_time()
-    found = evaluate(candidate, space, fidelity, seed=0)[0]
+    try:
+        found = evaluate(candidate, space, fidelity, seed=0)[0]
+    except SimulatorError as error:
+        return f"| {network} | {machine} | {error} | | | {time.process_time() - began:.0f} |"
     seconds = time.process_time() - began
     seen, sd = found.metrics["trained_accuracy_fraction"], found.facts.get("trained_accuracy_sd_fraction")
     if seen is None:
