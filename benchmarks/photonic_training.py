@@ -4,8 +4,8 @@
     python benchmarks/photonic_training.py --networks lenet5 --epochs 1 --trainings 1    MNIST (half an hour)
 
 Forward and, where the machine can, backward products run with its errors; gradients are stepped by plain descent and
-written back at every step, when cells that are rewritten miss anew. `trainings` devices with weights of their own; energy and time are those of all steps
-inside the system boundary. The first row is the same training on an int8 array.
+written back at every step: cells that are rewritten miss anew. `trainings` devices with weights of their own; energy
+and time are those of all steps inside the system boundary. The first row is the same training on an int8 array.
 """
 
 from __future__ import annotations
