@@ -2,10 +2,14 @@
 
     python benchmarks/photonic_claims.py        prints the tables of docs/photonic_claims.md
 
-One precision, batch 64, every part inside the system boundary, CMOS parts at 32 nm, one area. A rival has the tiles of
-its printed chip, or the fewest that hold the network and a training step, and in each phase as many copies of its
-layers as spend the least energy times time; ring banks fill the same area. The scalar host is the same for all: it
-stands outside the ratios of the machines themselves and inside those of the systems.
+One precision, batch 64, CMOS parts at 32 nm, one area. A rival has the tiles of its printed chip, or the fewest that
+hold the network and a training step, and in each phase as many copies of its layers as spend the least energy times
+time; ring banks fill the same area and copy tiles where that is faster.
+
+Two boundaries. The plain ratios are of layers with weights alone, on both sides: products, gradients and updates, with
+all that the machines burn meanwhile, and neither the light's scalar host nor the rivals' own units for rectifiers and
+pooling; on-chip, neither side waits for off-chip memory. The ratios of the systems have all layers: the light then
+waits for its host, the rivals at inference for their own units.
 
 Three readings of "16 bits": `as printed`, converters of 16 bits on the light, a link that cannot close; `light at its
 own bits`, operands of 16 bits in memory, rings of 8, receivers of 5, against the rivals' full 16; `both at 8 bits`.
@@ -15,25 +19,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from claim_networks import NETWORKS
 
 from joulescape.compression.base import Described
-from joulescape.network.build import build_graph
 from joulescape.network.lower import lower
 from joulescape.network.operators import Phase
-from joulescape.network.work import OperandFormat, PhaseWork
-from joulescape.pricing.metrics import at_node, price
+from joulescape.network.work import PhaseWork
 from joulescape.resolve.back_end import BackEnd, load_back_end
-from joulescape.resolve.machine import Machine
-from joulescape.resolve.schedule import Stage, schedule
-from joulescape.simulators._node import area_factor
-from joulescape.simulators.base import LayerCost
-from joulescape.spec.network import NetworkSpec
+from joulescape.resolve.machine import Machine, PhaseCost
+from joulescape.simulators._node import area_factor, energy_factor
 from joulescape.spec.sourced import CORNERS, Corner
 
 ROOT = Path(__file__).parents[1]
@@ -53,38 +53,21 @@ CLAIMS: Mapping[tuple[str, str], float] = {
     ("inference", "speed"): 29.0, ("inference", "efficiency"): 31.0, ("inference", "energy"): 38.7,
 }  # fmt: skip
 """Of the abstract (dang2021); efficiency is GOPS/mm2, against designs that it does not name."""
-
-
-def lenet(bits: int) -> Described:
-    """LeNet-5 on 28 x 28."""
-    rows = [_conv("conv1", 6, 5, 2), _relu(1), _pool(1), _conv("conv2", 16, 5, 0), _relu(2), _pool(2),
-            {"name": "flat", "kind": "flatten"}, _dense("fc1", 120), _relu(3), _dense("fc2", 84), _relu(4),
-            _dense("fc3", 10)]  # fmt: skip
-    return _described("lenet", (1, 28, 28), rows, bits)
-
-
-def vgg(bits: int) -> Described:
-    """VGG-16 on 32 x 32: thirteen convolutions, one dense layer of 512 and the classifier."""
-    rows: list[dict[str, Any]] = []
-    number = 0
-    for stage, (channels, repeats) in enumerate(((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)), start=1):
-        for _ in range(repeats):
-            number += 1
-            rows += [_conv(f"conv{number}", channels, 3, 1), _relu(number)]
-        rows.append(_pool(stage))
-    rows += [{"name": "flat", "kind": "flatten"}, _dense("fc1", 512), _relu(14), _dense("fc2", 10)]
-    return _described("vgg", (3, 32, 32), rows, bits)
-
-
-NETWORKS = {"LeNet-5": lenet, "VGG-16": vgg}
+ROWS = tuple(
+    (phase, what)
+    for phase in ("training", "inference")
+    for what in ("speed", "efficiency", "energy", "on-chip speed", "system speed", "system energy")
+)
+"""Rows of every table: of layers with weights, of these without off-chip memory, then of whole systems."""
 
 
 @dataclass(frozen=True)
 class Bill:
-    """One phase of one machine: of the machine itself, and of the system with host."""
+    """One phase of one machine: layers with weights (`chip_ns` without off-chip memory), and the whole system."""
 
     own_ns: float
     own_pj: float
+    chip_ns: float
     system_ns: float
     system_pj: float
 
@@ -129,7 +112,7 @@ class Setting:
 
 @cache
 def ratios(setting: Setting) -> dict[tuple[str, str], Ratio]:
-    """(phase, what) -> ratio; `what` is speed, energy or efficiency of the machines, or system speed or energy."""
+    """(phase, what) -> ratio; `what` is speed, energy or efficiency of layers with weights, or of the systems."""
     found: dict[tuple[str, str], dict[tuple[Corner, Corner], float]] = {}
     for ours in CORNERS:
         for theirs in CORNERS:
@@ -138,35 +121,21 @@ def ratios(setting: Setting) -> dict[tuple[str, str], Ratio]:
     return {key: Ratio(v["typical", "typical"], min(v.values()), max(v.values())) for key, v in found.items()}
 
 
-def summary() -> str:
-    """Every claim against both rivals at one precision."""
-    return _table(EQUAL, list(CLAIMS))
-
-
 def table(reading: str) -> str:
     """Every claim against both rivals under one reading."""
-    return _table(reading, list(CLAIMS))
-
-
-def systems() -> str:
-    """Host included, at one precision."""
-    return _table(EQUAL, [(phase, f"system {what}") for phase in PHASES for what in ("speed", "energy")])
-
-
-def _table(reading: str, keys: list[tuple[str, str]]) -> str:
     pairs = [(network, rival) for network in NETWORKS for rival in RIVALS]
     head = ["", "claimed", *(f"{network}, {rival}" for network, rival in pairs)]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    for key in keys:
-        claim = CLAIMS.get(key)
-        cells = [_cell(claim, ratios(Setting(network, reading, rival))[key]) for network, rival in pairs]
-        lines.append("| " + " | ".join([" ".join(key), "" if claim is None else f"{claim:g}", *cells]) + " |")
+    for phase, what in ROWS:
+        claim = CLAIMS[phase, what.split()[-1]]
+        cells = [_cell(claim, ratios(Setting(network, reading, rival))[phase, what]) for network, rival in pairs]
+        lines.append("| " + " | ".join([f"{phase} {what}", f"{claim:g}", *cells]) + " |")
     return "\n".join(lines)
 
 
-def _cell(claim: float | None, ratio: Ratio) -> str:
+def _cell(claim: float, ratio: Ratio) -> str:
     said = f"{_short(ratio.typical)} ({_short(ratio.low)} to {_short(ratio.high)})"
-    return said if claim is None else f"{follows(claim, ratio)}: {said}"
+    return f"{follows(claim, ratio)}: {said}"
 
 
 def _short(value: float) -> str:
@@ -189,6 +158,7 @@ def _ratios(setting: Setting, ours: Corner, theirs: Corner) -> Iterator[tuple[tu
         yield (phase, "speed"), b.own_ns / a.own_ns
         yield (phase, "efficiency"), b.own_ns / a.own_ns / areas
         yield (phase, "energy"), b.own_pj / a.own_pj
+        yield (phase, "on-chip speed"), b.chip_ns / a.chip_ns
         yield (phase, "system speed"), b.system_ns / a.system_ns
         yield (phase, "system energy"), b.system_pj / a.system_pj
 
@@ -249,29 +219,25 @@ def _work(setting: Setting, phase: Phase) -> PhaseWork:
 
 
 def _bill(setting: Setting, made: Machine, phase: Phase) -> Bill:
-    """The machine's own work: parts of its own in the layers that it runs, and the time that these take."""
-    priced = at_node(price(made, setting.described(), {phase: _work(setting, phase)}, None), made.node_nm, NODE_NM)
-    cost = priced.phases[phase]
-    own = [run for run in cost.layers if run.station == made.own.name]
-    parts = [e for run in own for e in run.energies if not e.component.name.startswith("host_")]
-    energy = float(np.asarray(cost.energy_pj()).max())
-    own_pj = sum(float(np.asarray(e.energy_pj).max()) for e in parts)
-    return Bill(_own_ns(made, [run.cost for run in own], phase), own_pj, float(cost.makespan_ns[0]), energy)
+    described, work = setting.described(), _work(setting, phase)
+    weighted = replace(work, works=tuple(w for w in work.works if described.graph.operator(w.layer).is_matrix))
+    (own_ns, own_parts), (chip_ns, _), (system_ns, parts) = (
+        _spent(which.cost(described, works), which.node_nm)
+        for which, works in ((made, weighted), (replace(made, boundary="chip"), weighted), (made, work))
+    )
+    hosts = sum(energy for name, energy in own_parts.items() if name.startswith("host_"))
+    return Bill(own_ns, sum(own_parts.values()) - hosts, chip_ns, system_ns, sum(parts.values()))
 
 
-def _own_ns(made: Machine, own: list[LayerCost], phase: Phase) -> float:
-    """Without the host: in a pipeline the slowest layer sets the pace of inferences; a step ends with its update."""
-    times = [(_time(c.latency_ns), _time(c.latency_ns if c.occupancy_ns is None else c.occupancy_ns)) for c in own]
-    overlaps = made.own.simulator.overlaps(phase, made.own.settings)
-    if overlaps and phase == "inference":
-        return max(busy for _, busy in times)
-    rows = zip(times, own, strict=True)
-    stages = [Stage(np.array([latency]), np.array([busy]), None, c.is_beside) for (latency, busy), c in rows]
-    return float(schedule(stages, BATCH if overlaps else 1)[1][-1][0])
-
-
-def _time(quantity: Any) -> float:
-    return float(np.asarray(quantity).max())
+def _spent(cost: PhaseCost, node_nm: int) -> tuple[float, dict[str, float]]:
+    """Time and parts; of inferences a batch in the steady state, where the slowest of a pipeline sets the pace."""
+    factor = energy_factor(node_nm, NODE_NM)
+    found: dict[str, float] = {}
+    for run in cost.layers:
+        for energy in run.energies:
+            name, scaled = energy.component.name, factor if energy.component.scales else 1.0
+            found[name] = found.get(name, 0.0) + scaled * float(np.max(energy.energy_pj))
+    return float((cost.interval_ns if cost.phase == "inference" else cost.makespan_ns)[0]), found
 
 
 def _machine(name: str, sizes: dict[str, Any], corner: Corner) -> Machine:
@@ -287,33 +253,6 @@ def _own_area(made: Machine) -> float:
     factor = area_factor(made.node_nm, NODE_NM)
     parts = made.own.simulator.area(made.own.settings)
     return sum(float(part.area_mm2) * (factor if part.component.scales else 1.0) for part in parts)
-
-
-def _described(name: str, shape: tuple[int, ...], rows: list[dict[str, Any]], bits: int) -> Described:
-    content = {"about": name, "task": "digits", "input": shape, "operators": rows, "training": {"epochs": 1}}
-    graph = build_graph(name, NetworkSpec.model_validate(content))
-    formats = {
-        o.name: OperandFormat(bits, bits, weight_bytes=o.parameter_count * bits / 8)
-        for o in graph.operators
-        if o.is_matrix
-    }
-    return Described(graph, graph, formats, ())
-
-
-def _conv(name: str, channels: int, kernel: int, padding: int) -> dict[str, Any]:
-    return {"name": name, "kind": "conv", "out_channels": channels, "kernel": kernel, "padding": padding}
-
-
-def _dense(name: str, features: int) -> dict[str, Any]:
-    return {"name": name, "kind": "dense", "out_features": features}
-
-
-def _relu(number: int) -> dict[str, Any]:
-    return {"name": f"relu{number}", "kind": "relu"}
-
-
-def _pool(number: int) -> dict[str, Any]:
-    return {"name": f"pool{number}", "kind": "max_pool", "kernel": 2}
 
 
 def sizes(reading: str) -> str:
@@ -333,11 +272,8 @@ def sizes(reading: str) -> str:
 
 def page() -> str:
     """All tables, as docs/photonic_claims.md holds them."""
-    parts = ["### At one precision", sizes(EQUAL), summary(), systems()]
-    for reading in READINGS:
-        if reading != EQUAL:
-            parts += [f"### {reading.capitalize()}", sizes(reading), table(reading)]
-    return "\n\n".join(parts)
+    readings = [EQUAL, *(reading for reading in READINGS if reading != EQUAL)]
+    return "\n\n".join(f"### {name.capitalize()}\n\n{sizes(name)}\n\n{table(name)}" for name in readings)
 
 
 if __name__ == "__main__":
