@@ -290,6 +290,12 @@ def test_half_wave_steps_are_optimal_for_a_half_gaussian(bits: int, step: float)
     assert error[1] <= min(error[0], error[2]) * 1.001
 
 
+@pytest.mark.parametrize("x", [torch.zeros(64), torch.linspace(-1, 1, 64)])
+def test_without_a_half_wave_its_grid_is_the_uniform_one(x: torch.Tensor) -> None:
+    """Inputs that can be negative, or that are all zero, have no half-wave Gaussian."""
+    assert input_grid(x, form("half_wave", 3.0)) == input_grid(x, form("mse", 3.0))
+
+
 def test_percentiles_clip_what_is_rare() -> None:
     x = torch.cat([torch.rand(990), torch.full((10,), 50.0)])
     clipped, whole = (input_grid(x, form("percentile", 8.0, activation_percentile=p)) for p in (98.5, 100.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -136,6 +136,10 @@ class Method(ABC, Generic[SettingsT]):
 
     def misfit(self, graph: Graph, settings: Mapping[str, SettingsT]) -> str | None:  # noqa: ARG002
         """Why layers of this network cannot take these settings; None where they can. A question is refused by it."""
+        return None
+
+    def unused(self, graph: Graph, spanned: Sequence[SettingsT]) -> str | None:  # noqa: ARG002
+        """What was set and does nothing at any of the settings that a question spans; None where all of it counts."""
         return None
 
     def penalty(self, tensors: Tensors, described: Described, settings: Mapping[str, SettingsT]) -> Any:  # noqa: ARG002

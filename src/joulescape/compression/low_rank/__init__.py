@@ -11,7 +11,7 @@ share of the energy cannot be asked for here. `ranks_of_energy` finds the ranks 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -22,7 +22,7 @@ from pydantic import Field
 from joulescape.compression._nominal import with_bytes
 from joulescape.compression.base import PART, CompressionError, Described, Method, Need, Tensors, origin
 from joulescape.compression.low_rank.factors import factors
-from joulescape.compression.low_rank.parts import Form, largest_rank, parts_of
+from joulescape.compression.low_rank.parts import Form, largest_rank, parts_of, reached_rank
 from joulescape.compression.low_rank.whitening import Array
 from joulescape.errors import nearest
 from joulescape.network.build import replaced
@@ -83,6 +83,17 @@ class LowRank(Method[LowRankSettings]):
         found = (_misfit(graph, n, rank, settings.get(n)) for n, rank in entries.items() if n not in whole)
         return next((fault for fault in found if fault is not None), None)
 
+    def unused(self, graph: Graph, spanned: Sequence[LowRankSettings]) -> str | None:
+        """The first entry of `ranks` whose layer stays whole at all settings."""
+        ends = (graph.matrix_operators[0].name, graph.matrix_operators[-1].name)
+        for name in {name: None for at in spanned for name in at.ranks}:
+            is_conv = graph.operator(name).kind == "conv"
+            if is_conv and all(at.conv == "keep" for at in spanned):
+                return f"no rank of '{name}' in ranks: conv keep leaves convolutions whole"
+            if name in ends and all(at.ends == "keep" for at in spanned):
+                return f"no rank of '{name}' in ranks: ends keep leaves the first and the last layer whole"
+        return None
+
     def needs(self, settings: Mapping[str, LowRankSettings]) -> frozenset[Need]:
         """Inputs of the layers where the error of outputs counts."""
         return frozenset({"activations"}) if any(at.error == "outputs" for at in settings.values()) else frozenset()
@@ -128,7 +139,7 @@ def _misfit(graph: Graph, name: str, rank: int, at: LowRankSettings | None) -> s
         return f"ranks names '{name}', which is none of the layers that it takes in '{graph.name}'{hint}"
     operator = graph.operator(name)
     form: Form = "dense" if operator.kind == "dense" or at.conv == "keep" else at.conv
-    most, shape = largest_rank(operator, form), " x ".join(str(size) for size in operator.weight_shape or ())
+    most, shape = reached_rank(operator, form, rank), " x ".join(str(size) for size in operator.weight_shape or ())
     return (
         f"ranks gives '{name}' {rank}, above the rank {most} of its weights of {shape} ({form})"
         if rank > most

@@ -53,6 +53,24 @@ def with_importance(tensors: Tensors, graph: Graph) -> Tensors:
     return {**tensors, **{f"{o.name}.{SHORT}": xp.asarray(found[o.name], dtype=weight.dtype) for o in named}}
 
 
+def hides_channels(graph: Graph) -> str | None:
+    """The operator that importance meets first and does not go back through, as `'name' (kind)`; None: it passes."""
+    final = graph.matrix_operators[-1]
+    if final.weight_shape is None:
+        return _shown(final)
+    reached = {final.inputs[0]}
+    for operator in reversed(graph.operators):
+        if operator.name in reached and operator.name != final.name:
+            if operator.kind not in PRODUCERS and not KINDS[operator.kind].keeps_channels:
+                return _shown(operator)
+            reached.update(operator.inputs[:1] if operator.kind in PRODUCERS else operator.inputs)
+    return None
+
+
+def _shown(operator: Operator) -> str:
+    return f"'{operator.name}' ({operator.kind})"
+
+
 def without_importance(tensors: Tensors) -> Tensors:
     """The tensors without what `with_importance` added."""
     return {name: value for name, value in tensors.items() if name.rpartition(".")[2] != SHORT}
@@ -84,9 +102,7 @@ def _handed_back(operator: Operator, importance: Any, tensors: Tensors) -> Mappi
     if operator.kind in PRODUCERS:
         return {source: _through_weights(operator, importance, tensors)}
     if not KINDS[operator.kind].keeps_channels:
-        raise ValueError(
-            f"importance does not go back through '{operator.name}' ({operator.kind}): choose another criterion"
-        )
+        raise ValueError(f"importance does not go back through {_shown(operator)}: choose another criterion")
     if operator.kind == "flatten":
         return {source: importance.reshape(-1, math.prod(operator.in_shapes[0][1:])).sum(axis=1)}
     factor = _slope(operator, tensors)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
@@ -49,7 +49,7 @@ class PruneSettings(Shape):
     tilt: Annotated[float, Field(ge=0, le=1)] = 0.5
     """energy: densities go with the layers' shares of the energy to the power of -tilt; 0 is as without."""
     energy_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
-    """energy: the layer's share of the machine's energy; told by the machine, a design's own to the hundredth."""
+    """energy: the layer's share of the machine's energy, to the hundredth; told by the machine, never by a question."""
     schedule: Literal["one_shot", "gradual", "admm"] = "one_shot"
     """gradual: while fine-tuning, the density falls to its end by d + (1 - d) (1 - t)^3 (Zhu and Gupta 2017); admm: all
     weights are trained and drawn to the pruned ones (augmented Lagrangian, Zhang et al. 2018), then pruned."""
@@ -79,6 +79,27 @@ class PruneSettings(Shape):
         if self.schedule != "one_shot" and self.criterion in MEASURED_ONCE:
             raise ValueError(f"{self.criterion} is measured once, before fine-tuning: its schedule is one_shot")
         return self
+
+
+_READ_BY: Mapping[str, tuple[str, frozenset[str]]] = {
+    "tilt": ("scope", frozenset({"energy"})),
+    "pull": ("schedule", frozenset({"admm"})),
+    "group": ("granularity", frozenset({"n_of_m"})),
+    "index_bits": ("granularity", frozenset({"element"})),
+    "sparse_epochs": ("criterion", frozenset(TRAINED_FOR)),
+    "strength": ("criterion", frozenset(TRAINED_FOR)),
+}
+"""Settings that count at some values of another one alone."""
+
+
+def unread(spanned: Sequence[PruneSettings]) -> str | None:
+    """The first setting that differs from its default somewhere and counts nowhere, and what it is for."""
+    for name, (other, values) in _READ_BY.items():
+        usual = PruneSettings.model_fields[name].default
+        is_set = any(getattr(at, name) != usual for at in spanned)
+        if is_set and not any(getattr(at, other) in values for at in spanned):
+            return f"no {name}: it is for {other} {', '.join(sorted(values))} and does nothing here"
+    return None
 
 
 def _listed(criteria: Iterable[str]) -> str:
