@@ -146,3 +146,14 @@ def test_both_forms_are_one_device(kind: str) -> None:
     full, merged = (stored(kind, WORN[kind], detail=d) for d in DETAILS)
     assert torch.equal(back(full), back(merged))
     assert apart(seen(merged), seen(full)) < 0.02
+
+
+def test_a_product_of_two_activations_is_written_anew_for_every_sample() -> None:
+    """Two samples alike differ by what the cells of each writing miss, and by nothing that fabrication fixed."""
+    left, right = INPUTS[None, None].expand(2, 1, -1, -1), WEIGHT.T[None, None].expand(2, 1, -1, -1)
+    for numbers, is_alike in ((WORN, True), (WRITTEN, False)):
+        spec = ErrorSpec("ring_bank", "scores", "forward", {**BANK, **numbers["ring_bank"]})
+        device, reading = torch.Generator().manual_seed(0), torch.Generator().manual_seed(1)
+        product = load("joulescape.numerics", "ring_bank").product(left, right, spec, device, "full")
+        first, second = product(left, right, reading)
+        assert torch.equal(first, second) == is_alike

@@ -116,7 +116,7 @@ class MatrixNumerics(ABC):
 class Rewritten:
     """A machine for stored matrices multiplies two activations: it writes the right one for every sample and group.
 
-    It is one device: each writing draws its static errors from the same state.
+    It is one device: each writing draws its static errors from the same state, and what it misses anew.
     """
 
     machine: MatrixNumerics
@@ -128,13 +128,15 @@ class Rewritten:
     def __call__(self, left: Tensor, right: Tensor, generator: torch.Generator) -> Tensor:
         """(samples, groups, M, K) times (samples, groups, K, N) -> (samples, groups, M, N)."""
         pairs = zip(left.flatten(0, 1), right.flatten(0, 1), strict=True)
-        products = torch.stack([self._written(matrix)(rows, generator) for rows, matrix in pairs])
+        products = torch.stack([self._written(matrix, generator)(rows, generator) for rows, matrix in pairs])
         return products.reshape(*left.shape[:-1], right.shape[-1])
 
-    def _written(self, matrix: Tensor) -> Programmed:
+    def _written(self, matrix: Tensor, generator: torch.Generator) -> Programmed:
         device = torch.Generator()
         device.set_state(self.state)
-        return self.machine.program(matrix.T.contiguous(), self.errors, self.calibration, device, self.detail)
+        chance = Chance(device, device, generator, generator)
+        errors: dict[Role, ErrorSpec] = {"forward": self.errors}
+        return self.machine.store(matrix.T.contiguous(), errors, self.calibration, chance, self.detail).forward
 
 
 class PhysicalLayer(ABC):
