@@ -10,6 +10,7 @@ from compressible import arrays_of, built
 
 from joulescape import registry
 from joulescape.compression.base import Step
+from joulescape.compression.circulant import Circulant
 from joulescape.compression.pipeline import GROUP, describe, project
 from joulescape.compression.storage import measured_bytes
 from joulescape.testing import check_steps
@@ -134,3 +135,11 @@ def test_a_fast_algorithm_stays_where_factors_come_after_it() -> None:
         for a, b in (("strassen", "deep_thin"), ("deep_thin", "strassen"))
     )
     assert one == other and one.transform == "strassen"
+
+
+@pytest.mark.parametrize("first", ["ternary", "quantize", "n_of_m"])
+def test_a_format_that_keeps_what_no_longer_holds_breaks_the_law(first: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = lambda self, form, at: form.with_(block=at.block, arithmetic="circulant")  # noqa: E731
+    monkeypatch.setattr(Circulant, "form", kept)
+    with pytest.raises(AssertionError, match="circulant after"):
+        check_steps(GRAPH, [step(first), step("circulant")], TENSORS)
