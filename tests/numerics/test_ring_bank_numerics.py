@@ -106,6 +106,7 @@ def test_shot_noise_follows_the_light(light: float) -> None:
     found = plugin.program(weight, spec, full, generator(), "full")(dim, generator(1))
     assert float(found.std()) == pytest.approx(0.01 * (16 * light) ** 0.5, rel=0.03)
 
+
 def test_a_gradient_is_read_with_the_receivers_noise_and_bits() -> None:
     gradient = torch.linspace(-1, 1, 4001)
     spec = ErrorSpec("ring_bank", "fc", "input_gradient", {**QUIET, "output_bits": 4})
