@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from joulescape.accuracy.module import initial, run
 from joulescape.compression.base import CompressionError, Step
+from joulescape.compression.low_rank import LowRankSettings
 from joulescape.compression.low_rank.energy import ranks_of_energy
 from joulescape.compression.low_rank.factors import factors
 from joulescape.compression.low_rank.whitening import whitening
@@ -264,3 +265,9 @@ def test_ranks_keep_the_energy_that_was_asked_for() -> None:
             assert rank == 1 or squares[: rank - 1].sum() < share * squares.sum()
     seen = {"fc1.activations": inputs(200, 256)[None][:, :, : arrays["fc1.weight"].shape[1]]}
     assert ranks_of_energy(graph, {**arrays, **seen}, 0.9)["fc1"] < ranks_of_energy(graph, arrays, 0.9)["fc1"]
+
+
+def test_layers_that_ranks_do_not_name_stay_whole_unless_a_fraction_is_given() -> None:
+    assert LowRankSettings().fraction == 0.25
+    assert LowRankSettings(ranks={"fc1": 4}).fraction == 1.0
+    assert LowRankSettings(ranks={"fc1": 4}, rank_fraction=0.5).fraction == 0.5

@@ -33,21 +33,33 @@ from joulescape.spec.base import Shape
 __all__ = ["LowRank", "LowRankSettings", "plugin"]
 
 
+QUARTER = 0.25
+"""The fraction where nothing is said."""
+
+
 class LowRankSettings(Shape):
     """How far one layer goes, and in which form."""
 
-    rank_fraction: Annotated[float, Field(gt=0, le=1)] = 0.25
-    """Rank relative to the largest that the layer has; at least one. At 1 the layer stays whole."""
+    rank_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Rank relative to the largest that the layer has; at least one. At 1 the layer stays whole. Absent: a quarter, or
+    with `ranks` the layers that these do not name stay whole."""
     conv: Literal["svd", "tucker", "spatial", "keep"] = "tucker"
     """Form of a convolution; keep leaves convolutions alone. Dense layers have one form."""
     ranks: Mapping[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
-    """Ranks of single layers by name, in place of `rank_fraction`; of tucker that of the output channels, the input
-    channels follow in proportion."""
+    """Ranks of single layers by name, before `rank_fraction`; of tucker that of the output channels, the input channels
+    follow in proportion."""
     error: Literal["weights", "outputs"] = "weights"
     """What is least at the rank. weights: the square error of the weights; outputs: that of the layer's output on
     training data (its input's second moment weighs the directions)."""
     ends: Literal["compress", "keep"] = "compress"
     """keep: the network's first and last matrix operator stay whole."""
+
+    @property
+    def fraction(self) -> float:
+        """That of layers whose rank is not given."""
+        if self.rank_fraction is not None:
+            return self.rank_fraction
+        return 1.0 if self.ranks else QUARTER
 
 
 class LowRank(Method[LowRankSettings]):
@@ -116,7 +128,7 @@ def _form(described: Described, name: str, at: LowRankSettings) -> Form | None:
     ends = described.original.matrix_operators
     is_end = origin(name) in (ends[0].name, ends[-1].name)
     operator = described.graph.operator(name)
-    if (at.rank_fraction >= 1.0 and name not in at.ranks) or (is_end and at.ends == "keep") or origin(name) != name:
+    if (at.fraction >= 1.0 and name not in at.ranks) or (is_end and at.ends == "keep") or origin(name) != name:
         return None
     if operator.kind == "dense":
         return "dense"
@@ -126,7 +138,7 @@ def _form(described: Described, name: str, at: LowRankSettings) -> Form | None:
 def _fraction(operator: Operator, form: Form, at: LowRankSettings) -> float:
     """The layer's rank relative to its largest."""
     if operator.name not in at.ranks:
-        return at.rank_fraction
+        return at.fraction
     return at.ranks[operator.name] / largest_rank(operator, form)
 
 
