@@ -8,11 +8,12 @@ tiles, or on copies of one tile that share its vectors; partial sums are added d
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from joulescape.network.work import MatrixWork, VectorWork
+from joulescape.simulators._moved import MovedBytes, buffer_component
 from joulescape.simulators._photonics import BYTES_PER_KIB, Comparator
 from joulescape.simulators._tiling import Tiling
 from joulescape.simulators.base import Context, Energy, LayerCost, Quantity, Traffic, ceil_div
@@ -35,43 +36,6 @@ CONVERTER_CLOCKS = 2
 
 UPDATE_BITS = 32
 """Widest weight that the digital side keeps."""
-
-
-@dataclass(frozen=True)
-class Bytes:
-    """What one work moves between buffer and banks, and across the chip's edge."""
-
-    input_read: Quantity
-    output_read: Quantity
-    output_write: Quantity
-    weight_read: Quantity
-    off_input: Quantity
-    off_weight: Quantity
-    off_output: Quantity
-
-    @property
-    def off_chip(self) -> Quantity:
-        """All bytes across the chip's edge."""
-        return self.off_input + self.off_weight + self.off_output
-
-    def traffic(self) -> tuple[Traffic, ...]:
-        """The same, by memory and operand."""
-        return (
-            Traffic("sram", "input", self.input_read, 0.0),
-            Traffic("sram", "output", self.output_read, self.output_write),
-            Traffic("sram", "weight", self.weight_read, 0.0),
-            Traffic("off_chip_memory", "input", self.off_input, 0.0),
-            Traffic("off_chip_memory", "weight", self.off_weight, 0.0),
-            Traffic("off_chip_memory", "output", 0.0, self.off_output),
-        )
-
-    def energies(self, settings: RingBankSettings, context: Context) -> tuple[Energy, ...]:
-        """Of the buffer and of off-chip memory."""
-        read = self.input_read + self.output_read + self.weight_read
-        sram = Energy(parts.sram(settings), settings.buffer.transfer_pj(read, self.output_write))
-        if not context.includes_off_chip:
-            return (sram,)
-        return (sram, context.off_chip.transfer(self.off_input + self.off_weight, self.off_output))
 
 
 def matrix_cost(work: MatrixWork, settings: RingBankSettings, context: Context, placement: Placement) -> LayerCost:
@@ -99,7 +63,7 @@ def matrix_cost(work: MatrixWork, settings: RingBankSettings, context: Context, 
         energies=(
             *_streaming(work, cut, settings),
             *load.copied(taken.copies).energies(settings),
-            *moved.energies(settings, context),
+            *moved.energies(settings.buffer, context),
         ),
         traffic=moved.traffic(),
     )
@@ -120,7 +84,7 @@ def _streaming(work: MatrixWork, cut: Tiling, settings: RingBankSettings) -> tup
 
 def _bytes(
     work: MatrixWork, cut: Tiling, load: Load, settings: RingBankSettings, context: Context, placement: Placement
-) -> Bytes:
+) -> MovedBytes:
     in_width, out_width = (settings.digital.stored_bytes(o.bits) for o in (work.input, work.output))
     in_bytes, out_bytes = work.input.elements * in_width, work.output.elements * out_width
     outputs = cut.groups * cut.outputs * cut.positions
@@ -129,7 +93,7 @@ def _bytes(
     is_forward = work.role == "forward"
     is_loaded, stays = load.tiles > 0, not work.is_weight_stored
     weights = np.where(is_loaded, work.weight.elements * weight_bytes(work, settings), 0.0)
-    return Bytes(
+    return MovedBytes(
         input_read=cut.sent * in_width,
         output_read=partial,
         output_write=partial + outputs * out_width,
@@ -147,7 +111,7 @@ def update_cost(work: VectorWork, settings: RingBankSettings, context: Context, 
     off = np.where(placement.is_stored, 0.0, written)
     energies = [
         Energy(parts.update_logic(settings), work.ops * settings.digital.flop_pj.value),
-        Energy(parts.sram(settings), settings.buffer.transfer_pj(read, written)),
+        Energy(buffer_component(settings.buffer), settings.buffer.transfer_pj(read, written)),
     ]
     write_ns: Quantity = 0.0
     if settings.weights.held_in is not None:

@@ -77,12 +77,6 @@ def adc(settings: RingBankSettings) -> Component:
     return Component.of("adc", "core", _scaled(settings.adc.power_mw), scales=True)
 
 
-def sram(settings: RingBankSettings) -> Component:
-    """Buffer of activations, partial sums and weights."""
-    buffer = settings.buffer
-    return Component.resting_on("sram", "chip", buffer.read_pj_per_bit, buffer.write_pj_per_bit, scales=True)
-
-
 def sram_leakage(settings: RingBankSettings) -> Component:
     """What the buffer leaks."""
     return Component.of("sram_leakage", "chip", settings.buffer.leakage_mw_per_kib, scales=True)
