@@ -11,6 +11,7 @@ from torch import Tensor
 
 from joulescape.network.error_spec import ErrorSpec
 from joulescape.network.operators import Role
+from joulescape.numerics._receivers import Merged
 from joulescape.numerics._tiles import Grid, Quantiser
 from joulescape.numerics.base import Chance, Detail, MatrixNumerics, Stored
 from joulescape.numerics.mzi_mesh.device import MeshErrors, TileShape, factorise, realise, realise_merged, write
@@ -40,21 +41,6 @@ class Tiled:
         sums = torch.bmm(self.grid.sliced(self.dac(x)), self.stacked.transpose(1, 2))
         sums.addcmul_(self.noise, torch.randn(sums.shape, generator=generator))
         return self.adc(sums).sum(0)
-
-
-@dataclass(frozen=True)
-class Merged:
-    """One matrix; noise of receivers and of rounding, summed over tiles, is added to its output."""
-
-    matrix: Tensor
-    dac: Quantiser
-    noise: Tensor
-    """(outputs,)."""
-
-    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """(rows, K) -> (rows, N)."""
-        product = self.dac(x) @ self.matrix.T
-        return product + self.noise * torch.randn(product.shape, generator=generator)
 
 
 class MziMesh(MatrixNumerics):
