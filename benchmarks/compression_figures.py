@@ -2,7 +2,8 @@
 
     python benchmarks/compression_figures.py --network lenet5 --seeds 3 --only deep_compression ternary
 
-Test split; the reference and the compressed network see the same images. Bytes are those of the whole written file.
+The reference and the compressed network see the same images: settings are chosen by the validation split's loss, the
+test split's is what is told. Bytes are those of the whole written file.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import torch
 
 from joulescape.accuracy.activations import calibrate
-from joulescape.accuracy.datasets import Data, load_task
+from joulescape.accuracy.datasets import Data, Part, load_task
 from joulescape.accuracy.fine_tuning import compressed, untuned
 from joulescape.accuracy.measure import measure
 from joulescape.accuracy.module import plain, run
@@ -91,9 +92,15 @@ DESIGNS: Mapping[str, Steps] = {
     ],
     "deep_thin_16": [("deep_thin", {"rank": 16, "ends": "keep"})],
     "deep_thin_4": [("deep_thin", {"rank": 4, "ends": "keep"})],
-    "tucker_spatial": [("low_rank", {"rank_fraction": 0.5, "conv": "spatial", "ends": "keep"})],
+    "spatial_50": [("low_rank", {"rank_fraction": 0.5, "conv": "spatial", "ends": "keep"})],
+    "tucker_50": [("low_rank", {"rank_fraction": 0.5, "conv": "tucker", "ends": "keep"})],
     "circulant_8": [("circulant", {"block": 8, "ends": "keep"})],
     "circulant_8_dense": [("circulant", {"block": 8, "ends": "keep"}, {"conv2": {"block": 1}})],
+    "deep_compression_admm": [
+        ("prune", {"scope": "global", "schedule": "admm", "density": 0.1, "index_bits": 6}),
+        ("share", {"bits": 3}),
+        ("huffman", {}),
+    ],
     "deep_compression": [
         ("prune", {**GRADUAL, "density": 0.1, "index_bits": 6}),
         ("share", {"bits": 3}),
@@ -108,11 +115,19 @@ VALIDATION = 1000
 
 
 @dataclass(frozen=True)
+class Score:
+    """Right images of each split, as fractions."""
+
+    validation: float
+    test: float
+
+
+@dataclass(frozen=True)
 class Row:
     """One design and seed."""
 
-    projected_fraction: float
-    tuned_fraction: float
+    projected: Score
+    tuned: Score
     file_bytes: int
     macs: int
     project_s: float
@@ -120,7 +135,7 @@ class Row:
 
 
 def main() -> None:
-    """Print one line a design: mean over seeds, each seed's loss in points."""
+    """Print one line a design: means over seeds, each seed's loss in points on validation and on test."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", default="lenet5")
     parser.add_argument("--seeds", type=int, default=1)
@@ -144,9 +159,10 @@ def main() -> None:
     if arguments.speeds:
         print_speeds(graph, spec, arguments.networks_dir, arguments.only)
         return
-    base = accuracy(describe(graph, []), reference, data)
+    base = score(describe(graph, []), reference, data)
     whole = 4 * graph.parameter_count
-    print(f"{arguments.network}: {100 * base:.2f} % on test, {whole} bytes, {graph.macs} MACs", flush=True)
+    reached = f"{100 * base.validation:.2f} % on validation, {100 * base.test:.2f} % on test"
+    print(f"{arguments.network}: {reached}, {whole} bytes, {graph.macs} MACs", flush=True)
     how = {"epochs": arguments.epochs, "learning_rate": arguments.learning_rate, "batch": arguments.batch}
     for name in arguments.only:
         steps = [_step(name, *given, density=arguments.density) for given in DESIGNS[name]]
@@ -179,31 +195,40 @@ def print_speeds(graph: Graph, spec: NetworkSpec, networks_dir: Path, names: Seq
 def measured(network: Described, reference: Mapping[str, Any], data: Data, how: Mapping[str, Any], seed: int) -> Row:
     """Compress, measure, fine-tune, measure and write."""
     began = time.process_time()
-    plainly = accuracy(network, untuned(network, reference, data.train), data)
+    plainly = score(network, untuned(network, reference, data.train), data)
     projected_at = time.process_time()
     tuned = compressed(network, reference, how, data.train, {}, seed)
     tuned_at = time.process_time()
     size = len(written(network, tuned).data)
-    reached = accuracy(network, tuned, data)
+    reached = score(network, tuned, data)
     return Row(plainly, reached, size, network.graph.macs, projected_at - began, tuned_at - projected_at)
 
 
-def accuracy(network: Described, tensors: Mapping[str, Any], data: Data) -> float:
-    """Fraction of the test images, activations on their grids."""
+def score(network: Described, tensors: Mapping[str, Any], data: Data) -> Score:
+    """Right images of both splits, activations on their grids."""
     calibration = calibrate(network, tensors, data.train.images, rows=0)
-    with torch.no_grad():
-        scores = run(network.graph, tensors, data.test.images, calibration.quantised(plain))
-    return fraction(correct(scores, data.test.labels))
+
+    def right(part: Part) -> float:
+        with torch.no_grad():
+            scores = run(network.graph, tensors, part.images, calibration.quantised(plain))
+        return fraction(correct(scores, part.labels))
+
+    return Score(right(data.validation), right(data.test))
 
 
-def line(name: str, rows: Sequence[Row], base: float, whole: int) -> str:
-    """One row of the table."""
-    losses = ", ".join(f"{100 * (base - row.tuned_fraction):+.2f}" for row in rows)
-    before, after = (100 * fmean(getattr(row, f"{at}_fraction") for row in rows) for at in ("projected", "tuned"))
+def line(name: str, rows: Sequence[Row], base: Score, whole: int) -> str:
+    """One row of the table; before and after on the test split, losses of both."""
+    chosen, told = (
+        ", ".join(f"{100 * (getattr(base, split) - getattr(row.tuned, split)):+.2f}" for row in rows)
+        for split in ("validation", "test")
+    )
+    before, after = (
+        100 * fmean(scores) for scores in zip(*((r.projected.test, r.tuned.test) for r in rows), strict=True)
+    )
     size = fmean(row.file_bytes for row in rows)
     seconds = fmean(row.tune_s for row in rows), fmean(row.project_s for row in rows)
     return (
-        f"| {name} | {before:.2f} | {after:.2f} | {losses} | {size:.0f} | {whole / size:.1f} | {rows[0].macs} "
+        f"| {name} | {before:.2f} | {after:.2f} | {chosen} | {told} | {size:.0f} | {whole / size:.1f} | {rows[0].macs} "
         f"| {seconds[1]:.2f} | {seconds[0]:.1f} |"
     )
 

@@ -1,7 +1,13 @@
-# Reference weights, trained in float32 over five seeds; those of seed 0 are kept.
+# Reference weights, trained in float32 over five seeds, those of seed 0 are kept; or those of an ONNX file, measured.
+from joulescape.resolve.networks import network_files
+
+
 rule train:
     input:
-        "models/{network}.yaml",
+        lambda wildcards: [
+            str(path)
+            for path in network_files(Path(f"models/{wildcards.network}.yaml"))
+        ],
     output:
         weights="results/networks/{network}.npz",
         metrics="results/networks/{network}.json",
@@ -15,4 +21,4 @@ rule train:
     params:
         code=TRAINING_CODE,
     shell:
-        "joulescape train {input} --out results/networks 2>&1 | tee {log}"
+        "joulescape train {input[0]} --out results/networks 2>&1 | tee {log}"

@@ -10,6 +10,7 @@ import bibtexparser
 import pytest
 import yaml
 
+from joulescape.pricing.products import product_figures
 from joulescape.resolve.back_end import load_back_end
 from joulescape.resolve.shelves import back_end_names
 from joulescape.simulators._photonics import KINDS
@@ -106,6 +107,8 @@ def test_published_rows_are_about_figures_that_exist(name: str) -> None:
         changed = load_back_end(ROOT, name, row.overrides)
         if row.role == "claim" and row.against is None:
             assert row.reason, row.what
+        elif row.products:
+            assert row.what in product_figures(changed, row.products, row.bits), row.what
         elif row.workload is None:
             assert row.what in changed.simulator.published(changed.settings), row.what
         else:

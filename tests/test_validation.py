@@ -29,9 +29,12 @@ def row(what: str = "peak_tops", value: float = 1.024, **more: Any) -> Published
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> Path:
-    """A project that holds only the electronic back ends."""
-    for part in ("hwlib/electronic", "hwlib/components", "models"):
+    """A project that holds one back end and its host."""
+    for part in ("hwlib/components", "models"):
         shutil.copytree(ROOT / part, tmp_path / part)
+    (tmp_path / "hwlib" / "electronic").mkdir()
+    for name in (SYSTOLIC, "electronic/scalar_core"):
+        shutil.copy(ROOT / "hwlib" / f"{name}.yaml", tmp_path / "hwlib" / "electronic")
     shutil.copy(ROOT / "hwlib" / "references.bib", tmp_path / "hwlib")
     return tmp_path
 
@@ -240,3 +243,26 @@ def test_a_claim_counts_in_no_record_and_fails_no_run() -> None:
 def test_claims_are_told_in_words_of_their_own() -> None:
     said = {command._verdict({"role": "claim", "pass": passed, "expected": "pass"}) for passed in (None, True, False)}
     assert said == {"not compared", "follows", "does not follow"}
+
+
+ABSENT: list[tuple[dict[str, Any], str]] = [
+    ({"what": "inference_energy_pj", "role": "prediction", "workload": "not_here"}, "no network 'not_here'"),
+    (
+        {
+            "what": "inference_speed_ratio",
+            "role": "claim",
+            "workload": "lenet5",
+            "node": 32,
+            "against": "memristive/not",
+        },
+        "no back end 'memristive/not'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "said"), ABSENT)
+def test_a_row_about_what_the_project_lacks_has_no_figure_and_says_so(given: dict[str, Any], said: str) -> None:
+    row = PublishedRow(value=1.0, source="x", where="y", **given)
+    found = published_row(ROOT, "electronic/systolic_int8", row, slow=False)
+    assert found["model"] is found["pass"] is None
+    assert said in found["reason"]

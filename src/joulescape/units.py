@@ -22,6 +22,9 @@ OPS_PER_MAC = 2
 
 UM2_PER_MM2 = 1e6
 BITS_PER_BYTE = 8
+FLOAT_BITS = 32
+"""Width of a real number as it stands (IEEE single precision)."""
+FLOAT_BYTES = FLOAT_BITS // BITS_PER_BYTE
 
 SUFFIXES = {
     "pj": "energy in pJ",

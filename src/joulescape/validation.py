@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, cast
 from joulescape.errors import Fault, SpecError
 from joulescape.network.digest import digest
 from joulescape.pricing.claims import claimed
+from joulescape.pricing.products import product_figures
 from joulescape.resolve.back_end import BackEnd, load_back_end
-from joulescape.resolve.shelves import back_end_names
+from joulescape.resolve.shelves import back_end_names, network_names
 from joulescape.spec.back_end import PublishedRow
 from joulescape.units import OPS_PER_MAC
 
@@ -89,7 +90,10 @@ def tolerance_fraction(what: str) -> float:
 
 
 def published_row(root: Path, name: str, row: PublishedRow, slow: bool) -> Row:
-    """One published figure with the model's."""
+    """One published figure with the model's; none where the project lacks the network or the rival."""
+    absent = _absent(root, row)
+    if absent is not None:
+        return _named_row(name, row) | {"reason": _joined(row.reason, f"not computed: {absent}")}
     if row.role == "claim":
         return claim_row(root, name, row)
     model, reason = (
@@ -104,6 +108,15 @@ def published_row(root: Path, name: str, row: PublishedRow, slow: bool) -> Row:
         "pass": None if error is None else abs(error) <= limit,
         "reason": reason,
     }
+
+
+def _absent(root: Path, row: PublishedRow) -> str | None:
+    """What the row needs and the project does not have."""
+    if row.workload is not None and row.workload not in network_names(root):
+        return f"there is no network '{row.workload}' in models/"
+    if row.against is not None and row.against not in back_end_names(root):
+        return f"there is no back end '{row.against}' in hwlib/"
+    return None
 
 
 def claim_row(root: Path, name: str, row: PublishedRow) -> Row:
@@ -143,6 +156,8 @@ def _named_row(name: str, row: PublishedRow) -> Row:
 
 
 def _figure(root: Path, name: str, row: PublishedRow) -> float:
+    if row.products:
+        return _named(product_figures(load_back_end(root, name, row.overrides), row.products, row.bits), name, row)
     if row.workload is None:
         back_end = load_back_end(root, name, row.overrides)
         return _named(back_end.simulator.published(back_end.settings), name, row)

@@ -14,6 +14,7 @@ from joulescape.accuracy.activations import calibrate
 from joulescape.accuracy.datasets import load_task
 from joulescape.accuracy.machine_layers import program
 from joulescape.accuracy.module import initial, run
+from joulescape.accuracy.on_machine import train_on_machine
 from joulescape.accuracy.randomness import generator
 from joulescape.accuracy.training import TrainingRun, correct, fraction, train_weights
 from joulescape.compression.base import Step
@@ -21,7 +22,9 @@ from joulescape.compression.pipeline import describe, project
 from joulescape.compression.storage import read, write
 from joulescape.network.build import build_graph
 from joulescape.network.error_spec import Errors, ErrorSpec
+from joulescape.network.fidelity import Fidelity, Recipe
 from joulescape.network.operators import Graph
+from joulescape.resolve.back_end import load_back_end
 from joulescape.spec.network import NetworkSpec
 
 torch.set_num_threads(1)
@@ -207,3 +210,17 @@ def test_both_operands_of_a_product_have_grids_of_their_own(digits: Graph, brief
     left, right = found.operands["context"]
     assert left.shape[1:] == (2, 8, 8) and right.shape[1:] == (2, 8, 16) and len(left) == 64
     assert len(torch.unique(left)) <= 16
+
+
+def test_it_is_trained_on_light_forwards_and_backwards(digits: Graph) -> None:
+    """Plain descent on Lightning-Transformer at 8 bits, errors of both operands as its receivers read them."""
+    wide = {"weight_dac.bits": 8, "dac.bits": 8, "adc.bits": 8}
+    machine = load_back_end(MODEL.parents[1], "photonic/lightning_transformer", wide).machine("system")
+    network = describe(digits, ())
+    errors = machine.errors(network)
+    assert {("scores", "forward"), ("scores", "input_gradient")} <= set(errors)
+    training = {"epochs": 3, "batch": 32, "learning_rate": 0.2, "optimizer": "sgd", "schedule": "one_cycle"}
+    recipe = Recipe("digits", {}, {}, training, "approximate")
+    data = load_task("digits").shaped(digits.input_shape)
+    found = train_on_machine(network, errors, recipe, Fidelity(trains_on_machine=True, trainings=1), 0, data)
+    assert found.accuracy_fraction[0] > 0.35 and found.steps == 3 * 34

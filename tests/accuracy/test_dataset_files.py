@@ -16,7 +16,17 @@ import torch
 from numpy.testing import assert_array_equal
 
 from joulescape.accuracy import dataset_files, dataset_sources
-from joulescape.accuracy.dataset_files import TaskError, content, find, read_cifar, read_idx, read_npz, read_vowels
+from joulescape.accuracy.dataset_files import (
+    CIFAR_SHA1,
+    FASHION_MD5,
+    TaskError,
+    content,
+    find,
+    read_cifar,
+    read_idx,
+    read_npz,
+    read_vowels,
+)
 from joulescape.accuracy.dataset_sources import fingerprint, load
 from joulescape.accuracy.datasets import load_task
 from joulescape.errors import SpecError
@@ -144,6 +154,49 @@ def test_what_is_no_such_npz_is_refused(place: Path) -> None:
             read_npz(place / f"{name}.npz")
 
 
+GOOD_X, GOOD_Y = np.random.default_rng(0).normal(size=(9, 2)), np.arange(9) % 2
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (np.where(GOOD_X > 1, np.nan, GOOD_X), GOOD_Y, "samples that are not finite"),
+        (np.where(GOOD_X > 1, np.inf, GOOD_X), GOOD_Y, r"not finite \(0 of their values NaN\)"),
+        (GOOD_X.astype(str), GOOD_Y, "samples of type <U"),
+        (GOOD_X.astype(complex), GOOD_Y, "samples of type complex128"),
+        (GOOD_X, np.array(["a", "b", "c"] * 3), "labels of type <U1, no numbers"),
+        (GOOD_X, GOOD_Y + 0.5, "labels that are no whole numbers"),
+        (GOOD_X, np.eye(2)[GOOD_Y], r"labels of shape \(9, 2\); expected \(samples, ...\) and \(samples,\)"),
+        (np.array(1.0), np.array(1), r"samples of shape \(\) and labels of shape \(\)"),
+        (GOOD_X[:, 0], GOOD_Y, r"samples of shape \(9,\)"),
+    ],
+)
+def test_samples_and_labels_that_are_none_are_refused(place: Path, x: Any, y: Any, message: str) -> None:
+    np.savez(place / "bad.npz", x=x, y=y)
+    with pytest.raises(TaskError, match=f"bad.npz holds .*{message}"):
+        read_npz(place / "bad.npz")
+
+
+def test_whole_labels_may_be_floats_or_stand_in_a_column(place: Path) -> None:
+    for labels in (GOOD_Y.astype(float), GOOD_Y[:, None], GOOD_Y.astype(np.uint8)):
+        np.savez(place / "good.npz", x=GOOD_X, y=labels)
+        assert_array_equal(read_npz(place / "good.npz")[0].labels, GOOD_Y)
+
+
+def test_a_file_cut_off_anywhere_or_changed_anywhere_is_refused_or_read_as_it_was(place: Path) -> None:
+    np.savez(place / "whole.npz", x=GOOD_X, y=GOOD_Y)
+    whole = (place / "whole.npz").read_bytes()
+    for end in range(0, len(whole), 23):
+        (place / "cut.npz").write_bytes(whole[:end])
+        with pytest.raises(TaskError, match="cut.npz"):
+            read_npz(place / "cut.npz")
+    packed = gzip.compress(idx(bytes_of((7, 3))), mtime=0)
+    for end in range(len(packed)):
+        (place / "cut.gz").write_bytes(packed[:end])
+        with pytest.raises(TaskError, match="cut.gz"):
+            read_idx(place / "cut.gz")
+
+
 VOWELS = """(c) words before the table
 character 1: m=man, w=woman
 w01ae 300 200 600 2000 2600 3600 610 2010 2610 620 2020 2620 630 2030 2630
@@ -201,6 +254,27 @@ def test_missing_data_are_named_with_their_place(place: Path, task: str, file: s
     assert ("OpenML" in text and "no route to host" in text) == (task not in ("cifar10_subset", "vowels"))
 
 
+@pytest.mark.usefixtures("offline")
+def test_where_only_some_files_are_there_the_others_are_named(place: Path) -> None:
+    write_mnist(place, "mnist", 5, 5)
+    (place / "mnist" / "t10k-labels-idx1-ubyte").unlink()
+    with pytest.raises(TaskError, match=r"put mnist/t10k-labels-idx1-ubyte below .* the other files .* are there"):
+        load("mnist")
+    (place / "cifar-10-batches-bin").mkdir()
+    for batch in ("data_batch_1.bin", "data_batch_3.bin"):
+        (place / "cifar-10-batches-bin" / batch).write_bytes(bytes(3073))
+    with pytest.raises(TaskError) as found:
+        load("cifar10")
+    for batch, is_missing in {"data_batch_2.bin": True, "test_batch.bin": True, "data_batch_3.bin": False}.items():
+        assert (f"cifar10/{batch}" in str(found.value)) is is_missing
+
+
+def test_another_subset_of_cifar_is_refused(place: Path) -> None:
+    np.savez(place / "cifar10-subset.npz", x_train=bytes_of((4, 3, 32, 32)), y_train=np.arange(4))
+    with pytest.raises(TaskError, match=r"cifar10-subset.npz is not what it should be"):
+        load("cifar10_subset")
+
+
 def write_mnist(place: Path, task: str, train: int, test: int) -> dict[str, np.ndarray]:
     arrays = {
         "train-images-idx3-ubyte": bytes_of((train, 28, 28)), "train-labels-idx1-ubyte": np.arange(train) % 10,
@@ -245,6 +319,48 @@ def test_mnist_of_another_checksum_is_refused(place: Path) -> None:
     write_mnist(place, "mnist", 100, 30)
     with pytest.raises(TaskError, match="train-images-idx3-ubyte is not what it should be"):
         load("mnist")
+
+
+@pytest.mark.parametrize("name", list(FASHION_MD5))
+def test_packed_fashion_files_are_the_published_ones(place: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    small(monkeypatch, "fashion_mnist", 80, 20, 30)
+    write_mnist(place, "fashion_mnist", 100, 30)
+    packed = {}
+    for file in FASHION_MD5:
+        data = gzip.compress((place / "fashion_mnist" / file).read_bytes(), mtime=0)
+        (place / "fashion_mnist" / file).unlink()
+        (place / "fashion_mnist" / f"{file}.gz").write_bytes(data)
+        packed[file] = hashlib.md5(data).hexdigest()
+    monkeypatch.setattr(dataset_sources, "FASHION_MD5", packed)
+    assert len(load("fashion_mnist")[1][0].labels) == 100
+    path = place / "fashion_mnist" / f"{name}.gz"
+    data = path.read_bytes()
+    path.write_bytes(data[:9] + bytes([data[9] ^ 1]) + data[10:])  # its head's last byte: it unpacks as before
+    with pytest.raises(TaskError, match=rf"{name}.gz is not what it should be: MD5 .*, expected {packed[name]}"):
+        load("fashion_mnist")
+
+
+@pytest.mark.parametrize("name", list(CIFAR_SHA1))
+def test_a_flipped_bit_of_a_cifar_binary_is_refused(place: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    small(monkeypatch, "cifar10", 40, 10, 10)
+    folder = place / "cifar-10-batches-bin"
+    folder.mkdir()
+    record = np.concatenate([np.arange(10, dtype=np.uint8)[:, None], bytes_of((10, 3072))], axis=1).tobytes()
+    for batch in CIFAR_SHA1:
+        (folder / batch).write_bytes(record)
+    with pytest.raises(TaskError, match=rf"data_batch_1.bin is not .*, expected {CIFAR_SHA1['data_batch_1.bin']}"):
+        load("cifar10")
+    monkeypatch.setattr(dataset_sources, "CIFAR_SHA1", dict.fromkeys(CIFAR_SHA1, hashlib.sha1(record).hexdigest()))
+    assert len(load("cifar10")[1][0].labels) == 50
+    (folder / name).write_bytes(record[:5000] + bytes([record[5000] ^ 1]) + record[5001:])
+    with pytest.raises(TaskError, match=rf"{name} is not what it should be: SHA-1 "):
+        load("cifar10")
+
+
+@pytest.mark.parametrize("name", ["imagenet", "sst2"])
+def test_a_task_of_sizes_alone_has_no_data_to_load(name: str) -> None:
+    with pytest.raises(TaskError, match=f"task '{name}' has sizes alone"):
+        load_task(name)
 
 
 def test_openml_gives_what_files_would(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,6 +421,13 @@ def test_its_content_is_part_of_what_weights_follow_from(place: Path) -> None:
     np.savez(place / "clouds.npz", x=np.zeros((100, 5)), y=np.arange(100) % 2)
     assert fingerprint("clouds") not in (before, None)
     assert fingerprint("digits") is None and fingerprint("nobody") is None
+
+
+def test_a_class_with_one_sample_cannot_be_split(place: Path) -> None:
+    write_own(place)
+    np.savez(place / "clouds.npz", x=np.random.default_rng(0).normal(size=(100, 5)), y=np.arange(100) // 99)
+    with pytest.raises(TaskError, match="a class of task 'clouds' has too few samples"):
+        load("clouds")
 
 
 def test_its_faults_are_named(place: Path) -> None:

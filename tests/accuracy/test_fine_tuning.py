@@ -146,6 +146,9 @@ def test_trained_ternary_moves_its_two_scales(tuned: Any) -> None:
         ([("low_rank", {"rank_fraction": 0.5})], 0.9), ([("circulant", {"block": 4})], 0.6),
         ([("prune", {"granularity": "n_of_m", "density": 0.5})], 0.93),
         ([("prune", {"granularity": "channel", "density": 0.6, "criterion": "first_order"})], 0.85),
+        ([("low_rank", {"rank_fraction": 0.5, "error": "outputs"})], 0.9), ([("deep_thin", {"rank": 6})], 0.9),
+        ([("soft_share", {"bits": 4, "zero_share": 0.5}), ("huffman", {})], 0.85),
+        ([("deep_thin", {"rank": 8}), ("binary", {"training": "admm", "activation_bits": 32})], 0.8),
         ([("low_rank", {"rank_fraction": 0.6}), ("quantize", {"weight_bits": 4})], 0.88),
         ([("prune", {"density": 0.4}), ("logarithmic", {"weight_bits": 3}), ("huffman", {})], 0.88),
     ],
@@ -249,7 +252,7 @@ def form(rule: Any, bits: float, **more: Any) -> OperandFormat:
 def test_uniform_inputs_stand_on_their_grid(rule: str, bits: int, is_signed: bool, seed: int) -> None:
     x = torch.randn(400, generator=torch.Generator().manual_seed(seed))
     x = x if is_signed else x.abs()
-    grid = input_grid((x,), form(rule, float(bits), activation_percentile=98.0))
+    grid = input_grid(x, form(rule, float(bits), activation_percentile=98.0))
     assert grid.is_signed == is_signed and grid.bits == bits
     levels = grid(x) / grid.scale
     assert torch.allclose(levels, levels.round(), atol=1e-3)
@@ -262,10 +265,10 @@ def test_uniform_inputs_stand_on_their_grid(rule: str, bits: int, is_signed: boo
 
 def test_binary_inputs_have_two_values() -> None:
     x = torch.randn(500, generator=torch.Generator().manual_seed(1))
-    signs = input_grid((x,), form("binary", 2.0))
+    signs = input_grid(x, form("binary", 2.0))
     assert torch.unique(signs(x)).tolist() == pytest.approx([-float(x.abs().mean()), float(x.abs().mean())])
     assert torch.equal(torch.sign(signs(x)), torch.where(x >= 0, 1.0, -1.0))
-    positive = input_grid((x.relu(),), form("binary", 2.0))
+    positive = input_grid(x.relu(), form("binary", 2.0))
     assert (
         not positive.is_signed and len(torch.unique(positive(x.relu()))) == 2 and float(positive(x.relu()).min()) == 0
     )
@@ -281,15 +284,21 @@ def test_gradients_of_a_sign_stop_far_from_zero() -> None:
 @pytest.mark.parametrize(("bits", "step"), [(2, 0.65), (3, 0.34), (4, 0.18)])
 def test_half_wave_steps_are_optimal_for_a_half_gaussian(bits: int, step: float) -> None:
     x = torch.randn(200_000, generator=torch.Generator().manual_seed(2)).relu()
-    grid = input_grid((x,), form("half_wave", float(bits)))
+    grid = input_grid(x, form("half_wave", float(bits)))
     assert grid.scale == pytest.approx(step, abs=0.07)
     error = [float(((InputGrid(grid.scale * f, bits, False)(x) - x) ** 2).mean()) for f in (0.93, 1.0, 1.07)]
     assert error[1] <= min(error[0], error[2]) * 1.001
 
 
+@pytest.mark.parametrize("x", [torch.zeros(64), torch.linspace(-1, 1, 64)])
+def test_without_a_half_wave_its_grid_is_the_uniform_one(x: torch.Tensor) -> None:
+    """Inputs that can be negative, or that are all zero, have no half-wave Gaussian."""
+    assert input_grid(x, form("half_wave", 3.0)) == input_grid(x, form("mse", 3.0))
+
+
 def test_percentiles_clip_what_is_rare() -> None:
     x = torch.cat([torch.rand(990), torch.full((10,), 50.0)])
-    clipped, whole = (input_grid((x,), form("percentile", 8.0, activation_percentile=p)) for p in (98.5, 100.0))
+    clipped, whole = (input_grid(x, form("percentile", 8.0, activation_percentile=p)) for p in (98.5, 100.0))
     assert float(clipped(x).max()) < 1.1 and float(whole(x).max()) == pytest.approx(50.0)
 
 

@@ -10,12 +10,14 @@ import pytest
 import torch
 
 from joulescape.accuracy.backward import Feedback, Rounded
+from joulescape.accuracy.machine_layers import program_training
 from joulescape.accuracy.measure import measure
 from joulescape.compression.base import Step
 from joulescape.compression.pipeline import describe
 from joulescape.network.error_spec import ErrorSpec
 from joulescape.network.fidelity import Fidelity, Measured
-from joulescape.network.operators import Graph
+from joulescape.network.operators import Graph, Role
+from joulescape.numerics.base import Chance
 from joulescape.numerics.fixed_point import plugin
 
 Make = Callable[..., Any]
@@ -100,3 +102,53 @@ def test_feedback_replaces_the_error_of_hidden_layers(small: Graph) -> None:
     assert float(back.abs().sum()) > 0
     data = torch.randn(4, 64, requires_grad=True)
     assert feedback.replaced(small.operator("fc1"), (data,))[0] is data
+
+
+def test_the_device_stays_and_each_update_is_a_write_of_its_own(
+    small: Graph, recipe: Make, networks_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an epoch reaches is judged on cells as they were last written, which the next step meets as well."""
+    met: list[tuple[str, Chance]] = []
+    honest = program_training
+
+    def spied(graph: Any, tensors: Any, errors: Any, calibration: Any, chance: Chance, *rest: Any) -> Any:
+        held = honest(graph, tensors, errors, calibration, chance, *rest)
+        met.append((rest[-1], chance))
+        return held
+
+    monkeypatch.setattr("joulescape.accuracy.on_machine.program_training", spied)
+    how = recipe({"epochs": 0}, {"epochs": 2, "batch": 256})
+    found = [measure(describe(small, ()), banks(small), how, FULL, 0, networks_dir) for _ in range(2)]
+    assert found[0] == found[1], "the same question and seed"
+    for stream in ("device", "backward", "first"):
+        assert len({seed(getattr(chance, stream)) for _, chance in met}) == 1
+    steps = [seed(chance.writing) for detail, chance in met[: len(met) // 2] if detail == "merged"]
+    judged = [seed(chance.writing) for detail, chance in met[: len(met) // 2] if detail == "full"]
+    assert len(set(steps)) == len(steps) == 2 * 5
+    assert judged[0] == steps[5] and judged[1] not in steps
+
+
+def test_cells_are_written_anew_and_so_cost_accuracy(small: Graph, recipe: Make, networks_dir: Path) -> None:
+    """A training cannot learn round what is drawn at every write."""
+    how = recipe({"epochs": 0})
+    coarse, fine = (
+        accuracy(measure(describe(small, ()), banks(small, s), how, FULL, 0, networks_dir)) for s in (0.1, 0.0)
+    )
+    assert coarse < fine - 0.03
+
+
+FULL = Fidelity(rung="full", split="validation", draws=1, trains_on_machine=True, trainings=1)
+
+
+def banks(graph: Graph, sigma: float = 0.05) -> dict[Any, ErrorSpec]:
+    """Banks of rings with weights in cells, forwards and backwards."""
+    numbers = {
+        "channels": 16, "rows": 16, "spacing_fwhm": 1e4, "is_calibrated": 0, "sigma_fwhm": 0.01, "drift_fwhm": 0.0,
+        "store_sigma_fraction": sigma, "dark_fraction": 0.0, "shot_fraction": 0.0, "intensity_fraction": 0.0,
+    }  # fmt: skip
+    roles: tuple[Role, ...] = ("forward", "input_gradient", "weight_gradient", "update")
+    return {(o.name, r): ErrorSpec("ring_bank", o.name, r, numbers) for o in graph.matrix_operators for r in roles}
+
+
+def seed(stream: torch.Generator) -> int:
+    return stream.initial_seed()

@@ -17,10 +17,12 @@ import pytest
 import torch
 
 from joulescape.accuracy import reference
+from joulescape.accuracy.kept import REFERENCE_SEEDS
 from joulescape.accuracy.measure import measure
 from joulescape.accuracy.reference import (
     Reference,
     ReferenceMetrics,
+    complete,
     ensure,
     identity,
     reference_tensors,
@@ -194,6 +196,33 @@ def test_more_seeds_keep_the_first_ones_weights(small: Graph, small_spec: Networ
     assert len(set(three.test_accuracy_fraction)) > 1 and one.digest == three.digest
     arrays = [np.load(tmp_path / place / "small.npz") for place in ("one", "three")]
     assert all(np.array_equal(arrays[0][name], arrays[1][name]) for name in arrays[0].files)
+
+
+def test_a_search_makes_the_first_seed_and_confirm_the_others(
+    small: Graph, small_spec: NetworkSpec, tmp_path: Path
+) -> None:
+    training = small_spec.training.model_dump()
+    all_at_once = train_and_save(small, training, "digits", REFERENCE_SEEDS, tmp_path / "workflow")
+    weights = ensure(small, training, "digits", tmp_path / "search")
+    first, bytes_ = json.loads(weights.with_suffix(".json").read_text()), weights.read_bytes()
+    assert (first["seeds_count"], first["seeds_asked_count"]) == (1, REFERENCE_SEEDS)
+    complete(small, training, "digits", tmp_path / "search")
+    found = json.loads(weights.with_suffix(".json").read_text())
+    assert found == json.loads((tmp_path / "workflow" / "small.json").read_text())
+    assert found["seeds_count"] == len(all_at_once.test_accuracy_fraction) == REFERENCE_SEEDS == 5
+    assert weights.read_bytes() == bytes_
+    complete(small, training, "digits", tmp_path / "search")
+    assert json.loads(weights.with_suffix(".json").read_text()) == found
+
+
+def test_seeds_that_were_asked_for_by_number_stay_so_many(
+    small: Graph, small_spec: NetworkSpec, tmp_path: Path
+) -> None:
+    training = small_spec.training.model_dump()
+    train_and_save(small, training, "digits", 2, tmp_path)
+    before = (tmp_path / "small.json").read_text()
+    complete(small, training, "digits", tmp_path)
+    assert (tmp_path / "small.json").read_text() == before
 
 
 def test_the_identity_follows_everything_that_weights_follow(small: Graph, small_spec: NetworkSpec) -> None:

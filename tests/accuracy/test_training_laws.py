@@ -298,13 +298,13 @@ def test_pruned_weights_are_never_written_while_training(
     small: Graph, recipe: Make, fixed_point: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[torch.Tensor] = []
-    honest = on_machine.program
+    honest = on_machine.program_training
 
     def spied(graph: Any, tensors: Any, *rest: Any) -> Any:
         seen.append(tensors["fc1.weight"].detach().clone())
         return honest(graph, tensors, *rest)
 
-    monkeypatch.setattr(on_machine, "program", spied)
+    monkeypatch.setattr(on_machine, "program_training", spied)
     data, how = load_task("digits").shaped((64,)), recipe(training={"epochs": 1})
     train_on_machine(describe(small, [PRUNE]), fixed_point(small, update_bits=8), how, Fidelity(trainings=1), 0, data)
     zeros = seen[0] == 0

@@ -111,5 +111,6 @@ def test_validate_gives_the_documented_rows() -> None:
     }
     assert all(wanted <= set(row) for row in rows)
     assert {row["back_end"].split("/")[0] for row in rows} == {"electronic", "memristive", "photonic", "physical"}
-    assert found.returncode == any(not row["pass"] and row["expected"] == "pass" for row in rows)
+    judged = [row for row in rows if row["role"] != "claim" and row["model"] is not None]
+    assert found.returncode == any(not row["pass"] and row["expected"] == "pass" for row in judged)
     assert all(row["reason"] for row in rows if row["expected"] == "miss")

@@ -13,8 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulescape.accuracy.module import initial, run
-from joulescape.compression.base import Step
+from joulescape.compression.base import CompressionError, Step
+from joulescape.compression.low_rank import LowRankSettings
+from joulescape.compression.low_rank.energy import ranks_of_energy
 from joulescape.compression.low_rank.factors import factors
+from joulescape.compression.low_rank.whitening import whitening
 from joulescape.compression.pipeline import describe, project
 from joulescape.network.build import replaced
 from joulescape.network.lower import lower
@@ -162,3 +165,109 @@ def test_replacing_points_every_reader_at_the_last_part() -> None:
     assert changed.operator("a_conv1/in").inputs == graph.operator("a_conv1").inputs
     assert changed.operator("a_conv1/out").inputs == ("a_conv1/in",)
     assert replaced(graph, {}) == graph
+
+
+# The error of outputs, and ranks by layer
+
+
+def inputs(count: int, size: int, seed: int = 0) -> np.ndarray:
+    """Rows with a few strong directions, one dead input, one twice."""
+    rng = np.random.default_rng(seed)
+    rows = rng.standard_normal((count, size)) @ (rng.standard_normal((size, size)) * 0.5 ** np.arange(size)[:, None])
+    rows[:, 0] = 0.0
+    rows[:, 1] = rows[:, 2]
+    return rows
+
+
+def test_whitening_is_a_root_of_the_second_moment() -> None:
+    rows = np.random.default_rng(0).standard_normal((200, 12))
+    forth, back = whitening(rows)
+    np.testing.assert_allclose(forth @ forth.T, rows.T @ rows / 200, atol=1e-12)
+    np.testing.assert_allclose(forth @ back, np.eye(12), atol=1e-9)
+    assert np.isfinite(whitening(np.zeros((5, 4)))[1]).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(3, 12), st.integers(4, 12), st.integers(0, 99), st.data())
+def test_outputs_have_the_least_error_of_the_rank(out: int, into: int, seed: int, data: st.DataObject) -> None:
+    """The square error of the outputs is the sum of the squares of the singular values of X W^T left out."""
+    weight, rows = np.random.default_rng(seed).standard_normal((out, into)), inputs(60, into, seed)
+    rank = data.draw(st.integers(1, min(out, into)))
+    first, second = factors(weight, ["in", "out"], [(rank, into), (out, rank)], rows)
+    outputs = rows @ weight.T
+    error = float(((rows @ (second @ first).T - outputs) ** 2).sum())
+    left_out = float((np.linalg.svd(outputs, compute_uv=False)[rank:] ** 2).sum())
+    assert error == pytest.approx(left_out, rel=1e-3, abs=1e-4 * float((outputs**2).sum()))
+
+
+@pytest.mark.parametrize("kind", ["tucker", "spatial", "svd"])
+def test_convolutions_keep_what_their_inputs_carry(kind: str) -> None:
+    """With correlated channels outputs lose less than where the weights' own error is least; nothing at full rank."""
+    rng = np.random.default_rng(7)
+    weight = rng.standard_normal((6, 5, 3, 3))
+    mix = rng.standard_normal((5, 5)) * np.array([4.0, 2.0, 0.3, 0.1, 0.05])[:, None]
+    rows = np.einsum("mcp,cd->mdp", rng.standard_normal((400, 5, 9)), mix).reshape(400, 45)
+    names = {"tucker": ["in", "core", "out"], "spatial": ["down", "across"], "svd": ["in", "out"]}[kind]
+
+    def lost(rank: int, seen: np.ndarray | None) -> float:
+        shapes = {
+            "tucker": [(min(rank, 5), 5, 1, 1), (6, min(rank, 5), 3, 3), (6, 6, 1, 1)],
+            "spatial": [(rank, 5, 3, 1), (6, rank, 1, 3)],
+            "svd": [(rank, 5, 3, 3), (6, rank, 1, 1)],
+        }[kind]
+        error = whole_conv(factors(weight, names, shapes, seen), kind) - weight
+        return float(((rows @ error.reshape(6, 45).T) ** 2).sum() / ((rows @ weight.reshape(6, 45).T) ** 2).sum())
+
+    assert lost(2, rows) < 0.8 * lost(2, None)
+    assert lost({"tucker": 5, "spatial": 15, "svd": 6}[kind], rows) < 1e-9
+
+
+def test_the_error_of_outputs_needs_inputs() -> None:
+    graph = shipped("digits_mlp")
+    described = describe(graph, [low_rank(error="outputs")])
+    with pytest.raises(ValueError, match="'fc1'.*activations"):
+        project(arrays_of(graph), described)
+    rows = {"fc1.activations": inputs(90, 64)[None], "fc2.activations": inputs(90, 64)[None]}
+    found = project({**arrays_of(graph), **rows}, described)
+    assert found["fc1/in.weight"].shape == described.graph.operator("fc1/in").weight_shape
+    again = project({n: a for n, a in found.items() if not n.endswith("activations")}, described)
+    assert np.array_equal(again["fc1/in.weight"], found["fc1/in.weight"]), "factors that are there are left alone"
+
+
+def test_ranks_are_given_by_layer() -> None:
+    graph = shipped("lenet5")
+    smaller = describe(graph, [low_rank(rank_fraction=1.0, conv="tucker", ranks={"fc1": 15, "conv2": 8})]).graph
+    assert smaller.operator("fc1/in").weight_shape == (15, 400)
+    assert smaller.operator("conv2/core").weight_shape == (8, 3, 5, 5)
+    assert {o.name for o in smaller.matrix_operators if "/" not in o.name} == {"conv1", "fc2", "fc3"}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"ranks": {"fc1": 121}}, r"'fc1' 121, above the rank 120 of its weights of 120 x 400 \(dense\)"),
+        ({"ranks": {"conv2": 31}, "conv": "spatial"}, r"'conv2' 31, above the rank 30 .*\(spatial\)"),
+        ({"ranks": {"fc8": 3}}, "'fc8', which is none of the layers that it takes in 'lenet5'; did you mean 'fc3'"),
+        ({"ranks": {"relu1": 3}}, "'relu1', which is none"),
+    ],
+)
+def test_ranks_that_no_layer_has_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(CompressionError, match=message):
+        describe(shipped("lenet5"), [low_rank(**values)])
+
+
+def test_ranks_keep_the_energy_that_was_asked_for() -> None:
+    graph, arrays = shipped("digits_lenet"), arrays_of(shipped("digits_lenet"))
+    for share in (0.5, 0.9, 1.0):
+        for name, rank in ranks_of_energy(graph, arrays, share).items():
+            squares = np.linalg.svd(arrays[f"{name}.weight"].reshape(len(arrays[f"{name}.weight"]), -1))[1] ** 2
+            assert squares[:rank].sum() >= share * squares.sum() * (1 - 1e-6)
+            assert rank == 1 or squares[: rank - 1].sum() < share * squares.sum()
+    seen = {"fc1.activations": inputs(200, 256)[None][:, :, : arrays["fc1.weight"].shape[1]]}
+    assert ranks_of_energy(graph, {**arrays, **seen}, 0.9)["fc1"] < ranks_of_energy(graph, arrays, 0.9)["fc1"]
+
+
+def test_layers_that_ranks_do_not_name_stay_whole_unless_a_fraction_is_given() -> None:
+    assert LowRankSettings().fraction == 0.25
+    assert LowRankSettings(ranks={"fc1": 4}).fraction == 1.0
+    assert LowRankSettings(ranks={"fc1": 4}, rank_fraction=0.5).fraction == 0.5

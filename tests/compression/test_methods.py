@@ -293,6 +293,9 @@ def test_operations_follow_the_arithmetic() -> None:
         ("prune", {"criterion": "first_order", "schedule": "gradual"}), ("low_rank", {"rank_fraction": 1.01}),
         ("low_rank", {"rank_fraction": 0.0}), ("circulant", {"block": 0}), ("share", {"bits": 0}),
         ("quantize", {"percentile": 101.0}), ("incremental", {"weight_bits": 2}), ("half_wave", {"activation_bits": 1}),
+        ("deep_thin", {"rank": 0}), ("soft_share", {"zero_share": 1.0}), ("low_rank", {"ranks": {"fc1": 0}}),
+        ("ternary", {"rule": "ttq", "training": "admm"}), ("binary", {"pull": 0.0}),
+        ("prune", {"granularity": "channel", "schedule": "admm"}),
     ],
 )  # fmt: skip
 def test_impossible_settings_are_refused(name: str, values: dict[str, Any]) -> None:

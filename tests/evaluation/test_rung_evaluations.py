@@ -117,6 +117,11 @@ def test_what_nothing_can_carry_says_how_many_were_looked_at(tmp_path: Path) -> 
     assert (only.state, only.facts["variants_count"]) == ("infeasible", 3)
 
 
+def limit_of(found: Any) -> str | None:
+    """The limit that is broken; behind the colon a machine by itself says what would do, which differs by variant."""
+    return None if found.reason is None else found.reason.partition(":")[0]
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("back_end", DEMO["back_ends"])
 def test_a_swept_design_costs_what_it_costs_alone(tmp_path: Path, back_end: str, seed: int) -> None:
@@ -133,7 +138,7 @@ def test_a_swept_design_costs_what_it_costs_alone(tmp_path: Path, back_end: str,
         fixed = {name.removeprefix(f"hardware.{back_end}."): value for name, value in chosen.variant.items()}
         by_itself = question(tmp_path, "alone", {**base, "hardware": {back_end: {**written, **fixed}}})
         (alone,) = evaluate(by_itself.candidate(drawn), by_itself, Fidelity(rung="closed_form"), 0)
-        assert (alone.state, alone.reason) == (chosen.state, chosen.reason)
+        assert (alone.state, limit_of(alone)) == (chosen.state, limit_of(chosen))
         assert alone.violation == pytest.approx(chosen.violation)
         if alone.metrics["area_mm2"] is not None:  # what fits nowhere is refused before it is costed
             expected = {name: value for name, value in chosen.metrics.items() if value is not None}

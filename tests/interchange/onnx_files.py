@@ -11,13 +11,13 @@ from onnx import TensorProto, helper, numpy_helper
 FLOAT = TensorProto.FLOAT
 
 
-def save(path: Path, nodes, constants, in_shape, out_shape, inputs=("x",), opset=21) -> Path:
+def save(path: Path, nodes, constants, in_shape, out_shape, inputs=("x",), opset=21, domains=()) -> Path:
     """A model from `x` to `y`; a batch of any size stands in front of both shapes."""
     given = [helper.make_tensor_value_info(name, FLOAT, ["n", *in_shape]) for name in inputs]
     out = [helper.make_tensor_value_info("y", FLOAT, ["n", *out_shape])]
     held = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
     graph = helper.make_graph(nodes, "made", given, out, held)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid(name, opset) for name in ("", *domains)])
     model.ir_version = 10
     onnx.save(model, path)
     return path

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
+from onnx import helper
 from onnx_files import node, save, small_cnn
 
 from joulescape.accuracy.module import run
@@ -154,6 +158,102 @@ def test_every_operator_that_we_have_not_is_named_with_its_share_of_the_macs(tmp
     assert lines[1].endswith(f"{100 * up / (conv + up):.1f} % of the MACs")
     assert "  Tanh (h1, h2): no operator of this kind; 0.0 % of the MACs" in lines
     assert len(lines) == 4
+
+
+def refusal(path: Path) -> list[str]:
+    with pytest.raises(OnnxError) as caught:
+        read_onnx(path)
+    return str(caught.value).splitlines()
+
+
+def test_products_of_whole_numbers_are_no_arithmetic_of_shapes(tmp_path):
+    """What dynamic quantisation writes: products that give INT32, of weights in INT8."""
+    r = np.random.default_rng(0)
+    constants = {
+        "w1": r.normal(size=(4, 2, 3, 3)).astype(np.float32), "w2": r.integers(-127, 128, (64, 10)).astype(np.int8),
+        "w3": r.integers(-127, 128, (5, 4, 3, 3)).astype(np.int8), "zero": np.int8(0), "scale": np.float32(0.01),
+        "w4": r.normal(size=(10, 3)).astype(np.float32),
+    }  # fmt: skip
+    nodes = [
+        node("Conv", "x w1", "c"),
+        helper.make_node("DynamicQuantizeLinear", ["c"], ["q", "q_scale", "q_zero"], name="q"),
+        node("Flatten", "q", "flat"),
+        node("MatMulInteger", "flat w2 q_zero zero", "products"),
+        node("Cast", "products", "floats", to=1),
+        node("Mul", "floats scale", "m"),
+        node("MatMul", "m w4", "y"),
+    ]
+    first, *lines = refusal(save(tmp_path / "dynamic.onnx", nodes, constants, (2, 6, 6), (3,)))
+    conv, whole, last = 4 * 2 * 9 * 16, 64 * 10, 10 * 3
+    share = 100 * whole / (conv + whole + last)
+    assert lines[0] == f"  MatMulInteger (products): no operator of this kind; {share:.1f} % of the MACs"
+    assert first.endswith(f"{share:.1f} % of its MACs:")
+
+    nodes = [*nodes[:2], node("ConvInteger", "q w3 q_zero zero", "products"), node("Cast", "products", "y", to=1)]
+    _, *lines = refusal(save(tmp_path / "dynamic.onnx", nodes, constants, (2, 6, 6), (5, 2, 2)))
+    whole = 5 * 4 * 9 * 4
+    assert lines[0] == (
+        f"  ConvInteger (products): no operator of this kind; {100 * whole / (conv + whole):.1f} % of the MACs"
+    )
+
+
+def test_whole_numbers_that_follow_from_data_are_named(tmp_path):
+    """Places of the largest, truths and casts of data: only what starts from shapes is arithmetic of shapes."""
+    nodes = [
+        node("ArgMax", "x", "places", axis=1, keepdims=1), node("Cast", "places", "a", to=1),
+        node("Cast", "x", "bytes", to=2), node("Cast", "bytes", "b", to=1), node("Greater", "x half", "truths"),
+        node("Where", "truths x x", "w"), node("Sum", "a b w", "y"),
+    ]  # fmt: skip
+    lines = refusal(save(tmp_path / "places.onnx", nodes, {"half": np.float32(0.5)}, (2, 6, 6), (2, 6, 6)))
+    assert [line.split(":")[0] for line in lines[1:]] == [
+        "  ArgMax (places)", "  Cast (bytes)", "  Greater (truths)", "  Where (w)", "  Sum (y)",
+    ]  # fmt: skip
+
+
+def test_an_operator_of_another_domain_is_none_of_onnx(tmp_path):
+    made = [
+        node("Conv", "x w", "c"), node("Relu", "c", "r", domain="com.acme"), node("Conv", "r w2", "d"),
+        node("Flatten", "d", "y"),
+    ]  # fmt: skip
+    constants = {"w": normal(4, 2, 3, 3), "w2": normal(1, 4, 3, 3)}
+    path = save(tmp_path / "acme.onnx", made, constants, (2, 6, 6), (4,), domains=["com.acme"])
+    reason = "of another domain than ONNX's own, so nothing says what it computes"
+    first, *lines = refusal(path)
+    assert f"  com.acme::Relu (r): {reason}; its share of the MACs is unknown" in lines
+    assert first.endswith("% of those of its MACs that can be counted:")
+    treated = {"com.acme::Relu": {"runs_on": "host", "ops_per_element": 1.0}}
+    spec = OnnxNetworkSpec(about="made", task="digits", onnx=path.name, treat_as=treated)
+    with pytest.raises(OnnxError, match=re.escape(reason)):
+        network_of(spec, tmp_path)
+
+    model = onnx.load(save(path, [node("Relu", "x", "y", domain="com.acme")], {}, (4,), (4,), domains=["com.acme"]))
+    del model.opset_import[0]
+    onnx.save(model, path)
+    with pytest.raises(OnnxError, match="it states no opset of it"):
+        read_onnx(path)
+
+
+@pytest.mark.parametrize("is_inner", [False, True])
+def test_weights_in_other_files_are_refused_until_they_are_brought_in(is_inner, tmp_path):
+    path = small_cnn(tmp_path / "made.onnx")
+    samples, model = normal(2, 1, 8, 8), onnx.load(path)
+    before = ours(path, samples)
+    if is_inner:
+        (matrix,) = (item for item in model.graph.initializer if item.name == "matrix")
+        model.graph.initializer.remove(matrix)
+        model.graph.node.insert(0, helper.make_node("Constant", [], ["matrix"], value=matrix))
+    onnx.save(
+        model, path, save_as_external_data=True, location="made.data", size_threshold=64, convert_attribute=is_inner
+    )
+    with pytest.raises(OnnxError, match=r"made.onnx keeps weights in made.data, expected one file") as caught:
+        read_onnx(path)
+    (tmp_path / "made.data").rename(tmp_path / "away.data")
+    with pytest.raises(OnnxError, match="keeps weights in made.data"):
+        read_onnx(path)
+    (tmp_path / "away.data").rename(tmp_path / "made.data")
+    program = str(caught.value).split('"')[1]
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+    np.testing.assert_array_equal(ours(tmp_path / "whole.onnx", samples), before)
 
 
 REFUSED = {

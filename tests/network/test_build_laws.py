@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from random_graphs import Oracle, Written, graph_of, networks
@@ -87,7 +87,7 @@ def test_building_is_pure_and_rebuilding_changes_nothing(written: tuple[list[int
         one.operators[0].name = "other"  # type: ignore[misc]
 
 
-@SOME
+@settings(SOME, suppress_health_check=[HealthCheck.filter_too_much])  # many have no dense layer
 @given(networks(), st.data())
 def test_one_channel_more_is_what_a_wider_file_would_say(
     written: tuple[list[int], list[Written]], data: st.DataObject

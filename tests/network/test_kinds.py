@@ -6,16 +6,17 @@ from typing import get_args
 
 from joulescape.network.kinds import KINDS
 from joulescape.network.operators import MATRIX_KINDS, PHYSICAL_KINDS
-from joulescape.spec.network import OperatorKind, OperatorSpec
+from joulescape.spec.network import FOREIGN, ForeignOperatorSpec, OperatorKind, OperatorSpec
 
 
 def test_the_kinds_of_a_file_are_the_kinds_of_the_engine() -> None:
-    assert set(get_args(OperatorKind)) == set(KINDS)
+    assert {*get_args(OperatorKind), FOREIGN} == set(KINDS)
+    assert FOREIGN not in get_args(OperatorKind), "only the reader of ONNX files writes it"
     assert set(KINDS) >= MATRIX_KINDS | PHYSICAL_KINDS
 
 
 def test_every_attribute_of_a_kind_can_be_written_and_the_reverse() -> None:
-    written = set(OperatorSpec.model_fields) - {"name", "kind", "inputs"}
+    written = {*OperatorSpec.model_fields, *ForeignOperatorSpec.model_fields} - {"name", "kind", "inputs"}
     assert written == set().union(*(kind.attributes for kind in KINDS.values()))
 
 

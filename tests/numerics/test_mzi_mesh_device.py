@@ -109,6 +109,24 @@ def test_phase_noise_and_rounding_add_in_squares() -> None:
     assert both**2 == pytest.approx(0.01**2 + MeshErrors(bits=8).effective_sigma_rad ** 2)
 
 
+@pytest.mark.parametrize("fraction", [0.0, 0.5, 0.9, 1.0])
+def test_calibration_in_place_leaves_its_share_of_phase_errors(fraction: float) -> None:
+    errors = MeshErrors(sigma_rad=0.1, calibrated_fraction=fraction)
+    phases = torch.zeros(100_000)
+    assert float(errors.realised(phases, generator()).std()) == pytest.approx(0.1 * (1 - fraction), rel=0.02, abs=1e-6)
+    weights, content, shape = random_tiles(16)
+    assert (relative(realise(write(content, shape), errors, generator()), weights) < 1e-5) == (fraction == 1.0)
+
+
+def test_calibration_cannot_beat_the_converters_steps() -> None:
+    """With every error known the phase misses by what rounding leaves, whatever the error was."""
+    errors = MeshErrors(sigma_rad=0.1, bits=6, calibrated_fraction=1.0)
+    found = errors.realised(torch.zeros(100_000), generator())
+    assert float(found.std()) == pytest.approx(2 * math.pi / 2**6 / math.sqrt(12), rel=0.02)
+    assert errors.effective_sigma_rad == pytest.approx(float(found.std()), rel=0.02)
+    assert float(found.abs().max()) <= math.pi / 2**6 + 1e-6
+
+
 @pytest.mark.parametrize("is_reck", [False, True])
 @pytest.mark.parametrize("size", [2, 8, 16])
 def test_tiles_without_errors_are_exact(size: int, is_reck: bool) -> None:
@@ -134,6 +152,8 @@ CASES: tuple[dict[str, Any], ...] = (
     {"sigma_rad": 0.03, "is_push_pull": True},
     {"bits": 6},
     {"bits": 5, "is_push_pull": True},
+    {"sigma_rad": 0.1, "bits": 6, "calibrated_fraction": 0.9},
+    {"sigma_rad": 0.1, "bits": 7, "calibrated_fraction": 1.0, "is_push_pull": True},
     {"splitter_sigma_rad": 0.03},
     {"mzi_loss_db": 0.5},
     {"sigma_rad": 0.01, "bits": 6, "splitter_sigma_rad": 0.02, "mzi_loss_db": 0.3},

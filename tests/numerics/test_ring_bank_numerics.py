@@ -107,16 +107,6 @@ def test_shot_noise_follows_the_light(light: float) -> None:
     assert float(found.std()) == pytest.approx(0.01 * (16 * light) ** 0.5, rel=0.03)
 
 
-def test_a_store_with_coarse_memory_keeps_the_error_of_every_step() -> None:
-    weight, step = torch.zeros(20000), torch.full((20000,), 0.1)
-    spec = ErrorSpec("ring_bank", "fc", "update", {**QUIET, "store_sigma_fraction": 0.2})
-    moved = plugin.update(weight, step, spec, generator())
-    assert float(moved.mean()) == pytest.approx(0.1, rel=0.01)
-    assert float(moved.std()) == pytest.approx(0.02, rel=0.05)
-    exact = ErrorSpec("ring_bank", "fc", "update", QUIET)
-    assert torch.equal(plugin.update(weight, step, exact, generator()), step)
-
-
 def test_a_gradient_is_read_with_the_receivers_noise_and_bits() -> None:
     gradient = torch.linspace(-1, 1, 4001)
     spec = ErrorSpec("ring_bank", "fc", "input_gradient", {**QUIET, "output_bits": 4})

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from joulescape.numerics import _tiles
+from joulescape.numerics._receivers import Noise, received
 from joulescape.numerics._tiles import Grid, Quantiser
 
 torch.set_num_threads(1)
@@ -77,3 +79,17 @@ def test_without_bits_nothing_is_rounded() -> None:
     exact = Quantiser(torch.tensor(1.0), None, is_signed=True)
     assert torch.equal(exact(values), values)
     assert float(exact.step) == 0
+
+
+def test_samples_may_go_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without noise a machine's answers do not depend on how many samples are held at once."""
+    grid = Grid(5, 7, 4, 4)
+    weight, x = torch.randn(5, 7, generator=torch.Generator().manual_seed(1)), torch.rand(50, 7)
+    tiles = grid.tiles(weight)
+    silent = Noise(0.0, 0.0, 0.0)
+    made = received(grid, tiles, torch.ones(tiles.shape[:2]), silent, {"output_bits": 6.0}, x, "full", is_unsigned=True)
+    whole = made(x, torch.Generator())
+    monkeypatch.setattr(_tiles, "BLOCK", 1)
+    monkeypatch.setattr(_tiles, "LEAST_BLOCK", 7)
+    assert grid.block == 7
+    assert torch.equal(made(x, torch.Generator()), whole)

@@ -19,6 +19,7 @@ from joulescape import tables
 from joulescape.report.inputs import Tables
 from joulescape.report.page import render, summary
 from joulescape.report.sections import audit, convergence
+from joulescape.spec.space import AGREEMENT
 
 RHO = re.compile(r"Spearman (−?\d\.\d\d) on (\d+) designs?(; too few to be sure)?\)")
 
@@ -62,7 +63,7 @@ def test_a_sentence_claims_no_more_than_its_correlation(rho: float, count: int) 
     assert float(found[1].replace("−", "-")) == pytest.approx(rho, abs=0.0051)
     assert int(found[2]) == count
     assert (found[3] is not None) == (count < audit.FEW)
-    assert (" ranks near-front designs like " in said) == (rho >= audit.LIKE)
+    assert (" ranks near-front designs like " in said) == (rho >= AGREEMENT)
     assert ("does not rank" in said) == (rho < audit.ROUGHLY)
 
 

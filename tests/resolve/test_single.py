@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from joulescape.errors import SpecError
@@ -120,3 +122,17 @@ def test_numbers_that_are_none_are_faults(one, value):
     with pytest.raises(SpecError) as caught:
         one({"hardware.array.rows": value})
     assert said(caught) == [f"command line: at 'hardware.array.rows' found {value!r}, expected a finite number"]
+
+
+def test_a_field_that_is_a_mapping_is_set_entry_by_entry() -> None:
+    root = Path(__file__).resolve().parents[2]
+    sets = {"compression.low_rank.ranks.fc1": "4", "compression.low_rank.ranks.fc2": 8}
+    _, candidate = single("lenet5", "electronic/systolic_int8", root, sets)
+    (step,) = candidate.compression
+    assert step.settings["ranks"] == {"fc1": 4, "fc2": 8}
+
+
+def test_a_method_alone_takes_no_value(one) -> None:
+    with pytest.raises(SpecError) as caught:
+        one({"compression.0.shrink": "3"})
+    assert "no field" in said(caught)[0]

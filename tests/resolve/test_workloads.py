@@ -10,11 +10,21 @@ import yaml
 
 from joulescape.cli.train_command import train_command
 from joulescape.errors import JoulescapeError, SpecError
+from joulescape.network.build import build_graph
 from joulescape.pricing import cost
 from joulescape.resolve.design_space import load_space, resolve_space
+from joulescape.resolve.workloads import check_workloads, workload_faults
 from joulescape.spec.document import Document
+from joulescape.spec.network import GivenWeights, NetworkSpec, ReadNetworkSpec
+from joulescape.spec.space import SpaceSpec
 
 ROOT = Path(__file__).parents[2]
+
+
+def read(name: str) -> NetworkSpec:
+    return NetworkSpec.model_validate(yaml.safe_load((ROOT / "models" / f"{name}.yaml").read_text()))
+
+
 COSTS = {"inference_energy_pj": "minimize", "inference_latency_ns": "minimize"}
 
 
@@ -56,6 +66,20 @@ def test_an_accuracy_of_a_workload_is_refused(changes: dict[str, Any], place: st
     (fault,) = faults_of(**changes)
     assert f"at '{place}'" in fault and "asked of vgg16" in fault
     assert "vgg16 has no `training:` recipe, so no weights and no accuracy" in fault
+
+
+def test_given_weights_without_data_are_priced_and_not_measured() -> None:
+    """An ONNX network of a task of sizes alone has weights, and nothing to measure them on."""
+    given = ReadNetworkSpec(
+        about="a", task="imagenet", input=(3, 224, 224), operators=read("vgg16").operators,
+        training=GivenWeights(onnx="net.onnx", sha256="0" * 64),
+    )  # fmt: skip
+    graph, document = build_graph("net", given), Document("net.yaml", {})
+    assert workload_faults(given, graph, document) == []
+    asked = SpaceSpec(**{**question().content, "objectives": {"accuracy_fraction": "maximize"}})
+    (fault,) = check_workloads(question(), asked, {"net": given}, ())
+    assert "net has no data (its task has sizes alone)" in str(fault)
+    assert check_workloads(question(), SpaceSpec(**question().content), {"net": given}, ()) == []
 
 
 def test_training_costs_of_a_workload_are_those_of_the_tasks_samples() -> None:
@@ -137,11 +161,8 @@ def test_a_workload_is_not_trained_and_no_start_of_a_question(tmp_path: Path) ->
 def test_weights_of_a_reported_state_are_refused() -> None:
     from joulescape.compression.base import Step
     from joulescape.compression.pipeline import describe, project
-    from joulescape.network.build import build_graph
-    from joulescape.spec.network import NetworkSpec
 
-    spec = NetworkSpec.model_validate(yaml.safe_load((ROOT / "models" / "digits_mlp.yaml").read_text()))
-    described = describe(build_graph("m", spec), [Step("reported", {"weight_density": 0.5}, {})])
+    described = describe(build_graph("m", read("digits_mlp")), [Step("reported", {"weight_density": 0.5}, {})])
     assert described.formats["fc1"].weight_structure == "unstructured"
     with pytest.raises(JoulescapeError, match="no weights to measure"):
         project({}, described)

@@ -40,6 +40,7 @@ def test_workers_of_a_node_share_one_folder_a_content(tmp_path):
     assert sorted((root / "code" / "a.py").read_text() for root in roots) == ["x = 1", "x = 2"]
     (home,) = tmp_path.iterdir()
     assert home.stat().st_mode & 0o777 == 0o700
+    assert set(home.iterdir()) == roots, "who came second left its draft"
     assert len(roots) == 2
 
 

@@ -259,6 +259,7 @@ def test_errors_carry_formats_and_device_numbers() -> None:
     assert numbers["programming_sigma_fraction"] == 0.038
     assert errors["fc1", "update"].numbers["states"] == 1200
     assert "states" not in numbers
+    assert errors["fc1", "input_gradient"].numbers["has_own_transpose"] == 0
     assert ("relu1", "forward") not in errors
 
 

@@ -13,7 +13,7 @@ from machine_cases import CORES, CROSSBAR, MESH, RINGS, Case
 from joulescape.network.operators import Loops, Operator
 from joulescape.network.work import MatrixWork, Operand
 from joulescape.simulators.base import LayerCost
-from joulescape.simulators.mzi_mesh.cost import MESH_FLOPS_PER_CUBE, SVD_FLOPS_PER_CUBE, tile_write_pj
+from joulescape.simulators.mzi_mesh.cost import MESH_FLOPS_PER_CUBE, SVD_FLOPS_PER_CUBE, tile_dac_pj
 from joulescape.simulators.mzi_mesh.mapping import tile_bytes
 from joulescape.testing.examples import example_graph
 
@@ -102,7 +102,7 @@ def test_a_mesh_decomposes_and_writes_a_matrix_for_every_head_and_sample() -> No
     tiles, digital = 5 * 2, made.settings.digital  # type: ignore[attr-defined]
     flops = tiles * (SVD_FLOPS_PER_CUBE + MESH_FLOPS_PER_CUBE) * 16**3
     assert part(cost, "decomposer") == pytest.approx(flops * digital.flop_pj.value)
-    assert part(cost, "phase_writing") == pytest.approx(tiles * tile_write_pj(made.settings))  # type: ignore[arg-type]
+    assert part(cost, "phase_dac") == pytest.approx(tiles * tile_dac_pj(made.settings))  # type: ignore[arg-type]
     response = made.settings.shifter.device.response_ns.value  # type: ignore[attr-defined]
     assert cost.latency_ns > flops / digital.flops_per_ns.value + response
     (weights,) = (t for t in cost.traffic if t.memory == "sram" and t.operand == "weight")
@@ -114,8 +114,8 @@ def test_a_mesh_decomposes_and_writes_a_matrix_for_every_head_and_sample() -> No
 def test_meshes_enough_for_every_weight_still_write_what_a_sample_brings() -> None:
     made = MESH.at({**WRITTEN, "mesh.size": 16, "mesh.count": 64})
     stored, dynamic = made.cost(product(stored=True), product())
-    assert part(stored, "phase_writing") == 0.0 and part(stored, "decomposer") == 0.0
-    assert part(dynamic, "phase_writing") > 0 and part(dynamic, "decomposer") > 0
+    assert part(stored, "phase_dac") == 0.0 and part(stored, "decomposer") == 0.0
+    assert part(dynamic, "phase_dac") > 0 and part(dynamic, "decomposer") > 0
     assert dynamic.latency_ns > stored.latency_ns
 
 
@@ -124,16 +124,16 @@ def test_products_take_no_room_from_resident_weights() -> None:
     made = MESH.at({**WRITTEN, "mesh.size": 16, "mesh.count": 1})
     weights = MatrixWork("fc", "forward", Loops(K=16, C=16), Operand(256, 8), Operand(16, 8), Operand(16, 8))
     held, _ = made.cost(weights, product(samples=9))
-    assert part(held, "phase_writing") == 0.0
+    assert part(held, "phase_dac") == 0.0
     rings = RINGS.at({**WRITTEN, "bank.count": 1})
     held, dynamic = rings.cost(weights, product(samples=9))
-    assert part(held, "weight_writing") == 0.0 < part(dynamic, "weight_writing")
+    assert part(held, "weight_dac") == 0.0 < part(dynamic, "weight_dac")
 
 
 def test_rings_are_set_anew_for_every_head_and_sample() -> None:
     made = RINGS.at(WRITTEN)
     one, five = (made.cost(product(n))[0] for n in (1, 5))
-    assert part(five, "weight_writing") == pytest.approx(5 * part(one, "weight_writing"))
+    assert part(five, "weight_dac") == pytest.approx(5 * part(one, "weight_dac"))
     assert five.latency_ns > one.latency_ns
     (cheap,) = CORES.cost(product(5))
     assert cheap.latency_ns < five.latency_ns / 100
@@ -142,6 +142,6 @@ def test_rings_are_set_anew_for_every_head_and_sample() -> None:
 
 def test_writing_costs_more_than_streaming_what_is_written() -> None:
     """The paper's point (zhu2024): 16 vectors do not repay a matrix that must be written for them."""
-    for case, name in ((MESH.at(WRITTEN), "phase_writing"), (RINGS.at(WRITTEN), "weight_writing")):
+    for case, name in ((MESH.at(WRITTEN), "phase_dac"), (RINGS.at(WRITTEN), "weight_dac")):
         (cost,) = case.cost(product(heads=12, tokens=16, features=64))
         assert part(cost, name) > part(cost, "modulator") and cost.bound_by == "reload"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulescape.simulators._link import Booster, Link, Path, Source, link_limits
+from joulescape.simulators._link import Booster, Link, Path, Source
+from joulescape.simulators._link_limits import link_limits
 from joulescape.simulators._optics import Receiver, fraction
 from joulescape.units import dbm_to_mw
 
@@ -119,7 +120,7 @@ def test_what_a_dark_link_says_would_close_it_closes_it(bits: int) -> None:
     dim = replace(SIMPLE, path=Path((("coupling", 18.0),)), source=replace(SOURCE, max_mw=1.0))
     budget = dim.matched(bits)
     assert not budget.closes
-    reason = budget.reason
+    reason = budget.reason()
     fewer = int(reason.split("close with ")[1].split(" bits")[0])
     assert dim.matched(fewer).closes and not dim.matched(fewer + 1).closes
     laser = float(reason.split("laser of ")[1].split(" mW")[0])
@@ -130,21 +131,34 @@ def test_what_a_dark_link_says_would_close_it_closes_it(bits: int) -> None:
 
 
 def test_beyond_the_ceiling_only_fewer_bits_help() -> None:
-    reason = SIMPLE.matched(9).reason
+    reason = SIMPLE.matched(9).reason()
     assert "it would close with 7 bits" in reason
     assert "dB less" not in reason
-    hopeless = replace(SIMPLE, path=Path((("coupling", 60.0),))).matched(9).reason
+    hopeless = replace(SIMPLE, path=Path((("coupling", 60.0),))).matched(9).reason()
     assert hopeless.endswith("at no power: noise ends at 7.1 bits")
 
 
 def test_a_given_power_beyond_the_laser_names_what_is_missing() -> None:
-    budget = SIMPLE.given(2 * SIMPLE.most_mw)
+    lossy = replace(SIMPLE, path=Path((("coupling", 9.2),)))
+    budget = lossy.given(2 * lossy.most_mw)
     assert budget.overshoot == pytest.approx(0.5)
-    found = re.search(r"with (\S+) dBm received, or with 3.1 dB less loss or a laser of (\S+) mW", budget.reason)
-    assert found, budget.reason
-    assert SIMPLE.given(dbm_to_mw(float(found[1]))).closes
-    assert not SIMPLE.given(dbm_to_mw(float(found[1]) + 0.11)).closes
+    found = re.search(r"with (\S+) dBm received, or with 3.1 dB less loss or a laser of (\S+) mW", budget.reason())
+    assert found, budget.reason()
+    assert lossy.given(dbm_to_mw(float(found[1]))).closes
+    assert not lossy.given(dbm_to_mw(float(found[1]) + 0.11)).closes
     assert 40 <= float(found[2]) <= 40.1
+
+
+def test_no_remedy_is_named_that_nobody_has() -> None:
+    """A laser above the brightest there is, and more than half of a path's loss, are none; then nothing alone does."""
+    split = Path((("coupling", 2.0),), ways=4096)
+    dim = replace(SIMPLE, path=split, source=replace(SOURCE, available_mw=SOURCE.max_mw))
+    hopeless = dim.given(100 * dim.most_mw)
+    assert "less loss" not in hopeless.reason() and "a laser of" not in hopeless.reason()
+    beyond = dim.matched(6)
+    assert not beyond.closes and beyond.reachable < 2
+    assert beyond.reason().endswith("by none of its numbers alone")
+    assert beyond.reason(["with less of it"]).endswith("it would close with less of it")
 
 
 @given(received=powers)

@@ -341,6 +341,14 @@ def test_calibration_takes_crosstalk_back() -> None:
     assert numbers({"shifter.kind": "mems"})["crosstalk_fraction"] == 0
 
 
+def test_calibration_in_place_is_a_number_of_its_own() -> None:
+    """The error stays what the device has; what is known of it stands beside, by default nothing."""
+    assert numbers({})["phase_calibrated_fraction"] == 0
+    known = numbers({"shifter.calibrated_fraction": 0.9})
+    assert known["phase_calibrated_fraction"] == 0.9
+    assert known["phase_sigma_rad"] == numbers({})["phase_sigma_rad"]
+
+
 @pytest.mark.parametrize(("kind", "settle_ns"), [("thermo_optic", 10000.0), ("mems", 2000.0), ("carrier", 1.0)])
 def test_reload_time_is_the_converters_turns_and_the_shifters_response(kind: str, settle_ns: float) -> None:
     """136 shifters of an 8 x 8 matrix over 8 converters at 5 GHz: 17 turns, then the shifters settle."""

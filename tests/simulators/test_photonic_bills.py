@@ -19,7 +19,7 @@ KINDS: dict[str, set[str]] = {
     "tuning": {"phase_shifters", "ring_tuning", "routers"},
     "modulation": {"modulator", "modulator_lock", "modulator_bias", "weight_modulator", "input_modulator"},
     "detection": {"photodetector", "amplifier", "transimpedance"},
-    "conversion": {"input_dac", "adc", "weight_dac", "phase_writing", "weight_writing"},
+    "conversion": {"input_dac", "adc", "weight_dac", "phase_dac", "phase_writing", "weight_writing"},
     "memory": {"sram", "sram_leakage", "off_chip_memory"},
     "digital": {"accumulator", "host_logic", "host_logic_leakage", "host_memory_leakage"},
 }

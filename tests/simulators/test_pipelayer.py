@@ -170,6 +170,13 @@ def numbers(settings: CrossbarSettings) -> dict[str, float]:
     return dict(SIMULATOR.errors(graph, example_formats(graph, 16), settings)["fc1", "forward"].numbers)
 
 
+def test_errors_go_back_through_arrays_of_their_own() -> None:
+    graph = example_graph()
+    errors = SIMULATOR.errors(graph, example_formats(graph, 16), PIPELAYER)
+    assert errors["fc1", "input_gradient"].numbers["has_own_transpose"] == 1
+    assert errors["fc1", "update"].numbers["is_outer_product"] == 0
+
+
 def test_who_reads_a_column_sets_what_accuracy_may_depend_on() -> None:
     counted, narrow, converted = (
         numbers(pipelayer(**changes)) for changes in ({}, {"spikes__counter_bits": 5}, {"converter": "adc"})

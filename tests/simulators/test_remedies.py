@@ -23,6 +23,12 @@ NAMES = [name for name in back_end_names(ROOT) if name.startswith("photonic/")]
 COUPLING = "laser.coupling_loss_db"
 LOSS = {"mzi_mesh": COUPLING, "ring_bank": COUPLING, "tensor_core": "light.path_loss_db"}
 RULE = {"mzi_mesh": "link", "ring_bank": "link", "tensor_core": "light.rule"}
+SIZES = {
+    "mesh.size": r"meshes of at most (\d+) x \d+ \(mesh.size\)",
+    "bank.rows": r"at most (\d+) rows \(bank.rows\)",
+    "bank.channels": r"at most (\d+) channels \(bank.channels\)",
+}
+"""Sizes by which a path of light grows, as a message names the largest that would do."""
 LINK, NOISE, SPECTRUM, CHIP = 0, 1, 2, -1
 """Places of the limits; the spectrum is that of rings."""
 each = pytest.mark.parametrize("name", NAMES)
@@ -68,7 +74,7 @@ def check_link(name: str, overrides: dict[str, Any]) -> set[str]:
 
     loss, rule = LOSS[simulator(name)], RULE[simulator(name)]
     named = {
-        "bits": number(r"close with (\d+) bits", reason),
+        "bits": number(r"close with (\d+) bits \(adc.bits\)", reason),
         "loss": number(r"with (\S+) dB less loss", reason),
         "laser": number(r"a laser of (\S+) mW", reason),
         "received": number(r"with (\S+) dBm received", reason),
@@ -82,8 +88,12 @@ def check_link(name: str, overrides: dict[str, Any]) -> set[str]:
         assert closes("laser.max_mw", laser) and not closes("laser.max_mw", 0.98 * laser), reason
     if (dbm := named["received"]) is not None:
         assert closes(f"{rule}.received_dbm", dbm) and not closes(f"{rule}.received_dbm", dbm + 0.2), reason
-    found = {kind for kind, said in named.items() if said is not None}
-    assert found or "at no power" in reason, reason
+    sizes = {path: number(pattern, reason) for path, pattern in SIZES.items()}
+    for path, most in sizes.items():
+        if most is not None:
+            assert closes(path, int(most)) and not closes(path, int(most) + 1), reason
+    found = {kind for kind, said in (named | sizes).items() if said is not None}
+    assert found or reason.endswith("by none of its numbers alone") or "at no power" in reason, reason
     return found
 
 
@@ -98,10 +108,32 @@ def test_a_budget_that_cannot_close_closes_with_each_remedy(name: str, bits: int
 def test_some_budget_fails_to_close_and_names_every_remedy(name: str) -> None:
     """The law above is no empty one."""
     rule = f"{RULE[simulator(name)]}.rule"
-    made = [
-        {rule: "matched", "adc.bits": bits, "laser.max_mw": laser} for bits in (3, 4, 5, 6) for laser in (0.1, 1.0, 9.0)
-    ]
-    assert {"bits", "loss", "laser"} in [check_link(name, overrides) for overrides in made]
+    lasers = (0.01, 0.02, 0.05, 0.1, 0.3, 1.0, 2.0, 5.0, 9.0, 15.0)
+    made = [{rule: "matched", "adc.bits": bits, "laser.max_mw": laser} for bits in (3, 4, 5, 6) for laser in lasers]
+    found = [check_link(name, overrides) for overrides in made]
+    assert any({"bits", "loss", "laser"} <= named for named in found)
+    assert any(named & SIZES.keys() for named in found) is (simulator(name) != "tensor_core")
+
+
+@pytest.mark.parametrize("size", [17, 32, 64, 128])
+def test_a_mesh_too_wide_names_the_widest_that_closes_and_nothing_that_nobody_has(size: int) -> None:
+    """Loss grows by 2 dB a mode: the same mesh of 16 does for all of them, a brighter laser for few."""
+    assert {"mesh.size"} <= check_link("photonic/mzi_mesh", {"mesh.size": size})
+    reason = limits("photonic/mzi_mesh", {"mesh.size": size})[LINK].reason
+    assert "meshes of at most 16 x 16 (mesh.size)" in reason
+    laser, less_db = number(r"a laser of (\S+) mW", reason), number(r"with (\S+) dB less loss", reason)
+    path_db = number(r"a path of (\S+) dB", reason)
+    brightest = sourced_values(shipped("photonic/mzi_mesh").settings)["laser.max_mw"].high
+    assert path_db is not None and brightest is not None
+    assert laser is None or laser <= brightest
+    assert less_db is None or less_db <= path_db / 2
+    assert ((laser is None), (less_db is None)) == {17: (False, False), 32: (True, False)}.get(size, (True, True))
+
+
+@given(rows=st.integers(2, 256), channels=st.integers(2, 256), bits=st.integers(3, 7))
+@settings(deadline=None, max_examples=20)
+def test_a_bank_too_large_closes_at_the_size_that_it_names(rows: int, channels: int, bits: int) -> None:
+    check_link("photonic/broadcast_weight", {"bank.rows": rows, "bank.channels": channels, "adc.bits": bits})
 
 
 @each

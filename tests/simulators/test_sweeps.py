@@ -125,7 +125,7 @@ DRAWN: dict[str, dict[str, list[Any]]] = {
     "mzi_mesh": {
         "mesh.size": [4, 16], "mesh.scheme": ["reck"], "clock_ghz": [1.0, 10.0], "shifter.kind": ["mems", "ito"],
         "shifter.convention": ["push_pull"], "shifter.bits": [5], "link.rule": ["given"], "dac.bits": [4],
-        "adc.bits": [4], "shifter.compensated_fraction": [0.0, 1.0],
+        "adc.bits": [4], "shifter.compensated_fraction": [0.0, 1.0], "shifter.calibrated_fraction": [0.5, 1.0],
     },
     "ring_bank": {
         "bank.channels": [4, 32], "bank.rows": [4, 32], "bank.is_calibrated": [False], "clock_ghz": [1.0, 10.0],
@@ -177,6 +177,8 @@ def test_a_drawn_searchable_path_is_covered_here(machine: Case) -> None:
     counters = {"converter", "spikes.counter_bits"}
     modes = counters | {
         "weights.store",
+        "dynamic_products",
+        "winograd",
         "training.input_gradient",
         "training.weight_gradient",
         "array.tiles",

@@ -159,8 +159,8 @@ def test_partial_products_add_as_current_as_charge_and_as_numbers() -> None:
     for name in ("adc", "transimpedance"):
         assert part(no_current, name) == pytest.approx(6 * part(whole, name)), name
         assert part(no_charge, name) == pytest.approx(8 * part(whole, name)), name
-    assert part(whole, "accumulator") == pytest.approx(192 * 192 * (10 - 1) * 0.1)
-    assert part(no_charge, "accumulator") == pytest.approx(192 * 192 * (80 - 1) * 0.1)
+    assert part(whole, "accumulator") == pytest.approx(192 * 192 * (10 * 0.0223 + 9 * 0.0112))
+    assert part(no_charge, "accumulator") == pytest.approx(192 * 192 * (80 * 0.0223 + 79 * 0.0112))
 
 
 def test_slow_light_saves_the_modulators_energy_and_area_and_asks_for_light() -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from joulescape.accuracy.input_grids import InputGrid, input_grid
 from joulescape.accuracy.module import Inputs, Rule, Tensors, grouped, plain, run, to_rows
+from joulescape.accuracy.winograd import tile_rows
 from joulescape.compression.base import Described
 from joulescape.compression.quantize.grids import coprime_step
 from joulescape.network.operators import Operator
 from joulescape.network.work import LayerStatistics
+from joulescape.units import FLOAT_BITS
 
 CALIBRATION_SAMPLES = 256
 """Training samples that ranges and statistics are taken from."""
@@ -27,8 +29,6 @@ TRAINING_ROWS = 96
 _ROWS_TO_CHOOSE_FROM = 4
 """Rows that are looked at for each row kept, so that neighbours in one image are not all there is."""
 
-FLOAT_BITS = 32
-
 
 @dataclass(frozen=True)
 class Calibration:
@@ -41,6 +41,8 @@ class Calibration:
     rows: Mapping[str, Tensor]
     operands: Mapping[str, tuple[Tensor, Tensor]]
     statistics: Mapping[str, LayerStatistics]
+    tiles: Mapping[str, int] = field(default_factory=dict)
+    """Operators whose machine computes them by Winograd's algorithm, and the outputs of a tile; rows are such tiles."""
 
     def quantised(self, rule: Rule) -> Rule:
         """`rule` on inputs that are first moved to their grid."""
@@ -55,16 +57,22 @@ class Calibration:
 
 
 def calibrate(
-    network: Described, tensors: Tensors, samples: Tensor, physical: Rule | None = None, rows: int = CALIBRATION_ROWS
+    network: Described,
+    tensors: Tensors,
+    samples: Tensor,
+    physical: Rule | None = None,
+    rows: int = CALIBRATION_ROWS,
+    tiles: Mapping[str, int] | None = None,
 ) -> Calibration:
     """Run training samples through the compressed network, layer by layer, and look at each layer's input.
 
-    At most `rows` im2col rows a layer are kept for calibrating machines; 0 keeps none.
+    At most `rows` im2col rows a layer are kept for calibrating machines; 0 keeps none. `tiles` names the operators that
+    the machine computes by Winograd's algorithm.
     """
-    seen = _Seen(network, rows)
+    seen = _Seen(network, rows, tiles or {})
     with torch.no_grad():
         run(network.graph, tensors, samples[:CALIBRATION_SAMPLES], seen.rule, physical)
-    return Calibration(seen.grids, seen.rows, seen.operands, seen.statistics)
+    return Calibration(seen.grids, seen.rows, seen.operands, seen.statistics, seen.tiles)
 
 
 def layer_statistics(inputs: Tensor, weight: Tensor | None) -> LayerStatistics:
@@ -77,8 +85,9 @@ def layer_statistics(inputs: Tensor, weight: Tensor | None) -> LayerStatistics:
 class _Seen:
     """Collects while the network runs."""
 
-    def __init__(self, network: Described, rows: int) -> None:
+    def __init__(self, network: Described, rows: int, tiles: Mapping[str, int]) -> None:
         self._formats = network.formats
+        self.tiles = tiles
         self._most_rows = rows
         self.grids: dict[str, tuple[InputGrid, ...]] = {}
         self.rows: dict[str, Tensor] = {}
@@ -95,16 +104,18 @@ class _Seen:
             left, right = grouped(inputs)
             self.operands[operator.name] = left[:samples], right[:samples]
         elif self._most_rows:
-            self.rows[operator.name] = some_rows(operator, inputs[0], self._most_rows)
+            tile = self.tiles.get(operator.name)
+            self.rows[operator.name] = some_rows(operator, inputs[0], self._most_rows, tile)
         self.statistics[operator.name] = layer_statistics(inputs[0], tensors.get(f"{operator.name}.weight"))
         return plain(operator, inputs, tensors)
 
 
-def some_rows(operator: Operator, x: Tensor, most: int) -> Tensor:
+def some_rows(operator: Operator, x: Tensor, most: int, tile: int | None = None) -> Tensor:
     """At most `most` rows, spread over all positions; samples that no row would come from are not unfolded."""
     positions = 1 if operator.loops is None else operator.loops.positions
-    wanted = -(-_ROWS_TO_CHOOSE_FROM * most // positions)
-    rows = to_rows(operator, x[:: max(1, len(x) // wanted)])
+    wanted = -(-_ROWS_TO_CHOOSE_FROM * most * (tile or 1) ** 2 // positions)
+    chosen = x[:: max(1, len(x) // wanted)]
+    rows = to_rows(operator, chosen) if tile is None else tile_rows(operator, chosen, tile)
     count = rows.shape[1]
     return rows if count <= most else rows[:, torch.arange(most) * coprime_step(count) % count]
 

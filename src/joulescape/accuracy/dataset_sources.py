@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 
 from joulescape.accuracy.dataset_files import (
+    CIFAR_SHA1,
+    FASHION_MD5,
     SHA256,
     Raw,
     TaskError,
     find,
+    find_all,
     missing,
     read_cifar,
     read_idx,
@@ -21,6 +24,9 @@ from joulescape.accuracy.dataset_files import (
 )
 from joulescape.errors import nearest
 from joulescape.network.task import TASKS, Task
+
+_PARTS = 3
+"""Parts that a data set is split into: a class with fewer samples cannot be in all of them."""
 
 Loaded = tuple[Raw, Raw | None]
 """Samples to train and validate with, and the test samples where the data set names them."""
@@ -33,12 +39,16 @@ _OPENML = {"mnist": "mnist_784", "fashion_mnist": "Fashion-MNIST", "cifar10": "C
 
 
 def load(name: str) -> tuple[Task, Loaded]:
-    """A task and its samples; TaskError when there is no such task, or its data are missing or damaged."""
+    """A task and its samples; TaskError when there is none or its data are missing or damaged, or it has none."""
     if name not in TASKS:
         close = nearest(name, tuple(TASKS))
         hint = f"; did you mean '{close}'?" if close else ""
         raise TaskError(f"no task '{name}'; known: {', '.join(sorted(TASKS))}{hint}")
     task = TASKS[name]
+    if not task.has_data:
+        raise TaskError(
+            f"task '{name}' has sizes alone: its networks are priced; nothing can be trained or measured on it"
+        )
     return task, _checked(task, _own(task) if task.file is not None else _LOADERS[name](name))
 
 
@@ -62,6 +72,8 @@ def _checked(task: Task, loaded: Loaded) -> Loaded:
         if part.labels.min() < 0 or part.labels.max() >= task.classes:
             ends = f"{part.labels.min()} .. {part.labels.max()}"
             raise TaskError(f"labels of task '{task.name}' must lie in 0 .. {task.classes - 1}, found {ends}")
+    if rest.groups is None and np.unique(rest.labels, return_counts=True)[1].min() < _PARTS:
+        raise TaskError(f"a class of task '{task.name}' has too few samples to stand in every part of the split")
     return loaded
 
 
@@ -81,10 +93,11 @@ def _digits(_name: str) -> Loaded:
 
 def _idx(name: str) -> Loaded:
     """Four idx files below `<task>/`, or `<task>.npz`, or OpenML."""
-    files = [find([f"{name}/{file}"]) for file in _IDX]
-    if all(files):
-        sums = [SHA256[file] if name == "mnist" else None for file in _IDX]
-        arrays = [read_idx(path, checksum) for path, checksum in zip(files, sums, strict=True) if path is not None]
+    files = find_all(name, [name], _IDX)
+    if files:
+        is_mnist = name == "mnist"
+        sums = [(SHA256[file], None) if is_mnist else (None, FASHION_MD5[file]) for file in _IDX]
+        arrays = [read_idx(path, *wanted) for path, wanted in zip(files, sums, strict=True)]
         train, test = zip(arrays[::2], arrays[1::2], strict=True)
         return _images(*train), _images(*test)
     return _npz_or_openml(name, [f"{name}/{file}[.gz]" for file in _IDX])
@@ -92,10 +105,9 @@ def _idx(name: str) -> Loaded:
 
 def _cifar10(name: str) -> Loaded:
     """Six binaries below `cifar10/` or `cifar-10-batches-bin/`, or `cifar10.npz`, or OpenML."""
-    files = [find(f"{place}/{batch}" for place in _CIFAR_PLACES) for batch in _CIFAR_BATCHES]
-    found = [path for path in files if path is not None]
-    if len(found) == len(files):
-        return read_cifar(found[:-1]), read_cifar(found[-1:])
+    files = find_all(name, _CIFAR_PLACES, _CIFAR_BATCHES)
+    if files:
+        return read_cifar(files[:-1], CIFAR_SHA1), read_cifar(files[-1:], CIFAR_SHA1)
     return _npz_or_openml(name, [f"{name}/{batch}" for batch in _CIFAR_BATCHES])
 
 
@@ -103,7 +115,7 @@ def _cifar10_subset(name: str) -> Loaded:
     path = find(["cifar10-subset.npz", "cifar10_subset.npz"])
     if path is None:
         raise missing(name, ["cifar10-subset.npz"])
-    return read_npz(path)
+    return read_npz(path, SHA256["cifar10-subset.npz"])
 
 
 def _vowels(name: str) -> Loaded:

@@ -44,8 +44,7 @@ def input_grid(inputs: Tensor, form: OperandFormat) -> InputGrid:
     if rule == "binary":
         return _binary(sample, is_signed)
     if rule == "half_wave":
-        step = _half_wave_step(bits) * float(torch.sqrt(2 * sample.square().mean())) if not is_signed else 0.0
-        return InputGrid(step or tensor_scale(sample, bits, is_signed), bits, is_signed)
+        return _half_wave(sample, bits, is_signed)
     return InputGrid(tensor_scale(sample, bits, is_signed, rule, form.activation_percentile), bits, is_signed)
 
 
@@ -54,6 +53,15 @@ def _binary(sample: Tensor, is_signed: bool) -> InputGrid:
     if is_signed:
         return InputGrid(float(sample.abs().mean()) or 1.0, 2, True, is_sign=True)
     return InputGrid(tensor_scale(sample, 1, False), 1, False)
+
+
+def _half_wave(sample: Tensor, bits: int, is_signed: bool) -> InputGrid:
+    """The steps of a half-wave Gaussian of the sample's own spread; least mean square error where values are negative
+    (no half wave), or where all are zero (no spread)."""
+    spread = float(torch.sqrt(2 * sample.square().mean()))
+    if is_signed or spread == 0.0:
+        return InputGrid(tensor_scale(sample, bits, is_signed), bits, is_signed)
+    return InputGrid(_half_wave_step(bits) * spread, bits, is_signed)
 
 
 @cache

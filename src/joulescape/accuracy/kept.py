@@ -18,6 +18,9 @@ from joulescape.source import code_of
 REFERENCE_SEED = 0
 """The seed whose weights are kept."""
 
+REFERENCE_SEEDS = 5
+"""Seeds that a network's reference accuracy is the mean of, unless `joulescape train --seeds` says otherwise."""
+
 READING = "joulescape.interchange.onnx_network"
 """What reads weights from a file."""
 

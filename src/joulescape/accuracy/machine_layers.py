@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
 
 import torch
+import torch.nn.functional as nnf
 from torch import Tensor
 
 from joulescape import registry
@@ -23,9 +24,10 @@ from joulescape.accuracy.module import (
     weight_rows,
     with_bias,
 )
+from joulescape.accuracy.winograd import from_tiles, tile_rows, tile_weights
 from joulescape.network.error_spec import Errors
 from joulescape.network.operators import Graph, Operator
-from joulescape.numerics.base import Detail, MatrixNumerics, Product, Programmed
+from joulescape.numerics.base import Chance, Detail, MatrixNumerics, Product, Programmed, Stored
 
 GROUP = "joulescape.numerics"
 
@@ -46,6 +48,8 @@ class MachineLayers:
     calibration: Calibration
     reading: torch.Generator
     """Stream of read errors."""
+    backward: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
+    """While it is trained: matrices (N, K) whose transposes errors meet, of operators that do not use exact weights."""
 
     def rule(self, operator: Operator, inputs: Inputs, tensors: Tensors) -> Tensor:
         """The operator on this device, input on its grid, bias added digitally. Not differentiable."""
@@ -53,11 +57,14 @@ class MachineLayers:
         return self._multiply(operator, inputs, tensors) if self._has(operator) else plain(operator, inputs, tensors)
 
     def straight_through(self, seen: Tensors) -> Rule:
-        """A differentiable rule: this device's output, the gradient of the float32 operator with tensors `seen`."""
+        """A differentiable rule: this device's output, the gradient of the float32 operator with tensors `seen`.
+
+        Where the device forms input gradients itself, errors go back through the matrices of `backward` instead.
+        """
 
         def rule(operator: Operator, inputs: Inputs, _tensors: Tensors) -> Tensor:
             inputs = self.calibration.on_grid(operator, inputs)
-            ideal = plain(operator, inputs, seen)
+            ideal = self._differentiable(operator, inputs, seen)
             if not self._has(operator):
                 return ideal
             with torch.no_grad():
@@ -69,13 +76,27 @@ class MachineLayers:
     def _has(self, operator: Operator) -> bool:
         return operator.name in self.programmed or operator.name in self.products
 
+    def _differentiable(self, operator: Operator, inputs: Inputs, seen: Tensors) -> Tensor:
+        """Its gradient by the weights is the exact one, by the inputs that of `backward`; its value is of no use."""
+        back, x = self.backward.get(operator.name), inputs[0]
+        if back is None or not x.requires_grad:
+            return plain(operator, inputs, seen)
+        met = [partial(nnf.linear, weight=matrix) for matrix in back]
+        return plain(operator, (x.detach(),), seen) + self._through(operator, x, met)
+
     def _multiply(self, operator: Operator, inputs: Inputs, tensors: Tensors) -> Tensor:
         if operator.name in self.products:
             found = self.products[operator.name](*grouped(inputs), self.reading).reshape(-1, *operator.out_shape)
             return found * scale_of(operator)
-        rows, held = to_rows(operator, inputs[0]), self.programmed[operator.name]
-        products = torch.stack([one(part, self.reading) for one, part in zip(held, rows, strict=True)])
-        return with_bias(operator, from_rows(operator, products, len(inputs[0])), tensors)
+        held = [partial(one, generator=self.reading) for one in self.programmed[operator.name]]
+        return with_bias(operator, self._through(operator, inputs[0], held), tensors)
+
+    def _through(self, operator: Operator, x: Tensor, each: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
+        """An operator's input through its matrix products, one a group (and tap), without bias."""
+        tile = self.calibration.tiles.get(operator.name)
+        rows = to_rows(operator, x) if tile is None else tile_rows(operator, x, tile)
+        products = torch.stack([one(part) for one, part in zip(each, rows, strict=True)])
+        return from_rows(operator, products, len(x)) if tile is None else from_tiles(operator, products, len(x), tile)
 
 
 def program(
@@ -88,18 +109,64 @@ def program(
     detail: Detail,
 ) -> MachineLayers:
     """Write the network into one device drawn from `device`; read errors will come from `reading`."""
-    held: dict[str, tuple[Programmed, ...]] = {}
+
+    def write(operator: Operator, weight: Tensor, rows: Tensor) -> Stored:
+        spec = errors[operator.name, "forward"]
+        return Stored(numerics(spec.kind).program(weight, spec, rows, device, detail))
+
+    return _layers(graph, tensors, errors, calibration, device, reading, detail, write)
+
+
+def program_training(
+    graph: Graph,
+    tensors: Tensors,
+    errors: Errors,
+    calibration: Calibration,
+    chance: Chance,
+    reading: torch.Generator,
+    detail: Detail,
+) -> MachineLayers:
+    """The same of a device that is being trained, after an update: static errors stay, those of a write are new."""
+
+    def write(operator: Operator, weight: Tensor, rows: Tensor) -> Stored:
+        kind = errors[operator.name, "forward"].kind
+        # A role that a host takes comes with another kind of numbers: to this device it is as if nobody erred in it.
+        own = {r: spec for (name, r), spec in errors.items() if name == operator.name and spec.kind == kind}
+        return numerics(kind).store(weight, own, rows, chance, detail)
+
+    return _layers(graph, tensors, errors, calibration, chance.device, reading, detail, write)
+
+
+def _layers(
+    graph: Graph,
+    tensors: Tensors,
+    errors: Errors,
+    calibration: Calibration,
+    device: torch.Generator,
+    reading: torch.Generator,
+    detail: Detail,
+    write: Callable[[Operator, Tensor, Tensor], Stored],
+) -> MachineLayers:
+    held: dict[str, tuple[Stored, ...]] = {}
     products: dict[str, Product] = {}
     with torch.no_grad():
         for operator in graph.matrix_operators:
             spec = errors.get((operator.name, "forward"))
             if spec is None:
                 continue
-            machine = numerics(spec.kind)
             if operator.kind == "matmul":
                 left, right = calibration.operands[operator.name]
-                products[operator.name] = machine.product(left, right, spec, device, detail)
+                products[operator.name] = numerics(spec.kind).product(left, right, spec, device, detail)
             else:
-                pairs = zip(weight_rows(operator, tensors), calibration.rows[operator.name], strict=True)
-                held[operator.name] = tuple(machine.program(w, spec, rows, device, detail) for w, rows in pairs)
-    return MachineLayers(held, products, calibration, reading)
+                tile = calibration.tiles.get(operator.name)
+                held_rows = weight_rows(operator, tensors) if tile is None else tile_weights(operator, tensors, tile)
+                pairs = zip(held_rows, calibration.rows[operator.name], strict=True)
+                held[operator.name] = tuple(write(operator, weight, rows) for weight, rows in pairs)
+    forward = {name: tuple(one.forward for one in stored) for name, stored in held.items()}
+    return MachineLayers(forward, products, calibration, reading, _backward(held))
+
+
+def _backward(held: Mapping[str, tuple[Stored, ...]]) -> dict[str, tuple[Tensor, ...]]:
+    """Matrices of the way back by operator; one that goes back through exact weights is absent."""
+    found = {name: tuple(one.backward for one in stored if one.backward is not None) for name, stored in held.items()}
+    return {name: matrices for name, matrices in found.items() if matrices}

@@ -21,6 +21,7 @@ from joulescape.accuracy.randomness import generator
 from joulescape.accuracy.reference import is_own, reference_tensors, single_thread
 from joulescape.accuracy.stored import with_stored_bytes, written
 from joulescape.accuracy.training import correct, fraction
+from joulescape.accuracy.winograd import tiles_of
 from joulescape.compression.base import Described
 from joulescape.network.error_spec import Errors
 from joulescape.network.fidelity import Fidelity, Measured, Recipe
@@ -46,7 +47,7 @@ def measure(
         return own
     data = load_task(recipe.task).shaped(network.graph.input_shape)
     tensors = weights(network, errors, recipe, fidelity, seed, networks_dir, data)
-    calibration = calibrate(network, tensors, data.train.images)
+    calibration = calibrate(network, tensors, data.train.images, tiles=tiles_of(errors))
     part = data.part(fidelity.split).first(fidelity.samples)
     right = tuple(
         _one_draw(network, tensors, errors, calibration, part, fidelity, seed, draw)

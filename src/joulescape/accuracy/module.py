@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
+from joulescape.accuracy.foreign import foreign
 from joulescape.network.build import DATA
-from joulescape.network.operators import Graph, Operator
+from joulescape.network.operators import NORM_EPSILON, Graph, Operator
 
 Tensors = Mapping[str, Tensor]
 Inputs = tuple[Tensor, ...]
@@ -162,12 +163,12 @@ def _spectral_sum(operator: Operator, inputs: Inputs) -> Tensor:
 
 def _norm(operator: Operator, samples: Tensor, tensors: Tensors, is_training: bool) -> Tensor:
     mean, variance, weight, bias = (tensors[f"{operator.name}.{k}"] for k in ("mean", "variance", "weight", "bias"))
-    return nnf.batch_norm(samples, mean, variance, weight, bias, is_training)
+    return nnf.batch_norm(samples, mean, variance, weight, bias, is_training, eps=NORM_EPSILON)
 
 
 def _layer_norm(operator: Operator, samples: Tensor, tensors: Tensors, _is_training: bool) -> Tensor:
     weight, bias = tensors[f"{operator.name}.weight"], tensors[f"{operator.name}.bias"]
-    return nnf.layer_norm(samples, weight.shape, weight, bias)
+    return nnf.layer_norm(samples, weight.shape, weight, bias, eps=NORM_EPSILON)
 
 
 def _patches(operator: Operator, samples: Tensor) -> Tensor:
@@ -214,6 +215,7 @@ _PLAIN: Mapping[str, Callable[[Operator, Inputs], Tensor]] = {
     "split_heads": lambda o, inputs: _split(inputs[0], o.out_shape[0]).transpose(1, 2),
     "merge_heads": lambda _, inputs: inputs[0].transpose(1, 2).flatten(2),
     "transpose": lambda _, inputs: inputs[0].transpose(-2, -1),
+    "foreign": foreign,
 }
 
 

@@ -1,8 +1,10 @@
 """Trains a network from fresh weights on the machine itself: its products, its gradients, its way of rewriting weights.
 
-Forward products run on the machine's numerics; errors travel back through the stored weights (or, with direct feedback
-alignment, Nokland 2016, through fixed random matrices), rounded by the roles input_gradient and weight_gradient; role
-`update` rewrites the stored weights. Plain stochastic gradient descent; biases and normalisation stay float32.
+Forward products run on the machine's numerics. Errors travel back through the weights as the machine that forms input
+gradients realises them, through exact ones where a host does (or, with direct feedback alignment, Nokland 2016, through
+fixed random matrices), and are read by the roles input_gradient and weight_gradient. Role `update` moves the stored
+weights. Mismatch from fabrication stays through a training; what a write of a cell misses is drawn anew at each step.
+Plain stochastic gradient descent; biases and normalisation stay float32.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from joulescape.accuracy.activations import TRAINING_ROWS, Calibration, calibrat
 from joulescape.accuracy.backward import Feedback, Rounded
 from joulescape.accuracy.datasets import Data, Part
 from joulescape.accuracy.fine_tuning import begun, masks, straight_through
-from joulescape.accuracy.machine_layers import MachineLayers, numerics, program
+from joulescape.accuracy.machine_layers import MachineLayers, numerics, program_training
 from joulescape.accuracy.module import Inputs, Tensors, initial, run
 from joulescape.accuracy.randomness import generator
 from joulescape.accuracy.training import TrainingRun, as_leaves, batches, correct, fraction
@@ -29,7 +31,9 @@ from joulescape.compression.pipeline import projector
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.fidelity import Detail, Fidelity, Recipe
+from joulescape.network.lower import reads_trained
 from joulescape.network.operators import Operator, Role
+from joulescape.numerics.base import Chance
 
 LAST_EVALUATIONS = 3
 """The final accuracy is the mean over the last so many epochs: low precision is not monotone."""
@@ -76,7 +80,7 @@ class _Run:
         self._how = TrainingRun.of(recipe.training)
         self._target = recipe.training.get("target")
         self._errors = _with_rounding(errors, _rounding(recipe))
-        self._seed, self._draw = seed, draw
+        self._seed, self._draw, self._writes = seed, draw, 0
         self._streams = {p: generator(seed, p, draw) for p in ("training read", "rounding", "training batches")}
         fresh = begun(network, initial(network.original, generator(seed, "initial weights", draw)), data.train)
         self._again = projector(network, True)
@@ -85,6 +89,8 @@ class _Run:
         self._move({name: torch.zeros_like(leaf) for name, leaf in self._leaves.items() if leaf.requires_grad})
         self._calibration = self._calibrated()
         is_dfa = recipe.training.get("feedback") == "dfa"
+        returning = frozenset() if is_dfa else reads_trained(network.graph)
+        self._stored = {key: spec for key, spec in self._errors.items() if _meets_weights(key, returning)}
         self._feedback = Feedback(network.graph, generator(seed, "feedback", draw)) if is_dfa else None
 
     def result(self) -> tuple[float, int, bool]:
@@ -135,6 +141,7 @@ class _Run:
 
     def _move(self, steps: Mapping[str, Tensor], is_gradient: bool = False) -> None:
         """Add `steps` to the stored values, as the machine can."""
+        self._writes += 1
         with torch.no_grad():
             for name, step in steps.items():
                 leaf = self._leaves[name]
@@ -158,12 +165,15 @@ class _Run:
         return calibrate(self._network, seen, self._data.train.images, rows=TRAINING_ROWS)
 
     def _programmed(self, seen: Tensors, detail: Detail) -> MachineLayers:
-        """The same device each time: its static errors are drawn again from the start of the same stream.
+        """The same device each time: its static errors are drawn again from the start of the same streams, and what a
+        write missed from a stream of the last update.
 
         Steps use the merged form, as in the search; what they reach is evaluated in the fidelity's own detail.
         """
-        device, reading = generator(self._seed, "device", self._draw), self._streams["training read"]
-        return program(self._network.graph, seen, self._errors, self._calibration, device, reading, detail)
+        purposes = ("device", "backward device", f"write {self._writes}", "write 0")
+        chance = Chance(*(generator(self._seed, purpose, self._draw) for purpose in purposes))
+        reading = self._streams["training read"]
+        return program_training(self._network.graph, seen, self._stored, self._calibration, chance, reading, detail)
 
     def _evaluate(self, part: Part) -> float:
         seen = self._again({name: leaf.detach() for name, leaf in self._leaves.items()})
@@ -173,6 +183,11 @@ class _Run:
 
 
 _WRITING: tuple[Role, Role] = ("weight_gradient", "update")
+
+
+def _meets_weights(key: tuple[str, Role], returning: frozenset[str]) -> bool:
+    """Whether a role multiplies by stored weights or moves them: of input gradients, those of operators `returning`."""
+    return key[1] != "input_gradient" or key[0] in returning
 
 
 def _rounding(recipe: Recipe) -> str:

@@ -7,7 +7,7 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from joulescape.accuracy.datasets import load_task
 from joulescape.accuracy.given import given_weights
-from joulescape.accuracy.kept import REFERENCE_SEED, identity, is_given, is_kept, unreadable
+from joulescape.accuracy.kept import REFERENCE_SEED, REFERENCE_SEEDS, identity, is_given, is_kept, unreadable
 from joulescape.accuracy.module import run
 from joulescape.accuracy.training import TrainingRun, correct, fraction, train_weights
 from joulescape.network.operators import Graph
@@ -37,6 +37,8 @@ class ReferenceMetrics:
     parameter_count: int
     validation_accuracy_fraction: tuple[float, ...]
     test_accuracy_fraction: tuple[float, ...]
+    seeds_asked_count: int = 1
+    """Seeds that are wanted; a search starts from the first one, the others are trained when designs are confirmed."""
 
     def row(self) -> dict[str, Any]:
         """As the JSON file holds it: every seed, mean and standard deviation."""
@@ -45,7 +47,8 @@ class ReferenceMetrics:
             values = summary[f"{split}_accuracy_fraction"]
             summary[f"{split}_accuracy_mean_fraction"] = fmean(values)
             summary[f"{split}_accuracy_sd_fraction"] = stdev(values) if len(values) > 1 else None
-        return {**summary, "seeds_count": len(self.validation_accuracy_fraction)}
+        count = len(self.validation_accuracy_fraction)
+        return {**summary, "seeds_count": count, "seeds_asked_count": max(count, self.seeds_asked_count)}
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,27 @@ def train_and_save(
     return reference.metrics
 
 
+def complete(graph: Graph, training: Mapping[str, Any], task: str, networks_dir: Path) -> None:
+    """Train the seeds that were asked for and are not there yet, and add what they reach; the weights stay."""
+    path = ensure(graph, training, task, networks_dir).with_suffix(".json")
+    with _locked(networks_dir, graph.name):
+        kept = json.loads(path.read_text())
+        seeds = range(kept["seeds_count"], kept.get("seeds_asked_count", kept["seeds_count"]))
+        if not seeds:
+            return
+        known = ReferenceMetrics(**{name: kept[name] for name in ReferenceMetrics.__dataclass_fields__})
+        more = _trained(graph, training, task, tuple(seeds)).metrics
+        _save_metrics(_joined(known, more), path)
+
+
+def _joined(first: ReferenceMetrics, more: ReferenceMetrics) -> ReferenceMetrics:
+    return replace(
+        first,
+        validation_accuracy_fraction=(*first.validation_accuracy_fraction, *more.validation_accuracy_fraction),
+        test_accuracy_fraction=(*first.test_accuracy_fraction, *more.test_accuracy_fraction),
+    )
+
+
 def reference_tensors(graph: Graph, training: Mapping[str, Any], task: str, networks_dir: Path) -> Mapping[str, Tensor]:
     """The kept weights of a network; trained and kept first where they are absent or belong to another recipe."""
     path = ensure(graph, training, task, networks_dir)
@@ -94,7 +118,9 @@ def ensure(graph: Graph, training: Mapping[str, Any], task: str, networks_dir: P
         return path
     with _locked(networks_dir, graph.name):
         if not is_kept(graph, training, task, networks_dir):
-            _save(_trained(graph, training, task, (REFERENCE_SEED,)), networks_dir)
+            first = _trained(graph, training, task, (REFERENCE_SEED,))
+            asked = 1 if is_given(training) else REFERENCE_SEEDS
+            _save(replace(first, metrics=replace(first.metrics, seeds_asked_count=asked)), networks_dir)
     return path
 
 
@@ -106,7 +132,7 @@ def _trained(graph: Graph, training: Mapping[str, Any], task: str, seeds: tuple[
         return own
     data = load_task(task).shaped(graph.input_shape)
     if is_given(training):
-        weights = [given_weights(graph, Path(training["file"]), data.validation)]
+        weights = [given_weights(graph, training, data.validation)]
     else:
         weights = [train_weights(graph, TrainingRun.of(training), data.train, seed) for seed in seeds]
     with torch.no_grad():
@@ -136,9 +162,13 @@ def _save(reference: Reference, networks_dir: Path) -> None:
     draft = path.with_name(f".{path.name}.draft.npz")
     np.savez(draft, allow_pickle=False, **{name: tensor.numpy() for name, tensor in reference.tensors.items()})
     draft.replace(path)
-    text = metrics.with_name(f".{metrics.name}.draft")
-    text.write_text(json.dumps(reference.metrics.row(), indent=2) + "\n")
-    text.replace(metrics)
+    _save_metrics(reference.metrics, metrics)
+
+
+def _save_metrics(metrics: ReferenceMetrics, path: Path) -> None:
+    text = path.with_name(f".{path.name}.draft")
+    text.write_text(json.dumps(metrics.row(), indent=2) + "\n")
+    text.replace(path)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Training that makes weights superfluous before a step takes them out: group lasso, sparse variational dropout.
 
 group lasso (Wen et al. 2016): cross entropy + strength * sum over channels of sqrt(n) |w|, where w are the n weights
-that go with a channel: its filters, and what reads it
+that go with a channel: its filters, and what reads it. How many channels a layer loses is announced, so the sum is over
+those that are to go; the others stay free to make up for them
 
 variational dropout (Molchanov, Ashukha, Vetrov 2017): each weight is drawn from N(theta, sigma^2) by the local
 reparameterisation, cross entropy + strength / samples * KL(alpha), alpha = sigma^2 / theta^2, with
@@ -63,19 +64,25 @@ class _GroupLasso:
     def __init__(
         self, network: Described, tensors: Mapping[str, Tensor], training: Regularised, _samples: int, _seed: int
     ) -> None:
-        self._graph, self._strengths = network.graph, training.strengths
+        self._graph, self._strengths, self._densities = network.graph, training.strengths, training.densities
         self.leaves = as_leaves(tensors)
 
     def logits(self, samples: Tensor) -> Tensor:
         return run(self._graph, self.leaves, samples, is_training=True)
 
     def penalty(self) -> Tensor:
-        """Of every free channel group, its strength (the largest of its operators') times the sum of its norms."""
+        """Of every free channel group, its strength times the norms of those to go, at this moment the smallest.
+
+        Operators that share channels have the largest of their strengths and densities.
+        """
         total = torch.zeros(())
         for norms in channel_norms(self.leaves, self._graph):
-            asked = [self._strengths[name] for name in norms.producers if name in self._strengths]
+            asked = [name for name in norms.producers if name in self._strengths]
             if asked:
-                total = total + max(asked) * (norms.weights_each**0.5 * torch.sqrt(norms.squares + _TINY)).sum()
+                strength, density = (max(of[name] for name in asked) for of in (self._strengths, self._densities))
+                kept = max(1, round(density * len(norms.squares)))
+                going = torch.sqrt(norms.squares + _TINY).sort(descending=True).values[kept:]
+                total = total + strength * norms.weights_each**0.5 * going.sum()
         return total
 
     def result(self) -> Mapping[str, Tensor]:
@@ -107,9 +114,10 @@ class _Variational:
 
     def result(self) -> Mapping[str, Tensor]:
         with torch.no_grad():
-            ratios = {f"{name}.signal_to_noise": torch.exp(-self._log_alpha(name)) for name in self._strengths}
+            # log(1 + theta^2 / sigma^2): the order of the ratio, which may be too large for a float.
+            known = {n: torch.nn.functional.softplus(-self._log_alpha(n)) for n in self._strengths}
         kept = {name: leaf.detach() for name, leaf in self.leaves.items() if not name.endswith(".noise")}
-        return {**kept, **ratios}
+        return {**kept, **{f"{name}.signal_to_noise": value for name, value in known.items()}}
 
     def _log_alpha(self, name: str) -> Tensor:
         weight = self.leaves[f"{name}.weight"]

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from joulescape.pricing import CostReport
 
 
+PIPED_COLUMNS = 160
+"""Width of tables that no terminal shows: nothing is cut off."""
+
+
 class Form(StrEnum):
     """How the price list is printed."""
 
@@ -106,6 +110,8 @@ def _print_table(report: CostReport) -> None:
     from rich.table import Table
 
     console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, PIPED_COLUMNS)
     design = report.design
     console.print(
         f"{design['network']} on {design['back_end']} · boundary {design['boundary']} · batch {report.batch} · "

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
 def train_command(
     network: Annotated[str, typer.Argument(help="A network of models/, e.g. digits_lenet, or a path to its YAML.")],
-    seeds: Annotated[int, typer.Option(min=1, help="Train so many seeds; the weights of seed 0 are kept.")] = 5,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Train so many seeds, five by default; the weights of seed 0 are kept.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for <network>.npz and <network>.json.")] = Path("results/networks"),
 ) -> None:
     """Train the reference weights of a network in float32 and report validation and test accuracy over seeds."""
     path = _path(network)
     spec = _spec(path)
 
+    from joulescape.accuracy.kept import REFERENCE_SEEDS
     from joulescape.accuracy.reference import train_and_save
     from joulescape.cli.workflow_parent import end_with_workflow
     from joulescape.network.build import build_graph
@@ -28,7 +31,7 @@ def train_command(
 
     end_with_workflow()
     graph = build_graph(path.stem, spec)
-    metrics = train_and_save(graph, reference_beside(path, spec), spec.task, seeds, out)
+    metrics = train_and_save(graph, reference_beside(path, spec), spec.task, seeds or REFERENCE_SEEDS, out)
     typer.echo(_line(metrics, out / f"{path.stem}.npz"))
 
 

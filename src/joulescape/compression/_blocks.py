@@ -59,10 +59,13 @@ def _means(weight: Any, block: int) -> Any:
 
 
 def _first(filled: Any, there: Any, block: int) -> Any:
-    """Of each diagonal the first entry that exists."""
+    """Of each diagonal the first entry that exists; where none does a weight of the same rows, so that what is stored
+    but never read needs no value of its own.
+    """
     values, exists = _diagonals(filled, block), _diagonals(there, block)
-    first = np.argmax(exists, axis=-2)
-    return np.take_along_axis(values, first[..., None, :], axis=-2)[..., 0, :]
+    first = np.take_along_axis(values, np.argmax(exists, axis=-2)[..., None, :], axis=-2)[..., 0, :]
+    stand_in = filled[::block].reshape(len(first), -1)[:, 0].reshape(-1, *(1,) * (first.ndim - 1))
+    return np.where(exists.any(axis=-2), first, stand_in)
 
 
 def _filled(weight: Any, block: int) -> tuple[Any, Any]:

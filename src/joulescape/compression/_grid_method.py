@@ -15,10 +15,9 @@ from joulescape.compression.base import ADMM_PULL, Described, Method, Tensors, o
 from joulescape.network.operators import Operator
 from joulescape.network.work import ActivationRule, OperandFormat
 from joulescape.spec.base import Shape
+from joulescape.units import FLOAT_BITS
 
-FLOAT_BITS = 32
-
-ActivationBits = Annotated[int, Field(ge=2, le=32)]
+ActivationBits = Annotated[int, Field(ge=2, le=FLOAT_BITS)]
 """Bits of a layer's input; 32 leaves it as it is."""
 
 
@@ -67,8 +66,9 @@ class GridMethod(Method[GridT], Generic[GridT]):
     def describe(self, described: Described, settings: Mapping[str, GridT]) -> Described:
         """Narrower widths and fewer bytes; density and structure stay."""
         changed = {
-            o.name: with_bytes(o, self.form(described.formats[o.name], settings[o.name]))
+            o.name: with_bytes(o, _of_operands(o, described.formats[o.name], self.form(described.formats[o.name], at)))
             for o in acted_on(described, settings)
+            for at in [settings[o.name]]
         }
         return replace(described, formats={**described.formats, **changed})
 
@@ -78,9 +78,27 @@ class GridMethod(Method[GridT], Generic[GridT]):
         return {**tensors, **{name: self.on_grid(tensors[name], at) for name, at in weights.items()}}
 
 
-def activations(bits: int, rule: ActivationRule) -> dict[str, Any]:
+def _of_operands(operator: Operator, before: OperandFormat, after: OperandFormat) -> OperandFormat:
+    """What of the new format an operator without weights takes: how its inputs are stored."""
+    if operator.weight_shape is not None:
+        return after if _fits_blocks(operator.weight_shape, after) else whole(after)
+    return before.with_(
+        activation_bits=after.activation_bits,
+        activation_rule=after.activation_rule,
+        activation_percentile=after.activation_percentile,
+    )
+
+
+def _fits_blocks(shape: tuple[int, ...], form: OperandFormat) -> bool:
+    """Whether rows of one circulant block have one scale: where all of them hold the same weights, or all rows do."""
+    has_scales = form.values in ("uniform", "power_of_two") and form.scale_per == "channel"
+    return form.block == 1 or not has_scales or shape[1] % form.block == 0
+
+
+def activations(bits: int, rule: ActivationRule, percentile: float = 100.0) -> dict[str, Any]:
     """Fields of a format whose inputs are `bits` wide; none at 32: they stay as an earlier step left them."""
-    return {} if bits >= FLOAT_BITS else {"activation_bits": float(bits), "activation_rule": rule}
+    fields = {"activation_bits": float(bits), "activation_rule": rule, "activation_percentile": percentile}
+    return {} if bits >= FLOAT_BITS else fields
 
 
 def acted_on(described: Described, settings: Mapping[str, GridT]) -> list[Operator]:
@@ -91,9 +109,41 @@ def acted_on(described: Described, settings: Mapping[str, GridT]) -> list[Operat
     return [o for o in chosen if settings[o.name].ends == "compress" or origin(o.name) not in kept]
 
 
+def fresh(form: OperandFormat) -> OperandFormat:
+    """Real numbers, as large as they were and without zeros of their own: no earlier grid and no mask holds after a
+    step that makes each weight of several others. What a step said of inputs, biases and of the file's code stays.
+    """
+    return OperandFormat(
+        activation_bits=form.activation_bits,
+        activation_rule=form.activation_rule,
+        activation_percentile=form.activation_percentile,
+        input_density=form.input_density,
+        is_entropy_coded=form.is_entropy_coded,
+        bias_bits=form.bias_bits,
+    )
+
+
+def whole(form: OperandFormat) -> OperandFormat:
+    """The same weights where blocks are no longer circulant: each is stored, and multiplied, by itself."""
+    return form.with_(block=1, arithmetic="multiply" if form.arithmetic == "circulant" else form.arithmetic)
+
+
+def pruned(form: OperandFormat) -> OperandFormat:
+    """The same weights with zeros among them: a sign needs a second bit, and a list of values that has no zero (only
+    ternary weights' has one) a place for it.
+    """
+    code = form.code_bits
+    is_full = form.values == "codebook" and form.weight_structure == "dense" and form.arithmetic != "add"
+    return whole(form).with_(
+        weight_bits=bits_with_zeros(form.weight_bits),
+        code_bits=None if code is None else code + 1 if is_full else bits_with_zeros(code),
+    )
+
+
 def has_zeros(form: OperandFormat) -> bool:
-    """Whether weights may be zero: pruned ones, and those that an earlier, wider grid has put there."""
-    return form.weight_structure != "dense" or 1 < form.weight_bits < FLOAT_BITS
+    """Whether weights may be zero: pruned ones, and those that an earlier grid or list of values has put there."""
+    is_listed = form.values in ("power_of_two", "codebook")
+    return form.weight_structure != "dense" or is_listed or 1 < form.weight_bits < FLOAT_BITS
 
 
 def with_room_for_zeros(form: OperandFormat, bits: float) -> float:

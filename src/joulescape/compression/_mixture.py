@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,10 @@ class Mixture:
     log_shares: Any
     zero_share: float
 
+    def of(self, made: Callable[[Any], Any]) -> Mixture:
+        """The same mixture with every array made anew."""
+        return Mixture(made(self.means), made(self.log_spreads), made(self.log_shares), self.zero_share)
+
 
 def fitted(weight: Any, components: int, zero_share: float) -> Mixture:
     """The mixture of largest likelihood that expectation maximisation reaches from means evenly over the weights."""
@@ -52,8 +57,7 @@ def followed(weight: Any, mixture: Mixture, rounds: int = 1) -> Mixture:
     xp, values = api.array_namespace(weight), _sample(weight)
     for _ in range(rounds):
         mixture = _round(values, mixture)
-    found = (np.asarray(array, dtype=np.float32) for array in _arrays(mixture))
-    return Mixture(*(xp.asarray(array) for array in found), mixture.zero_share)
+    return mixture.of(lambda array: xp.asarray(np.asarray(array, dtype=np.float32)))
 
 
 def _sample(weight: Any) -> Floats:
@@ -68,7 +72,7 @@ def _largest_spread(values: Floats, components: int) -> float:
 
 
 def _round(values: Floats, mixture: Mixture) -> Mixture:
-    plain = Mixture(*(np.asarray(a, dtype=np.float64) for a in _arrays(mixture)), mixture.zero_share)
+    plain = mixture.of(_doubled)
     held = _responsibilities(values, plain)
     mass = held.sum(axis=1)
     safe = np.where(mass > 0, mass, 1.0)
@@ -99,7 +103,7 @@ def assigned(weight: Any, mixture: Mixture) -> tuple[Any, Any]:
     """
     xp = api.array_namespace(weight)
     values = np.asarray(weight, dtype=np.float64)
-    plain = Mixture(*(np.asarray(a, dtype=np.float64) for a in _arrays(mixture)), mixture.zero_share)
+    plain = mixture.of(_doubled)
     codes = np.where(values == 0, 0, _log_densities(values.ravel(), plain).argmax(axis=0).reshape(values.shape))
     merged = np.concatenate([[0.0], np.where(np.abs(plain.means) > np.exp(plain.log_spreads[1:]), plain.means, 0.0)])
     codes = np.where(merged[codes] == 0, 0, codes)
@@ -109,8 +113,8 @@ def assigned(weight: Any, mixture: Mixture) -> tuple[Any, Any]:
     return xp.asarray(codes.astype(np.int64)), mixture.means
 
 
-def _arrays(mixture: Mixture) -> tuple[Any, Any, Any]:
-    return mixture.means, mixture.log_spreads, mixture.log_shares
+def _doubled(array: Any) -> Floats:
+    return np.asarray(array, dtype=np.float64)
 
 
 def _responsibilities(values: Floats, mixture: Mixture) -> Floats:

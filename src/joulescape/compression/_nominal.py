@@ -8,8 +8,7 @@ from joulescape.compression._blocks import stored_elements
 from joulescape.compression._coding import Stored, place_bits, stored, stored_n_of_m
 from joulescape.network.operators import Operator
 from joulescape.network.work import OperandFormat
-
-FLOAT_BYTES = 4
+from joulescape.units import FLOAT_BYTES
 
 
 def with_bytes(operator: Operator, form: OperandFormat) -> OperandFormat:
@@ -38,7 +37,7 @@ def _stored(operator: Operator, form: OperandFormat) -> Stored:
         return Stored(0.0, 0.0)
     elements = stored_numbers(operator.weight_shape, form)
     if form.weight_structure == "n_of_m":
-        rows = math.ceil(operator.weight_shape[0] / form.block)
+        rows = operator.weight_shape[0]
         kept = form.kept * rows * math.ceil(elements / rows / form.group)
         return stored_n_of_m(elements, form.stored_bits, kept, place_bits(form.group))
     is_sparse = form.weight_structure == "unstructured"

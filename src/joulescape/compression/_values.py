@@ -43,7 +43,10 @@ def to_levels(weight: Floats, form: OperandFormat) -> Coded:
     elif form.values == "codebook":
         coded = _listed(rows, bits, has_zero_code=form.weight_structure != "dense")
     if coded is None:
-        return Coded("real", rows.ravel().view(np.uint32).astype(np.int64), 32, np.empty(0, dtype=np.float32))
+        # Adding zero makes -0.0, whose sign bit would be stored as a value, the zero that it is.
+        return Coded(
+            "real", (rows.ravel() + np.float32(0)).view(np.uint32).astype(np.int64), 32, np.empty(0, dtype=np.float32)
+        )
     return coded
 
 

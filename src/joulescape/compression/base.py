@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -89,15 +89,18 @@ Regulariser = Literal["group_lasso", "variational"]
 class Regularised:
     """A training before the step acts, with a term in the loss that drives weights, or whole channels, to zero.
 
-    group_lasso      strength * sum over channels of sqrt(n) |w|, w the n weights that go with a channel
+    group_lasso      strength * sum of sqrt(n) |w| over the channels beyond `densities`, the smallest at each moment; w
+                     are the n weights that go with a channel
     variational      strength * the divergence of sparse variational dropout, an inference's share of it; leaves
-                     `<operator>.signal_to_noise` (squared) for `project`
+                     `<operator>.signal_to_noise`, log(1 + w^2 / variance), for `project`
     """
 
     kind: Regulariser
     epochs: int
     strengths: Mapping[str, float]
     """By operator; the others are trained without."""
+    densities: Mapping[str, float]
+    """By operator: the fraction of its weights or channels that will stay."""
 
 
 SettingsT = TypeVar("SettingsT", bound=Shape)
@@ -133,6 +136,10 @@ class Method(ABC, Generic[SettingsT]):
 
     def misfit(self, graph: Graph, settings: Mapping[str, SettingsT]) -> str | None:  # noqa: ARG002
         """Why layers of this network cannot take these settings; None where they can. A question is refused by it."""
+        return None
+
+    def unused(self, graph: Graph, spanned: Sequence[SettingsT]) -> str | None:  # noqa: ARG002
+        """What was set and does nothing at any of the settings that a question spans; None where all of it counts."""
         return None
 
     def penalty(self, tensors: Tensors, described: Described, settings: Mapping[str, SettingsT]) -> Any:  # noqa: ARG002

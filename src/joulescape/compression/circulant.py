@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from joulescape.compression._blocks import projected
-from joulescape.compression._grid_method import GridMethod, GridSettings
+from joulescape.compression._grid_method import GridMethod, GridSettings, fresh
 from joulescape.network.operators import Operator
 from joulescape.network.work import OperandFormat
 
@@ -35,8 +35,10 @@ class Circulant(GridMethod[CirculantSettings]):
         return operator.kind == "dense" or (operator.kind == "conv" and operator.attributes["groups"] == 1)
 
     def form(self, form: OperandFormat, at: CirculantSettings) -> OperandFormat:
-        """One row of each block is stored."""
-        return form if at.block == 1 else form.with_(block=at.block, arithmetic="circulant")
+        """One row of each block is stored, of real numbers: means of diagonals stand on no earlier grid, and where some
+        of a diagonal's weights were zero none is.
+        """
+        return form if at.block == 1 else fresh(form).with_(block=at.block, arithmetic="circulant")
 
     def on_grid(self, weight: Any, at: CirculantSettings) -> Any:
         """Means of diagonals."""

@@ -13,12 +13,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from joulescape.compression._grid_method import GridSettings, acted_on
+from joulescape.compression._grid_method import GridSettings, acted_on, fresh
 from joulescape.compression._nominal import with_bytes
 from joulescape.compression._thin import expanded, factorised, thin_of
 from joulescape.compression.base import Described, Method, Tensors
 from joulescape.network.operators import Operator
-from joulescape.network.work import OperandFormat, Thin
+from joulescape.network.work import Thin
 
 
 class DeepThinSettings(GridSettings):
@@ -48,7 +48,9 @@ class DeepThin(Method[DeepThinSettings]):
         for operator in acted_on(described, settings):
             thin = thin_of(operator.weight_shape or (), settings[operator.name].rank)
             if thin is not None:
-                formats[operator.name] = with_bytes(operator, _thin_form(formats[operator.name], thin))
+                form = formats[operator.name]
+                same = fresh(form).with_(transform=form.transform, tile=form.tile, thin=thin)
+                formats[operator.name] = with_bytes(operator, same)
         return replace(described, formats=formats)
 
     def project(self, tensors: Tensors, described: Described, settings: Mapping[str, DeepThinSettings]) -> Tensors:
@@ -59,11 +61,6 @@ class DeepThin(Method[DeepThinSettings]):
             if thin is not None:
                 found.update(_layer(operator, tensors, thin))
         return found
-
-
-def _thin_form(form: OperandFormat, thin: Thin) -> OperandFormat:
-    kept = OperandFormat(activation_bits=form.activation_bits, activation_rule=form.activation_rule)
-    return kept.with_(activation_percentile=form.activation_percentile, bias_bits=form.bias_bits, thin=thin)
 
 
 def _layer(operator: Operator, tensors: Tensors, thin: Thin) -> dict[str, Any]:

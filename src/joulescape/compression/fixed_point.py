@@ -47,8 +47,8 @@ class FixedPoint(GridMethod[FixedPointSettings]):
     def on_grid(self, weight: Any, at: FixedPointSettings) -> Any:
         """The nearest multiple of the step."""
         xp = api.array_namespace(weight)
-        found = at.fraction_bits is None
-        step = power_of_two_scale(weight, at.weight_bits, True) if found else 2.0 ** -(at.fraction_bits or 0)
+        given = at.fraction_bits
+        step = power_of_two_scale(weight, at.weight_bits, True) if given is None else 2.0**-given
         return xp.astype(levels(weight, step, at.weight_bits) * step, weight.dtype)
 
 

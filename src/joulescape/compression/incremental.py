@@ -14,7 +14,6 @@ import array_api_compat as api
 from pydantic import Field
 
 from joulescape.compression._grid_method import (
-    FLOAT_BITS,
     ActivationBits,
     GridMethod,
     GridSettings,
@@ -24,6 +23,7 @@ from joulescape.compression._grid_method import (
 from joulescape.compression.base import Described, Tensors
 from joulescape.compression.logarithmic import nearest_powers, powers
 from joulescape.network.work import OperandFormat
+from joulescape.units import FLOAT_BITS
 
 
 class IncrementalSettings(GridSettings):

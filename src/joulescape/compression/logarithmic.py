@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 import array_api_compat as api
 from pydantic import Field
 
-from joulescape.compression._grid_method import FLOAT_BITS, ActivationBits, GridMethod, TrainedGridSettings, activations
+from joulescape.compression._grid_method import ActivationBits, GridMethod, TrainedGridSettings, activations
 from joulescape.network.work import OperandFormat
+from joulescape.units import FLOAT_BITS
 
 
 class LogarithmicSettings(TrainedGridSettings):

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from joulescape import registry
-from joulescape.compression._nominal import FLOAT_BYTES, elements_of
+from joulescape.compression._nominal import elements_of
 from joulescape.compression.base import Described, Method, Step, Tensors
 from joulescape.network.operators import Graph, Operator
 from joulescape.network.work import OperandFormat
 from joulescape.spec.base import Shape
+from joulescape.units import FLOAT_BYTES
 
 GROUP = "joulescape.compression"
 

@@ -15,8 +15,7 @@ from joulescape.errors import JoulescapeError
 from joulescape.network.operators import Operator
 from joulescape.network.work import OperandFormat
 from joulescape.spec.reported import ReportedLayer
-
-FLOAT_BITS = 32
+from joulescape.units import FLOAT_BITS
 
 
 class Reported(Method[ReportedLayer]):

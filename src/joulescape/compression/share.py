@@ -65,12 +65,21 @@ class Share(GridMethod[ShareSettings]):
 
 
 def _layer(name: str, tensors: Tensors, bits: int, form: OperandFormat) -> dict[str, Any]:
-    weight, codes = tensors[f"{name}.weight"], tensors.get(f"{name}.codes")
-    if codes is not None and codes.shape == weight.shape:
-        book = tensors[f"{name}.codebook"]
-    else:
-        codes, book = _shared(weight, bits, form.weight_structure != "dense")
+    weight, has_zero = tensors[f"{name}.weight"], form.weight_structure != "dense"
+    listed = found_before(name, tensors, (1 << bits) - has_zero)
+    codes, book = _shared(weight, bits, has_zero) if listed is None else listed
     return {f"{name}.codes": codes, f"{name}.codebook": book, f"{name}.weight": looked_up(codes, book)}
+
+
+def found_before(name: str, tensors: Tensors, count: int) -> tuple[Any, Any] | None:
+    """Numbers and values that this step gave the layer before; None where there are none, or another's: of other shape
+    or of more or fewer values than `count`.
+    """
+    weight, codes = tensors[f"{name}.weight"], tensors.get(f"{name}.codes")
+    if codes is None or codes.shape != weight.shape:
+        return None
+    book = tensors[f"{name}.codebook"]
+    return (codes, book) if book.shape[0] == count else None
 
 
 def looked_up(codes: Any, book: Any) -> Any:

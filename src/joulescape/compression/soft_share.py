@@ -21,7 +21,7 @@ from pydantic import Field
 from joulescape.compression._grid_method import ActivationBits, GridMethod, GridSettings, acted_on, activations
 from joulescape.compression._mixture import Mixture, assigned, fitted, followed, log_likelihood
 from joulescape.compression.base import Described, Tensors
-from joulescape.compression.share import looked_up
+from joulescape.compression.share import found_before, looked_up
 from joulescape.network.work import OperandFormat
 
 
@@ -102,15 +102,13 @@ def _penalty(name: str, tensors: Tensors, at: SoftShareSettings) -> Any:
 
 
 def _layer(name: str, tensors: Tensors, at: SoftShareSettings) -> dict[str, Any]:
-    weight, codes = tensors[f"{name}.weight"], tensors.get(f"{name}.codes")
+    weight = tensors[f"{name}.weight"]
     if f"{name}.means" in tensors:
         mixture = _mixture_of(name, tensors, at.zero_share)
     else:
         mixture = fitted(weight, 1 << at.bits, at.zero_share)
-    if codes is not None and codes.shape == weight.shape:
-        book = tensors[f"{name}.codebook"]
-    else:
-        codes, book = assigned(weight, mixture)
+    listed = found_before(name, tensors, (1 << at.bits) - 1)
+    codes, book = assigned(weight, mixture) if listed is None else listed
     found = {"codes": codes, "codebook": book, "weight": looked_up(codes, book)}
     return {**{f"{name}.{short}": array for short, array in found.items()}, **_named(name, mixture)}
 

@@ -13,7 +13,6 @@ import array_api_compat as api
 from pydantic import model_validator
 
 from joulescape.compression._grid_method import (
-    FLOAT_BITS,
     ActivationBits,
     GridMethod,
     TrainedGridSettings,
@@ -22,6 +21,7 @@ from joulescape.compression._grid_method import (
 )
 from joulescape.compression.base import Described, Tensors
 from joulescape.network.work import OperandFormat
+from joulescape.units import FLOAT_BITS
 
 TWN_THRESHOLD = 0.7
 """Relative to the mean magnitude: nearly optimal for Gaussian and uniform weights."""

@@ -1,14 +1,15 @@
 """An ONNX file as plain data: nodes in order, constants as arrays, the shape of every tensor for one sample.
 
 Constants are folded: `Constant` nodes, casts and dequantised constants are arrays. What passes a tensor on as it is
-(`Identity`, `Dropout` at inference, casts between floats) and the arithmetic of shapes are no nodes any more.
+(`Identity`, `Dropout` at inference, casts to a float) and the arithmetic of shapes (SHAPE_ARITHMETIC, where it starts
+from shapes and constants alone) are no nodes any more. Everything else is one, whatever type it gives.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,21 @@ from numpy.typing import NDArray
 from joulescape.errors import JoulescapeError
 
 Array = NDArray[Any]
-PASSING = frozenset({"Identity", "Dropout", "Cast"})
+PASSING = frozenset({"Identity", "Dropout"})
+SHAPE_ARITHMETIC = frozenset({
+    "Gather", "Unsqueeze", "Squeeze", "Concat", "Slice", "Split", "Reshape", "Expand", "Tile", "Identity", "Cast",
+    "ConstantOfShape", "Range", "NonZero", "Where", "Add", "Sub", "Mul", "Div", "Mod", "Neg", "Abs", "Min", "Max",
+    "ReduceProd", "ReduceSum", "ReduceMin", "ReduceMax", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual",
+    "And", "Or", "Not",
+})  # fmt: skip
+"""Operators that are dropped where they read shapes and constants alone, and give whole numbers or truths."""
+
+OWN_DOMAINS = ("", "ai.onnx")
+"""How files spell the domain whose operators ONNX itself defines."""
+
+_SHAPES = frozenset({"Shape", "Size"})
 _WHOLE = frozenset({"INT32", "INT64", "BOOL"})
-"""Types of tensors that hold shapes and places, never data."""
+_FLOATS = frozenset({"FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE"})
 
 
 class OnnxError(JoulescapeError):
@@ -29,7 +42,10 @@ class OnnxError(JoulescapeError):
 
 @dataclass(frozen=True)
 class Node:
-    """One operator of the file, constants among its inputs included; `inputs` and `outputs` name tensors."""
+    """One operator of the file, constants among its inputs included; `inputs` and `outputs` name tensors.
+
+    `kind` is ONNX's name of the operator, with its domain in front where that is not ONNX's own: `com.acme::Relu`.
+    """
 
     name: str
     kind: str
@@ -49,6 +65,7 @@ class OnnxFile:
     nodes: tuple[Node, ...]
     constants: Mapping[str, Array]
     shapes: Mapping[str, tuple[int, ...]]
+    opset: int
     renamed: Mapping[str, str] = field(default_factory=dict)
     """Tensors that are another one under a second name."""
 
@@ -67,22 +84,29 @@ class OnnxFile:
         return tuple(node for node in self.nodes if name in map(self.tensor, node.inputs))
 
 
-def checksum(path: Path) -> str:
-    """SHA-256 of the file; OnnxError where there is none."""
+def read_bytes(path: Path) -> tuple[bytes, str]:
+    """The file's bytes and their SHA-256; OnnxError where there is none."""
     if not path.is_file():
         raise OnnxError(f"there is no file {path}")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    data = path.read_bytes()
+    return data, hashlib.sha256(data).hexdigest()
 
 
 def load_file(path: Path) -> OnnxFile:
-    """Read a file; OnnxError where it is missing, no ONNX file, cut off, or has several inputs or outputs."""
+    """Read a file; OnnxError where it is missing, no ONNX file, cut off, or has several inputs or outputs.
+
+    One whose weights stand in other files is refused as well: its checksum would say nothing about them.
+    """
     import onnx
 
-    sha256 = checksum(path)
+    data, sha256 = read_bytes(path)
     try:
-        model = onnx.load(path)
+        model = onnx.load_from_string(data)
+        _check_whole(path, model)
         onnx.checker.check_model(model)
         shapes, types = _inferred(model)
+    except OnnxError:
+        raise
     except Exception as error:  # protobuf, the checker and shape inference each have errors of their own
         line = str(error).strip().partition("\n")[0]
         raise OnnxError(f"{path} is no whole ONNX file ({type(error).__name__}: {line})") from error
@@ -93,8 +117,35 @@ def load_file(path: Path) -> OnnxFile:
     if len(inputs) != 1 or len(outputs) != 1:
         raise OnnxError(f"{path} has inputs {inputs} and outputs {outputs}; expected one of each")
     nodes, renamed = _folded([_node(item) for item in graph.node], constants, types)
-    file = OnnxFile(path, sha256, inputs[0], outputs[0], nodes, constants, shapes, renamed)
-    return OnnxFile(path, sha256, inputs[0], file.tensor(outputs[0]), nodes, constants, shapes, renamed)
+    opsets = [int(item.version) for item in model.opset_import if item.domain in OWN_DOMAINS]
+    if not opsets:
+        raise OnnxError(f"{path} holds no operator of ONNX's own: it states no opset of it")
+    file = OnnxFile(path, sha256, inputs[0], outputs[0], nodes, constants, shapes, opsets[0], renamed)
+    return replace(file, output=file.tensor(outputs[0]))
+
+
+def _check_whole(path: Path, model: Any) -> None:
+    """OnnxError that names the other files in which tensors stand, and says how to bring them into one."""
+    places: set[str] = set()
+    for tensor in _tensors((model.graph, *model.functions)):
+        places |= {item.value for item in tensor.external_data if item.key == "location"}
+    if places:
+        inline = f"python -c \"import onnx; onnx.save(onnx.load('{path.name}'), 'whole.onnx')\""
+        raise OnnxError(
+            f"{path} keeps weights in {', '.join(sorted(places))}, expected one file that holds all of them: its "
+            f"checksum covers no other file. To bring them in: {inline}"
+        )
+
+
+def _tensors(graphs: Iterable[Any]) -> Iterator[Any]:
+    """Every tensor that a graph or function holds, those of inner graphs included."""
+    for graph in graphs:
+        yield from getattr(graph, "initializer", ())
+        for sparse in getattr(graph, "sparse_initializer", ()):
+            yield from (sparse.values, sparse.indices)
+        for attribute in (attribute for node in graph.node for attribute in node.attribute):
+            yield from (attribute.t, *attribute.tensors)
+            yield from _tensors((attribute.g, *attribute.graphs))
 
 
 def _inferred(model: Any) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
@@ -126,23 +177,35 @@ def _node(item: Any) -> Node:
 
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in item.attribute}
     plain = {name: value.decode() if isinstance(value, bytes) else value for name, value in attributes.items()}
-    return Node(item.name or item.output[0], item.op_type, tuple(item.input), tuple(item.output), plain)
+    kind = item.op_type if item.domain in OWN_DOMAINS else f"{item.domain}::{item.op_type}"
+    return Node(item.name or item.output[0], kind, tuple(item.input), tuple(item.output), plain)
 
 
 def _folded(
     nodes: list[Node], constants: dict[str, Array], types: Mapping[str, str]
 ) -> tuple[tuple[Node, ...], dict[str, str]]:
     """Nodes that are left, with constants added and second names noted."""
-    left, renamed = list[Node](), dict[str, str]()
+    left, renamed, shapes = list[Node](), dict[str, str](), set[str]()
     for node in nodes:
-        value = _constant(node, constants)
+        value, gives = _constant(node, constants), types.get(node.outputs[0])
         if value is not None:
             constants[node.outputs[0]] = value
-        elif node.kind in PASSING and types.get(node.outputs[0]) not in _WHOLE:
+        elif _is_of_shapes(node, gives, shapes | constants.keys()):
+            shapes.update(node.outputs)
+        elif node.kind in PASSING or (node.kind == "Cast" and gives in _FLOATS):
             renamed[node.outputs[0]] = node.inputs[0]
-        elif types.get(node.outputs[0]) not in _WHOLE:
+        else:
             left.append(node)
     return tuple(left), renamed
+
+
+def _is_of_shapes(node: Node, gives: str | None, known: Set[str]) -> bool:
+    """Whether the node computes sizes and places, never data: `known` are tensors that do, and constants."""
+    if node.kind in _SHAPES:
+        return True
+    if node.kind not in SHAPE_ARITHMETIC or not all(name in known for name in node.inputs if name):
+        return False
+    return gives in _WHOLE or node.kind == "Cast"
 
 
 def _constant(node: Node, constants: Mapping[str, Array]) -> Array | None:

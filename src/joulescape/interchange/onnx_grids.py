@@ -12,11 +12,10 @@ from joulescape.compression._values import Coded, from_levels, to_levels
 from joulescape.interchange.onnx_file import Array
 from joulescape.interchange.onnx_sheet import Sheet
 from joulescape.network.work import OperandFormat
+from joulescape.units import FLOAT_BITS
 
 WIDTHS = (4, 8, 16)
 """Bits of ONNX's integers that both operators take."""
-
-FLOAT_BITS = 32
 
 
 @dataclass(frozen=True)

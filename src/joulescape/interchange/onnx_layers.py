@@ -8,7 +8,8 @@ import numpy as np
 
 from joulescape.interchange.onnx_file import Node
 from joulescape.interchange.onnx_products import window_of
-from joulescape.interchange.onnx_walk import NORM_EPSILON, Refused, Rule, Walk
+from joulescape.interchange.onnx_walk import Refused, Rule, Walk
+from joulescape.network.operators import NORM_EPSILON
 
 _LRN = {"alpha": 1e-4, "beta": 0.75, "bias": 1.0}
 """The constants of our local response normalisation."""

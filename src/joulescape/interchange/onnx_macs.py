@@ -8,15 +8,30 @@ from collections.abc import Callable, Mapping
 from joulescape.interchange.onnx_file import Node, OnnxFile
 
 
-def macs_of(node: Node, file: OnnxFile) -> int:
-    """Of one sample; 0 for what multiplies no matrices, and where shapes are unknown."""
+class _UnknownShape(Exception):
+    """A count needs a shape that could not be inferred."""
+
+
+def macs_of(node: Node, file: OnnxFile) -> int | None:
+    """Of one sample; 0 for what multiplies no matrices.
+
+    None where nobody can tell: shapes are unknown, the operator is of another domain than ONNX's own, or holds others.
+    """
+    if "::" in node.kind or node.kind in _UNCOUNTED:
+        return None
     count = _COUNTS.get(node.kind)
-    return 0 if count is None else count(node, file)
+    try:
+        return 0 if count is None else count(node, file)
+    except _UnknownShape:
+        return None
 
 
 def _shape(file: OnnxFile, name: str) -> tuple[int, ...]:
     constant = file.constants.get(name)
-    return tuple(constant.shape) if constant is not None else file.shape(name) or (0,)
+    found = file.shape(name) if constant is None else tuple(constant.shape)
+    if found is None:
+        raise _UnknownShape(name)
+    return found
 
 
 def _convolution(place: int) -> Callable[[Node, OnnxFile], int]:
@@ -42,6 +57,9 @@ def _recurrent(node: Node, file: OnnxFile) -> int:
     steps = math.prod(_shape(file, node.inputs[0])[:-1])
     return steps * sum(math.prod(_shape(file, name)) for name in node.inputs[1:3])
 
+
+_UNCOUNTED = frozenset({"If", "Loop", "Scan", "SequenceMap", "Einsum", "Attention"})
+"""What multiplies as many as its inner graphs or its equation say."""
 
 _COUNTS: Mapping[str, Callable[[Node, OnnxFile], int]] = {
     "Conv": _convolution(1), "ConvInteger": _convolution(1), "QLinearConv": _convolution(3),

@@ -10,12 +10,21 @@ from pathlib import Path
 
 import numpy as np
 
-from joulescape.interchange.onnx_file import Array, Node, OnnxError, OnnxFile, load_file
+from joulescape.interchange.onnx_file import Array, Node, OnnxError, OnnxFile, load_file, read_bytes
+from joulescape.interchange.onnx_foreign import leave_to_host
 from joulescape.interchange.onnx_macs import macs_of
 from joulescape.interchange.onnx_rules import translate
 from joulescape.interchange.onnx_walk import Part, Refused, Walk
 from joulescape.network.build import DATA
-from joulescape.spec.network import GivenWeights, OnnxNetworkSpec, OperatorSpec, ReadNetworkSpec
+from joulescape.spec.network import (
+    FOREIGN,
+    ForeignOperatorSpec,
+    GivenWeights,
+    OneOperator,
+    OnnxNetworkSpec,
+    OperatorSpec,
+    ReadNetworkSpec,
+)
 
 
 @dataclass(frozen=True)
@@ -23,14 +32,17 @@ class OnnxNetwork:
     """What a file holds: the network in our operators, and its weights (`<operator>.weight`, `.bias` ...)."""
 
     input_shape: tuple[int, ...]
-    operators: tuple[OperatorSpec, ...]
+    operators: tuple[OneOperator, ...]
     arrays: Mapping[str, Array]
     sha256: str
 
 
-def read_onnx(path: Path) -> OnnxNetwork:
-    """The file's network; OnnxError that lists every operator we have not, each with its share of the MACs."""
-    return _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
+def read_onnx(path: Path, hosted: Mapping[str, float] | None = None) -> OnnxNetwork:
+    """The file's network; OnnxError that lists every operator we have not, each with its share of the MACs.
+
+    `hosted` names ONNX operators to be left to the host, with their operations per element.
+    """
+    return _read(path, read_bytes(path)[1], tuple(sorted((hosted or {}).items())))
 
 
 def network_of(spec: OnnxNetworkSpec, folder: Path) -> ReadNetworkSpec:
@@ -38,7 +50,7 @@ def network_of(spec: OnnxNetworkSpec, folder: Path) -> ReadNetworkSpec:
 
     OnnxError where the file has not the checksum that the YAML states, or cannot be taken.
     """
-    found = read_onnx(folder / spec.onnx)
+    found = read_onnx(folder / spec.onnx, {kind: how.ops_per_element for kind, how in spec.treat_as.items()})
     if spec.sha256 is not None and spec.sha256 != found.sha256:
         raise OnnxError(f"{folder / spec.onnx} has SHA-256 {found.sha256}, expected {spec.sha256}")
     return ReadNetworkSpec(
@@ -46,7 +58,7 @@ def network_of(spec: OnnxNetworkSpec, folder: Path) -> ReadNetworkSpec:
         task=spec.task,
         input=found.input_shape,
         operators=found.operators,
-        training=GivenWeights(onnx=spec.onnx, sha256=found.sha256),
+        training=GivenWeights(onnx=spec.onnx, sha256=found.sha256, treat_as=spec.treat_as),
     )
 
 
@@ -61,12 +73,15 @@ def outputs_of(data: bytes, samples: Array) -> Array:
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, modified_ns: int) -> OnnxNetwork:  # noqa: ARG001
-    file = load_file(path)
+def _read(path: Path, sha256: str, hosted: tuple[tuple[str, float], ...]) -> OnnxNetwork:  # noqa: ARG001
+    file, host = load_file(path), dict(hosted)
     walk, refused = Walk(file), list[tuple[Node, str]]()
+    absent = sorted(set(host) - {node.kind for node in file.nodes})
+    if absent:
+        raise OnnxError(f"{path} holds no {', '.join(absent)}, which treat_as names")
     for node in file.nodes:
         try:
-            translate(node, walk)
+            _take(node, walk, host)
         except Refused as error:
             refused.append((node, str(error)))
     if refused:
@@ -74,18 +89,32 @@ def _read(path: Path, modified_ns: int) -> OnnxNetwork:  # noqa: ARG001
     return _network(file, walk)
 
 
+def _take(node: Node, walk: Walk, host: Mapping[str, float]) -> None:
+    """As an operator of ours where there is one, else as one of the host's where the user left it to the host."""
+    try:
+        translate(node, walk)
+    except Refused:
+        if node.kind not in host:
+            raise
+        leave_to_host(node, walk, host[node.kind])
+
+
 def _listing(file: OnnxFile, refused: list[tuple[Node, str]]) -> str:
     """Every refused kind and reason with its nodes and its share of the MACs, the largest first."""
-    total = sum(macs_of(node, file) for node in file.nodes) or 1
+    counts = {node.outputs: macs_of(node, file) for node in file.nodes}
+    total = sum(count or 0 for count in counts.values()) or 1
     groups: dict[tuple[str, str], list[Node]] = {}
     for node, reason in refused:
         groups.setdefault((node.kind, reason), []).append(node)
-    shares = {key: sum(macs_of(node, file) for node in nodes) / total for key, nodes in groups.items()}
-    lines = [
-        f"  {kind} ({_names(groups[kind, reason])}): {reason}; {100 * shares[kind, reason]:.1f} % of the MACs"
-        for kind, reason in sorted(groups, key=lambda key: -shares[key])
-    ]
-    head = f"{file.path} holds operators that this project has not, {100 * sum(shares.values()):.1f} % of its MACs:"
+    shares = {key: sum(counts[node.outputs] or 0 for node in nodes) / total for key, nodes in groups.items()}
+    lines = []
+    for kind, reason in sorted(groups, key=lambda key: -shares[key]):
+        nodes = groups[kind, reason]
+        is_known = all(counts[node.outputs] is not None for node in nodes)
+        share = f"{100 * shares[kind, reason]:.1f} % of the MACs" if is_known else "its share of the MACs is unknown"
+        lines.append(f"  {kind} ({_names(nodes)}): {reason}; {share}")
+    of = "its MACs" if None not in counts.values() else "those of its MACs that can be counted"
+    head = f"{file.path} holds operators that this project has not, {100 * sum(shares.values()):.1f} % of {of}:"
     return "\n".join([head, *lines])
 
 
@@ -104,7 +133,7 @@ def _network(file: OnnxFile, walk: Walk) -> OnnxNetwork:
     if unknown:
         raise OnnxError(f"{file.path}: nothing that this project reads gives {', '.join(unknown)}")
     operators = tuple(
-        OperatorSpec.model_validate(
+        (ForeignOperatorSpec if part.kind == FOREIGN else OperatorSpec).model_validate(
             {"name": name, "kind": part.kind, "inputs": tuple(place[t] for t in part.inputs), **part.attributes}
         )
         for name, part in named.items()

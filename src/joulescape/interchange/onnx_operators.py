@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from joulescape.interchange.onnx_file import OnnxError
+from joulescape.interchange.onnx_foreign import unpacked
 from joulescape.interchange.onnx_sheet import Sheet
-from joulescape.interchange.onnx_walk import NORM_EPSILON
-from joulescape.network.operators import Operator
+from joulescape.network.operators import NORM_EPSILON, Operator
 
 Inputs = list[str]
 Constants = Mapping[str, str]
@@ -156,6 +156,19 @@ def _local_response_norm(sheet: Sheet, operator: Operator, inputs: Inputs, _cons
     sheet.node("LRN", inputs, output, size=size, alpha=1e-4, beta=0.75, bias=1.0)
 
 
+def _foreign(sheet: Sheet, operator: Operator, inputs: Inputs, _constants: Constants, output: str) -> None:
+    """The node as it was, with its constants under names of their own."""
+    import onnx
+
+    graph = unpacked(str(operator.attributes["onnx"])).graph
+    named = dict(zip((item.name for item in graph.input), inputs, strict=True))
+    for item in graph.initializer:
+        named[item.name] = sheet.constant(f"{output}.{item.name}", onnx.numpy_helper.to_array(item))
+    (node,) = graph.node
+    attributes = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
+    sheet.node(node.op_type, [named.get(name, "") for name in node.input], output, **attributes)
+
+
 WRITERS: Mapping[str, Writer] = {
     "conv": _conv, "dense": _dense, "matmul": _matmul, "relu": _simple("Relu"), "sigmoid": _simple("Sigmoid"),
     "softmax": _simple("Softmax", axis=-1), "max_pool": _pool("MaxPool"), "avg_pool": _pool("AveragePool"),
@@ -164,5 +177,6 @@ WRITERS: Mapping[str, Writer] = {
     "channel_shuffle": _channel_shuffle, "local_response_norm": _local_response_norm, "layer_norm": _layer_norm,
     "gelu": _simple("Gelu", approximate="tanh"), "position": _position, "mean_tokens": _mean_tokens,
     "patches": _patches, "split_heads": _split_heads, "merge_heads": _merge_heads, "transpose": _transpose,
+    "foreign": _foreign,
 }  # fmt: skip
 """By kind of operator."""

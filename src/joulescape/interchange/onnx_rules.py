@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from joulescape.interchange import onnx_arrangement, onnx_layers, onnx_products
 from joulescape.interchange.onnx_file import Node
+from joulescape.interchange.onnx_foreign import FOREIGN_DOMAIN
 from joulescape.interchange.onnx_walk import Refused, Rule, Walk
 
 RULES: Mapping[str, Rule] = {**onnx_products.RULES, **onnx_layers.RULES, **onnx_arrangement.RULES}
@@ -16,5 +17,5 @@ def translate(node: Node, walk: Walk) -> None:
     """Add what the node becomes to the walk; Refused where nothing of ours computes it."""
     rule = RULES.get(node.kind)
     if rule is None:
-        raise Refused("no operator of this kind")
+        raise Refused(FOREIGN_DOMAIN if "::" in node.kind else "no operator of this kind")
     rule(node, walk)

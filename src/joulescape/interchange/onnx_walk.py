@@ -10,9 +10,6 @@ import numpy as np
 from joulescape.interchange.onnx_file import Array, Node, OnnxFile
 from joulescape.network.operators import Attribute
 
-NORM_EPSILON = 1e-5
-"""What our normalisation adds to every variance; the file's own is folded into the variance."""
-
 
 class Refused(Exception):
     """No operator of ours computes this node."""

@@ -10,7 +10,7 @@ from joulescape.network.operators import Attribute, Graph, Operator
 from joulescape.network.request import Request, Shape
 from joulescape.network.shapes import infer
 from joulescape.network.unfold import DATA, unfolded
-from joulescape.spec.network import BaseNetworkSpec, OperatorSpec
+from joulescape.spec.network import BaseNetworkSpec, OneOperator
 
 __all__ = ["DATA", "build_graph", "replaced", "reshape"]
 
@@ -55,7 +55,7 @@ def replaced(graph: Graph, parts: Mapping[str, Sequence[Request]]) -> Graph:
     return Graph(graph.name, graph.input_shape, _infer_all(requests, graph.input_shape))
 
 
-def _request(operator: OperatorSpec) -> Request:
+def _request(operator: OneOperator) -> Request:
     given = operator.model_dump(exclude_none=True)
     attributes = {key: value for key, value in given.items() if key not in _STRUCTURE}
     return Request(operator.name, operator.kind, operator.inputs or (), (), attributes)

@@ -13,6 +13,9 @@ ROLES: tuple[Role, ...] = ("forward", "input_gradient", "weight_gradient", "upda
 Phase = Literal["inference", "training"]
 Attribute = int | float | str | bool
 
+NORM_EPSILON = 1e-5
+"""What every normalisation adds to its variance."""
+
 MATRIX_KINDS = frozenset({"conv", "dense", "matmul"})
 """Operators with loop bounds: a matrix machine can take them."""
 

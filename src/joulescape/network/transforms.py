@@ -3,7 +3,7 @@
 Weights are transformed once, before any inference; inputs and outputs at every one. Tiles at the border are whole.
 
 - winograd, F(m x m, 3 x 3) with m = 2 or 4 (Lavin and Gray 2016): per tile of m x m outputs (m + 2)^2 products for each
-  pair of channels, B^T d B for each input channel, A^T s A for each output channel. Constants of both are powers of two.
+  pair of channels, B^T d B for each input channel, A^T s A for each output channel; constants are powers of two.
 - fft, n x n points (Mathieu et al. 2014): tiles of (n - F + 1)^2 outputs by overlap and save; n (n / 2 + 1) complex
   products for each pair of channels; a real transform of n x n points is n^2 / 2 log2 n complex multiplications and
   n^2 log2 n complex additions. A complex product is four multiplications and two additions.

@@ -9,18 +9,21 @@ from typing import Any
 from pydantic import ValidationError
 
 from joulescape.errors import nearest
-from joulescape.spec.network import BaseNetworkSpec, OperatorSpec
+from joulescape.spec.network import FOREIGN, BaseNetworkSpec, ForeignOperatorSpec, OneOperator, OperatorSpec
 
 DATA = "input"
 """The name under which operators read the data; in a block, what the block reads."""
 
 _STRUCTURE = frozenset({"name", "kind", "inputs", "block", "repeat", "values"})
 
+_TEXTS = frozenset({"onnx"})
+"""Attributes that are text themselves, and never name a value."""
+
 Line = Mapping[str, Any]
 """One line of an operator list as plain values."""
 
 
-def unfolded(spec: BaseNetworkSpec) -> tuple[OperatorSpec, ...]:
+def unfolded(spec: BaseNetworkSpec) -> tuple[OneOperator, ...]:
     """The operators of a network in order, blocks written out and inputs named.
 
     Raises ValueError naming the place: a block that is unknown or within itself, a value that is missing or unknown.
@@ -56,14 +59,14 @@ class _Scope:
 
     def value(self, name: str, key: str, value: Any) -> Any:
         """An attribute as it stands, or the value that it names."""
-        if not isinstance(value, str):
+        if not isinstance(value, str) or key in _TEXTS:
             return value
         if value not in self.values:
             raise self.fault(name, f"{key} is '{value}', a value that is not given{_hint(value, self.values)}")
         return self.values[value]
 
 
-def _operators(lines: Iterable[Line], scope: _Scope) -> Iterator[OperatorSpec]:
+def _operators(lines: Iterable[Line], scope: _Scope) -> Iterator[OneOperator]:
     previous = scope.source
     for line in lines:
         name = str(line.get("name"))
@@ -80,7 +83,7 @@ def _operators(lines: Iterable[Line], scope: _Scope) -> Iterator[OperatorSpec]:
         scope.outputs[name] = previous
 
 
-def _put(use: Line, name: str, source: str, scope: _Scope) -> Iterator[OperatorSpec]:
+def _put(use: Line, name: str, source: str, scope: _Scope) -> Iterator[OneOperator]:
     """The operators of a block, as often as it is put there."""
     block, count = str(use["block"]), int(scope.value(name, "repeat", use.get("repeat", 1)))
     if block not in scope.blocks:
@@ -109,9 +112,11 @@ def _named(lines: Iterable[Line]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _operator(name: str, given: Line, scope: _Scope) -> OperatorSpec:
+def _operator(name: str, given: Line, scope: _Scope) -> OneOperator:
+    """The checked operator; a foreign one stands at the top only, where the reader of an ONNX file put it."""
+    is_foreign = given["kind"] == FOREIGN and not scope.inside
     try:
-        return OperatorSpec.model_validate(given, strict=True)
+        return (ForeignOperatorSpec if is_foreign else OperatorSpec).model_validate(given, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(key) for key in first["loc"])

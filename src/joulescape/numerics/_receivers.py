@@ -61,15 +61,18 @@ class Received:
 
         A modulator lets no more through than all: inputs beyond what was calibrated saturate.
         """
-        sent = self.grid.sliced((self.dac(x) / self.dac.top).clamp(-1.0, 1.0))
+        sent = self.grid.sliced((self.dac(x) / self.dac.top).clamp_(-1.0, 1.0))
         return torch.bmm(sent, self.stacked.transpose(1, 2)), sent.abs().sum(2, keepdim=True)
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """(samples, K) -> (samples, N)."""
+        return torch.cat([self._received(part, generator) for part in torch.split(x, self.grid.block)])
+
+    def _received(self, x: Tensor, generator: torch.Generator) -> Tensor:
         sums, light = self.sums(x)
         if not self.noise.is_silent:
             deviation = self.noise.deviation(sums, light) * math.sqrt(self.passes)
-            sums = sums + deviation * torch.randn(sums.shape, generator=generator)
+            sums = sums.addcmul_(deviation, torch.randn(sums.shape, generator=generator))
         converted = self.adc(self.collected(sums))
         return (converted * self.scales if self.added == 1 else converted).sum(0) * self.dac.top
 
@@ -124,14 +127,18 @@ def received(
     return machine if detail == "full" else _merged(machine, calibration)
 
 
+def realised(grid: Grid, made: Tensor, scales: Tensor) -> Tensor:
+    """The matrix (outputs, inputs) that tiles `made` and their gains (tiles, rows) amount to."""
+    return grid.matrix(grid.stacked(made) * grid.per_row(scales).transpose(1, 2))
+
+
 def _merged(machine: Received, calibration: Tensor) -> Merged:
-    matrix = (machine.stacked * machine.scales.transpose(1, 2)).transpose(0, 1)
-    flat = matrix.reshape(machine.grid.outputs, -1)[:, : machine.grid.inputs].contiguous()
+    matrix = machine.grid.matrix(machine.stacked * machine.scales.transpose(1, 2))
     sums, light = machine.sums(calibration)
     read = machine.noise.deviation(sums, light).square().mean(1, keepdim=True) * machine.passes
     rounded = machine.adc.step**2 / 12.0 * (machine.scales.square() if machine.added == 1 else 1.0)
     variance = (read * machine.scales.square()).sum((0, 1)) + rounded.sum((0, 1))
-    return Merged(flat, machine.dac, variance.sqrt() * machine.dac.top)
+    return Merged(matrix, machine.dac, variance.sqrt() * machine.dac.top)
 
 
 def read_gradient(gradient: Tensor, noise: Noise, numbers: Mapping[str, float], generator: torch.Generator) -> Tensor:

@@ -8,6 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+BLOCK = 1 << 17
+"""Partial sums that are held at once."""
+
+LEAST_BLOCK = 128
+"""Samples that make a matrix product worth its call."""
+
 
 @dataclass(frozen=True)
 class Quantiser:
@@ -28,9 +34,8 @@ class Quantiser:
         """The nearest level, clipped to the range."""
         if self.bits is None:
             return values
-        low = -self.top if self.is_signed else torch.zeros_like(self.top)
-        clipped = torch.minimum(torch.maximum(values, low), self.top)
-        return torch.round(clipped / self.step) * self.step
+        steps = 2.0 ** (self.bits - 1) - 1 if self.is_signed else 2.0**self.bits - 1
+        return (values / self.step).clamp_(-steps if self.is_signed else 0.0, steps).round_().mul_(self.step)
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,11 @@ class Grid:
         """Tiles along the inputs."""
         return math.ceil(self.inputs / self.columns)
 
+    @property
+    def block(self) -> int:
+        """Samples whose partial sums stay in a processor's cache."""
+        return max(LEAST_BLOCK, BLOCK // (self.across * max(self.outputs, self.columns)))
+
     def tiles(self, weight: Tensor) -> Tensor:
         """(outputs, inputs) -> (across * down, rows, columns)."""
         padded = weight.new_zeros(self.down * self.rows, self.across * self.columns)
@@ -63,6 +73,10 @@ class Grid:
         """(across * down, rows, columns) -> (across, outputs, columns): what each slice of the input meets."""
         return tiles.reshape(self.across, self.down * self.rows, self.columns)[:, : self.outputs]
 
+    def matrix(self, stacked: Tensor) -> Tensor:
+        """(across, outputs, columns) -> (outputs, inputs): the tiles put together again."""
+        return stacked.transpose(0, 1).reshape(self.outputs, -1)[:, : self.inputs].contiguous()
+
     def per_output(self, values: Tensor) -> Tensor:
         """One value a tile (across * down) -> (across, 1, outputs)."""
         return values.view(self.across, self.down).repeat_interleave(self.rows, 1)[:, None, : self.outputs]
@@ -73,8 +87,9 @@ class Grid:
 
     def sliced(self, x: Tensor) -> Tensor:
         """Inputs (samples, inputs) -> (across, samples, columns)."""
-        padded = x.new_zeros(len(x), self.across * self.columns)
+        padded = x.new_empty(len(x), self.across * self.columns)
         padded[:, : self.inputs] = x
+        padded[:, self.inputs :] = 0.0
         return padded.view(len(x), self.across, self.columns).transpose(0, 1)
 
     def largest(self, sums: Tensor) -> Tensor:

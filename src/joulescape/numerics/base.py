@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from joulescape.network.error_spec import ErrorSpec
-from joulescape.network.operators import Operator
+from joulescape.network.operators import Operator, Role
 
 Detail = Literal["merged", "full"]
 """`merged`: effective weights and additive output noise; `full`: every slice, input bit, mesh column."""
@@ -33,6 +33,29 @@ class Product(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Chance:
+    """What one device draws while it is trained: what fabrication fixed, and what each write draws anew."""
+
+    device: torch.Generator
+    """Static mismatch, from its start at every step: the device stays what it is."""
+    backward: torch.Generator
+    """The same of hardware of its own for input gradients, where a machine has such."""
+    writing: torch.Generator
+    """Programming errors of the last write: after every update others."""
+    first: torch.Generator
+    """Programming errors of the first write: those of cells that are moved by pulses and never written again."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One operator as a device that is being trained holds it."""
+
+    forward: Programmed
+    backward: Tensor | None = None
+    """What stands for the weight (N, K) when errors are multiplied by its transpose; None: the exact weight."""
+
+
 class MatrixNumerics(ABC):
     """How a machine multiplies by a stored matrix, and how it rewrites it; how it multiplies two activations."""
 
@@ -47,6 +70,22 @@ class MatrixNumerics(ABC):
         `calibration` (rows, K) are inputs of training data from which ranges (input scale, ADC clip) are taken.
         A convolution arrives as its im2col matrix; a grouped one as one call per group.
         """
+
+    def store(
+        self,
+        weight: Tensor,
+        errors: Mapping[Role, ErrorSpec],
+        calibration: Tensor,
+        chance: Chance,
+        detail: Detail,
+    ) -> Stored:
+        """Write `weight` (N, K) as it is after an update; `errors` are this operator's by role, the forward one always.
+
+        By default nothing goes wrong at a write, and errors go back through exact weights. A machine whose cells miss
+        what they are written draws that from `chance`; one that forms input gradients itself (role input_gradient is in
+        `errors`) says what its transposed product multiplies by.
+        """
+        return Stored(self.program(weight, errors["forward"], calibration, chance.device, detail))
 
     def product(
         self,
@@ -65,7 +104,7 @@ class MatrixNumerics(ABC):
         return Rewritten(self, errors, rows, generator.get_state(), detail)
 
     def gradient(self, gradient: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:  # noqa: ARG002
-        """An input or weight gradient as this machine computes it (roles input_gradient, weight_gradient)."""
+        """A finished input or weight gradient as this machine reads it (roles input_gradient, weight_gradient)."""
         return gradient
 
     def update(self, weight: Tensor, step: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:  # noqa: ARG002
@@ -77,7 +116,7 @@ class MatrixNumerics(ABC):
 class Rewritten:
     """A machine for stored matrices multiplies two activations: it writes the right one for every sample and group.
 
-    It is one device: each writing draws its static errors from the same state.
+    It is one device: each writing draws its static errors from the same state, and what it misses anew.
     """
 
     machine: MatrixNumerics
@@ -89,13 +128,15 @@ class Rewritten:
     def __call__(self, left: Tensor, right: Tensor, generator: torch.Generator) -> Tensor:
         """(samples, groups, M, K) times (samples, groups, K, N) -> (samples, groups, M, N)."""
         pairs = zip(left.flatten(0, 1), right.flatten(0, 1), strict=True)
-        products = torch.stack([self._written(matrix)(rows, generator) for rows, matrix in pairs])
+        products = torch.stack([self._written(matrix, generator)(rows, generator) for rows, matrix in pairs])
         return products.reshape(*left.shape[:-1], right.shape[-1])
 
-    def _written(self, matrix: Tensor) -> Programmed:
+    def _written(self, matrix: Tensor, generator: torch.Generator) -> Programmed:
         device = torch.Generator()
         device.set_state(self.state)
-        return self.machine.program(matrix.T.contiguous(), self.errors, self.calibration, device, self.detail)
+        chance = Chance(device, device, generator, generator)
+        errors: dict[Role, ErrorSpec] = {"forward": self.errors}
+        return self.machine.store(matrix.T.contiguous(), errors, self.calibration, chance, self.detail).forward
 
 
 class PhysicalLayer(ABC):

@@ -32,13 +32,14 @@ def described_for(space: DesignSpace, candidate: Candidate) -> Described:
 
 
 def energy_fractions(machine: Machine, network: Described, batch: int) -> Mapping[str, float]:
-    """Each operator's share of one inference's energy at nominal statistics; the mean over swept variants."""
+    """Each operator's share of one inference's energy at nominal statistics; the mean over swept variants, 0 for what
+    the machine spends nothing on."""
     cost = machine.cost(network, phase_work(network, "inference", batch, None, {}))
     total = np.asarray(cost.energy_pj(), dtype=float)
-    spent: dict[str, float] = {}
+    spent = {operator.name: 0.0 for operator in network.graph.operators}
     for run in cost.layers:
         share = sum((energy.energy_pj for energy in run.energies), start=np.zeros_like(total)) / total
-        spent[run.cost.layer] = spent.get(run.cost.layer, 0.0) + float(np.mean(share))
+        spent[run.cost.layer] += float(np.mean(share))
     return {layer: round(share, DIGITS) for layer, share in spent.items()}
 
 
@@ -49,5 +50,5 @@ def _informed(space: DesignSpace, candidate: Candidate, graph: Graph, done: tupl
     if "layer_energy" not in method.needs(settings):
         return step
     shares = energy_fractions(space.machine(candidate), before, space.spec.batch)
-    told = {name: {**step.at(name), "energy_fraction": shares.get(name, 0.0)} for name in settings}
+    told = {name: {**step.at(name), "energy_fraction": shares[name]} for name in settings}
     return replace(step, per_layer={**step.per_layer, **told})

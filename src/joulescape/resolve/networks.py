@@ -25,6 +25,13 @@ def read_network(path: Path, faults: list[Fault]) -> tuple[Document, AnyNetworkS
     return None if spec is None else (document, spec)
 
 
+def network_files(path: Path) -> tuple[Path, ...]:
+    """The network's YAML file, and the ONNX file that it names, if it does; faults show when the network is read."""
+    document = read_or_fault(path, [])
+    named = document.content.get(ONNX) if document is not None and isinstance(document.content, dict) else None
+    return (path, path.parent / named) if isinstance(named, str) else (path,)
+
+
 def reference_of(name: str, spec: AnyNetworkSpec, root: Path) -> dict[str, Any]:
     """How the reference weights come to be, as plain values: a training recipe, or `onnx`, `sha256` and the `file`."""
     return reference_beside(network_path(root, name), spec)

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from joulescape.network.operators import ROLES, Graph, Role
 from joulescape.resolve.back_end import BackEnd
 from joulescape.resolve.candidate import Pair
+from joulescape.resolve.hardware import HardwarePlan
 from joulescape.resolve.steps import StepPlan
 from joulescape.spec.space import SpaceSpec
+
+DYNAMIC_PRODUCTS = "dynamic_products"
+"""The setting by which a machine takes products of two activations, or does not."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,21 @@ def dropped_steps(graphs: Mapping[str, Graph], steps: Sequence[StepPlan]) -> Ite
                 if option.method is not None and not option.method.is_whole and not option.operators(graph):
                     place = f"compression.{step.index}.{option.name}"
                     yield f"{place} acts on no operator of {name} and is dropped there"
+
+
+def hosted_products(
+    pairs: Sequence[Pair], graphs: Mapping[str, Graph], plans: Mapping[str, HardwarePlan]
+) -> Iterator[str]:
+    """A note for each pair whose host runs products of two activations, unless the question lets that be drawn."""
+    for pair in pairs:
+        plan, products = plans[pair.back_end], [o for o in graphs[pair.network].operators if o.kind == "matmul"]
+        if any(found.path == DYNAMIC_PRODUCTS for found in plan.drawn):
+            continue
+        machine = plan.back_end.machine("system", plan.settings(plan.fixed, ({},), "typical"))
+        hosted = [o.name for o in products if (station := machine.station(o, "forward")) and station.is_host]
+        if hosted:
+            said = f"{pair.back_end} leaves products of two activations to its host"
+            yield f"{said}: {', '.join(hosted)} of {pair.network}"
 
 
 def _reason(spec: SpaceSpec, graph: Graph, back_end: BackEnd, steps: Sequence[StepPlan]) -> str | None:

@@ -23,7 +23,7 @@ from joulescape.resolve.filling import fixed_domains
 from joulescape.resolve.hardware import HardwarePlan, read_hardware
 from joulescape.resolve.metrics import check_metrics
 from joulescape.resolve.networks import read_network
-from joulescape.resolve.pairs import Refused, dropped_steps, sort_pairs
+from joulescape.resolve.pairs import Refused, dropped_steps, hosted_products, sort_pairs
 from joulescape.resolve.rungs import check_rungs, rung_notes
 from joulescape.resolve.shelves import (
     BACK_END_FILE,
@@ -195,6 +195,7 @@ def _pair(question: Question) -> None:
     question.notes = (
         *fixed_domains(question.document),
         *dropped_steps(question.graphs, question.steps),
+        *hosted_products(question.pairs, question.graphs, question.hardware),
         *rung_notes(question.spec),
     )
     content = question.document.content

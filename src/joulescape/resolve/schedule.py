@@ -30,7 +30,8 @@ def schedule(stages: Sequence[Stage], samples: int) -> tuple[list[FloatArray], l
     With more, the flow shop of identical jobs: the first sample walks down alone, each further one follows at the pace
     of the slowest hardware met so far: end of layer l = sum of single latencies up to l + (samples - 1) * pace.
     """
-    starts, ends = [], []
+    starts: list[FloatArray] = []
+    ends: list[FloatArray] = []
     passed = np.zeros_like(stages[0].latency_ns)
     busiest = np.zeros_like(passed)
     busy: dict[str, FloatArray] = {}

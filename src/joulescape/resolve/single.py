@@ -132,7 +132,7 @@ class _Compression:
         known = registry.names(METHODS)
         if method not in known:
             return [unknown_name(Document(WHERE, {}), (name,), method, known)]
-        if not field and index is None:
+        if not field and (index is None or not rest.endswith(".")):
             return [Fault(WHERE, None, name, "no field", f"compression.{method}.<field>=VALUE")]
         key = (len(self._fields) if index is None else index, method)
         if index is None:
@@ -161,7 +161,9 @@ class _Compression:
         """The space's `compression:`; a field that is set layer by layer is a choice of the values given."""
         steps: list[dict[str, Any]] = []
         for key in sorted(self._fields):
-            fields = dict(self._fields[key])
+            fields: dict[str, Any] = {}
+            for name, value in self._fields[key].items():
+                _nest(fields, name, value)
             for (*owner, field), layers in self._layers.items():
                 if tuple(owner) == key:
                     options = list(dict.fromkeys(layers.values()))

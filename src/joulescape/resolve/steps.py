@@ -36,12 +36,22 @@ class Option:
         method = self.method
         return () if method is None else tuple(o.name for o in graph.operators if method.takes(o))
 
-    def misfit(self, graph: Graph, values: Mapping[str, Any]) -> str | None:
-        """Why layers of the graph cannot take these values, all the same for each; None where they can."""
+    def misfit(self, graph: Graph) -> str | None:
+        """Why layers of the graph cannot take these fields, or which of them count at no value; None where all do.
+
+        Each domain is tried at each of its points, the others at their first; all layers have the same values.
+        """
         taken = self.operators(graph)
         if self.method is None or not taken:
             return None
-        return self.method.misfit(graph, dict.fromkeys(taken, self.method.Settings(**values)))
+        first = {field.path: next(field.points())[1] for field in self.fields}
+        points = [{**first, field.path: value} for field in self.fields for _, value in field.points()]
+        spanned = [self.method.Settings(**values) for values in (first, *points)]
+        for at in spanned:
+            why = self.method.misfit(graph, dict.fromkeys(taken, at))
+            if why is not None:
+                return why
+        return self.method.unused(graph, spanned)
 
 
 @dataclass(frozen=True)
@@ -147,12 +157,11 @@ def read_steps(document: Document, faults: list[Fault]) -> tuple[StepPlan, ...]:
 
 
 def misfits(document: Document, plans: Sequence[StepPlan], graphs: Iterable[Graph]) -> list[Fault]:
-    """Settings that pass alone, but that layers of a network cannot take; of a domain its first value is tried."""
+    """Settings that pass alone, but that layers of a network cannot take, or that do nothing there."""
     faults: list[Fault] = []
     for graph in graphs:
         for option in (option for plan in plans for option in plan.options if option.method and option.fields):
-            values = {field.path: next(field.points())[1] for field in option.fields}
-            why = option.misfit(graph, values)
+            why = option.misfit(graph)
             if why is not None:
                 faults.append(document.fault(option.fields[0].keys[:-1], option.name, f"this to hold: {why}"))
     return list(dict.fromkeys(faults))

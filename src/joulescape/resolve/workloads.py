@@ -11,7 +11,7 @@ from joulescape.network.operators import Graph
 from joulescape.network.task import TASKS
 from joulescape.resolve.steps import StepPlan
 from joulescape.spec.document import Document, Keys
-from joulescape.spec.network import AnyNetworkSpec
+from joulescape.spec.network import AnyNetworkSpec, NetworkTraining
 from joulescape.spec.space import ACCURACY_METRICS, TRAINING_METRICS, SpaceSpec
 
 REPORTED = "reported"
@@ -25,7 +25,7 @@ def workload_faults(spec: AnyNetworkSpec, graph: Graph, document: Document) -> l
     if graph.physical_operators and spec.is_workload:
         expected = "a recipe: a network with physical operators is trained where it runs"
         faults.append(document.fault(keys, "nothing", expected))
-    if not spec.is_workload and spec.task in TASKS and not TASKS[spec.task].has_data:
+    if isinstance(spec.training, NetworkTraining) and not _has_data(spec):
         expected = f"no recipe: the task '{spec.task}' has sizes alone, no data that could be read"
         faults.append(document.fault(keys, "a recipe", expected))
     known = [operator.name for operator in graph.matrix_operators if operator.weight_shape is not None]
@@ -52,15 +52,21 @@ def with_reported(step: Step, network: AnyNetworkSpec) -> Step:
 
 def _accuracies(document: Document, spec: SpaceSpec, networks: Mapping[str, AnyNetworkSpec]) -> list[Fault]:
     shapes = [name for name, network in networks.items() if network.is_workload]
-    if not shapes or not spec.needs_accuracy:
+    unseen = [name for name, network in networks.items() if not network.is_workload and not _has_data(network)]
+    if not (shapes or unseen) or not spec.needs_accuracy:
         return []
     named: list[Keys] = [("objectives", m) for m in spec.objectives if m in ACCURACY_METRICS]
     named += [("constraints", m) for m in spec.constraints if m in ACCURACY_METRICS]
     if not named:  # training up to a target is measured too
         named = [("training", "target")]
-    listed = ", ".join(shapes)
-    expected = f"costs alone: {listed} has no `training:` recipe, so no weights and no accuracy"
+    listed = ", ".join(shapes or unseen)
+    missing = "`training:` recipe, so no weights" if shapes else "data (its task has sizes alone), so no measurement"
+    expected = f"costs alone: {listed} has no {missing} and no accuracy"
     return [document.fault(keys, f"'{keys[-1]}' asked of {listed}", expected) for keys in named]
+
+
+def _has_data(network: AnyNetworkSpec) -> bool:
+    return network.task not in TASKS or TASKS[network.task].has_data
 
 
 def _reports(

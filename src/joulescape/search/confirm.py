@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,6 +65,8 @@ def confirm(
         candidates = {p.row["candidate_id"]: candidate_of(space, p.row) for p in picks}
         plan = ConfirmPlan.of(space, picks)
         outcomes = _measure(plan, driver, picks, candidates)
+        if evaluate is real_evaluate and space.spec.needs_accuracy:
+            _complete_references(space, {candidate.network for candidate in candidates.values()})
         confirmed = _confirmed(picks, outcomes)
         memory = WorkerMemory(driver.means.cache_of(space), measured_version())
         parts, layers = _explained(plan, explain, memory, picks, candidates, confirmed)
@@ -72,6 +74,14 @@ def confirm(
         with writing(out):
             _write(space, out, found)
     return found
+
+
+def _complete_references(space: DesignSpace, networks: Iterable[str]) -> None:
+    """The other training seeds of the networks behind the picks, where a search has made the first one alone."""
+    from joulescape.accuracy.reference import complete
+
+    for name in sorted(networks):
+        complete(space.graphs[name], space.reference(name), space.spec.task, space.networks_dir)
 
 
 def check_question(space: DesignSpace, path: Path) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from joulescape.compression.pipeline import describe
 from joulescape.errors import ResultsError
+from joulescape.pricing.energy import described_for
 from joulescape.resolve.design_space import load_space
 from joulescape.resolve.shelves import find_root
 from joulescape.search.confirm import candidate_of, check_question
@@ -46,7 +46,7 @@ def export_design(folder: Path, out: Path, design: str | None = None) -> Exporte
     fidelity = rung_fidelity(space.spec, rung)
     if not fidelity.measures:
         raise ResultsError(f"design {row['design_id']} was never measured: it has costs, and no weights")
-    network = describe(space.graphs[candidate.network], candidate.compression)
+    network = described_for(space, candidate)
     errors = space.machine(candidate, fidelity.corner).errors(network)
     file = as_onnx(network, errors, space.recipe(candidate), fidelity, space.spec.budget.seed, space.networks_dir)
     with writing(out.parent):

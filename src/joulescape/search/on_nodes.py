@@ -10,6 +10,7 @@ import io
 import os
 import pickle
 import platform
+import shutil
 import socket
 import sqlite3
 import sys
@@ -74,6 +75,7 @@ def unpacked(shipment: bytes, temporary: Path) -> Path:
         try:
             draft.rename(root)
         except OSError:
+            shutil.rmtree(draft)
             if not root.exists():  # else another worker of this node was quicker
                 raise
     return root

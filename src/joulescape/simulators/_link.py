@@ -10,7 +10,7 @@ ratio^2 = (s1 P + s2 P^2) / (a0 + a1 P + a2 P^2), which a quadratic inverts. Pow
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -25,7 +25,6 @@ from joulescape.simulators._optics import (
     laser_mw,
     significant,
 )
-from joulescape.simulators.base import Limit
 
 Detection = Literal["direct", "balanced", "homodyne"]
 
@@ -34,6 +33,9 @@ PHOTON_PJ = 1.2816e-7
 
 FEWEST_BITS = 2
 """Converters have no fewer."""
+
+MOST_LINE_MW = 1000.0
+"""Optical power of one line beyond which no laser is named as a remedy, where its part says nothing narrower."""
 
 REACH_STEP_BITS = 1e-6
 """How far below the reachable bits a link is set when it asks for more than it can have."""
@@ -57,6 +59,11 @@ class Path:
         """The largest single loss, the split included."""
         return max((*self.losses, (f"split into {self.ways}", float(db(self.ways)))), key=lambda item: item[1])
 
+    @property
+    def removable_db(self) -> float:
+        """What better devices could save at most: half of all losses, the split apart."""
+        return sum(max(loss, 0.0) for _, loss in self.losses) / 2.0
+
 
 @dataclass(frozen=True)
 class Source:
@@ -65,6 +72,8 @@ class Source:
     wall_plug_fraction: float
     max_mw: float
     extinction_db: float
+    available_mw: float = MOST_LINE_MW
+    """Highest optical power of any line that can be had."""
 
     @property
     def contrast(self) -> float:
@@ -244,34 +253,38 @@ class Budget:
         """Share of what the link asks for that its laser cannot give (reachable bits may be negative)."""
         return 1.0 - self.reachable / self.asked
 
-    @property
-    def reason(self) -> str:
-        """Why the link does not close, and the smallest change that would close it."""
+    def reason(self, smaller: Iterable[str] = ()) -> str:
+        """Why the link does not close, and the smallest changes that would close it, `smaller` machines among them."""
         path, source = self.link.path, self.link.source
         unit = "effective bits" if self.unit == "bits" else "mW received"
         said = (
             f"a path of {path.loss_db:.1f} dB ({path.worst[0]}: {path.worst[1]:.1f} dB) leaves {self.reachable:.3g} "
             f"{unit} at the laser's {source.max_mw:g} mW a line, but the link asks for {self.asked:.3g}"
         )
-        return f"{said}; it would close {self._change()}"
+        return f"{said}; it would close {self._change(smaller)}"
 
-    def _change(self) -> str:
-        """Each remedy alone, rounded to the side on which it does."""
-        found = [*self._by_asking_less(), *self._by_power()]
-        return ", or ".join(found) or f"at no power: noise ends at {self.link.ceiling_bits:.2g} bits"
+    def _change(self, smaller: Iterable[str]) -> str:
+        """Each remedy alone, rounded to the side on which it does; none that nobody can have."""
+        found = ", or ".join((*self._by_asking_less(), *smaller, *self._by_power()))
+        noisy = f"at no power: noise ends at {self.link.ceiling_bits:.2g} bits"
+        return found or (noisy if self._missing() is None else "by none of its numbers alone")
 
     def _by_asking_less(self) -> Iterator[str]:
         if self.unit == "mW":
             yield f"with {at_most(float(db(self.reachable)), 0.1):.1f} dBm received"
         elif self.reachable >= FEWEST_BITS:
-            yield f"with {math.floor(self.reachable)} bits"
+            yield f"with {math.floor(self.reachable)} bits (adc.bits)"
 
     def _by_power(self) -> Iterator[str]:
-        missing = self._missing()
-        if missing is not None:
-            laser = missing * self.link.source.max_mw
-            less_db = at_least(float(db(missing)), 0.1)
-            yield f"with {less_db:.1f} dB less loss or a laser of {at_least(laser, significant(laser, 3)):.3g} mW"
+        missing, source = self._missing(), self.link.source
+        if missing is None:
+            return
+        less_db, laser = at_least(float(db(missing)), 0.1), missing * source.max_mw
+        laser = at_least(laser, significant(laser, 3))
+        ways = [f"{less_db:.1f} dB less loss"] if less_db <= self.link.path.removable_db else []
+        ways += [f"a laser of {laser:.3g} mW"] if laser <= source.available_mw else []
+        if ways:
+            yield f"with {' or '.join(ways)}"
 
     def _missing(self) -> float | None:
         """Received power asked for over what there is; None where no power is enough."""
@@ -281,14 +294,3 @@ class Budget:
             return self.link.received_mw(self.asked) / self.link.most_mw
         except ValueError:
             return None
-
-
-def link_limits(asked: Budget, product: Budget | None = None) -> tuple[Limit, Limit]:
-    """What a link may forbid: more than its laser gives, and noise above the signal of one product."""
-    found = asked if product is None else product
-    missing = found.link.received_mw(0.0) / found.received_mw
-    drowned = (
-        f"{found.received_mw:.3g} mW a product at {found.link.receiver.rate_ghz:g} GHz drown in noise "
-        f"({found.bits:.2g} effective bits); {at_least(float(db(missing)), 0.1):.1f} dB more light would equal it"
-    )
-    return Limit(asked.reason, asked.overshoot), Limit(drowned, -found.bits)

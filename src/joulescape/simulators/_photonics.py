@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from joulescape.simulators._link import Budget, Link
+from joulescape.simulators._link import MOST_LINE_MW, Budget, Link, Source
 from joulescape.simulators._optics import Receiver, adc_factor, dac_factor
 from joulescape.simulators.base import Quantity
 from joulescape.spec.base import Shape
@@ -137,6 +137,13 @@ class Laser(Shape):
     rin_db_per_hz: LowerIsBetter
     area_mm2: LowerIsBetter
 
+    def source(self, extinction_db: float) -> Source:
+        """One line behind a modulator; no line is to be had above the high end of `max_mw`."""
+        high = self.max_mw.high
+        return Source(
+            self.wall_plug_fraction.value, self.max_mw.value, extinction_db, MOST_LINE_MW if high is None else high
+        )
+
 
 class Detector(Shape):
     """Balanced photodiodes with their amplifier, one pair an output."""
@@ -197,13 +204,19 @@ class Buffer(Shape):
 
 
 class Digital(Shape):
-    """Logic beside the light: adds partial sums, updates weights."""
+    """Logic beside the light: scales and adds what was converted, updates weights."""
 
     add_pj: LowerIsBetter
+    multiply_pj: LowerIsBetter
+    """One converted value times the gain of its row and tile, whose full scale is its own."""
     flop_pj: LowerIsBetter
     flops_per_ns: HigherIsBetter
     partial_sum_bits: Annotated[int, Field(ge=8, le=32)]
     area_mm2: LowerIsBetter
+
+    def summing_pj(self, converted: Quantity, added: Quantity) -> Quantity:
+        """Energy of the gain of each converted value and of the additions of partial sums."""
+        return converted * self.multiply_pj.value + added * self.add_pj.value
 
     def stored_bytes(self, bits: float) -> float:
         """Bytes of one stored value: values wider than a partial sum are held at its width."""

@@ -20,6 +20,15 @@ CLAIMED_RATIOS = tuple(
 """What a claim against another back end may be about: its time, energy, or time x area over this one's."""
 
 
+class Product(Shape):
+    """One matrix product of a published list."""
+
+    outputs: Annotated[int, Field(ge=1)]
+    reduction: Annotated[int, Field(ge=1)]
+    vectors: Annotated[int, Field(ge=1)]
+    times: Annotated[int, Field(ge=1)] = 1
+
+
 class PublishedRow(Shape):
     """One published figure that the model is held against.
 
@@ -37,6 +46,10 @@ class PublishedRow(Shape):
     """One layer of the workload: its time, power, units at work, bytes of each memory; absent: the whole of it."""
     compression: tuple[str, ...] = ()
     """Compression steps of the workload at their defaults: `reported` prices the state that its YAML reports."""
+    products: tuple[Product, ...] = ()
+    """In place of a workload: plain matrix products, of which a source prints nothing but the sizes."""
+    bits: Annotated[int, Field(ge=1, le=32)] = 8
+    """Of every operand of `products`."""
     batch: Annotated[int, Field(ge=1)] = 1
     boundary: Literal["core", "chip", "system"] = "chip"
     overrides: dict[str, Any] = Field(default_factory=dict)
@@ -58,6 +71,12 @@ class PublishedRow(Shape):
             raise ValueError("an expected miss needs a reason")
         if self.layer is not None and self.workload is None:
             raise ValueError("a layer needs its workload")
+        return self
+
+    @model_validator(mode="after")
+    def _products_stand_for_a_workload(self) -> Self:
+        if self.products and (self.workload is not None or self.role == "claim"):
+            raise ValueError("products stand in place of a workload, and no claim is made of them")
         return self
 
     @model_validator(mode="after")

@@ -17,6 +17,8 @@ OperatorKind = Literal[
     "layer_norm", "gelu", "position", "mean_tokens", "patches", "split_heads", "merge_heads", "transpose",
 ]  # fmt: skip
 
+FOREIGN = "foreign"
+"""The kind of an ONNX operator that only a host computes; the reader of ONNX files alone writes it."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A file's checksum."""
@@ -59,6 +61,22 @@ class OperatorSpec(Shape):
     """shg: exponent of the Gaussian amplitude envelope at the band's edge."""
 
 
+class ForeignOperatorSpec(Shape):
+    """An operator of an ONNX file that its user left to the host; no YAML can name one."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    kind: Literal["foreign"]
+    inputs: tuple[str, ...]
+    onnx: str
+    """The operator as an ONNX model of its own, in base 64."""
+    ops_per_element: Annotated[float, Field(gt=0)]
+    """Operations for each element of the output."""
+
+
+OneOperator = OperatorSpec | ForeignOperatorSpec
+"""One operator, wherever it stood."""
+
+
 def _sort(entry: Any) -> str:
     is_use = "block" in entry if isinstance(entry, dict) else isinstance(entry, BlockUse)
     return "a block" if is_use else "an operator"
@@ -82,12 +100,22 @@ class NetworkTraining(Shape):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
+class Hosted(Shape):
+    """What to do with an ONNX operator that this project has none for."""
+
+    runs_on: Literal["host"]
+    """The machine's host computes it, as ONNX defines it; no gradient passes it."""
+    ops_per_element: Annotated[float, Field(gt=0)]
+    """Operations for each element of its output: what it costs there."""
+
+
 class GivenWeights(Shape):
     """Reference weights that are not trained here: those of an ONNX file."""
 
     onnx: str
     """The file, relative to the network's YAML."""
     sha256: Sha256
+    treat_as: dict[str, Hosted] = Field(default_factory=dict)
 
 
 class BaseNetworkSpec(Shape):
@@ -99,7 +127,7 @@ class BaseNetworkSpec(Shape):
     blocks: dict[str, Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]] = Field(default_factory=dict)
     """Operator lists to be put into `operators` by name. `input` is what the block reads; text that stands for an
     attribute names one of the `values` that are given where the block is put."""
-    operators: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    operators: Annotated[tuple[Entry | ForeignOperatorSpec, ...], Field(min_length=1)]
     reported: ReportedSpec | None = None
     training: NetworkTraining | GivenWeights | None = None
 
@@ -120,6 +148,7 @@ class NetworkSpec(BaseNetworkSpec):
     One without `training` is a workload: it is priced, and nobody can ask for its accuracy.
     """
 
+    operators: Annotated[tuple[Entry, ...], Field(min_length=1)]
     training: NetworkTraining | None = None
 
 
@@ -132,6 +161,8 @@ class OnnxNetworkSpec(Shape):
     """The file, relative to this YAML file."""
     sha256: Sha256 | None = None
     """Checksum of the file (`sha256sum my.onnx`); a changed file is then refused."""
+    treat_as: dict[str, Hosted] = Field(default_factory=dict)
+    """By ONNX operator (`Tanh`): those that would be refused, and keep the shape of what they read."""
 
 
 class ReadNetworkSpec(BaseNetworkSpec):

@@ -11,7 +11,7 @@ share of the energy cannot be asked for here. `ranks_of_energy` finds the ranks 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -22,7 +22,7 @@ from pydantic import Field
 from joulescape.compression._nominal import with_bytes
 from joulescape.compression.base import PART, CompressionError, Described, Method, Need, Tensors, origin
 from joulescape.compression.low_rank.factors import factors
-from joulescape.compression.low_rank.parts import Form, largest_rank, parts_of
+from joulescape.compression.low_rank.parts import Form, largest_rank, parts_of, reached_rank
 from joulescape.compression.low_rank.whitening import Array
 from joulescape.errors import nearest
 from joulescape.network.build import replaced
@@ -33,21 +33,33 @@ from joulescape.spec.base import Shape
 __all__ = ["LowRank", "LowRankSettings", "plugin"]
 
 
+QUARTER = 0.25
+"""The fraction where nothing is said."""
+
+
 class LowRankSettings(Shape):
     """How far one layer goes, and in which form."""
 
-    rank_fraction: Annotated[float, Field(gt=0, le=1)] = 0.25
-    """Rank relative to the largest that the layer has; at least one. At 1 the layer stays whole."""
+    rank_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Rank relative to the largest that the layer has; at least one. At 1 the layer stays whole. Absent: a quarter, or
+    with `ranks` the layers that these do not name stay whole."""
     conv: Literal["svd", "tucker", "spatial", "keep"] = "tucker"
     """Form of a convolution; keep leaves convolutions alone. Dense layers have one form."""
     ranks: Mapping[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
-    """Ranks of single layers by name, in place of `rank_fraction`; of tucker that of the output channels, the input
-    channels follow in proportion."""
+    """Ranks of single layers by name, before `rank_fraction`; of tucker that of the output channels, the input channels
+    follow in proportion."""
     error: Literal["weights", "outputs"] = "weights"
     """What is least at the rank. weights: the square error of the weights; outputs: that of the layer's output on
     training data (its input's second moment weighs the directions)."""
     ends: Literal["compress", "keep"] = "compress"
     """keep: the network's first and last matrix operator stay whole."""
+
+    @property
+    def fraction(self) -> float:
+        """That of layers whose rank is not given."""
+        if self.rank_fraction is not None:
+            return self.rank_fraction
+        return 1.0 if self.ranks else QUARTER
 
 
 class LowRank(Method[LowRankSettings]):
@@ -83,6 +95,17 @@ class LowRank(Method[LowRankSettings]):
         found = (_misfit(graph, n, rank, settings.get(n)) for n, rank in entries.items() if n not in whole)
         return next((fault for fault in found if fault is not None), None)
 
+    def unused(self, graph: Graph, spanned: Sequence[LowRankSettings]) -> str | None:
+        """The first entry of `ranks` whose layer stays whole at all settings."""
+        ends = (graph.matrix_operators[0].name, graph.matrix_operators[-1].name)
+        for name in {name: None for at in spanned for name in at.ranks}:
+            is_conv = graph.operator(name).kind == "conv"
+            if is_conv and all(at.conv == "keep" for at in spanned):
+                return f"no rank of '{name}' in ranks: conv keep leaves convolutions whole"
+            if name in ends and all(at.ends == "keep" for at in spanned):
+                return f"no rank of '{name}' in ranks: ends keep leaves the first and the last layer whole"
+        return None
+
     def needs(self, settings: Mapping[str, LowRankSettings]) -> frozenset[Need]:
         """Inputs of the layers where the error of outputs counts."""
         return frozenset({"activations"}) if any(at.error == "outputs" for at in settings.values()) else frozenset()
@@ -105,7 +128,7 @@ def _form(described: Described, name: str, at: LowRankSettings) -> Form | None:
     ends = described.original.matrix_operators
     is_end = origin(name) in (ends[0].name, ends[-1].name)
     operator = described.graph.operator(name)
-    if (at.rank_fraction >= 1.0 and name not in at.ranks) or (is_end and at.ends == "keep") or origin(name) != name:
+    if (at.fraction >= 1.0 and name not in at.ranks) or (is_end and at.ends == "keep") or origin(name) != name:
         return None
     if operator.kind == "dense":
         return "dense"
@@ -115,7 +138,7 @@ def _form(described: Described, name: str, at: LowRankSettings) -> Form | None:
 def _fraction(operator: Operator, form: Form, at: LowRankSettings) -> float:
     """The layer's rank relative to its largest."""
     if operator.name not in at.ranks:
-        return at.rank_fraction
+        return at.fraction
     return at.ranks[operator.name] / largest_rank(operator, form)
 
 
@@ -128,7 +151,7 @@ def _misfit(graph: Graph, name: str, rank: int, at: LowRankSettings | None) -> s
         return f"ranks names '{name}', which is none of the layers that it takes in '{graph.name}'{hint}"
     operator = graph.operator(name)
     form: Form = "dense" if operator.kind == "dense" or at.conv == "keep" else at.conv
-    most, shape = largest_rank(operator, form), " x ".join(str(size) for size in operator.weight_shape or ())
+    most, shape = reached_rank(operator, form, rank), " x ".join(str(size) for size in operator.weight_shape or ())
     return (
         f"ranks gives '{name}' {rank}, above the rank {most} of its weights of {shape} ({form})"
         if rank > most

@@ -30,6 +30,17 @@ def largest_rank(operator: Operator, form: Form) -> int:
     return out if form == "tucker" and math.prod(window) > 1 else min(out, into * math.prod(window))
 
 
+def reached_rank(operator: Operator, form: Form, rank: int) -> int:
+    """The largest rank that the parts can have where `rank` is asked for: of tucker the core's outputs are no more than
+    its inputs and taps tell apart, and its inputs follow `rank` in proportion."""
+    largest = largest_rank(operator, form)
+    out, into, *window = operator.weight_shape or (0, 0)
+    taps = math.prod(window)
+    if form != "tucker" or taps == 1:
+        return largest
+    return min(largest, min(into, _rank(rank / out, into)) * taps)
+
+
 def _rank(fraction: float, largest: int) -> int:
     return max(1, round(fraction * largest))
 

@@ -14,12 +14,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from joulescape.compression._grid_method import fresh
 from joulescape.compression._nominal import with_bytes
 from joulescape.compression.base import Described, Method, Tensors
 from joulescape.compression.merge.arrays import merged
 from joulescape.compression.merge.plan import MergeSettings, applied, mergers
 from joulescape.network.operators import Operator
 from joulescape.network.work import OperandFormat
+from joulescape.units import FLOAT_BITS
 
 __all__ = ["Merge", "MergeSettings", "plugin"]
 
@@ -56,9 +58,10 @@ class Merge(Method[MergeSettings]):
 
 
 def _form(operator: Operator, form: OperandFormat, kind: str) -> OperandFormat:
-    """A normalisation leaves zeros where they are; the others make another filter."""
-    same = form if kind == "norm" else OperandFormat(activation_bits=form.activation_bits, bias_bits=form.bias_bits)
-    return with_bytes(operator, same)
+    """A normalisation leaves zeros where they are, but no thin factors; the others make another filter. The bias is a
+    new one, of no earlier rounding."""
+    same = form.with_(thin=None) if kind == "norm" else fresh(form)
+    return with_bytes(operator, same.with_(bias_bits=FLOAT_BITS))
 
 
 plugin = Merge()

@@ -8,10 +8,7 @@ import array_api_compat as api
 
 from joulescape.compression.base import Tensors
 from joulescape.compression.merge.plan import Merger
-from joulescape.network.operators import Graph, Operator
-
-EPSILON = 1e-5
-"""Added to the variance by a normalisation."""
+from joulescape.network.operators import NORM_EPSILON, Graph, Operator
 
 
 def merged(tensors: Tensors, graph: Graph, merger: Merger, after: Graph) -> Tensors:
@@ -30,7 +27,7 @@ def merged(tensors: Tensors, graph: Graph, merger: Merger, after: Graph) -> Tens
 
 def _with_norm(tensors: Tensors, host: str, gone: str) -> Tensors:
     weight, variance, mean = tensors[f"{host}.weight"], tensors[f"{gone}.variance"], tensors[f"{gone}.mean"]
-    scale = tensors[f"{gone}.weight"] / (variance + EPSILON) ** 0.5
+    scale = tensors[f"{gone}.weight"] / (variance + NORM_EPSILON) ** 0.5
     bias = tensors[f"{host}.bias"] - mean if f"{host}.bias" in tensors else -mean
     shape = (-1, *(1,) * (weight.ndim - 1))
     found = {name: array for name, array in tensors.items() if name.rpartition(".")[0] != gone}

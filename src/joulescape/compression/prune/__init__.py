@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from joulescape.compression.base import FREE_SHARE, GRADUAL_SHARE, Described, Method, Need, Regularised, Tensors
 from joulescape.compression.prune.channels import describe_channels, project_channels
 from joulescape.compression.prune.elements import describe_elements, project_elements
 from joulescape.compression.prune.energy import by_energy
 from joulescape.compression.prune.groups import describe_groups, project_groups
-from joulescape.compression.prune.importance import with_importance, without_importance
-from joulescape.compression.prune.settings import TRAINED_FOR, PruneSettings
-from joulescape.network.operators import Operator
+from joulescape.compression.prune.importance import hides_channels, with_importance, without_importance
+from joulescape.compression.prune.settings import TRAINED_FOR, PruneSettings, unread
+from joulescape.network.operators import Graph, Operator
 
 __all__ = ["Prune", "PruneSettings", "plugin"]
 
@@ -27,6 +27,19 @@ class Prune(Method[PruneSettings]):
     def takes(self, operator: Operator) -> bool:
         """Convolutions and dense layers."""
         return operator.kind in {"conv", "dense"}
+
+    def misfit(self, graph: Graph, settings: Mapping[str, PruneSettings]) -> str | None:
+        """An operator that importance does not go back through; shares of energy that no machine has told."""
+        if any(at.energy_fraction is not None for at in settings.values()):
+            return "no energy_fraction: the machine tells every layer its own"
+        if all(at.criterion != "nisp" for at in settings.values()):
+            return None
+        hiding = hides_channels(graph)
+        return None if hiding is None else f"another criterion: nisp does not go back through {hiding}"
+
+    def unused(self, graph: Graph, spanned: Sequence[PruneSettings]) -> str | None:  # noqa: ARG002
+        """A setting of another granularity, scope, schedule or criterion."""
+        return unread(spanned)
 
     def describe(self, described: Described, settings: Mapping[str, PruneSettings]) -> Described:
         """Channels first (they change shapes), then single weights of what is left."""
@@ -57,7 +70,8 @@ class Prune(Method[PruneSettings]):
             found = {name: at for name, at in settings.items() if at.criterion == kind}
             if found:
                 strengths = {name: at.strength or TRAINED_FOR[kind] for name, at in found.items()}
-                return Regularised(kind, max(at.sparse_epochs for at in found.values()), strengths)
+                densities = {name: at.density for name, at in found.items()}
+                return Regularised(kind, max(at.sparse_epochs for at in found.values()), strengths, densities)
         return None
 
     def is_gradual(self, settings: Mapping[str, PruneSettings]) -> bool:

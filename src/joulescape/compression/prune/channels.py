@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import array_api_compat as api
 
+from joulescape.compression._grid_method import whole
 from joulescape.compression._nominal import elements_of, with_bytes
 from joulescape.compression.base import Described, Tensors
 from joulescape.compression.prune.channel_scores import channel_scores
@@ -23,6 +24,7 @@ from joulescape.network.build import reshape
 from joulescape.network.channels import ChannelMap, channel_groups
 from joulescape.network.operators import Attribute, Graph, Operator
 from joulescape.network.work import OperandFormat
+from joulescape.units import FLOAT_BYTES
 
 _WIDTH = {"conv": "out_channels", "dense": "out_features"}
 
@@ -39,7 +41,8 @@ def describe_channels(described: Described, densities: Mapping[str, float]) -> D
             kept = max(1, round(max(asked) * group.size))
             changes.update({name: {_WIDTH[graph.operator(name).kind]: kept} for name in group.producers})
     smaller = reshape(graph, {**changes, **_scales(graph, changes)})
-    formats = {o.name: _format(o, described.formats[o.name]) for o in smaller.operators}
+    same = {o.name for o in graph.operators if o.weight_shape == smaller.operator(o.name).weight_shape}
+    formats = {o.name: _format(o, described.formats[o.name], o.name in same) for o in smaller.operators}
     return replace(described, graph=smaller, formats=formats)
 
 
@@ -85,10 +88,11 @@ def _scales(graph: Graph, changes: Mapping[str, Mapping[str, Attribute]]) -> dic
     return found
 
 
-def _format(operator: Operator, form: OperandFormat) -> OperandFormat:
-    """The same widths and density on fewer weights."""
+def _format(operator: Operator, form: OperandFormat, is_same: bool) -> OperandFormat:
+    """The same widths and density on fewer weights; what is left of circulant blocks is none."""
+    form = form if is_same else whole(form)
     if not operator.is_matrix:
-        return form.with_(weight_bytes=4.0 * operator.parameter_count)
+        return form.with_(weight_bytes=float(FLOAT_BYTES) * operator.parameter_count)
     elements, is_sparse = elements_of(operator), form.weight_structure == "unstructured"
     density = kept_count(elements, form.weight_density) / elements if is_sparse and elements else form.weight_density
     return with_bytes(operator, form.with_(weight_density=density))

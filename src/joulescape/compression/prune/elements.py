@@ -8,7 +8,7 @@ from typing import Any
 
 import array_api_compat as api
 
-from joulescape.compression._coding import bits_with_zeros
+from joulescape.compression._grid_method import pruned
 from joulescape.compression._nominal import elements_of, with_bytes
 from joulescape.compression.base import Described, Tensors
 from joulescape.compression.prune.scores import scores
@@ -60,9 +60,7 @@ def _format(operator: Operator, form: OperandFormat, at: PruneSettings) -> Opera
     left = min(form.weight_density, kept_count(elements, at.density) / elements)
     if left >= 1.0:
         return form
-    changed = form.with_(
-        weight_bits=bits_with_zeros(form.weight_bits),
-        code_bits=None if form.code_bits is None else bits_with_zeros(form.code_bits),
+    changed = pruned(form).with_(
         weight_density=left,
         weight_structure="unstructured",
         index_bits=at.index_bits,
@@ -93,8 +91,9 @@ def _together(tensors: Tensors, graph: Graph, settings: Mapping[str, PruneSettin
     pruned, start = {}, 0
     for name, weight in weights.items():
         elements = scored[name].size if isinstance(scored[name].size, int) else scored[name].numel()
-        best = xp.max(scored[name])
-        is_kept = xp.reshape(rank[start : start + elements] < count, weight.shape) | (scored[name] == best)
+        flat = xp.reshape(scored[name], (-1,))
+        is_best = xp.arange(elements) == xp.argmax(flat)
+        is_kept = xp.reshape((rank[start : start + elements] < count) | is_best, weight.shape)
         pruned[f"{name}.weight"] = xp.where(is_kept, weight, xp.zeros_like(weight))
         start += elements
     return pruned

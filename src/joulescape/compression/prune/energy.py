@@ -35,9 +35,8 @@ def by_energy(graph: Graph, settings: Mapping[str, PruneSettings]) -> Mapping[st
     asked = {name: at for name, at in settings.items() if at.scope == "energy"}
     if not asked:
         return settings
-    missing = [name for name, at in asked.items() if at.energy_fraction is None]
-    if missing:
-        raise ValueError(f"pruning '{missing[0]}' by energy needs its share of a machine's energy (energy_fraction)")
+    for name, at in asked.items():
+        _share(name, at)
     singles = {name: at for name, at in asked.items() if at.granularity != "channel"}
     channels = {name: at for name, at in asked.items() if at.granularity == "channel"}
     found = {**_of_weights(singles), **_of_channels(graph, channels)}
@@ -48,7 +47,7 @@ def by_energy(graph: Graph, settings: Mapping[str, PruneSettings]) -> Mapping[st
 
 
 def _of_weights(settings: Mapping[str, PruneSettings]) -> Densities:
-    shares = {name: _share(at) for name, at in settings.items()}
+    shares = {name: _share(name, at) for name, at in settings.items()}
     return _distributed(settings, shares, lambda density: sum(shares[name] * density[name] for name in shares))
 
 
@@ -64,13 +63,13 @@ def _of_channels(graph: Graph, settings: Mapping[str, PruneSettings]) -> Densiti
     read = {name: channel_map.origins[graph.operator(name).inputs[0]].group for name in settings}
     leading = {str(index): max((settings[name] for name in names), key=_density) for index, names in free.items()}
     shares = {
-        str(index): sum(_share(at) for name, at in settings.items() if index in (written[name], read[name]))
+        str(index): sum(_share(name, at) for name, at in settings.items() if index in (written[name], read[name]))
         for index in free
     }
 
     def energy(density: Densities) -> float:
         left = {name: (density.get(str(written[name]), 1.0), density.get(str(read[name]), 1.0)) for name in settings}
-        return sum(_share(settings[name]) * out * into for name, (out, into) in left.items())
+        return sum(_share(name, settings[name]) * out * into for name, (out, into) in left.items())
 
     found = _distributed(leading, shares, energy)
     return {name: found.get(str(written[name]), 1.0) for name in settings}
@@ -95,8 +94,10 @@ def _distributed(
     return at_scale(high)
 
 
-def _share(at: PruneSettings) -> float:
-    return max(LEAST, at.energy_fraction or 0.0)
+def _share(name: str, at: PruneSettings) -> float:
+    if at.energy_fraction is None:
+        raise ValueError(f"pruning '{name}' by energy needs its share of a machine's energy (energy_fraction)")
+    return max(LEAST, at.energy_fraction)
 
 
 def _density(at: PruneSettings) -> float:

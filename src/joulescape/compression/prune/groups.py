@@ -9,7 +9,7 @@ from typing import Any
 
 import array_api_compat as api
 
-from joulescape.compression._coding import bits_with_zeros
+from joulescape.compression._grid_method import pruned
 from joulescape.compression._nominal import with_bytes
 from joulescape.compression.base import Described, Tensors
 from joulescape.compression.prune.scores import scores
@@ -26,7 +26,8 @@ def describe_groups(described: Described, settings: Mapping[str, PruneSettings])
 
 
 def project_groups(tensors: Tensors, settings: Mapping[str, PruneSettings]) -> Tensors:
-    """Of every group the weights that matter most; the last group of a row is filled with zeros where it is short."""
+    """Of every group the weights that matter most; the last group of a row is filled with zeros where it is short, and
+    keeps its share of what it has: a group longer than the row does not spare it."""
     return {**tensors, **{f"{name}.weight": _pruned(tensors, name, at) for name, at in settings.items()}}
 
 
@@ -35,15 +36,18 @@ def kept_of_group(at: PruneSettings) -> int:
     return max(1, round(at.density * at.group))
 
 
+def kept_of_rest(at: PruneSettings, rest: int) -> int:
+    """Weights that stay of a last group of `rest` weights: the same share, at least one; none of none."""
+    return min(rest, max(1, round(at.density * rest)), kept_of_group(at))
+
+
 def _format(operator: Operator, form: OperandFormat, at: PruneSettings) -> OperandFormat:
     kept = kept_of_group(at)
     fan_in = math.prod((operator.weight_shape or (1, 0))[1:])
-    left = (fan_in // at.group * kept + min(kept, fan_in % at.group)) / fan_in
+    left = (fan_in // at.group * kept + kept_of_rest(at, fan_in % at.group)) / fan_in
     if kept == at.group:
         return form
-    changed = form.with_(
-        weight_bits=bits_with_zeros(form.weight_bits),
-        code_bits=None if form.code_bits is None else bits_with_zeros(form.code_bits),
+    changed = pruned(form).with_(
         weight_density=min(left, form.weight_density),
         weight_structure="n_of_m",
         group=at.group,
@@ -63,9 +67,12 @@ def _pruned(tensors: Tensors, name: str, at: PruneSettings) -> Any:
         return xp.reshape(xp.concat([xp.reshape(values, (rows, fan_in)), filling], axis=1), (rows, groups, at.group))
 
     values = grouped(weight)
-    if int(xp.max(xp.count_nonzero(values, axis=2))) <= kept:
+    most = xp.full((groups,), kept)
+    if fan_in % at.group:
+        most[-1] = kept_of_rest(at, fan_in % at.group)
+    if bool(xp.all(xp.count_nonzero(values, axis=2) <= most)):
         return weight
     order = xp.argsort(-grouped(scores(tensors, name, at.criterion)), axis=2, stable=True)
     rank = xp.argsort(order, axis=2, stable=True)
-    left = xp.where(rank < kept, values, xp.zeros_like(values))
+    left = xp.where(rank < most[:, None], values, xp.zeros_like(values))
     return xp.reshape(xp.reshape(left, (rows, -1))[:, :fan_in], weight.shape)

@@ -21,16 +21,13 @@ import numpy as np
 from joulescape.compression.base import Tensors
 from joulescape.network.channels import PRODUCERS
 from joulescape.network.kinds import KINDS
-from joulescape.network.operators import Graph, Operator
+from joulescape.network.operators import NORM_EPSILON, Graph, Operator
 
 ALPHA = 0.5
 """Weight of spread against independence in A."""
 
 NEAR_ONE = 0.9
 """r times the spectral radius of A."""
-
-_EPSILON = 1e-5
-"""Of a normalisation's variance."""
 
 SHORT = "importance"
 
@@ -54,6 +51,24 @@ def with_importance(tensors: Tensors, graph: Graph) -> Tensors:
                 found[source] = found.get(source, 0.0) + share
     named = (operator for operator in graph.operators if operator.kind in PRODUCERS and operator.name in found)
     return {**tensors, **{f"{o.name}.{SHORT}": xp.asarray(found[o.name], dtype=weight.dtype) for o in named}}
+
+
+def hides_channels(graph: Graph) -> str | None:
+    """The operator that importance meets first and does not go back through, as `'name' (kind)`; None: it passes."""
+    final = graph.matrix_operators[-1]
+    if final.weight_shape is None:
+        return _shown(final)
+    reached = {final.inputs[0]}
+    for operator in reversed(graph.operators):
+        if operator.name in reached and operator.name != final.name:
+            if operator.kind not in PRODUCERS and not KINDS[operator.kind].keeps_channels:
+                return _shown(operator)
+            reached.update(operator.inputs[:1] if operator.kind in PRODUCERS else operator.inputs)
+    return None
+
+
+def _shown(operator: Operator) -> str:
+    return f"'{operator.name}' ({operator.kind})"
 
 
 def without_importance(tensors: Tensors) -> Tensors:
@@ -87,9 +102,7 @@ def _handed_back(operator: Operator, importance: Any, tensors: Tensors) -> Mappi
     if operator.kind in PRODUCERS:
         return {source: _through_weights(operator, importance, tensors)}
     if not KINDS[operator.kind].keeps_channels:
-        raise ValueError(
-            f"importance does not go back through '{operator.name}' ({operator.kind}): choose another criterion"
-        )
+        raise ValueError(f"importance does not go back through {_shown(operator)}: choose another criterion")
     if operator.kind == "flatten":
         return {source: importance.reshape(-1, math.prod(operator.in_shapes[0][1:])).sum(axis=1)}
     factor = _slope(operator, tensors)
@@ -107,7 +120,9 @@ def _slope(operator: Operator, tensors: Tensors) -> Any:
     """How much a channel is stretched: by a normalisation's or a scale's factor."""
     if operator.kind == "norm":
         variance = np.asarray(tensors[f"{operator.name}.variance"], dtype=np.float64)
-        return np.abs(np.asarray(tensors[f"{operator.name}.weight"], dtype=np.float64)) / np.sqrt(variance + _EPSILON)
+        return np.abs(np.asarray(tensors[f"{operator.name}.weight"], dtype=np.float64)) / np.sqrt(
+            variance + NORM_EPSILON
+        )
     if operator.kind == "scale_offset":
         return np.abs(np.asarray(tensors[f"{operator.name}.scale"], dtype=np.float64))
     return 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
@@ -21,7 +21,7 @@ OF_WEIGHTS = frozenset(get_args(Criterion)) - {"reconstruction", "group_lasso"}
 WITHIN_A_LAYER = frozenset({"nisp"})
 """Criteria whose numbers do not compare between layers."""
 MEASURED_ONCE = frozenset({"first_order", "nisp", "variational"})
-TRAINED_FOR: Mapping[Regulariser, float] = {"group_lasso": 0.001, "variational": 1.0}
+TRAINED_FOR: Mapping[Regulariser, float] = {"group_lasso": 0.01, "variational": 1.0}
 """Criteria with a training before anything goes, and the usual strength of its term."""
 
 
@@ -40,29 +40,31 @@ class PruneSettings(Shape):
     magnitudes of all weights behind (Yu et al. 2018). Channels also by reconstruction: those that change the next
     layer's output on training data least; the weights of the others are then scaled by least squares (ThiNet, Luo et
     al. 2017); group_lasso: the smallest norm of all weights that go with the channel, after `sparse_epochs` of training
-    with a penalty on it (Wen et al. 2016). Single weights also by variational: the least sure of themselves, weight
-    over noise, after `sparse_epochs` of sparse variational dropout (Molchanov, Ashukha and Vetrov 2017)."""
+    with a penalty on the norms of those to go (Wen et al. 2016). Single weights also by variational: the least sure of
+    themselves, weight over noise, after `sparse_epochs` of sparse variational dropout (Molchanov, Ashukha and Vetrov
+    2017)."""
     scope: Literal["layer", "global", "energy"] = "layer"
     """layer: every layer keeps `density`; global: all layers together do, the criterion says which; energy: layers that
     take much of the machine's energy keep less and the others more, at the energy that `density` everywhere leaves."""
     tilt: Annotated[float, Field(ge=0, le=1)] = 0.5
     """energy: densities go with the layers' shares of the energy to the power of -tilt; 0 is as without."""
     energy_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
-    """energy: the layer's share of the machine's energy; told by the machine, a design's own to the hundredth."""
+    """energy: the layer's share of the machine's energy, to the hundredth; told by the machine, never by a question."""
     schedule: Literal["one_shot", "gradual", "admm"] = "one_shot"
     """gradual: while fine-tuning, the density falls to its end by d + (1 - d) (1 - t)^3 (Zhu and Gupta 2017); admm: all
     weights are trained and drawn to the pruned ones (augmented Lagrangian, Zhang et al. 2018), then pruned."""
     pull: Annotated[float, Field(gt=0)] = ADMM_PULL
     """admm: how strongly they are drawn (rho of the augmented Lagrangian)."""
     group: Annotated[int, Field(ge=2, le=64)] = 4
-    """n_of_m: weights of one group; the last group of a row is filled with zeros where they do not divide."""
+    """n_of_m: weights of one group; the last group of a row is filled with zeros where they do not divide, and keeps
+    `density` of what it has."""
     index_bits: Annotated[int, Field(ge=1, le=8)] = INDEX_BITS
     """element: width of one relative index."""
     sparse_epochs: Annotated[int, Field(ge=1, le=100)] = 1
     """group_lasso, variational: epochs of training before anything goes, on top of fine-tuning's own; none is done
     where a design is not fine-tuned, and the weights rank as they are."""
     strength: Annotated[float, Field(gt=0)] | None = None
-    """group_lasso, variational: weight of the term in the loss; left out: 0.001, and 1 (the exact bound)."""
+    """group_lasso, variational: weight of the term in the loss; left out: 0.01, and 1 (the exact bound)."""
 
     @model_validator(mode="after")
     def _is_known_before_weights(self) -> Self:
@@ -77,6 +79,27 @@ class PruneSettings(Shape):
         if self.schedule != "one_shot" and self.criterion in MEASURED_ONCE:
             raise ValueError(f"{self.criterion} is measured once, before fine-tuning: its schedule is one_shot")
         return self
+
+
+_READ_BY: Mapping[str, tuple[str, frozenset[str]]] = {
+    "tilt": ("scope", frozenset({"energy"})),
+    "pull": ("schedule", frozenset({"admm"})),
+    "group": ("granularity", frozenset({"n_of_m"})),
+    "index_bits": ("granularity", frozenset({"element"})),
+    "sparse_epochs": ("criterion", frozenset(TRAINED_FOR)),
+    "strength": ("criterion", frozenset(TRAINED_FOR)),
+}
+"""Settings that count at some values of another one alone."""
+
+
+def unread(spanned: Sequence[PruneSettings]) -> str | None:
+    """The first setting that differs from its default somewhere and counts nowhere, and what it is for."""
+    for name, (other, values) in _READ_BY.items():
+        usual = PruneSettings.model_fields[name].default
+        is_set = any(getattr(at, name) != usual for at in spanned)
+        if is_set and not any(getattr(at, other) in values for at in spanned):
+            return f"no {name}: it is for {other} {', '.join(sorted(values))} and does nothing here"
+    return None
 
 
 def _listed(criteria: Iterable[str]) -> str:

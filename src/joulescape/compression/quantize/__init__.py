@@ -6,7 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from joulescape.compression._grid_method import GridMethod, TrainedGridSettings, with_room_for_zeros
+from joulescape.compression._grid_method import (
+    ActivationBits,
+    GridMethod,
+    TrainedGridSettings,
+    activations,
+    with_room_for_zeros,
+)
 from joulescape.compression.quantize.grids import quantised
 from joulescape.network.work import OperandFormat
 
@@ -16,8 +22,9 @@ class QuantizeSettings(TrainedGridSettings):
 
     weight_bits: Annotated[int, Field(ge=1, le=16)] = 8
     """Bits of a weight; 1 is a sign with one scale per output channel, 2 is ternary."""
-    activation_bits: Annotated[int, Field(ge=2, le=16)] = 8
-    """Bits of the layer's input, unsigned where it cannot be negative; its scale is calibrated on training data."""
+    activation_bits: ActivationBits = 8
+    """Bits of the layer's input, unsigned where it cannot be negative; its scale is calibrated on training data. 32
+    leaves it as it is."""
     scale: Literal["mse", "percentile", "peak"] = "mse"
     """How the range of weights and activations is chosen: least mean square error; a percentile of the magnitudes;
     the largest magnitude."""
@@ -41,9 +48,7 @@ class Quantize(GridMethod[QuantizeSettings]):
             values="uniform",
             scale_per=at.scale_per,
             arithmetic="multiply" if at.weight_bits > 2 else "add",
-            activation_bits=float(at.activation_bits),
-            activation_rule=at.scale,
-            activation_percentile=at.percentile,
+            **activations(at.activation_bits, at.scale, at.percentile),
         )
 
     def on_grid(self, weight: Any, at: QuantizeSettings) -> Any:

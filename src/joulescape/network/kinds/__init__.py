@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from joulescape.network.kinds import arrangement, attention, elementwise, matrix, spectral, windows
+from joulescape.network.kinds import arrangement, attention, elementwise, foreign, matrix, spectral, windows
 from joulescape.network.request import Kind
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
-    {**matrix.KINDS, **elementwise.KINDS, **windows.KINDS, **arrangement.KINDS, **attention.KINDS, **spectral.KINDS},
+    {
+        **matrix.KINDS,
+        **elementwise.KINDS,
+        **windows.KINDS,
+        **arrangement.KINDS,
+        **attention.KINDS,
+        **spectral.KINDS,
+        **foreign.KINDS,
+    }
 )
 """What every kind declares."""

@@ -7,17 +7,20 @@ output noise. On digits both agree within 0.4 points from 6 converter bits on; b
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from joulescape.network.error_spec import ErrorSpec
-from joulescape.numerics.base import Detail, MatrixNumerics, Programmed
+from joulescape.network.operators import Role
+from joulescape.numerics.base import Chance, Detail, MatrixNumerics, Programmed, Stored
 from joulescape.numerics.crossbar.coding import InputCode
 from joulescape.numerics.crossbar.counting import CountedCrossbar, count_charge
 from joulescape.numerics.crossbar.device import CrossbarNumbers
 from joulescape.numerics.crossbar.programmed import (
+    Cells,
     Converter,
     FullCrossbar,
     MergedCrossbar,
@@ -39,16 +42,31 @@ class CrossbarNumerics(MatrixNumerics):
         self, weight: Tensor, errors: ErrorSpec, calibration: Tensor, generator: torch.Generator, detail: Detail
     ) -> Programmed:
         """Write (N, K) into cells; ranges of inputs and converters come from `calibration` (rows, K)."""
-        numbers = CrossbarNumbers.of(errors)
-        inputs = InputCode.calibrated(calibration, numbers)
-        cells = write(weight, numbers, generator)
-        seen = inputs.integers(some_rows(calibration))
-        full: FullCrossbar | CountedCrossbar
-        if numbers.is_counted:
-            full = CountedCrossbar(cells, inputs, count_charge(cells, inputs, seen))
-        else:
-            full = FullCrossbar(cells, inputs, Converter.calibrated(cells, inputs, seen))
-        return full if detail == "full" else MergedCrossbar(full, cells, inputs, seen)
+        return _read(write(weight, CrossbarNumbers.of(errors), generator), calibration, detail)
+
+    def store(
+        self,
+        weight: Tensor,
+        errors: Mapping[Role, ErrorSpec],
+        calibration: Tensor,
+        chance: Chance,
+        detail: Detail,
+    ) -> Stored:
+        """Rewritten cells miss anew; those moved by pulses (outer products) keep what their first write missed.
+
+        Stuck cells stay where they are. Errors go back through the same cells, read from the other side, or
+        (`has_own_transpose`) through arrays of their own that hold the transposed weights.
+        """
+        update = errors.get("update")
+        is_pulsed = update is not None and bool(update.numbers["is_outer_product"])
+        numbers, writing = CrossbarNumbers.of(errors["forward"]), chance.first if is_pulsed else chance.writing
+        cells, back = write(weight, numbers, chance.device, writing), errors.get("input_gradient")
+        forward = _read(cells, calibration, detail)
+        if back is None:
+            return Stored(forward)
+        if not back.numbers["has_own_transpose"]:
+            return Stored(forward, cells.matrix)
+        return Stored(forward, write(weight.T, numbers, chance.backward, writing).matrix.T)
 
     def gradient(self, gradient: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
         """An input gradient through a transposed read; a converter with enough bits adds nothing to it.
@@ -86,6 +104,18 @@ class CrossbarNumerics(MatrixNumerics):
         jitter = numbers["cycle_noise"] * count.sqrt() * torch.randn(weight.shape, generator=generator)
         moved: Tensor = weight + pulse * shrink * (direction * count + jitter)
         return moved.clamp_(-bound, bound)
+
+
+def _read(cells: Cells, calibration: Tensor, detail: Detail) -> Programmed:
+    """Cells behind what drives and reads them; ranges come from `calibration` (rows, K)."""
+    inputs = InputCode.calibrated(calibration, cells.numbers)
+    seen = inputs.integers(some_rows(calibration))
+    full: FullCrossbar | CountedCrossbar
+    if cells.numbers.is_counted:
+        full = CountedCrossbar(cells, inputs, count_charge(cells, inputs, seen))
+    else:
+        full = FullCrossbar(cells, inputs, Converter.calibrated(cells, inputs, seen))
+    return full if detail == "full" else MergedCrossbar(full, cells, inputs, seen)
 
 
 plugin = CrossbarNumerics()

@@ -79,25 +79,28 @@ class CrossbarNumbers:
         return not any(imperfections) and not self.wire_kohm
 
 
-def program_cells(levels: Tensor, numbers: CrossbarNumbers, generator: torch.Generator) -> Tensor:
+def program_cells(
+    levels: Tensor, numbers: CrossbarNumbers, generator: torch.Generator, writing: torch.Generator | None = None
+) -> Tensor:
     """What cells of integer `levels` (tiles, rows, columns) hold, in levels: programming error, faults, IR drop.
 
     G = clip(target + sigma * G_max * N(0, 1), 0); a stuck cell stands at either end; currents lose what wires drop.
-    Parallel copies of a cell are drawn each for itself and averaged.
+    Parallel copies of a cell are drawn each for itself and averaged. Which cells are stuck is drawn from `generator`,
+    what a write misses from `writing`, where that is another stream.
     """
     if numbers.has_ideal_cells:
         return levels
-    copies = [_one_copy(levels, numbers, generator) for _ in range(numbers.cell_copies)]
+    copies = [_one_copy(levels, numbers, generator, writing or generator) for _ in range(numbers.cell_copies)]
     held = copies[0] if len(copies) == 1 else torch.stack(copies).mean(dim=0)
     return attenuate(held, numbers) if numbers.wire_kohm else held
 
 
-def _one_copy(levels: Tensor, numbers: CrossbarNumbers, generator: torch.Generator) -> Tensor:
+def _one_copy(levels: Tensor, numbers: CrossbarNumbers, generator: torch.Generator, writing: torch.Generator) -> Tensor:
     top, span = numbers.top_level, numbers.level_span
     held = levels
     if numbers.programming_sigma_fraction:
         sigma = numbers.programming_sigma_fraction * top / span
-        noise = torch.randn(levels.shape, generator=generator)
+        noise = torch.randn(levels.shape, generator=writing)
         held = (levels + sigma * noise).clamp_(min=-top / (span * numbers.on_off_ratio))
     if numbers.stuck_off_fraction or numbers.stuck_on_fraction:
         chance = torch.rand(levels.shape, generator=generator)

@@ -51,6 +51,11 @@ class Cells:
         weights = self.numbers.slice_weights
         return (levels.reshape(len(levels), -1, len(weights)) * weights).sum(dim=2) - self.offset
 
+    @property
+    def matrix(self) -> Tensor:
+        """The weights (N, K) that these cells amount to."""
+        return (self.effective * self.scale).T
+
 
 def some_rows(calibration: Tensor) -> Tensor:
     """At most CALIBRATION_ROWS of them, shuffled: a stride would meet one position of a convolution alone."""
@@ -58,12 +63,14 @@ def some_rows(calibration: Tensor) -> Tensor:
     return calibration[order[:CALIBRATION_ROWS]]
 
 
-def write(weight: Tensor, numbers: CrossbarNumbers, generator: torch.Generator) -> Cells:
-    """Quantise, slice, invert full columns, program."""
+def write(
+    weight: Tensor, numbers: CrossbarNumbers, generator: torch.Generator, writing: torch.Generator | None = None
+) -> Cells:
+    """Quantise, slice, invert full columns, program; what the write misses comes from `writing`, if that is given."""
     integers, scale = quantise_weights(weight.detach().float(), numbers.weight_bits)
     if numbers.is_differential:
         pair = [into_tiles(into_slices(half.clamp(min=0), numbers), numbers) for half in (integers, -integers)]
-        positive, negative = (program_cells(half, numbers, generator) for half in pair)
+        positive, negative = (program_cells(half, numbers, generator, writing) for half in pair)
         held, halves = positive - negative, (positive, negative)
         return Cells(held, halves, torch.zeros(held.shape[0], held.shape[2]), 0.0, integers, scale, numbers)
     offset = float(2 ** (max(2, numbers.weight_bits) - 1))
@@ -71,7 +78,7 @@ def write(weight: Tensor, numbers: CrossbarNumbers, generator: torch.Generator) 
     top = float(numbers.top_level)
     is_inverted = (levels.sum(dim=1) > top * levels.shape[1] / 2).float()
     stored = levels + is_inverted[:, None] * (top - 2 * levels)
-    held = program_cells(stored, numbers, generator) * (1 - 2 * is_inverted)[:, None]
+    held = program_cells(stored, numbers, generator, writing) * (1 - 2 * is_inverted)[:, None]
     return Cells(held, (held,), top * is_inverted, offset, integers, scale, numbers)
 
 

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from joulescape.network.error_spec import ErrorSpec
+from joulescape.network.operators import Role
+from joulescape.numerics._receivers import Merged
 from joulescape.numerics._tiles import Grid, Quantiser
-from joulescape.numerics.base import Detail, MatrixNumerics, Programmed
+from joulescape.numerics.base import Chance, Detail, MatrixNumerics, Stored
 from joulescape.numerics.mzi_mesh.device import MeshErrors, TileShape, factorise, realise, realise_merged, write
 
 
@@ -26,26 +28,19 @@ class Tiled:
     noise: Tensor
     """Receiver noise of each partial sum (across, 1, outputs)."""
 
+    @property
+    def matrix(self) -> Tensor:
+        """What the meshes multiply by, (outputs, inputs)."""
+        return self.grid.matrix(self.stacked)
+
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """(rows, K) -> (rows, N)."""
+        return torch.cat([self._received(part, generator) for part in torch.split(x, self.grid.block)])
+
+    def _received(self, x: Tensor, generator: torch.Generator) -> Tensor:
         sums = torch.bmm(self.grid.sliced(self.dac(x)), self.stacked.transpose(1, 2))
-        received = sums + self.noise * torch.randn(sums.shape, generator=generator)
-        return self.adc(received).sum(0)
-
-
-@dataclass(frozen=True)
-class Merged:
-    """One matrix; noise of receivers and of rounding, summed over tiles, is added to its output."""
-
-    matrix: Tensor
-    dac: Quantiser
-    noise: Tensor
-    """(outputs,)."""
-
-    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """(rows, K) -> (rows, N)."""
-        product = self.dac(x) @ self.matrix.T
-        return product + self.noise * torch.randn(product.shape, generator=generator)
+        sums.addcmul_(self.noise, torch.randn(sums.shape, generator=generator))
+        return self.adc(sums).sum(0)
 
 
 class MziMesh(MatrixNumerics):
@@ -60,7 +55,7 @@ class MziMesh(MatrixNumerics):
 
     def program(
         self, weight: Tensor, errors: ErrorSpec, calibration: Tensor, generator: torch.Generator, detail: Detail
-    ) -> Programmed:
+    ) -> Tiled | Merged:
         """Write `weight` (N, K) tile by tile; ranges of both converters come from `calibration`."""
         numbers = errors.numbers
         size = int(numbers["mesh_size"])
@@ -74,6 +69,23 @@ class MziMesh(MatrixNumerics):
             made = realise_merged(content, shape, mesh, generator)
         tiled = _tiled(grid, made, factorise(content, shape).scales, numbers, calibration)
         return tiled if detail == "full" else _merged(tiled)
+
+    def store(
+        self,
+        weight: Tensor,
+        errors: Mapping[Role, ErrorSpec],
+        calibration: Tensor,
+        chance: Chance,
+        detail: Detail,
+    ) -> Stored:
+        """Converters set phases without chance, so all errors are the device's own; in the merged form those of
+        rounded phases stand still as well.
+
+        Light sent backwards meets the same interferometers: errors are multiplied by the transpose of what the forward
+        product realises, each first by the gain of its receiver.
+        """
+        held = self.program(weight, errors["forward"], calibration, chance.device, detail)
+        return Stored(held, held.matrix if "input_gradient" in errors else None)
 
     def gradient(self, gradient: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
         """An input gradient as the receivers of the other side read it: their noise, then their converter.
@@ -99,6 +111,5 @@ def _tiled(grid: Grid, made: Tensor, scales: Tensor, numbers: Mapping[str, float
 
 
 def _merged(tiled: Tiled) -> Merged:
-    matrix = tiled.stacked.transpose(0, 1).reshape(tiled.grid.outputs, -1)[:, : tiled.grid.inputs]
     variance = (tiled.noise**2 + tiled.adc.step**2 / 12).sum((0, 1))
-    return Merged(matrix.contiguous(), tiled.dac, variance.sqrt())
+    return Merged(tiled.matrix, tiled.dac, variance.sqrt())

@@ -35,6 +35,8 @@ class MeshErrors:
     is_push_pull: bool = False
     crosstalk_fraction: float = 0.0
     """Phase that a nearest neighbour takes of a shifter's."""
+    calibrated_fraction: float = 0.0
+    """Share of each phase's static error that is known, and taken back before the phase is rounded."""
 
     @classmethod
     def of(cls, numbers: Mapping[str, float]) -> MeshErrors:
@@ -46,13 +48,26 @@ class MeshErrors:
             mzi_loss_db=numbers["mzi_loss_db"],
             is_push_pull=bool(numbers["is_push_pull"]),
             crosstalk_fraction=numbers["crosstalk_fraction"],
+            calibrated_fraction=numbers.get("phase_calibrated_fraction", 0.0),
         )
 
     @property
+    def residual_sigma_rad(self) -> float:
+        """Static phase error that calibration leaves: (1 - c) sigma."""
+        return self.sigma_rad * (1.0 - self.calibrated_fraction)
+
+    @property
     def effective_sigma_rad(self) -> float:
-        """Phase error with the rounding's: sqrt(sigma^2 + (2 pi / 2^b)^2 / 12)."""
+        """Phase error with the rounding's: sqrt((1 - c)^2 sigma^2 + (2 pi / 2^b)^2 / 12)."""
         step = 0.0 if self.bits is None else 2 * math.pi / 2**self.bits
-        return math.hypot(self.sigma_rad, step / math.sqrt(12))
+        return math.hypot(self.residual_sigma_rad, step / math.sqrt(12))
+
+    @property
+    def external_sigma_rad(self) -> float:
+        """The same of external and output phases: those of a real unitary are 0 or pi, which any converter writes
+        exactly, unless a known error is to be taken back."""
+        is_rounded = self.calibrated_fraction > 0 and self.sigma_rad > 0
+        return self.effective_sigma_rad if is_rounded else self.residual_sigma_rad
 
     def unitary_error(self, size: int) -> tuple[float, float]:
         """Relative squared Frobenius error of a real unitary, to first order: in the read quadrature and in the other.
@@ -64,8 +79,8 @@ class MeshErrors:
         """
         pairs = (size - 1) / 2
         internal = self.effective_sigma_rad**2 * pairs / 2
-        other = self.sigma_rad**2 * pairs + 4 * self.splitter_sigma_rad**2 * pairs
-        return internal, other if self.is_push_pull else other + internal + self.sigma_rad**2
+        other = self.external_sigma_rad**2 * pairs + 4 * self.splitter_sigma_rad**2 * pairs
+        return internal, other if self.is_push_pull else other + internal + self.external_sigma_rad**2
 
     @property
     def amplitude(self) -> float:
@@ -73,13 +88,18 @@ class MeshErrors:
         return math.pow(10.0, -self.mzi_loss_db / DB_PER_AMPLITUDE_DECADE)
 
     def realised(self, phase: Tensor, generator: torch.Generator) -> Tensor:
-        """A phase as it is set and as it stays: rounded to the converter's grid, then off by a static error."""
-        if self.bits is not None:
-            step = 2 * torch.pi / 2**self.bits
-            phase = torch.round(phase / step) * step
+        """A phase as it is set and as it stays: what is known of its error taken back, rounded to the converter's grid,
+        then off by that static error."""
         if self.sigma_rad == 0:
+            return self._rounded(phase)
+        missed = self.sigma_rad * torch.randn(phase.shape, generator=generator)
+        return self._rounded(phase - self.calibrated_fraction * missed if self.calibrated_fraction else phase) + missed
+
+    def _rounded(self, phase: Tensor) -> Tensor:
+        if self.bits is None:
             return phase
-        return phase + self.sigma_rad * torch.randn(phase.shape, generator=generator)
+        step = 2 * torch.pi / 2**self.bits
+        return torch.round(phase / step) * step
 
 
 @dataclass(frozen=True)

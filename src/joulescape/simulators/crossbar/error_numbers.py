@@ -18,14 +18,14 @@ def crossbar_errors(graph: Graph, formats: Mapping[str, OperandFormat], settings
     found: dict[tuple[str, Role], ErrorSpec] = {}
     is_averaged = settings.training.update_scheme == "batch_average"
     roles: tuple[Role, ...] = (*ROLES_WITH_ERRORS, "weight_gradient") if is_averaged else ROLES_WITH_ERRORS
+    own = {"update": _update_numbers(settings), "input_gradient": {"has_own_transpose": float(is_averaged)}}
     for operator in graph.matrix_operators:
         if operator.weight_shape is None:
             continue
         form = formats.get(operator.name, OperandFormat())
         read = {**_format_numbers(form, settings), **_device_numbers(settings)}
         for role in roles:
-            numbers = {**read, **_update_numbers(settings)} if role == "update" else read
-            found[operator.name, role] = ErrorSpec("crossbar", operator.name, role, numbers)
+            found[operator.name, role] = ErrorSpec("crossbar", operator.name, role, {**read, **own.get(role, {})})
     return found
 
 

@@ -34,10 +34,18 @@ CONVERTER_CLOCKS = 2
 """A sample spends one clock in the input's and one in the output's converter."""
 
 
-def tile_write_pj(settings: MeshSettings) -> Quantity:
-    """Energy of writing the phases of one tile: a conversion and a switch for every shifter."""
-    each = settings.dac.dac_pj(settings.shifter.bits) + settings.shifter.device.switch_pj.value
-    return matrix_shifters(settings.mesh.size) * each
+def tile_dac_pj(settings: MeshSettings) -> Quantity:
+    """Energy of converting the phases of one tile."""
+    return matrix_shifters(settings.mesh.size) * settings.dac.dac_pj(settings.shifter.bits)
+
+
+def writing(settings: MeshSettings, tiles: Quantity) -> tuple[Energy, ...]:
+    """Energy of writing the phases of so many tiles: a conversion and a switch for every shifter."""
+    switches = tiles * matrix_shifters(settings.mesh.size) * settings.shifter.device.switch_pj.value
+    return (
+        Energy(parts.phase_dac(settings), tiles * tile_dac_pj(settings)),
+        Energy(parts.phase_writing(settings), switches),
+    )
 
 
 def decomposition_flops(tiles: int, size: int) -> float:
@@ -120,7 +128,7 @@ def update_cost(work: VectorWork, settings: MeshSettings, context: Context, plac
     )
     energies = (
         Energy(parts.decomposer(settings), flops * settings.digital.flop_pj.value),
-        Energy(parts.phase_writing(settings), select(placement.is_resident, tiles * tile_write_pj(settings), 0.0)),
+        *writing(settings, select(placement.is_resident, float(tiles), 0.0)),
         Energy(parts.sram(settings), sram_pj),
         *_off_chip(context, 0.0, written_off),
     )
@@ -163,23 +171,20 @@ def _bytes(
 def _energies(
     product: Product, writes: Quantity, flops: float, moved: Bytes, settings: MeshSettings, context: Context
 ) -> tuple[Energy, ...]:
-    size, buffer, detector = settings.mesh.size, settings.buffer, settings.detector
+    size, buffer = settings.mesh.size, settings.buffer
     sent = product.groups * product.reduction * product.positions * product.down(size)
     received = product.groups * product.outputs * product.positions * product.across(size)
-    sample_ns = 1.0 / settings.clock_ghz
     read = BITS_PER_BYTE * (moved.input_read + moved.output_read + moved.phase_read) * buffer.read_pj_per_bit.value
     write = BITS_PER_BYTE * (moved.output_write + moved.phase_write) * buffer.write_pj_per_bit.value
     added = received * (product.across(size) - 1) / product.across(size)
     return (
         Energy(parts.input_dac(settings), sent * settings.dac.dac_pj(settings.dac.bits)),
         Energy(parts.modulator(settings), sent * settings.modulator.energy_pj.value),
-        Energy(parts.photodetector(settings), received * 2 * detector.diode_mw.value * sample_ns),
-        Energy(parts.amplifier(settings), received * detector.amplifier_mw.value * sample_ns),
         Energy(parts.adc(settings), received * settings.adc.adc_pj()),
-        Energy(parts.phase_writing(settings), writes * tile_write_pj(settings)),
+        *writing(settings, writes),
         *_decomposing(settings, flops),
         Energy(parts.sram(settings), read + write),
-        Energy(parts.accumulator(settings), added * settings.digital.add_pj.value),
+        Energy(parts.accumulator(settings), settings.digital.summing_pj(received, added)),
         *_off_chip(context, moved.off_input + moved.off_phases, moved.off_output),
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from joulescape.simulators._link import Budget, Link, Path, Source
+from joulescape.simulators._link import Budget, Link, Path
+from joulescape.simulators._link_limits import Size
 from joulescape.simulators._optics import Receiver, fraction
 from joulescape.simulators.mzi_mesh.geometry import matrix_depth, mzi_loss_db
 from joulescape.simulators.mzi_mesh.settings import MeshSettings
@@ -26,8 +27,7 @@ def channel(settings: MeshSettings) -> Link:
             ("detector coupler", settings.coupler.loss_db.value),
         )
     )
-    laser = settings.laser
-    source = Source(laser.wall_plug_fraction.value, laser.max_mw.value, settings.modulator.extinction_db.value)
+    source = settings.laser.source(settings.modulator.extinction_db.value)
     return Link(path, source, receiver(settings), "homodyne", local_mw=settings.link.local_oscillator_mw)
 
 
@@ -44,6 +44,16 @@ def budget(settings: MeshSettings) -> Budget:
     if settings.link.rule == "given":
         return channel(settings).given(dbm_to_mw(settings.link.received_dbm))
     return channel(settings).matched(settings.adc.bits)
+
+
+def sizes(settings: MeshSettings) -> tuple[Size]:
+    """The light's path is as deep as the mesh is wide."""
+
+    def at(size: int) -> Budget:
+        mesh = settings.mesh.model_copy(update={"size": size})
+        return budget(settings.model_copy(update={"mesh": mesh}))
+
+    return (Size("meshes of at most {0} x {0} (mesh.size)", settings.mesh.size, 2, at),)
 
 
 def mesh_laser_mw(settings: MeshSettings) -> float:

@@ -11,7 +11,7 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
-from joulescape.simulators._link import link_limits
+from joulescape.simulators._link_limits import link_limits
 from joulescape.simulators._tiling import optics_mm2, reticle_limit
 from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Simulator, StaticPower
 from joulescape.simulators.mzi_mesh import parts
@@ -24,7 +24,7 @@ from joulescape.simulators.mzi_mesh.geometry import (
     unitary_depth,
     unitary_mzis,
 )
-from joulescape.simulators.mzi_mesh.link import budget, mesh_laser_mw
+from joulescape.simulators.mzi_mesh.link import budget, mesh_laser_mw, sizes
 from joulescape.simulators.mzi_mesh.mapping import Placement, place
 from joulescape.simulators.mzi_mesh.settings import MeshSettings
 from joulescape.spec.base import Shape
@@ -41,7 +41,7 @@ CHANGES_NUMBERS = frozenset(
     {
         "mesh.size", "mesh.scheme", "mesh.is_bidirectional", "clock_ghz", "dynamic_products",
         "shifter.kind", "shifter.convention", "shifter.bits", "shifter.sigma_rad",
-        "shifter.compensated_fraction",
+        "shifter.compensated_fraction", "shifter.calibrated_fraction",
         "coupler.loss_db", "coupler.sigma_rad", "coupler.length_um", "waveguide.loss_db_per_cm",
         "modulator.loss_db", "modulator.extinction_db", "laser.coupling_loss_db", "laser.max_mw", "laser.rin_db_per_hz",
         "detector.responsivity_a_per_w", "detector.dark_ma", "detector.load_kohm", "detector.temperature_kelvin",
@@ -53,7 +53,8 @@ CHANGES_NUMBERS = frozenset(
 SEARCHABLE = frozenset(
     {
         "mesh.size", "mesh.scheme", "mesh.count", "clock_ghz", "shifter.kind", "shifter.convention", "shifter.bits",
-        "shifter.compensated_fraction", "link.rule", "link.received_dbm", "link.local_oscillator_mw", "dac.bits",
+        "shifter.compensated_fraction", "shifter.calibrated_fraction", "link.rule", "link.received_dbm",
+        "link.local_oscillator_mw", "dac.bits",
         "adc.bits", "buffer.kib", "dynamic_products",
     }
 )  # fmt: skip
@@ -124,19 +125,21 @@ class MziMesh(Simulator[MeshSettings]):
         )
 
     def static_power(self, settings: MeshSettings) -> Sequence[StaticPower]:
-        """Lasers stay locked, phases stay held and the buffer leaks, whether or not anything is computed."""
+        """Lasers stay locked, phases held, receivers biased, and the buffer leaks, busy or not."""
         count = settings.mesh.count
         ports = settings.mesh.size * count * (2 if settings.mesh.is_bidirectional else 1)
         return (
             StaticPower(parts.laser(settings), count * mesh_laser_mw(settings)),
             StaticPower(parts.modulator_bias(settings), ports * settings.modulator.static_mw.value),
             StaticPower(parts.phase_shifters(settings), count * _phase_mw(settings)),
+            StaticPower(parts.photodetector(settings), ports * 2 * settings.detector.diode_mw.value),
+            StaticPower(parts.amplifier(settings), ports * settings.detector.amplifier_mw.value),
             StaticPower(parts.sram_leakage(settings), settings.buffer.kib * settings.buffer.leakage_mw_per_kib.value),
         )
 
     def limits(self, works: Sequence[Work], settings: MeshSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """The power wall, as loss grows with depth until no laser line feeds the receivers; and the chip's size."""
-        return (*link_limits(budget(settings)), self._chip(settings))
+        return (*link_limits(budget(settings), sizes=sizes(settings)), self._chip(settings))
 
     def _chip(self, settings: MeshSettings) -> Limit:
         def area_of(name: str) -> Callable[[int], float]:
@@ -183,6 +186,7 @@ def _numbers(settings: MeshSettings) -> dict[str, float]:
         "is_reck": float(settings.mesh.scheme == "reck"),
         "is_push_pull": float(settings.shifter.convention == "push_pull"),
         "phase_sigma_rad": settings.shifter.sigma_rad.value,
+        "phase_calibrated_fraction": shifter.calibrated_fraction,
         "phase_bits": float(settings.shifter.bits),
         "splitter_sigma_rad": settings.coupler.sigma_rad.value,
         "mzi_loss_db": mzi_loss_db(settings),

@@ -23,11 +23,14 @@ def phase_shifters(settings: MeshSettings) -> Component:
     )
 
 
+def phase_dac(settings: MeshSettings) -> Component:
+    """Converters that write phases."""
+    return Component.of("phase_dac", "core", _scaled(settings.dac.power_mw), scales=True)
+
+
 def phase_writing(settings: MeshSettings) -> Component:
-    """Converters that write phases, and what the shifters take to move."""
-    return Component.resting_on(
-        "phase_writing", "core", _scaled(settings.dac.power_mw), settings.shifter.device.switch_pj
-    )
+    """What the shifters take to move."""
+    return Component.of("phase_writing", "core", settings.shifter.device.switch_pj)
 
 
 def input_dac(settings: MeshSettings) -> Component:
@@ -73,8 +76,9 @@ def sram_leakage(settings: MeshSettings) -> Component:
 
 
 def accumulator(settings: MeshSettings) -> Component:
-    """Adders of partial sums."""
-    return Component.resting_on("accumulator", "chip", settings.digital.add_pj, scales=True)
+    """Gains of what was converted, and adders of partial sums."""
+    digital = settings.digital
+    return Component.resting_on("accumulator", "chip", digital.add_pj, digital.multiply_pj, scales=True)
 
 
 def decomposer(settings: MeshSettings) -> Component:

@@ -54,6 +54,9 @@ class Shifters(Shape):
     """Mean phase in units of pi: 1 for phases spread evenly over 2 pi."""
     compensated_fraction: Annotated[float, Field(ge=0, le=1)]
     """Share of the crosstalk between shifters that calibration on the chip knows and takes back."""
+    calibrated_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of each phase's static error that calibration in place measures, once a chip, and every write takes back;
+    what the converter's steps leave stays."""
     thermo_optic: PhaseShifter
     mems: PhaseShifter
     ito: PhaseShifter

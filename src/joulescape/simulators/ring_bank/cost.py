@@ -1,23 +1,33 @@
 """Energy and time of one work on ring banks.
 
-Every tile of a layer is set once a batch (unless all layers have banks of their own; of two activations every sample
-brings a matrix of its own, set in its turn), then the batch's vectors stream
-through it, one a clock; light has no sign, so signed inputs go twice, positive and negative parts. Banks work side by
-side on different tiles; partial sums are added digitally.
+Every tile of a layer is set once a batch (unless all layers have banks of their own and no update changes them; of two
+activations every sample brings a matrix of its own, set in its turn), then the batch's vectors stream through it, one a
+clock; light has no sign, so signed inputs go twice, positive and negative parts. Banks work side by side on different
+tiles, or on copies of one tile that share its vectors; partial sums are added digitally.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
-from joulescape.network.work import MatrixWork, VectorWork, Work
+from joulescape.network.work import MatrixWork, VectorWork
+from joulescape.simulators._moved import MovedBytes, buffer_component
 from joulescape.simulators._photonics import BYTES_PER_KIB, Comparator
 from joulescape.simulators._tiling import Tiling
-from joulescape.simulators.base import Context, Energy, FloatArray, LayerCost, Quantity, Traffic, ceil_div
+from joulescape.simulators.base import Context, Energy, LayerCost, Quantity, Traffic, ceil_div
 from joulescape.simulators.ring_bank import parts
+from joulescape.simulators.ring_bank.placement import (
+    Load,
+    Placement,
+    conversions,
+    passes,
+    tiling,
+    turns,
+    vector_ns,
+    weight_bytes,
+)
 from joulescape.simulators.ring_bank.settings import RingBankSettings
 from joulescape.units import BITS_PER_BYTE
 
@@ -28,132 +38,17 @@ UPDATE_BITS = 32
 """Widest weight that the digital side keeps."""
 
 
-@dataclass(frozen=True)
-class Placement:
-    """Where the weights of one phase wait."""
-
-    is_resident: np.bool_ | FloatArray
-    """Whether every layer has banks of its own, so that no ring moves between batches."""
-    is_stored: np.bool_ | FloatArray
-    """Whether all weights lie on the chip."""
-
-
-def place(works: Sequence[Work], settings: RingBankSettings) -> Placement:
-    """Decide for one phase what stays set and what lies on the chip."""
-    products = (work for work in works if isinstance(work, MatrixWork) and work.is_weight_stored)
-    forward = [work for work in products if work.role == "forward"]
-    is_resident = np.less_equal(sum(jobs(tiling(work, settings), settings) for work in forward), settings.bank.teams)
-    if settings.weights.held_in is not None:
-        is_stored = np.less_equal(sum(work.weight.elements for work in forward), settings.weights.capacity)
-    else:
-        held = sum(work.weight.elements * weight_bytes(work, settings) for work in forward)
-        is_stored = np.less_equal(held, np.multiply(settings.buffer.kib, BYTES_PER_KIB))
-    return Placement(is_resident, np.logical_or(is_resident, is_stored))
-
-
-def tiling(work: MatrixWork, settings: RingBankSettings) -> Tiling:
-    """The product of a work, cut into banks."""
-    return Tiling.of(work, settings.bank.rows, settings.bank.channels)
-
-
-def conversions(cut: Tiling, settings: RingBankSettings) -> int:
-    """Conversions of one output: its partial sums, those that are added as voltages together."""
-    return int(ceil_div(cut.across, settings.bank.added))
-
-
-def jobs(cut: Tiling, settings: RingBankSettings) -> int:
-    """What a team of banks does at a time: one row of tiles, or as many of its tiles as are added together.
-
-    A reduction shorter than a team leaves banks idle.
-    """
-    return cut.groups * cut.down * conversions(cut, settings)
-
-
-def weight_bytes(work: MatrixWork, settings: RingBankSettings) -> float:
-    """Bytes of one stored weight: no ring is set finer than its steps."""
-    return settings.digital.stored_bytes(min(work.weight.bits, settings.weights.bits))
-
-
-@dataclass(frozen=True)
-class Load:
-    """How the tiles of one work are set: how many a batch, and from where."""
-
-    tiles: Quantity
-    is_from_cells: np.bool_ | FloatArray
-
-    @classmethod
-    def of(cls, work: MatrixWork, settings: RingBankSettings, placement: Placement) -> Load:
-        """Held weights need no setting; the others come from cells, from the buffer, or through it."""
-        is_set = np.logical_and(work.is_weight_stored and work.role == "forward", placement.is_resident)
-        has_cells = work.is_weight_stored and settings.weights.held_in is not None
-        return cls(
-            np.where(is_set, 0.0, float(tiling(work, settings).tiles)), np.logical_and(has_cells, placement.is_stored)
-        )
-
-    def time_ns(self, settings: RingBankSettings) -> Quantity:
-        """Time to set every bank once: the converters' turns (or one read of the cells), then the rings settle."""
-        rings = settings.bank.rows * settings.bank.channels
-        turns = np.where(self.is_from_cells, 1, ceil_div(rings, settings.weights.dac_count))
-        return turns / settings.clock_ghz + settings.ring.response_ns.value
-
-    def energies(self, settings: RingBankSettings) -> tuple[Energy, ...]:
-        """Conversions or cell reads, and ring switches, of all tiles."""
-        rings = self.tiles * settings.bank.rows * settings.bank.channels
-        weights = settings.weights
-        converted = np.where(self.is_from_cells, 0.0, weights.dac.dac_pj(weights.bits))
-        writing = Energy(parts.weight_writing(settings), rings * (converted + settings.ring.switch_pj.value))
-        if weights.held_in is None:
-            return (writing,)
-        read = np.where(self.is_from_cells, weights.cells_per_weight * weights.held_in.read_pj.value, 0.0)
-        return (writing, Energy(parts.cell_read(weights.held_in), rings * read))
-
-
-@dataclass(frozen=True)
-class Bytes:
-    """What one work moves between buffer and banks, and across the chip's edge."""
-
-    input_read: Quantity
-    output_read: Quantity
-    output_write: Quantity
-    weight_read: Quantity
-    off_input: Quantity
-    off_weight: Quantity
-    off_output: Quantity
-
-    @property
-    def off_chip(self) -> Quantity:
-        """All bytes across the chip's edge."""
-        return self.off_input + self.off_weight + self.off_output
-
-    def traffic(self) -> tuple[Traffic, ...]:
-        """The same, by memory and operand."""
-        return (
-            Traffic("sram", "input", self.input_read, 0.0),
-            Traffic("sram", "output", self.output_read, self.output_write),
-            Traffic("sram", "weight", self.weight_read, 0.0),
-            Traffic("off_chip_memory", "input", self.off_input, 0.0),
-            Traffic("off_chip_memory", "weight", self.off_weight, 0.0),
-            Traffic("off_chip_memory", "output", 0.0, self.off_output),
-        )
-
-    def energies(self, settings: RingBankSettings, context: Context) -> tuple[Energy, ...]:
-        """Of the buffer and of off-chip memory."""
-        read = self.input_read + self.output_read + self.weight_read
-        sram = Energy(parts.sram(settings), settings.buffer.transfer_pj(read, self.output_write))
-        if not context.includes_off_chip:
-            return (sram,)
-        return (sram, context.off_chip.transfer(self.off_input + self.off_weight, self.off_output))
-
-
 def matrix_cost(work: MatrixWork, settings: RingBankSettings, context: Context, placement: Placement) -> LayerCost:
     """Cost of one matrix work for the whole batch."""
     cut, load = tiling(work, settings), Load.of(work, settings, placement)
-    moved = _bytes(work, cut, load, settings, context, placement)
-    rounds = ceil_div(jobs(cut, settings), settings.bank.teams)
-    load_ns = np.where(load.tiles > 0, rounds * load.time_ns(settings), 0.0)
-    stream_ns = rounds * cut.positions * passes(work) / settings.clock_ghz
-    compute_ns = load_ns + stream_ns + CONVERTER_CLOCKS / settings.clock_ghz
-    off_ns = context.off_chip_ns(moved.off_chip)
+    once = _bytes(work, cut, load, settings, context, placement)
+    off_ns = context.off_chip_ns(once.off_chip)
+    fixed_ns = CONVERTER_CLOCKS / settings.clock_ghz
+    taken = turns(work, settings, load, placement, off_ns - fixed_ns)
+    load_ns = taken.rounds * load.time_ns(settings)
+    stream_ns = taken.rounds * taken.positions * vector_ns(work, settings)
+    compute_ns = load_ns + stream_ns + fixed_ns
+    moved = replace(once, weight_read=once.weight_read * taken.copies)
     latency_ns = np.maximum(compute_ns, off_ns)
     peak = settings.bank.rows * settings.bank.channels * settings.bank.count * settings.clock_ghz
     bound = np.where(off_ns > compute_ns, "off_chip_memory", np.where(load_ns > stream_ns, "reload", "stream"))
@@ -162,38 +57,34 @@ def matrix_cost(work: MatrixWork, settings: RingBankSettings, context: Context, 
         role=work.role,
         macs=work.macs,
         latency_ns=latency_ns,
-        active_units=cut.tiles / rounds,
+        active_units=cut.tiles * taken.copies / taken.rounds,
         utilisation_fraction=work.macs / (peak * latency_ns),
         bound_by=str(bound) if bound.ndim == 0 else bound,
-        energies=(*_streaming(work, cut, settings), *load.energies(settings), *moved.energies(settings, context)),
+        energies=(
+            *_streaming(work, cut, settings),
+            *load.copied(taken.copies).energies(settings),
+            *moved.energies(settings.buffer, context),
+        ),
         traffic=moved.traffic(),
     )
 
 
-def passes(work: MatrixWork) -> int:
-    """Times that each vector is sent: intensities have no sign."""
-    return 2 if work.input.is_signed else 1
-
-
 def _streaming(work: MatrixWork, cut: Tiling, settings: RingBankSettings) -> tuple[Energy, ...]:
-    detector, sample_ns = settings.detector, 1.0 / settings.clock_ghz
-    sent, received = cut.sent * passes(work), cut.received * passes(work)
+    sent = cut.sent * passes(work)
     outputs = cut.groups * cut.outputs * cut.positions
     converted = outputs * conversions(cut, settings)
     added = converted - outputs + (passes(work) - 1) * converted
     return (
         Energy(parts.input_dac(settings), sent * settings.dac.dac_pj(settings.dac.bits)),
         Energy(parts.modulator(settings), sent * settings.modulator.energy_pj.value),
-        Energy(parts.photodetector(settings), received * 2 * detector.diode_mw.value * sample_ns),
-        Energy(parts.receiver(settings), received * detector.amplifier_mw.value * sample_ns),
         Energy(parts.adc(settings), converted * passes(work) * settings.adc.adc_pj()),
-        Energy(parts.accumulator(settings), added * settings.digital.add_pj.value),
+        Energy(parts.accumulator(settings), settings.digital.summing_pj(converted, added)),
     )
 
 
 def _bytes(
     work: MatrixWork, cut: Tiling, load: Load, settings: RingBankSettings, context: Context, placement: Placement
-) -> Bytes:
+) -> MovedBytes:
     in_width, out_width = (settings.digital.stored_bytes(o.bits) for o in (work.input, work.output))
     in_bytes, out_bytes = work.input.elements * in_width, work.output.elements * out_width
     outputs = cut.groups * cut.outputs * cut.positions
@@ -202,7 +93,7 @@ def _bytes(
     is_forward = work.role == "forward"
     is_loaded, stays = load.tiles > 0, not work.is_weight_stored
     weights = np.where(is_loaded, work.weight.elements * weight_bytes(work, settings), 0.0)
-    return Bytes(
+    return MovedBytes(
         input_read=cut.sent * in_width,
         output_read=partial,
         output_write=partial + outputs * out_width,
@@ -220,7 +111,7 @@ def update_cost(work: VectorWork, settings: RingBankSettings, context: Context, 
     off = np.where(placement.is_stored, 0.0, written)
     energies = [
         Energy(parts.update_logic(settings), work.ops * settings.digital.flop_pj.value),
-        Energy(parts.sram(settings), settings.buffer.transfer_pj(read, written)),
+        Energy(buffer_component(settings.buffer), settings.buffer.transfer_pj(read, written)),
     ]
     write_ns: Quantity = 0.0
     if settings.weights.held_in is not None:

@@ -54,11 +54,13 @@ def static_powers(settings: RingBankSettings) -> tuple[StaticPower, ...]:
     """Power by component that flows all the time."""
     bank, ring = settings.bank, settings.ring
     rings, inputs = bank.count * bank.rows * bank.channels, bank.count * bank.channels
-    buffer = settings.buffer
+    buffer, detector, outputs = settings.buffer, settings.detector, bank.count * bank.rows
     found = [
         StaticPower(parts.laser(settings), inputs * budget(settings).electrical_mw),
         StaticPower(parts.ring_tuning(settings), rings * (ring.tune_mw.value + ring.lock_mw.value)),
         StaticPower(parts.modulator_lock(settings), inputs * settings.modulator.static_mw.value),
+        StaticPower(parts.photodetector(settings), outputs * 2 * detector.diode_mw.value),
+        StaticPower(parts.receiver(settings), outputs * detector.amplifier_mw.value),
         StaticPower(parts.sram_leakage(settings), buffer.kib * buffer.leakage_mw_per_kib.value),
     ]
     if settings.weights.held_in is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
-from joulescape.simulators._link import Booster, Budget, Link, Path, Source
+from joulescape.simulators._link import Booster, Budget, Link, Path
+from joulescape.simulators._link_limits import Size
 from joulescape.simulators._optics import at_most, significant
 from joulescape.simulators.base import Limit
 from joulescape.simulators.ring_bank.settings import RingBankSettings
@@ -55,7 +57,7 @@ def channel(settings: RingBankSettings) -> Link:
     after = sum(loss for _, loss in _after(settings)) + 10 * math.log10(settings.bank.rows)
     return Link(
         path(settings),
-        Source(laser.wall_plug_fraction.value, laser.max_mw.value, settings.modulator.extinction_db.value),
+        laser.source(settings.modulator.extinction_db.value),
         settings.detector.receiver(laser.rin_db_per_hz.value, settings.clock_ghz),
         "balanced",
         channels=settings.bank.channels,
@@ -66,6 +68,22 @@ def channel(settings: RingBankSettings) -> Link:
 def budget(settings: RingBankSettings) -> Budget:
     """The link of one channel under the machine's rule."""
     return settings.link.budget(channel(settings), settings.adc.bits, settings.dac.bits, settings.clock_ghz)
+
+
+def sizes(settings: RingBankSettings) -> tuple[Size, Size]:
+    """Rows split the light, and channels are rings to pass and light on one detector."""
+
+    def at(name: str) -> Callable[[int], Budget]:
+        def smaller(number: int) -> Budget:
+            bank = settings.bank.model_copy(update={name: number})
+            return budget(settings.model_copy(update={"bank": bank}))
+
+        return smaller
+
+    return (
+        Size("at most {} rows (bank.rows)", settings.bank.rows, 1, at("rows")),
+        Size("at most {} channels (bank.channels)", settings.bank.channels, 2, at("channels")),
+    )
 
 
 def _after(settings: RingBankSettings) -> tuple[tuple[str, float], ...]:

@@ -11,12 +11,13 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
-from joulescape.simulators._link import link_limits
+from joulescape.simulators._link_limits import link_limits
 from joulescape.simulators._tiling import optics_mm2, reticle_limit
 from joulescape.simulators.base import Area, Context, LayerCost, Limit, Simulator, StaticPower
-from joulescape.simulators.ring_bank.cost import Placement, derivative_cost, matrix_cost, place, update_cost
+from joulescape.simulators.ring_bank.cost import derivative_cost, matrix_cost, update_cost
 from joulescape.simulators.ring_bank.figures import areas, published_figures, static_powers
-from joulescape.simulators.ring_bank.link import budget, spacing_fwhm, spectral_limit
+from joulescape.simulators.ring_bank.link import budget, sizes, spacing_fwhm, spectral_limit
+from joulescape.simulators.ring_bank.placement import Placement, place
 from joulescape.simulators.ring_bank.settings import RingBankSettings
 from joulescape.spec.base import Shape
 
@@ -88,7 +89,7 @@ class RingBank(Simulator[RingBankSettings]):
         return areas(settings)
 
     def static_power(self, settings: RingBankSettings) -> Sequence[StaticPower]:
-        """Lasers, rings, locks and amplifiers stay on, and the buffer leaks, whether or not anything is computed."""
+        """Lasers, rings, locks, receivers and amplifiers stay on, and the buffer leaks, busy or not."""
         return static_powers(settings)
 
     def limits(self, works: Sequence[Work], settings: RingBankSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
@@ -100,7 +101,7 @@ class RingBank(Simulator[RingBankSettings]):
 
         said = f"{settings.bank.channels} x {settings.bank.rows} rings a bank"
         chip = reticle_limit(areas(settings), said, {"at most {} banks fit": (area_of, settings.bank.added)})
-        return (*link_limits(budget(settings)), spectral_limit(settings), chip)
+        return (*link_limits(budget(settings), sizes=sizes(settings)), spectral_limit(settings), chip)
 
     def published(self, settings: RingBankSettings) -> Mapping[str, float]:
         """Counts, rates and what the link reaches."""

@@ -27,11 +27,14 @@ def modulator_lock(settings: RingBankSettings) -> Component:
     return Component.of("modulator_lock", "core", settings.modulator.static_mw)
 
 
+def weight_dac(settings: RingBankSettings) -> Component:
+    """Converters that set rings."""
+    return Component.of("weight_dac", "core", _scaled(settings.weights.dac.power_mw), scales=True)
+
+
 def weight_writing(settings: RingBankSettings) -> Component:
-    """Converters that set rings, and what the rings take to move."""
-    return Component.resting_on(
-        "weight_writing", "core", _scaled(settings.weights.dac.power_mw), settings.ring.switch_pj
-    )
+    """What the rings take to move."""
+    return Component.of("weight_writing", "core", settings.ring.switch_pj)
 
 
 def cell_read(cell: Cell) -> Component:
@@ -74,20 +77,15 @@ def adc(settings: RingBankSettings) -> Component:
     return Component.of("adc", "core", _scaled(settings.adc.power_mw), scales=True)
 
 
-def sram(settings: RingBankSettings) -> Component:
-    """Buffer of activations, partial sums and weights."""
-    buffer = settings.buffer
-    return Component.resting_on("sram", "chip", buffer.read_pj_per_bit, buffer.write_pj_per_bit, scales=True)
-
-
 def sram_leakage(settings: RingBankSettings) -> Component:
     """What the buffer leaks."""
     return Component.of("sram_leakage", "chip", settings.buffer.leakage_mw_per_kib, scales=True)
 
 
 def accumulator(settings: RingBankSettings) -> Component:
-    """Adders of partial sums."""
-    return Component.of("accumulator", "chip", settings.digital.add_pj, scales=True)
+    """Gains of what was converted, and adders of partial sums."""
+    digital = settings.digital
+    return Component.resting_on("accumulator", "chip", digital.add_pj, digital.multiply_pj, scales=True)
 
 
 def update_logic(settings: RingBankSettings) -> Component:

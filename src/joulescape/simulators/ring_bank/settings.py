@@ -40,6 +40,8 @@ class Bank(Shape):
     """Whether rings are set with their neighbours' tails in mind, as a control loop does, or one by one."""
     added: Annotated[int, Field(ge=1)] = 1
     """Banks along the reduction whose amplified voltages are added before one conversion (bangari2020)."""
+    shares_positions: bool = True
+    """Whether banks without a tile of their own hold copies of the layer's tiles and take a share of its positions."""
 
     @property
     def teams(self) -> Quantity:

@@ -38,10 +38,8 @@ from joulescape.simulators.base import (
 )
 from joulescape.spec.base import Shape
 from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
-from joulescape.units import OPS_PER_MAC
+from joulescape.units import FLOAT_BITS, FLOAT_BYTES, OPS_PER_MAC
 
-FLOAT_BYTES = 4
-FLOAT_BITS = 32
 REGISTER_OPERANDS = 3
 """Registers that one operation reads or writes."""
 
@@ -75,8 +73,9 @@ class Scalar(Simulator[ScalarSettings]):
     searchable = frozenset({"simd_lanes", "clock_ghz", "memory_bytes"})
 
     def takes(self, operator: Operator, role: Role, settings: ScalarSettings) -> bool:  # noqa: ARG002
-        """Everything but the forward pass of a physical system; its twin's backward pass is plain arithmetic."""
-        return not operator.is_physical or role != "forward"
+        """Everything but the forward pass of a physical system, whose twin it trains, and gradients nobody knows."""
+        is_host_s = operator.kind != "foreign" or role == "forward"
+        return is_host_s and (not operator.is_physical or role != "forward")
 
     def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: ScalarSettings) -> Errors:  # noqa: ARG002
         """None: it computes in float32."""

@@ -124,7 +124,8 @@ class SystolicMachine:
 def _weight_bytes(works: Sequence[Work], settings: SystolicSettings) -> float:
     """Bytes of all stored weights of the forward works."""
     forward = (w for w in works if isinstance(w, MatrixWork) and w.role == "forward" and w.is_weight_stored)
-    return float(sum(product_of(work, settings).weight_bytes * work.loops.G for work in forward))
+    products = (product_of(work, settings) for work in forward)
+    return float(sum(product.weight_bytes * product.groups for product in products))
 
 
 def _forward_bytes(works: Sequence[Work], settings: SystolicSettings) -> float:

@@ -17,16 +17,16 @@ from joulescape.units import BITS_PER_BYTE
 ADDER_BITS = 32
 """Width of the tabulated adder."""
 
-BOUNDS = np.array(["array", "off_chip_memory", "weight_sram", "activation_sram", "accumulator_sram"])
+BOUNDS = np.array(["array", "off_chip_memory", "weight_sram", "activation_sram", "accumulator_sram", "vector_unit"])
 
 
 def matrix_cost(work: MatrixWork, machine: SystolicMachine) -> LayerCost:
-    """Tile, count, and charge: latency is the longest of array, off-chip memory and SRAM ports, which overlap."""
+    """Tile, count, and charge: latency is the longest of array, memory, SRAM ports and transforms, which overlap."""
     product = product_of(work, machine.settings)
     sources, energies = machine.sources(work), machine.energies
     chosen = choose(product, machine.room(sources), sources, energies)
     traffic = matrix_traffic(product, sources, chosen)
-    times = _times_ns(machine, chosen, traffic)
+    times = _times_ns(machine, chosen, traffic, product.transform_ops)
     latency = times.max(axis=0)
     cells = machine.rows * machine.columns
     used = product.macs * product.passes / (cells * latency * machine.clock_ghz)
@@ -53,14 +53,14 @@ def matrix_traffic(product: Product, sources: Sources, chosen: Chosen) -> list[T
     from_buffer = np.where(sources.weight_on_chip, filled, 0.0)
     fetched = np.where(sources.input_on_chip, 0.0, chosen.input_fetch_bytes)
     kept = np.where(sources.output_on_chip, output, 0.0)
-    spill, sums = chosen.spill_bytes, chosen.sum_bytes
+    spill, sums, transformed = chosen.spill_bytes, chosen.sum_bytes, product.transformed_bytes
     return [
         Traffic("off_chip_memory", "weight", filled - from_buffer, 0.0),
         Traffic("off_chip_memory", "input", fetched, 0.0),
         Traffic("off_chip_memory", "output", spill, spill + output - kept),
         Traffic("weight_sram", "weight", chosen.weight_read_bytes, filled),
         Traffic("activation_sram", "weight", from_buffer, 0.0),
-        Traffic("activation_sram", "input", chosen.input_read_bytes, fetched),
+        Traffic("activation_sram", "input", chosen.input_read_bytes + transformed, fetched + transformed),
         Traffic("activation_sram", "output", 0.0, kept),
         Traffic("accumulator_sram", "output", sums + spill, sums + spill),
     ]
@@ -108,7 +108,8 @@ def _array_energies(work: MatrixWork, product: Product, chosen: Chosen, machine:
     """Cells in use, registers that their operands pass through, control. Idle cells are clocked but do not switch."""
     settings, cell = machine.settings, machine.settings.cell
     multiply, add = multiply_add_pj(settings)
-    acting = np.where(machine.zero_gating, work.weight.density * work.input.density, 1.0)
+    is_plain = product.transform_ops == 0.0  # what is transformed has no zeros to speak of
+    acting = np.where(machine.zero_gating & is_plain, work.weight.density * work.input.density, 1.0)
     steps = product.macs * product.passes
     arithmetic = steps * (multiply * acting + add) * np.ones_like(machine.rows)
     operands = np.where(machine.is_output_stationary, 2, 1) * NATIVE_BITS
@@ -117,11 +118,18 @@ def _array_energies(work: MatrixWork, product: Product, chosen: Chosen, machine:
     return [
         Energy(Component.resting_on("mac_array", "core", cell.multiply_pj, cell.add_pj, scales=True), arithmetic),
         Energy(Component.of("pe_registers", "core", cell.register_pj_per_bit, scales=True), registers),
-        control_energy(settings, arithmetic + registers),
+        *([] if is_plain else [_transforms(product, machine)]),
+        control_energy(settings, arithmetic + registers + settings.vector.op_pj.value * product.transform_ops),
     ]
 
 
-def _times_ns(machine: SystolicMachine, chosen: Chosen, traffic: list[Traffic]) -> Any:
+def _transforms(product: Product, machine: SystolicMachine) -> Energy:
+    settings = machine.settings
+    energy = settings.vector.op_pj.value * product.transform_ops * np.ones_like(machine.rows)
+    return Energy(Component.of("vector_unit", "chip", settings.vector.op_pj, scales=True), energy)
+
+
+def _times_ns(machine: SystolicMachine, chosen: Chosen, traffic: list[Traffic], transform_ops: float) -> Any:
     """Time that each resource is busy, (resources, variants) in the order of BOUNDS.
 
     Every buffer has one read and one write port, as wide as the array asks for in a cycle: `columns` bytes of weights,
@@ -139,7 +147,8 @@ def _times_ns(machine: SystolicMachine, chosen: Chosen, traffic: list[Traffic]) 
         ports.append(np.maximum(*moved) / width / machine.clock_ghz)
     off_chip = moved_bytes(traffic, "off_chip_memory") or (0.0, 0.0)
     array = chosen.cycles / machine.clock_ghz
-    return np.stack(np.broadcast_arrays(array, machine.context.off_chip_ns(sum(off_chip)), *ports))
+    vector = transform_ops / machine.lanes / machine.clock_ghz
+    return np.stack(np.broadcast_arrays(array, machine.context.off_chip_ns(sum(off_chip)), *ports, vector))
 
 
 def _active_cells(product: Product, machine: SystolicMachine) -> Any:

@@ -85,6 +85,10 @@ class SystolicSettings(Shape):
     """Whether weights stay in their buffer between batches, as a crossbar's do: all of them, or none when they do not
     fit it together (half of it where activations are stationary too). Else each batch reads them from off-chip memory.
     What stays was loaded once, at power-up, which is charged to no machine. A training step always reads them."""
+    winograd: bool = False
+    """Whether layers whose format is Winograd's are computed so: the vector unit transforms tiles of inputs and outputs
+    and scales each tap, the array multiplies tap by tap, transformed weights come from memory. Inference only: a
+    training step, which rewrites weights, computes every layer as it stands."""
     accumulator_bits: Annotated[int, Field(ge=16, le=48)] = 32
     buffers: BufferSettings
     training: TrainingWidths

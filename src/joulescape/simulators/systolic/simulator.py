@@ -10,6 +10,7 @@ overlaps between neighbouring input tiles of a convolution are not fetched twice
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,15 +45,15 @@ class Systolic(Simulator[SystolicSettings]):
 
     name = "systolic"
     Settings = SystolicSettings
-    changes_numbers = frozenset({"accumulator_bits", "training.gradient_bits", "training.update_bits"})
+    changes_numbers = frozenset({"accumulator_bits", "winograd", "training.gradient_bits", "training.update_bits"})
     searchable = changes_numbers | {
         "array.rows", "array.columns", "dataflow", "clock_ghz", "zero_gating", "weights_stay", "vector.lanes",
         "buffers.weight_bytes", "buffers.activation_bytes", "buffers.accumulator_bytes",
     }  # fmt: skip
 
     def takes(self, operator: Operator, role: Role, settings: SystolicSettings) -> bool:  # noqa: ARG002
-        """Everything but the forward pass of a physical system; its twin's backward pass is plain arithmetic."""
-        return not operator.is_physical or role != "forward"
+        """Everything but what a host must compute and the forward pass of a physical system, whose twin it trains."""
+        return operator.kind != "foreign" and (not operator.is_physical or role != "forward")
 
     def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: SystolicSettings) -> Errors:
         """Fixed point at this machine's widths, without noise: operands wider than 8 bits are rounded to 8."""
@@ -65,6 +66,7 @@ class Systolic(Simulator[SystolicSettings]):
 
     def cost(self, works: Sequence[Work], settings: SystolicSettings, context: Context) -> Sequence[LayerCost]:
         """One layer after the other, each with the whole array."""
+        works = _as_they_stand(works)
         machine = SystolicMachine.of(works, settings, context)
         return [_layer_cost(work, machine) for work in works]
 
@@ -96,6 +98,7 @@ class Systolic(Simulator[SystolicSettings]):
     def limits(self, works: Sequence[Work], settings: SystolicSettings, context: Context) -> Sequence[Limit]:
         """A clock above the process's, and buffers too small for one array tile of any work."""
         clock = np.asarray(settings.clock_ghz) / settings.cell.max_clock_ghz.value - 1
+        works = _as_they_stand(works)
         machine = SystolicMachine.of(works, settings, context)
         products = [product_of(work, settings) for work in works if isinstance(work, MatrixWork)]
         return [Limit("clock faster than the process allows", clock)] + [
@@ -130,6 +133,14 @@ def _layer_cost(work: Work, machine: SystolicMachine) -> LayerCost:
     raise SimulatorError(f"systolic was given {work.layer}, {work.role}: a physical system is not arithmetic")
 
 
+def _as_they_stand(works: Sequence[Work]) -> Sequence[Work]:
+    """The works of a training step without transforms, those of an inference as they are."""
+    if all(work.role == "forward" for work in works):
+        return works
+    plain = (replace(w, format=w.format.with_(transform="none")) if isinstance(w, MatrixWork) else w for w in works)
+    return list(plain)
+
+
 def _numbers(role: Role, form: OperandFormat | None, settings: SystolicSettings) -> dict[str, float]:
     form = form or OperandFormat()
     if role == "update":
@@ -138,7 +149,8 @@ def _numbers(role: Role, form: OperandFormat | None, settings: SystolicSettings)
     if role in GRADIENT_ROLES:
         return {"gradient_bits": float(settings.training.gradient_bits), **accumulator}
     widths = {"weight_bits": form.weight_bits, "input_bits": form.activation_bits}
-    return {name: min(float(NATIVE_BITS), bits) for name, bits in widths.items()} | accumulator
+    tile = {"winograd_tile": float(form.tile)} if settings.winograd and form.transform == "winograd" else {}
+    return {name: min(float(NATIVE_BITS), bits) for name, bits in widths.items()} | accumulator | tile
 
 
 def _leaking(component: Component, settings: SystolicSettings) -> Component:

@@ -6,13 +6,12 @@ cycle, used or not: what a layer leaves idle it still pays for. Converters of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from joulescape.network.work import MatrixWork
+from joulescape.simulators._moved import MovedBytes
 from joulescape.simulators._photonics import BYTES_PER_KIB
-from joulescape.simulators.base import Component, Context, Energy, LayerCost, Quantity, Traffic
+from joulescape.simulators.base import Component, Context, Energy, LayerCost
 from joulescape.simulators.tensor_core.geometry import Counts, Schedule, schedule
 from joulescape.simulators.tensor_core.settings import TensorCoreSettings
 from joulescape.spec.sourced import Sourced
@@ -39,13 +38,20 @@ def matrix_cost(work: MatrixWork, settings: TensorCoreSettings, context: Context
         active_units=work.macs / plan.cycles,
         utilisation_fraction=used,
         bound_by=str(bound) if bound.ndim == 0 else bound,
-        energies=(*device_energies(plan, settings), *moved.energies(settings, context), _sums(work, plan, settings)),
+        energies=(
+            *device_energies(plan, settings),
+            *moved.energies(settings.buffer, context),
+            _sums(work, plan, settings),
+        ),
         traffic=moved.traffic(),
     )
 
 
 def device_energies(plan: Schedule, settings: TensorCoreSettings) -> tuple[Energy, ...]:
-    """Count x energy of a clock x cycles for both operands; receivers x readouts."""
+    """Count x energy of a clock x cycles for both operands; receivers x readouts.
+
+    Receivers are charged for the clocks in which they are used, as the logs of the authors' own model do (yin2025).
+    """
     counts, detector, clock = Counts.of(settings.array), settings.detector, settings.clock_ghz
     weights, inputs = counts.weight_modulators * plan.cycles, counts.input_modulators * plan.cycles
     return (
@@ -74,46 +80,7 @@ def device_energies(plan: Schedule, settings: TensorCoreSettings) -> tuple[Energ
     )
 
 
-@dataclass(frozen=True)
-class Bytes:
-    """What one work moves between buffer and cores, and across the chip's edge."""
-
-    input_read: Quantity
-    weight_read: Quantity
-    output_read: Quantity
-    output_write: Quantity
-    off_input: Quantity
-    off_weight: Quantity
-    off_output: Quantity
-
-    @property
-    def off_chip(self) -> Quantity:
-        """All bytes across the chip's edge."""
-        return self.off_input + self.off_weight + self.off_output
-
-    def traffic(self) -> tuple[Traffic, ...]:
-        """The same, by memory and operand."""
-        return (
-            Traffic("sram", "input", self.input_read, 0.0),
-            Traffic("sram", "output", self.output_read, self.output_write),
-            Traffic("sram", "weight", self.weight_read, 0.0),
-            Traffic("off_chip_memory", "input", self.off_input, 0.0),
-            Traffic("off_chip_memory", "weight", self.off_weight, 0.0),
-            Traffic("off_chip_memory", "output", 0.0, self.off_output),
-        )
-
-    def energies(self, settings: TensorCoreSettings, context: Context) -> tuple[Energy, ...]:
-        """Of the buffer and of off-chip memory."""
-        buffer = settings.buffer
-        component = Component.resting_on("sram", "chip", buffer.read_pj_per_bit, buffer.write_pj_per_bit, scales=True)
-        read = self.input_read + self.weight_read + self.output_read
-        sram = Energy(component, buffer.transfer_pj(read, self.output_write))
-        if not context.includes_off_chip:
-            return (sram,)
-        return (sram, context.off_chip.transfer(self.off_input + self.off_weight, self.off_output))
-
-
-def _bytes(work: MatrixWork, plan: Schedule, settings: TensorCoreSettings, context: Context) -> Bytes:
+def _bytes(work: MatrixWork, plan: Schedule, settings: TensorCoreSettings, context: Context) -> MovedBytes:
     widths = [settings.digital.stored_bytes(operand.bits) for operand in (work.input, work.weight, work.output)]
     inputs, weights, outputs = (
         operand.elements * width for operand, width in zip((work.input, work.weight, work.output), widths, strict=True)
@@ -123,7 +90,7 @@ def _bytes(work: MatrixWork, plan: Schedule, settings: TensorCoreSettings, conte
     is_kept = np.less_equal(context.resident_bytes, capacity)
     is_forward = work.role == "forward"
     partial = _partial_sums(work, plan) * settings.digital.partial_sum_bits / BITS_PER_BYTE
-    return Bytes(
+    return MovedBytes(
         input_read=plan.input_reads * widths[0],
         weight_read=plan.weight_reads * widths[1],
         output_read=partial,
@@ -141,8 +108,9 @@ def _partial_sums(work: MatrixWork, plan: Schedule) -> int:
 
 
 def _sums(work: MatrixWork, plan: Schedule, settings: TensorCoreSettings) -> Energy:
-    component = Component.of("accumulator", "chip", settings.digital.add_pj, scales=True)
-    return Energy(component, _partial_sums(work, plan) * settings.digital.add_pj.value)
+    digital, added = settings.digital, _partial_sums(work, plan)
+    component = Component.resting_on("accumulator", "chip", digital.add_pj, digital.multiply_pj, scales=True)
+    return Energy(component, digital.summing_pj(added + work.loops.G * work.loops.K * work.loops.positions, added))
 
 
 def _part(name: str, constant: Sourced, scales: bool = False) -> Component:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from joulescape.simulators._link import Budget, Link, Path, Source
+from joulescape.simulators._link import Budget, Link, Path
 from joulescape.simulators.tensor_core.geometry import Counts
 from joulescape.simulators.tensor_core.settings import TensorCoreSettings
 
@@ -21,7 +21,7 @@ def channel(settings: TensorCoreSettings) -> Link:
     laser, modulator = settings.laser, settings.weight_modulator
     return Link(
         Path((("path", settings.light.path_loss_db.value),)),
-        Source(laser.wall_plug_fraction.value, laser.max_mw.value, modulator.extinction_db.value),
+        laser.source(modulator.extinction_db.value),
         settings.detector.receiver(laser.rin_db_per_hz.value, settings.clock_ghz),
         "balanced",
         channels=settings.array.terms_per_sample if settings.light.endpoint == "product" else 1,
