@@ -13,7 +13,8 @@ import yaml
 from joulescape.pricing.products import product_figures
 from joulescape.resolve.back_end import load_back_end
 from joulescape.resolve.shelves import back_end_names
-from joulescape.simulators._photonics import KINDS
+from joulescape.simulators._photonics import KINDS as PHOTONIC_KINDS
+from joulescape.simulators._sram import SramTable
 from joulescape.simulators.base import SCOPES
 from joulescape.spec.back_end import OffChipSpec, PartSpec
 from joulescape.spec.sourced import CORNERS, Sourced, at_corner, sourced_values
@@ -25,6 +26,7 @@ BACK_ENDS = back_end_names(ROOT)
 with (HWLIB / "references.bib").open(encoding="utf-8") as text:
     ENTRIES: list[dict[str, str]] = bibtexparser.load(text).entries
 KEYS = {entry["ID"] for entry in ENTRIES}
+KINDS = {**PHOTONIC_KINDS, "sram": SramTable}
 
 
 def content(path: Path) -> Any:
@@ -155,7 +157,7 @@ def test_every_part_has_the_shape_of_its_kind_at_every_corner(path: Path) -> Non
         at_corner(settings, corner)
 
 
-def test_the_shelf_has_every_kind_of_photonic_part() -> None:
+def test_the_shelf_has_every_kind_of_part() -> None:
     kinds = [PartSpec.model_validate(content(path)).kind for path in PARTS]
     assert set(kinds) == set(KINDS)
     assert kinds.count("phase_shifter") == 4

@@ -85,7 +85,7 @@ PUBLISHED = {
     "back_end": pl.String, "family": pl.String, "what": pl.String, "workload": pl.String, "role": pl.String,
     "published": pl.Float64, "model": pl.Float64, "error_fraction": pl.Float64, "tolerance_fraction": pl.Float64,
     "pass": pl.Boolean, "expected": pl.String, "reason": pl.String, "source": pl.String, "where": pl.String,
-    "kind": pl.String, "against": pl.String, "model_low": pl.Float64, "model_high": pl.Float64,
+    "kind": pl.String, "confidence": pl.String, "against": pl.String, "model_low": pl.Float64, "model_high": pl.Float64,
 }  # fmt: skip
 """published.parquet: one row a published figure, with the model's."""
 

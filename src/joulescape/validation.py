@@ -139,6 +139,7 @@ def _named_row(name: str, row: PublishedRow) -> Row:
         "what": row.what,
         "workload": row.workload if row.layer is None else f"{row.workload}, {row.layer}",
         "role": row.role,
+        "confidence": row.confidence,
         "published": row.value,
         "model": None,
         "error_fraction": None,

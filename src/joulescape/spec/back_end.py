@@ -41,6 +41,8 @@ class PublishedRow(Shape):
     role: PublishedRole
     source: str
     where: str
+    confidence: Literal["high", "medium"] = "high"
+    """Of the figure itself: medium where it is recalled or only quoted elsewhere; lower ones are left out."""
     workload: str | None = None
     layer: str | None = None
     """One layer of the workload: its time, power, units at work, bytes of each memory; absent: the whole of it."""
