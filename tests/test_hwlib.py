@@ -13,8 +13,8 @@ import yaml
 from joulescape.pricing.products import product_figures
 from joulescape.resolve.back_end import load_back_end
 from joulescape.resolve.shelves import back_end_names
+from joulescape.simulators._electronics import KINDS as ELECTRONIC_KINDS
 from joulescape.simulators._photonics import KINDS as PHOTONIC_KINDS
-from joulescape.simulators._sram import SramTable
 from joulescape.simulators.base import SCOPES
 from joulescape.spec.back_end import OffChipSpec, PartSpec
 from joulescape.spec.sourced import CORNERS, Sourced, at_corner, sourced_values
@@ -26,7 +26,7 @@ BACK_ENDS = back_end_names(ROOT)
 with (HWLIB / "references.bib").open(encoding="utf-8") as text:
     ENTRIES: list[dict[str, str]] = bibtexparser.load(text).entries
 KEYS = {entry["ID"] for entry in ENTRIES}
-KINDS = {**PHOTONIC_KINDS, "sram": SramTable}
+KINDS = {**PHOTONIC_KINDS, **ELECTRONIC_KINDS}
 
 
 def content(path: Path) -> Any:
@@ -127,14 +127,15 @@ def test_off_chip_memories_load(path: Path) -> None:
 
 
 def test_memories_rank_as_the_literature_has_them() -> None:
-    """Energy a bit: DDR3 above LPDDR4 above HBM2; bandwidth the other way for the last two."""
-    specs = {
-        name: OffChipSpec.model_validate(content(HWLIB / "components" / f"{name}.yaml"))
-        for name in ("ddr3", "lpddr4", "hbm2")
-    }
-    energies = [specs[name].read_pj_per_bit.value for name in ("ddr3", "lpddr4", "hbm2")]
+    """Energy a bit: DDR3 > DDR4 > LPDDR3 > GDDR5 > LPDDR4 > HMC > HBM > HMC from its own base die > HBM2; stacked and
+    graphics memories are the fast ones."""
+    ranked = ("ddr3", "ddr4", "lpddr3", "gddr5", "lpddr4", "hmc", "hbm1", "hmc_vault", "hbm2")
+    specs = {name: OffChipSpec.model_validate(content(HWLIB / "components" / f"{name}.yaml")) for name in ranked}
+    energies = [specs[name].read_pj_per_bit.value for name in ranked]
     assert energies == sorted(energies, reverse=True)
-    assert specs["hbm2"].bandwidth_gbps.value > specs["lpddr4"].bandwidth_gbps.value
+    slowest = min(specs[name].bandwidth_gbps.value for name in ("gddr5", "hmc", "hbm1", "hbm2"))
+    assert slowest > 3 * max(specs[name].bandwidth_gbps.value for name in ("ddr3", "ddr4", "lpddr3", "lpddr4"))
+    assert specs["hmc"].bandwidth_gbps.value == 16 * specs["hmc_vault"].bandwidth_gbps.value
 
 
 def test_bibliography_entries_are_complete_and_unique() -> None:

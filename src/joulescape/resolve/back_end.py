@@ -47,7 +47,7 @@ class OffChipMemory:
     def at(self, corner: Corner) -> OffChip:
         """As a machine uses it."""
         moved = at_corner(self.spec, corner)
-        return OffChip(self.name, moved.read_pj_per_bit, moved.write_pj_per_bit, moved.bandwidth_gbps)
+        return OffChip(self.name, moved.read_pj_per_bit, moved.write_pj_per_bit, moved.bandwidth_gbps, moved.standby_mw)
 
 
 @dataclass(frozen=True)

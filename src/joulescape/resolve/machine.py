@@ -204,11 +204,15 @@ class Machine:
         return (*dynamic, *standing)
 
     def _static(self) -> tuple[StaticPower, ...]:
-        return tuple(
-            StaticPower(_prefixed(power.component, station), self._array(power.power_mw))
-            for station in self.stations
-            for power in station.simulator.static_power(station.settings)
-            if self._inside(power.component, station)
+        standing = self.off_chip.standing() if self.boundary == "system" else ()
+        return (
+            *(
+                StaticPower(_prefixed(power.component, station), self._array(power.power_mw))
+                for station in self.stations
+                for power in station.simulator.static_power(station.settings)
+                if self._inside(power.component, station)
+            ),
+            *standing,
         )
 
     def _inside(self, component: Component, station: Station) -> bool:

@@ -119,12 +119,15 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class OffChip:
-    """The off-chip memory that the machine uses: energy per bit and sustained bandwidth (gigabit per second)."""
+    """The off-chip memory that the machine uses: energy per bit, sustained bandwidth (gigabit per second), and what it
+    draws used or not, where that is known by itself.
+    """
 
     name: str
     read_pj_per_bit: Sourced
     write_pj_per_bit: Sourced
     bandwidth_gbps: Sourced
+    standby_mw: Sourced | None = None
 
     def component(self) -> Component:
         """Its name in every energy table."""
@@ -134,6 +137,13 @@ class OffChip:
         """Energy of moving so many bytes."""
         energy = 8 * (read_bytes * self.read_pj_per_bit.value + write_bytes * self.write_pj_per_bit.value)
         return Energy(self.component(), energy)
+
+    def standing(self) -> tuple[StaticPower, ...]:
+        """Power drawn for the whole phase; none where it is unknown or part of the energy of a bit."""
+        if self.standby_mw is None:
+            return ()
+        component = Component.of("off_chip_memory_standby", "system", self.standby_mw)
+        return (StaticPower(component, self.standby_mw.value),)
 
     def time_ns(self, moved_bytes: Quantity) -> Quantity:
         """Shortest time to move so many bytes."""

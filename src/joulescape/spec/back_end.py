@@ -118,6 +118,8 @@ class OffChipSpec(Shape):
     read_pj_per_bit: LowerIsBetter
     write_pj_per_bit: LowerIsBetter
     bandwidth_gbps: HigherIsBetter
+    standby_mw: LowerIsBetter | None = None
+    """Drawn used or not: refresh, clocks, terminated links. Absent where a source puts it into the energy of a bit."""
 
 
 class PartSpec(Shape):
