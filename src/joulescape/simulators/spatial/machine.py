@@ -15,6 +15,7 @@ from joulescape.simulators._mapping.layer import Layer, Widths
 from joulescape.simulators._mapping.mapper import Effort
 from joulescape.simulators._mapping.unrolling_search import Unrolled, map_freely
 from joulescape.simulators.base import Context, OffChip
+from joulescape.simulators.spatial.lanes import divided
 from joulescape.simulators.spatial.settings import SpatialSettings
 from joulescape.units import BITS_PER_BYTE
 
@@ -31,6 +32,24 @@ class SpatialMachine:
 
     settings: SpatialSettings
     context: Context
+    keeps_weights: bool = False
+    """Whether all weights of the network lie on chip."""
+    lanes: int = 1
+    """Narrow values that a unit works on side by side."""
+
+    @classmethod
+    def of(cls, works: Sequence[Work], settings: SpatialSettings, context: Context) -> SpatialMachine:
+        """The machine for these works; weights stay where all of them fit the memory that `weights_in` names."""
+        memory = settings.memories.get(settings.weights_in or "")
+        products = [work for work in works if isinstance(work, MatrixWork) and work.is_weight_stored]
+        stored = sum(work.weight.elements for work in products) * settings.widths.weight / BITS_PER_BYTE
+        is_there = memory is not None and settings.weights_in not in settings.bypass
+        return cls(settings, context, memory is not None and is_there and stored <= memory.bytes)
+
+    def at(self, work: MatrixWork) -> SpatialMachine:
+        """The machine as it runs this work: without what is bypassed, and split into lanes as narrow as the work."""
+        settings, lanes = divided(self.settings, work)
+        return replace(self, settings=settings, lanes=lanes)
 
     @cached_property
     def off_chip(self) -> OffChip:
@@ -51,7 +70,9 @@ class SpatialMachine:
         """Operands that cross the chip's edge: weights, what enters or leaves the network, what does not stay."""
         widths = self.settings.widths
         stays = set[OperandName]()
-        if self.keeps(work.input.elements * widths.input / BITS_PER_BYTE, work.layer, "first"):
+        if self.keeps_weights and work.is_weight_stored:
+            stays.add("weight")
+        if self.is_sensed(work) or self.keeps(work.input.elements * widths.input / BITS_PER_BYTE, work.layer, "first"):
             stays.add("input")
         if self.keeps(work.output.elements * widths.output / BITS_PER_BYTE, work.layer, "last"):
             stays.add("output")
@@ -62,6 +83,15 @@ class SpatialMachine:
         name, edges = self.settings.hand_over, getattr(self.context, edge)
         return name is not None and layer not in edges and tensor_bytes <= self.settings.memories[name].bytes / 2
 
+    def is_sensed(self, work: MatrixWork) -> bool:
+        """Whether the input of a work comes straight from the camera."""
+        sensor, name = self.settings.sensor, self.settings.hand_over
+        if sensor is None or name is None or not sensor.is_on or work.layer not in self.context.first:
+            return False
+        return (
+            work.input.elements * self.settings.widths.input / BITS_PER_BYTE <= self.settings.memories[name].bytes / 2
+        )
+
     def mapped(self, work: MatrixWork) -> Unrolled:
         """The best mapping of a work. Raises Infeasible where the layer cannot be held or run."""
         return self._mapped(work, self._hierarchy(work))
@@ -71,6 +101,13 @@ class SpatialMachine:
         found = self._hierarchy(work)
         ample = tuple(replace(memory, size_bits=AMPLE_BITS) for memory in found.memories)
         return self._mapped(work, replace(found, memories=ample))
+
+    def best(self, work: MatrixWork) -> Unrolled:
+        """The best mapping, or what it would be if it fitted."""
+        try:
+            return self.mapped(work)
+        except Infeasible:
+            return self.unlimited(work)
 
     def _hierarchy(self, work: MatrixWork) -> Hierarchy:
         return self.settings.hierarchy("the array", self.off_chip, self.settings.clock_ghz, self.beyond(work))
@@ -88,7 +125,7 @@ class SpatialMachine:
         for work in works:
             if isinstance(work, MatrixWork):
                 try:
-                    self.mapped(work)
+                    self.at(work).mapped(work)
                 except Infeasible as error:
                     found[work.layer] = error
         return found

@@ -29,7 +29,7 @@ def matrix_cost(work: MatrixWork, machine: SpatialMachine, mapped: Mapped) -> La
         role=work.role,
         macs=work.macs,
         latency_ns=mapped.cycles / machine.settings.clock_ghz,
-        active_units=mapped.spatial.used_units,
+        active_units=mapped.spatial.used_units / machine.lanes,
         utilisation_fraction=mapped.utilisation_fraction,
         bound_by=mapped.bound_by,
         energies=(*parts, control_energy(machine.settings, parts)),
@@ -71,8 +71,8 @@ def _share(work: MatrixWork, machine: SpatialMachine, move: Movement, memory: st
     gating = machine.settings.gating
     if memory == OFF_CHIP:
         return machine.coded(work, NAMES[move.operand])
-    is_gated = gating is not None and gating.is_on and memory in gating.memories and move.link == 0
-    return work.input.density if is_gated else 1.0
+    is_gated = gating is not None and memory in gating.memories and move.link == 0
+    return gating.share(work.input.density, work.weight.density) if gating and is_gated else 1.0
 
 
 def _memory_energies(moved: Moved, machine: SpatialMachine, mapped: Mapped) -> Iterator[Energy]:
@@ -88,11 +88,15 @@ def _memory_energies(moved: Moved, machine: SpatialMachine, mapped: Mapped) -> I
 
 def _unit_energies(work: MatrixWork, machine: SpatialMachine, mapped: Mapped) -> Iterator[Energy]:
     settings = machine.settings
-    gated = settings.gating is not None and settings.gating.is_on
-    multiplies = work.macs * (work.input.density if gated else 1.0)
+    gating = settings.gating
+    multiplies = work.macs * (gating.share(work.input.density, work.weight.density) if gating else 1.0)
     yield Energy(
         Component.of("mac_array", "core", settings.array.mac_pj, scales=True), multiplies * settings.array.mac_pj.value
     )
+    if settings.sensor is not None and settings.sensor.is_on:
+        link = settings.sensor.link_pj_per_bit
+        sensed = work.input.elements * settings.widths.input if machine.is_sensed(work) else 0
+        yield Energy(Component.of("sensor_link", "system", link), sensed * link.value)
     wires = [memory.wire_pj_per_bit for memory in settings.memories.values() if memory.wire_pj_per_bit is not None]
     if wires:
         yield Energy(Component.resting_on("wires", "chip", *wires, scales=True), mapped.cost.wire_pj)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from joulescape.simulators._mapping.declared import HierarchyDeclaration
 from joulescape.simulators._mapping.objectives import Objective
 from joulescape.simulators._mapping.unrolling_search import Dataflow
+from joulescape.simulators.spatial.precision import PrecisionSettings
 from joulescape.spec.base import Shape
 from joulescape.spec.sourced import LowerIsBetter
 
@@ -32,6 +33,12 @@ class GatingSettings(Shape):
     is_on: bool
     memories: tuple[str, ...]
     """Whose accesses by the units stay away."""
+    weights: bool = False
+    """Whether a zero weight keeps its unit still as well."""
+
+    def share(self, input_density: float, weight_density: float) -> float:
+        """Multiplies that are left, zeros standing anywhere."""
+        return input_density * (weight_density if self.weights else 1.0) if self.is_on else 1.0
 
 
 class RunLengthSettings(Shape):
@@ -50,6 +57,15 @@ class RunLengthSettings(Shape):
         longest = 1 << self.run_bits
         pairs = density / (1.0 - (1.0 - density) ** longest) if density > 0 else 1.0 / longest
         return pairs * self.word_bits / self.pairs / value_bits
+
+
+class SensorSettings(Shape):
+    """The array stands beside a camera: the data of the network come from it and never see off-chip memory, where they
+    fit the memory of the hand-over."""
+
+    is_on: bool
+    link_pj_per_bit: LowerIsBetter
+    """From the image pipeline into the chip's memory."""
 
 
 class LogicSettings(Shape):
@@ -91,6 +107,13 @@ class SpatialSettings(HierarchyDeclaration):
     run_length: RunLengthSettings | None = None
     hand_over: str | None = None
     """The memory in which a tensor stays between two layers where it fits half of it; absent: all goes off chip."""
+    weights_in: str | None = None
+    """The memory in which all weights of a network stay where they fit it; absent: they come anew with every batch."""
+    sensor: SensorSettings | None = None
+    bypass: tuple[str, ...] = ()
+    """Memories that data go past, to see what they save; they stay on the chip."""
+    precision: PrecisionSettings | None = None
+    """Absent: every layer runs at the full width."""
     logic: LogicSettings
     vector: VectorSettings | None = None
     """Absent: the host does what is no matrix product."""
@@ -98,10 +121,27 @@ class SpatialSettings(HierarchyDeclaration):
 
     @model_validator(mode="after")
     def _named_memories(self) -> Self:
-        wanted = set(self.gating.memories if self.gating else ()) | ({self.hand_over} if self.hand_over else set())
+        wanted = {name for name in (self.hand_over, self.weights_in) if name} | set(self.bypass)
+        wanted |= set(self.gating.memories if self.gating else ())
+        wanted |= set(self.precision.quiet if self.precision else ())
         unknown = sorted(wanted - set(self.memories))
         if unknown:
             raise ValueError(f"memories {unknown} are not among {sorted(self.memories)}")
         if self.hand_over and not {"input", "output"} <= set(self.memories[self.hand_over].holds):
             raise ValueError(f"hand_over: '{self.hand_over}' must hold both input and output")
+        if self.weights_in and "weight" not in self.memories[self.weights_in].holds:
+            raise ValueError(f"weights_in: '{self.weights_in}' must hold weights")
+        if self.sensor and not self.hand_over:
+            raise ValueError("a sensor needs a hand_over: the memory that its data come into")
+        return self
+
+    @model_validator(mode="after")
+    def _lanes_divide(self) -> Self:
+        precision = self.precision
+        if precision is None:
+            return self
+        if precision.along not in self.array.dimensions:
+            raise ValueError(f"precision.along: '{precision.along}' is not among {sorted(self.array.dimensions)}")
+        if self.widths.weight != self.widths.input or any(self.widths.input % width for width in precision.widths):
+            raise ValueError("precision: widths of lanes must divide the unit's, which weights and inputs share")
         return self

@@ -9,6 +9,7 @@ A swept field makes one search of the mapper for each of its values, remembered 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,8 +28,10 @@ from joulescape.simulators.base import (
     Simulator,
     StaticPower,
 )
+from joulescape.simulators.spatial.lanes import sum_bits, supplied
 from joulescape.simulators.spatial.machine import SpatialMachine
 from joulescape.simulators.spatial.matrix import matrix_cost, memory_component
+from joulescape.simulators.spatial.precision import lane_bits, most_lanes
 from joulescape.simulators.spatial.settings import SpatialSettings
 from joulescape.simulators.spatial.vector import vector_cost
 from joulescape.units import OPS_PER_MAC
@@ -39,8 +42,11 @@ class Spatial(Simulator[SpatialSettings]):
 
     name = "spatial"
     Settings = SpatialSettings
-    changes_numbers = frozenset({"widths.weight", "widths.input", "widths.sum"})
-    searchable = frozenset({"clock_ghz", "dataflow", "gating.is_on", "run_length.is_on", "search.objective"})
+    changes_numbers = frozenset({"widths.weight", "widths.input", "widths.sum", "precision.mode"})
+    searchable = frozenset({
+        "clock_ghz", "dataflow", "gating.is_on", "run_length.is_on", "search.objective", "precision.mode",
+        "precision.pace", "sensor.is_on",
+    })  # fmt: skip
 
     def takes(self, operator: Operator, role: Role, settings: SpatialSettings) -> bool:
         """Forward matrix products, and with a vector unit everything else that is arithmetic."""
@@ -60,7 +66,7 @@ class Spatial(Simulator[SpatialSettings]):
 
     def cost(self, works: Sequence[Work], settings: SpatialSettings, context: Context) -> Sequence[LayerCost]:
         """One layer after the other, each with the whole array."""
-        machines = [SpatialMachine(one, context) for one in variants(settings, self.searchable)]
+        machines = [SpatialMachine.of(works, one, context) for one in variants(settings, self.searchable)]
         costs = [[_layer_cost(work, machine) for machine in machines] for work in works]
         return [stacked(found) for found in costs]
 
@@ -95,19 +101,22 @@ class Spatial(Simulator[SpatialSettings]):
 
     def limits(self, works: Sequence[Work], settings: SpatialSettings, context: Context) -> Sequence[Limit]:
         """Layers that no mapping can hold or run, with the memory and the room that it would need."""
-        machines = [SpatialMachine(one, context) for one in variants(settings, self.searchable)]
+        machines = [SpatialMachine.of(works, one, context) for one in variants(settings, self.searchable)]
         return stacked_limits([_limits(machine, works) for machine in machines])
 
     def explain(self, work: Work, settings: SpatialSettings, context: Context) -> str | None:
         """The chosen loop nest, what lies where, words by memory, and the cycles of every port."""
         if not isinstance(work, MatrixWork):
             return None
-        found = SpatialMachine(settings, context).mapped(work)
+        found = SpatialMachine.of([work], settings, context).at(work).mapped(work)
         note = "; the best of the unrollings tried, not of all" if found.is_truncated else ""
         return f"{explain(found.mapped)}\n{found.unrollings_count} unrollings tried{note}"
 
     def published(self, settings: SpatialSettings) -> Mapping[str, float]:
-        """Peak rate, area, and energy of an access beside that of a multiply."""
+        """Peak rates, area, and energy of an access beside that of a multiply.
+
+        peak_gops is that of the full width, peak_tops that of the narrowest lanes.
+        """
         peak_gops = OPS_PER_MAC * _units(settings) * settings.clock_ghz
         area = sum(float(part.area_mm2) for part in self.area(settings))
         mac_pj = settings.array.mac_pj.value
@@ -117,7 +126,7 @@ class Spatial(Simulator[SpatialSettings]):
         }
         return {
             "peak_gops": peak_gops,
-            "peak_tops": peak_gops / 1e3,
+            "peak_tops": peak_gops * most_lanes(settings.precision, settings.widths.input) / 1e3,
             "units_count": float(_units(settings)),
             "area_mm2": area,
             "peak_gops_per_mm2": peak_gops / area,
@@ -138,22 +147,38 @@ def _units(settings: SpatialSettings) -> int:
 
 def _numbers(form: OperandFormat | None, settings: SpatialSettings) -> dict[str, float]:
     form, widths = form or OperandFormat(), settings.widths
+    bits = lane_bits(settings.precision, widths.input, max(form.weight_bits, form.activation_bits))
     return {
         "weight_bits": min(float(widths.weight), form.weight_bits),
         "input_bits": min(float(widths.input), form.activation_bits),
-        "accumulator_bits": float(widths.sum),
+        "accumulator_bits": float(sum_bits(settings, widths.input // bits)),
     }
 
 
 def _layer_cost(work: Work, machine: SpatialMachine) -> LayerCost:
     if isinstance(work, MatrixWork):
-        misfits = machine.misfits([work])
-        found = machine.unlimited(work) if misfits else machine.mapped(work)
-        return matrix_cost(work, machine, found.mapped)
+        return _product_cost(work, machine)
     if isinstance(work, VectorWork):
         return vector_cost(work, machine)
     raise SimulatorError(f"spatial was given {work.layer}, {work.role}: a physical system is not arithmetic")
 
 
+def _product_cost(work: MatrixWork, machine: SpatialMachine) -> LayerCost:
+    """On lanes as narrow as the work; where the supply follows the pace, at that of the full width."""
+    at = machine.at(work)
+    found = at.best(work)
+    whole = machine.settings.precision
+    full_ns = found.mapped.cycles / machine.settings.clock_ghz
+    if whole is not None and at.lanes > 1 and whole.pace == "throughput":
+        wide = replace(work, weight=replace(work.weight, bits=32.0), input=replace(work.input, bits=32.0))
+        full_ns = machine.at(wide).best(wide).mapped.cycles / machine.settings.clock_ghz
+    return supplied(matrix_cost(work, at, found.mapped), work, machine.settings, full_ns, at.lanes)
+
+
 def _limits(machine: SpatialMachine, works: Sequence[Work]) -> list[Limit]:
-    return [Limit(f"{layer}: {error.reason}", error.violation) for layer, error in machine.misfits(works).items()]
+    found = [Limit(f"{layer}: {error.reason}", error.violation) for layer, error in machine.misfits(works).items()]
+    supply = machine.settings.precision.supply if machine.settings.precision else None
+    if supply is not None:
+        overshoot = machine.settings.clock_ghz / supply.nominal_ghz - 1.0
+        found.append(Limit(f"clock faster than {supply.nominal_v:g} V allow", overshoot))
+    return found
