@@ -1,4 +1,4 @@
-"""Integer arithmetic of a digital array: whole-number operands, an accumulator that saturates; deterministic.
+"""Integer arithmetic of a digital machine: whole-number operands, an accumulator of finite width.
 
     y[n] = s_w[n] s_x sat_a( sum_k q_w[n, k] q_x[k] ),  q = clip(round(v / s))
 
@@ -6,9 +6,14 @@ with one weight scale per output channel and one input scale per tensor, both of
 
 Numbers of an ErrorSpec (widths in bits; an absent accumulator cannot overflow, an absent width leaves values alone):
 
-- forward: weight_bits, input_bits, accumulator_bits;
+- forward: weight_bits, input_bits, accumulator_bits; accumulator_overflow, product_drop_bits, product_rounding
+  (`_accumulators`); input_threshold_fraction (inputs below that share of the largest level count as zero);
+  weight_fault_fraction, weight_fault_masking (`_memory_faults`); absent or 0, none of these changes anything;
 - input_gradient, weight_gradient: gradient_bits, is_stochastic (1 rounds at random with the right mean, 0 to nearest);
 - update: update_bits (grid of the stored weights over -UPDATE_RANGE .. UPDATE_RANGE), is_stochastic.
+
+A machine that leaves out zeros forms the same sums: skipping is no number of a spec. Only failed memory cells are
+drawn; without them every result is deterministic.
 """
 
 from __future__ import annotations
@@ -21,6 +26,8 @@ from torch import Tensor
 from joulescape.compression.quantize.grids import channel_scales, largest_level, levels, tensor_scale
 from joulescape.compression.quantize.lattice import lattice_scales
 from joulescape.network.error_spec import ErrorSpec
+from joulescape.numerics._accumulators import Adder
+from joulescape.numerics._memory_faults import read_with_faults
 from joulescape.numerics.base import Detail, MatrixNumerics, Product, Programmed
 
 UPDATE_RANGE = 2.0
@@ -39,9 +46,11 @@ class FixedPointProduct:
     input_scale: float
     input_bits: int
     is_signed: bool
-    accumulator_limit: int | None
+    adder: Adder
     is_wide: bool
     """Whether sums can exceed what float32 holds exactly (then float64 is used)."""
+    least_level: float = 0.0
+    """Inputs of a smaller magnitude, in levels, count as zero."""
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002
         """(rows, K) -> (rows, N)."""
@@ -49,12 +58,12 @@ class FixedPointProduct:
         return (sums * (self.weight_scales[:, 0] * self.input_scale)).to(x.dtype)
 
     def accumulate(self, input_levels: Tensor) -> Tensor:
-        """Whole-number sums of (rows, K) input levels, saturated at the accumulator's ends."""
+        """Whole-number sums of (rows, K) input levels, as the accumulator holds them."""
         dtype = torch.float64 if self.is_wide else torch.float32
-        sums = input_levels.to(dtype) @ self.weight_levels.to(dtype).T
-        if self.accumulator_limit is None:
-            return sums
-        return sums.clamp_(-self.accumulator_limit - 1, self.accumulator_limit)
+        taken = input_levels.to(dtype)
+        if self.least_level > 0:
+            taken = torch.where(taken.abs() >= self.least_level, taken, torch.zeros((), dtype=dtype))
+        return self.adder.sums(taken, self.weight_levels.to(dtype).T)
 
 
 @dataclass(frozen=True)
@@ -83,13 +92,11 @@ class IntegerProduct:
 
     left: IntegerOperand
     right: IntegerOperand
-    accumulator_limit: int | None
+    adder: Adder
 
     def __call__(self, left: Tensor, right: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002
         """(..., M, K) times (..., K, N) -> (..., M, N)."""
-        sums = self.left(left) @ self.right(right)
-        if self.accumulator_limit is not None:
-            sums = sums.clamp_(-self.accumulator_limit - 1, self.accumulator_limit)
+        sums = self.adder.sums(self.left(left), self.right(right))
         return (sums * (self.left.scale * self.right.scale)).to(left.dtype)
 
 
@@ -103,23 +110,29 @@ class FixedPoint(MatrixNumerics):
         weight: Tensor,
         errors: ErrorSpec,
         calibration: Tensor,
-        generator: torch.Generator,  # noqa: ARG002
+        generator: torch.Generator,
         detail: Detail,  # noqa: ARG002
     ) -> Programmed:
-        """Round the weight to its grid; the input scale comes from `calibration`. No device is drawn: it is exact."""
-        weight_bits, input_bits = int(errors.numbers["weight_bits"]), int(errors.numbers["input_bits"])
-        accumulator = errors.numbers.get("accumulator_bits")
+        """Round the weight to its grid; the input scale comes from `calibration`. Only failing cells are drawn."""
+        numbers = errors.numbers
+        weight_bits, input_bits = int(numbers["weight_bits"]), int(numbers["input_bits"])
         is_signed = bool((calibration < 0).any())
         scales = stored_scales(weight, weight_bits)
-        largest = largest_level(max(weight_bits, 2)) * largest_level(input_bits, is_signed) * weight.shape[1]
+        stored = levels(weight, scales, weight_bits)
+        if numbers.get("weight_fault_fraction", 0.0) > 0:
+            stored, _ = read_with_faults(stored, max(weight_bits, 2), numbers, generator)
+        # A failed sign bit reads one level beyond the symmetric grid.
+        top = max(largest_level(max(weight_bits, 2)), int(stored.abs().max()))
+        largest = top * largest_level(input_bits, is_signed) * weight.shape[1]
         return FixedPointProduct(
-            weight_levels=levels(weight, scales, weight_bits),
+            weight_levels=stored,
             weight_scales=scales,
             input_scale=tensor_scale(calibration, input_bits, is_signed),
             input_bits=input_bits,
             is_signed=is_signed,
-            accumulator_limit=None if accumulator is None else largest_level(int(accumulator)),
+            adder=Adder.of(numbers),
             is_wide=largest >= _EXACT_IN_FLOAT32,
+            least_level=numbers.get("input_threshold_fraction", 0.0) * largest_level(input_bits, is_signed),
         )
 
     def product(
@@ -131,9 +144,8 @@ class FixedPoint(MatrixNumerics):
         detail: Detail,  # noqa: ARG002
     ) -> Product:
         """Both operands are rounded as inputs are: neither is a weight."""
-        bits, accumulator = int(errors.numbers["input_bits"]), errors.numbers.get("accumulator_bits")
-        limit = None if accumulator is None else largest_level(int(accumulator))
-        return IntegerProduct(IntegerOperand.of(left, bits), IntegerOperand.of(right, bits), limit)
+        bits = int(errors.numbers["input_bits"])
+        return IntegerProduct(IntegerOperand.of(left, bits), IntegerOperand.of(right, bits), Adder.of(errors.numbers))
 
     def gradient(self, gradient: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
         """Rounded to `gradient_bits` over the tensor's largest magnitude."""
