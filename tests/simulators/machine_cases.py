@@ -48,7 +48,7 @@ CROSSBAR, MESH, BENCH = case("memristive/isaac"), case("photonic/mzi_mesh"), cas
 RINGS, CORES = case("photonic/broadcast_weight"), case("photonic/lightning_transformer")
 MACHINES = {
     "systolic": SYSTOLIC, "scalar": SCALAR, "crossbar": CROSSBAR, "mzi_mesh": MESH, "ring_bank": RINGS,
-    "tensor_core": CORES,
+    "tensor_core": CORES, "roofline": case("electronic/gpu_titan_x"),
 }  # fmt: skip
 OPTICAL = frozenset({"mzi_mesh", "ring_bank", "tensor_core"})
 """Machines that leave element-wise work to their host."""
@@ -72,6 +72,7 @@ DOMAINS: dict[str, dict[str, list[Any]]] = {
         "bank.count": [1, 3, 8, 64, 1000], "weights.dac_count": [1, 16, 256], "buffer.kib": [1, 4, 256],
     },
     "tensor_core": {"buffer.kib": [1, 4, 256, 4096]},
+    "roofline": {},
 }  # fmt: skip
 """Valid values of every path that a question may sweep inside a candidate."""
 
