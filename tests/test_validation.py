@@ -266,3 +266,35 @@ def test_a_row_about_what_the_project_lacks_has_no_figure_and_says_so(given: dic
     found = published_row(ROOT, "electronic/systolic_int8", row, slow=False)
     assert found["model"] is found["pass"] is None
     assert said in found["reason"]
+
+
+def test_several_layers_together_are_the_sum_of_each() -> None:
+    """Energy and time add up; power is energy over time."""
+    shared: dict[str, Any] = {
+        "value": 1.0, "role": "prediction", "source": "joulescape", "where": "nowhere", "workload": "lenet5", "batch": 2,
+    }  # fmt: skip
+
+    def figure(what: str, **which: Any) -> float:
+        row = published_row(ROOT, "electronic/eyeriss", PublishedRow(what=what, **shared, **which), slow=False)
+        return float(row["model"])
+
+    layers = ("conv1", "conv2")
+    times = [figure("batch_latency_ns", layer=layer) for layer in layers]
+    powers = [figure("power_mw", layer=layer) for layer in layers]
+    joint = sum(power * time for power, time in zip(powers, times, strict=True))
+    assert figure("batch_latency_ns", layers=layers) == pytest.approx(sum(times))
+    assert figure("energy_pj", layers=layers) == pytest.approx(joint / 2)
+    assert figure("power_mw", layers=layers) == pytest.approx(joint / sum(times))
+
+
+def test_a_row_may_set_what_cost_may_set() -> None:
+    """Time of serial units follows the bits that the row asks for."""
+    shared: dict[str, Any] = {
+        "what": "batch_latency_ns", "value": 1.0, "role": "prediction", "source": "joulescape", "where": "nowhere",
+        "workload": "lenet5", "layer": "conv2", "compression": ("quantize",),
+    }  # fmt: skip
+    four = PublishedRow(**shared, sets={"compression.0.quantize.activation_bits": 4})
+    times = [
+        published_row(ROOT, "electronic/stripes", row, slow=False)["model"] for row in (PublishedRow(**shared), four)
+    ]
+    assert times[0] == pytest.approx(2 * times[1])

@@ -137,7 +137,7 @@ def _named_row(name: str, row: PublishedRow) -> Row:
         "back_end": name,
         "family": name.partition("/")[0],
         "what": row.what,
-        "workload": row.workload if row.layer is None else f"{row.workload}, {row.layer}",
+        "workload": _workload(row),
         "role": row.role,
         "confidence": row.confidence,
         "published": row.value,
@@ -154,6 +154,12 @@ def _named_row(name: str, row: PublishedRow) -> Row:
         "model_low": None,
         "model_high": None,
     }
+
+
+def _workload(row: PublishedRow) -> str | None:
+    """The network, with the layers that the figure is of."""
+    named = row.layers or ((row.layer,) if row.layer else ())
+    return row.workload if not named else f"{row.workload}, {named[0]}" + (f" to {named[-1]}" if named[1:] else "")
 
 
 def _figure(root: Path, name: str, row: PublishedRow) -> float:
@@ -178,7 +184,7 @@ def _named(figures: Mapping[str, float | None], name: str, row: PublishedRow) ->
 def _sets(row: PublishedRow) -> dict[str, str]:
     hardware = {f"hardware.{path}": str(value) for path, value in row.overrides.items()}
     compression = {f"compression.{index}": method for index, method in enumerate(row.compression)}
-    return {"batch": str(row.batch), **hardware, **compression}
+    return {"batch": str(row.batch), **hardware, **compression, **{path: str(v) for path, v in row.sets.items()}}
 
 
 def _workload_figures(root: Path, name: str, row: PublishedRow) -> dict[str, float | None]:
@@ -188,6 +194,8 @@ def _workload_figures(root: Path, name: str, row: PublishedRow) -> dict[str, flo
     report = cost(cast(str, row.workload), name, _sets(row), boundary=row.boundary, root=root)
     if row.layer is not None:
         return _layer_figures(report, row, name)
+    if row.layers:
+        return _layers_figures(report, row, name)
     batch_ns = max(float(layer["end_ns"]) for layer in report.layers)
     macs = sum(int(layer["macs"]) for layer in report.layers)
     moved = [move for move in report.traffic if move["memory"] == "off_chip_memory"]
@@ -196,6 +204,20 @@ def _workload_figures(root: Path, name: str, row: PublishedRow) -> dict[str, flo
         "batch_latency_ns": batch_ns,
         "tops": OPS_PER_MAC * macs / batch_ns / 1e3,
         "off_chip_bytes": float(sum(move["read_bytes"] + move["write_bytes"] for move in moved)),
+    }
+
+
+def _layers_figures(report: CostReport, row: PublishedRow, name: str) -> dict[str, float | None]:
+    """Figures of several layers one after the other, for the whole batch; energy is per inference."""
+    each = [_layer_figures(report, row.model_copy(update={"layer": layer}), name) for layer in row.layers]
+    times = [float(figures["batch_latency_ns"] or 0.0) for figures in each]
+    energy = sum(float(figures["power_mw"] or 0.0) * time for figures, time in zip(each, times, strict=True))
+    macs = sum(int(layer["macs"]) for layer in report.layers if layer["layer"] in row.layers)
+    return {
+        "batch_latency_ns": sum(times),
+        "energy_pj": energy / report.batch,
+        "power_mw": energy / sum(times),
+        "tops_per_w": OPS_PER_MAC * macs / energy,
     }
 
 
@@ -215,6 +237,7 @@ def _layer_figures(report: CostReport, row: PublishedRow, name: str) -> dict[str
     return {
         "batch_latency_ns": time_ns,
         "power_mw": energy * report.batch / time_ns,
+        "tops_per_w": OPS_PER_MAC * float(found["macs"]) / (energy * report.batch) if energy else None,
         "active_units": float(found["active_units"]),
         **moved,
     }

@@ -46,8 +46,12 @@ class PublishedRow(Shape):
     workload: str | None = None
     layer: str | None = None
     """One layer of the workload: its time, power, units at work, bytes of each memory; absent: the whole of it."""
+    layers: tuple[str, ...] = ()
+    """Several layers of the workload together (a paper's convolutions, say): time, energy and power of them all."""
     compression: tuple[str, ...] = ()
     """Compression steps of the workload at their defaults: `reported` prices the state that its YAML reports."""
+    sets: dict[str, Any] = Field(default_factory=dict)
+    """Other settings of the run, as `joulescape cost --set` takes them (compression.0.quantize.weight_bits, say)."""
     products: tuple[Product, ...] = ()
     """In place of a workload: plain matrix products, of which a source prints nothing but the sizes."""
     bits: Annotated[int, Field(ge=1, le=32)] = 8
@@ -71,8 +75,10 @@ class PublishedRow(Shape):
     def _miss_has_reason(self) -> Self:
         if self.expected == "miss" and not self.reason:
             raise ValueError("an expected miss needs a reason")
-        if self.layer is not None and self.workload is None:
+        if (self.layer is not None or self.layers or self.sets) and self.workload is None:
             raise ValueError("a layer needs its workload")
+        if self.layer is not None and self.layers:
+            raise ValueError("either one layer or several together")
         return self
 
     @model_validator(mode="after")
