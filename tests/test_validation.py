@@ -271,7 +271,8 @@ def test_a_row_about_what_the_project_lacks_has_no_figure_and_says_so(given: dic
 def test_several_layers_together_are_the_sum_of_each() -> None:
     """Energy and time add up; power is energy over time."""
     shared: dict[str, Any] = {
-        "value": 1.0, "role": "prediction", "source": "joulescape", "where": "nowhere", "workload": "lenet5", "batch": 2,
+        "value": 1.0, "role": "prediction", "source": "joulescape", "where": "nowhere",
+        "workload": "lenet5", "batch": 2,
     }  # fmt: skip
 
     def figure(what: str, **which: Any) -> float:
