@@ -33,6 +33,7 @@ class SystolicMachine:
     activation_bytes: FloatArray
     accumulator_bytes: FloatArray
     zero_gating: Any
+    double_buffering: Any
     weights_resident: Any
     keeps_activations: Any
     """False when what a training step keeps for its backward pass does not fit: then every tensor goes off chip."""
@@ -53,6 +54,7 @@ class SystolicMachine:
             "accumulator_bytes": buffers.accumulator_bytes,
             "weights_stay": settings.weights_stay,
             "zero_gating": settings.zero_gating,
+            "double_buffering": settings.double_buffering,
         }
         arrays = np.broadcast_arrays(*(np.atleast_1d(value) for value in swept.values()))
         plain = {name: a if a.dtype == bool else a.astype(float) for name, a in zip(swept, arrays, strict=True)}
@@ -92,7 +94,7 @@ class SystolicMachine:
         return Room(*(np.reshape(value, (-1, 1, 1)) for value in (
             self.rows, self.columns, self.is_output_stationary,
             self.weight_bytes / 2, self.activation_bytes / 2, self.accumulator_bytes / 2,
-            sources.weights_resident, sources.input_on_chip,
+            sources.weights_resident, sources.input_on_chip, self.double_buffering,
         )))  # fmt: skip
 
     @cached_property
@@ -112,6 +114,11 @@ class SystolicMachine:
             off_chip_read=BITS_PER_BYTE * off_chip.read_pj_per_bit.value,
             off_chip_write=BITS_PER_BYTE * off_chip.write_pj_per_bit.value,
         )
+
+    def latency(self, on_chip: Any, off_chip: Any) -> Any:
+        """Time of a work, from the busy times (resources, variants) on the chip and of the off-chip memory."""
+        longest = on_chip.max(axis=0)
+        return np.where(self.double_buffering, np.maximum(longest, off_chip), longest + off_chip)
 
     def plain(self, quantity: Any) -> Any:
         """An array of shape (variants,) as it is, or its only element where nothing is swept."""

@@ -18,16 +18,18 @@ ADDER_BITS = 32
 """Width of the tabulated adder."""
 
 BOUNDS = np.array(["array", "off_chip_memory", "weight_sram", "activation_sram", "accumulator_sram", "vector_unit"])
+OFF_CHIP = 1
+"""Its place in BOUNDS."""
 
 
 def matrix_cost(work: MatrixWork, machine: SystolicMachine) -> LayerCost:
-    """Tile, count, and charge: latency is the longest of array, memory, SRAM ports and transforms, which overlap."""
+    """Tile, count, and charge: latency is the longest of array, memory, SRAM ports and transforms, or a sum."""
     product = product_of(work, machine.settings)
     sources, energies = machine.sources(work), machine.energies
     chosen = choose(product, machine.room(sources), sources, energies)
     traffic = matrix_traffic(product, sources, chosen)
     times = _times_ns(machine, chosen, traffic, product.transform_ops)
-    latency = times.max(axis=0)
+    latency = machine.latency(np.delete(times, OFF_CHIP, axis=0), times[OFF_CHIP])
     cells = machine.rows * machine.columns
     used = product.macs * product.passes / (cells * latency * machine.clock_ghz)
     parts = (*_array_energies(work, product, chosen, machine), *memory_energies(machine, traffic, energies))
@@ -111,10 +113,11 @@ def _array_energies(work: MatrixWork, product: Product, chosen: Chosen, machine:
     is_plain = product.transform_ops == 0.0  # what is transformed has no zeros to speak of
     acting = np.where(machine.zero_gating & is_plain, work.weight.density * work.input.density, 1.0)
     steps = product.macs * product.passes
-    arithmetic = steps * (multiply * acting + add) * np.ones_like(machine.rows)
+    lowered = 1.0 if settings.supply is None else settings.supply.energy_factor
+    arithmetic = steps * (multiply * acting + add) * lowered * np.ones_like(machine.rows)
     operands = np.where(machine.is_output_stationary, 2, 1) * NATIVE_BITS
     moved = steps * (operands + settings.accumulator_bits) + chosen.shifted_bits
-    registers = moved * cell.register_pj_per_bit.value
+    registers = moved * cell.register_pj_per_bit.value * lowered
     return [
         Energy(Component.resting_on("mac_array", "core", cell.multiply_pj, cell.add_pj, scales=True), arithmetic),
         Energy(Component.of("pe_registers", "core", cell.register_pj_per_bit, scales=True), registers),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from joulescape.simulators._sram import SramTable
+from joulescape.simulators.systolic.supply import SupplySettings
 from joulescape.spec.base import Shape
 from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
 
@@ -64,6 +65,8 @@ class VectorSettings(Shape):
     lanes: Positive
     op_pj: LowerIsBetter
     lane_mm2: LowerIsBetter
+    is_beside: bool = False
+    """Whether it takes results as they leave the array, so that element-wise work runs beside the product before it."""
 
 
 class ControlSettings(Shape):
@@ -90,6 +93,10 @@ class SystolicSettings(Shape):
     and scales each tap, the array multiplies tap by tap, transformed weights come from memory. Inference only: a
     training step, which rewrites weights, computes every layer as it stands."""
     accumulator_bits: Annotated[int, Field(ge=16, le=48)] = 32
+    double_buffering: bool = True
+    """Whether transfers and the loading of the next array tile hide behind computing; else the array waits for both."""
+    supply: SupplySettings | None = None
+    """The array's own supply where it is not the nominal one; such an array infers and leaves training to the host."""
     buffers: BufferSettings
     training: TrainingWidths
     cell: CellSettings

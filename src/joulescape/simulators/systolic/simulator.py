@@ -1,10 +1,10 @@
 """An int8 systolic array: weight- or output-stationary, three SRAM buffers, off-chip memory, a vector unit.
 
 Assumptions, all of them visible in the counts: off-chip transfers overlap with computing (double buffering takes half
-of each buffer); weights are read from off-chip memory once a batch or oftener, unless `weights_stay`; a tensor between
-two layers stays on chip when it fits half of the activation buffer, in a training step only when everything kept for
-the backward pass does; zeros are stored and multiplied like any value (`zero_gating` saves a multiplier's energy);
-overlaps between neighbouring input tiles of a convolution are not fetched twice.
+of each buffer) unless `double_buffering` is off; weights are read from off-chip memory once a batch or oftener, unless
+`weights_stay`; a tensor between two layers stays on chip when it fits half of the activation buffer, in a training step
+only when everything kept for the backward pass does; zeros are stored and multiplied like any value (`zero_gating`
+saves a multiplier's energy); overlaps between neighbouring input tiles of a convolution are not fetched twice.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from joulescape.simulators.systolic.machine import SystolicMachine
 from joulescape.simulators.systolic.matrix import ADDER_BITS, matrix_cost, multiply_add_pj
 from joulescape.simulators.systolic.product import NATIVE_BITS, Product, product_of
 from joulescape.simulators.systolic.settings import SystolicSettings
+from joulescape.simulators.systolic.supply import SupplySettings
 from joulescape.simulators.systolic.vector import vector_cost
 from joulescape.units import OPS_PER_MAC
 
@@ -45,22 +46,33 @@ class Systolic(Simulator[SystolicSettings]):
 
     name = "systolic"
     Settings = SystolicSettings
-    changes_numbers = frozenset({"accumulator_bits", "winograd", "training.gradient_bits", "training.update_bits"})
+    changes_numbers = frozenset({
+        "accumulator_bits", "winograd", "training.gradient_bits", "training.update_bits", "supply.voltage_v",
+        "supply.recovery",
+    })  # fmt: skip
     searchable = changes_numbers | {
         "array.rows", "array.columns", "dataflow", "clock_ghz", "zero_gating", "weights_stay", "vector.lanes",
-        "buffers.weight_bytes", "buffers.activation_bytes", "buffers.accumulator_bytes",
+        "double_buffering", "buffers.weight_bytes", "buffers.activation_bytes", "buffers.accumulator_bytes",
     }  # fmt: skip
 
-    def takes(self, operator: Operator, role: Role, settings: SystolicSettings) -> bool:  # noqa: ARG002
-        """Everything but what a host must compute and the forward pass of a physical system, whose twin it trains."""
+    def takes(self, operator: Operator, role: Role, settings: SystolicSettings) -> bool:
+        """Everything but what a host must compute and the forward pass of a physical system, whose twin it trains.
+
+        An array below its nominal supply runs the forward pass alone: gradients do not forgive wrong bits.
+        """
+        if settings.supply is not None and role != "forward":
+            return False
         return operator.kind != "foreign" and (not operator.is_physical or role != "forward")
 
     def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: SystolicSettings) -> Errors:
-        """Fixed point at this machine's widths, without noise: operands wider than 8 bits are rounded to 8."""
+        """Fixed point at this machine's widths: operands wider than 8 bits are rounded to 8; late products below the
+        nominal supply."""
+        kind = "fixed_point" if settings.supply is None else "timing_faults"
         specs = (
-            ErrorSpec("fixed_point", operator.name, role, _numbers(role, formats.get(operator.name), settings))
+            ErrorSpec(kind, operator.name, role, _numbers(role, formats.get(operator.name), settings))
             for operator in graph.matrix_operators
             for role in ROLES
+            if self.takes(operator, role, settings) or settings.supply is None
         )
         return {(spec.operator, spec.role): spec for spec in specs}
 
@@ -80,8 +92,15 @@ class Systolic(Simulator[SystolicSettings]):
     def static_power(self, settings: SystolicSettings) -> Sequence[StaticPower]:
         """Leakage of every part, and the clock tree of the array, gated or not."""
         cell = settings.cell
+        supply = settings.supply
+        leaks, clocked = (1.0, 1.0) if supply is None else (supply.ratio, supply.energy_factor)
         logic = [
-            StaticPower(_leaking(a.component, settings), np.asarray(a.area_mm2) * cell.leakage_mw_per_mm2.value)
+            StaticPower(
+                _leaking(a.component, settings),
+                np.asarray(a.area_mm2)
+                * cell.leakage_mw_per_mm2.value
+                * (leaks if a.component.name == "mac_array" else 1.0),
+            )
             for a in self.area(settings)
             if not a.component.name.endswith("_sram")
         ]
@@ -91,7 +110,8 @@ class Systolic(Simulator[SystolicSettings]):
         ]
         cells = np.asarray(settings.array.rows) * np.asarray(settings.array.columns)
         clock = StaticPower(
-            Component.of("clock_tree", "core", cell.clock_pj, True), cells * cell.clock_pj.value * settings.clock_ghz
+            Component.of("clock_tree", "core", cell.clock_pj, True),
+            clocked * cells * cell.clock_pj.value * settings.clock_ghz,
         )
         return [*logic, *sram, clock]
 
@@ -113,7 +133,12 @@ class Systolic(Simulator[SystolicSettings]):
         peak_tops = OPS_PER_MAC * cells * settings.clock_ghz / 1e3
         area = sum(float(a.area_mm2) for a in self.area(settings))
         shrink = area_factor(settings.sram.node_nm, 28)
-        return {
+        supply = settings.supply
+        lowered = {} if supply is None else {
+            "fault_fraction": supply.faults, "cell_energy_saving_fraction": 1 - supply.energy_factor,
+        }  # fmt: skip
+        return lowered | {
+            "idle_power_mw": sum(float(power.power_mw) for power in self.static_power(settings)),
             "peak_tops": peak_tops,
             "mac_pj": sum(multiply_add_pj(settings)),
             "area_mm2": area,
@@ -150,7 +175,12 @@ def _numbers(role: Role, form: OperandFormat | None, settings: SystolicSettings)
         return {"gradient_bits": float(settings.training.gradient_bits), **accumulator}
     widths = {"weight_bits": form.weight_bits, "input_bits": form.activation_bits}
     tile = {"winograd_tile": float(form.tile)} if settings.winograd and form.transform == "winograd" else {}
-    return {name: min(float(NATIVE_BITS), bits) for name, bits in widths.items()} | accumulator | tile
+    late = _late(settings.supply) if settings.supply is not None else {}
+    return {name: min(float(NATIVE_BITS), bits) for name, bits in widths.items()} | accumulator | tile | late
+
+
+def _late(supply: SupplySettings) -> dict[str, float]:
+    return {"fault_fraction": supply.faults, "is_dropped": float(supply.notices), "fault_bit": float(supply.fault_bit)}
 
 
 def _leaking(component: Component, settings: SystolicSettings) -> Component:
@@ -166,6 +196,7 @@ def _areas(settings: SystolicSettings) -> list[Area]:
     bits = 3 * NATIVE_BITS + settings.accumulator_bits
     adder = cell.adder_mm2.value * settings.accumulator_bits / ADDER_BITS
     one = (cell.multiplier_mm2.value + adder + bits * cell.register_mm2_per_bit.value) * cell.wiring_area_factor.value
+    one *= 1.0 if settings.supply is None else settings.supply.area_factor
     cells = np.asarray(settings.array.rows) * np.asarray(settings.array.columns)
     lanes = np.asarray(settings.vector.lanes) * settings.vector.lane_mm2.value
     return [

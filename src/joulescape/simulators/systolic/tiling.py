@@ -6,7 +6,8 @@
           load what is stationary, stream the rest          # output-stationary: position rows x output columns
 
 An array tile streams its vectors while the next one's stationary operand shifts in (or the last one's results shift
-out), so it takes max(streamed, rows) cycles; the whole adds one load and one skew of rows + columns - 2.
+out), so it takes max(streamed, rows) cycles; the whole adds one load and one skew of rows + columns - 2. Without double
+buffering it shifts first and streams then: streamed + rows cycles.
 
 Arrays have shape (variants, output splits, reduction splits), or one axis more in front for the operand kept in place:
 weights, inputs, outputs. Of the six orders of three tile loops no other has less traffic than the best of these three.
@@ -39,6 +40,7 @@ class Room:
     accumulator_bytes: FloatArray
     weights_resident: Any
     input_on_chip: Any
+    is_double_buffered: Any = True
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def counts(product: Product, room: Room, tiles: Tiles) -> Counts:
 
 
 def _cycles(product: Product, room: Room, tiles: Tiles) -> FloatArray:
-    """Every array tile takes max(streamed, rows); then one load, the last stream's own length and the skew."""
+    """Every array tile takes max(streamed, rows), or their sum; then one load, the last stream's length, the skew."""
     stationary = room.is_output_stationary
     held = np.where(stationary, product.positions, product.reduction)
     streamed = np.where(stationary, product.reduction, product.positions)
@@ -122,10 +124,11 @@ def _cycles(product: Product, room: Room, tiles: Tiles) -> FloatArray:
     array_tiles = product.groups * product.passes * ceil_div(held, room.rows) * ceil_div(product.outputs, room.columns)
     whole = streamed // chunk
     rest = streamed - whole * chunk
-    steps = whole * np.maximum(chunk, room.rows) + (rest > 0) * np.maximum(rest, room.rows)
     last = np.where(rest > 0, rest, chunk)
-    tail = last - np.maximum(last, room.rows)
-    return np.asarray(array_tiles * steps + tail + 2 * room.rows + room.columns - 2)
+    hidden = whole * np.maximum(chunk, room.rows) + (rest > 0) * np.maximum(rest, room.rows)
+    overlapped = array_tiles * hidden + last - np.maximum(last, room.rows) + room.rows
+    waiting = array_tiles * (streamed + (whole + (rest > 0)) * room.rows)
+    return np.asarray(np.where(room.is_double_buffered, overlapped, waiting) + room.rows + room.columns - 2)
 
 
 def _shifted_bits(product: Product, room: Room, n_positions: FloatArray, n_reduction: FloatArray) -> FloatArray:

@@ -12,6 +12,7 @@ from joulescape.simulators.systolic.product import kept_bits
 from joulescape.units import BITS_PER_BYTE
 
 BOUNDS = np.array(["vector_unit", "off_chip_memory", "activation_sram"])
+"""In the order of the times below: the off-chip memory is the second."""
 
 
 def vector_cost(work: VectorWork, machine: SystolicMachine) -> LayerCost:
@@ -30,7 +31,7 @@ def vector_cost(work: VectorWork, machine: SystolicMachine) -> LayerCost:
     off_chip = machine.context.off_chip_ns(sum(moved_bytes(traffic, "off_chip_memory") or (0.0, 0.0)))
     clock = machine.clock_ghz
     times = np.stack(np.broadcast_arrays(cycles / clock, off_chip, buffer / machine.rows / clock))
-    latency = times.max(axis=0)
+    latency = machine.latency(times[[0, 2]], times[1])
     lanes = np.minimum(machine.lanes, work.ops)
     return LayerCost(
         layer=work.layer,
@@ -44,6 +45,7 @@ def vector_cost(work: VectorWork, machine: SystolicMachine) -> LayerCost:
         traffic=tuple(
             Traffic(t.memory, t.operand, machine.plain(t.read_bytes), machine.plain(t.write_bytes)) for t in traffic
         ),
+        is_beside=settings.vector.is_beside and work.role == "forward",
     )
 
 
