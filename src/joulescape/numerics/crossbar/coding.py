@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -12,6 +13,25 @@ from joulescape.numerics.crossbar.device import CrossbarNumbers
 
 FINE_GRID = 15
 """Largest integer weight for which the scale is searched: on coarse grids a wrong scale costs whole levels."""
+
+
+class ArrayNumbers(Protocol):
+    """What any array that is driven row by row states of its inputs and its height."""
+
+    @property
+    def rows(self) -> int:
+        """Rows that one read sums over, at most."""
+        ...
+
+    @property
+    def input_bits(self) -> int:
+        """Bits of one input."""
+        ...
+
+    @property
+    def dac_bits(self) -> int:
+        """Bits that one read drives."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -24,7 +44,7 @@ class InputCode:
     is_signed: bool
 
     @classmethod
-    def calibrated(cls, calibration: Tensor, numbers: CrossbarNumbers) -> InputCode:
+    def calibrated(cls, calibration: Tensor, numbers: ArrayNumbers) -> InputCode:
         """Full scale at the largest calibration input; signed when any of them is negative."""
         is_signed = bool((calibration < 0).any())
         top = 2 ** (numbers.input_bits - 1) - 1 if is_signed else 2**numbers.input_bits - 1
@@ -78,7 +98,7 @@ def into_slices(integers: Tensor, numbers: CrossbarNumbers) -> Tensor:
     return torch.stack(levels, dim=2).flatten(1).float()
 
 
-def into_tiles(matrix: Tensor, numbers: CrossbarNumbers) -> Tensor:
+def into_tiles(matrix: Tensor, numbers: ArrayNumbers) -> Tensor:
     """(K, columns) -> (tiles, rows, columns) with at most `rows` rows, shared evenly; short tiles end in zeros."""
     tiles = -(-matrix.shape[0] // numbers.rows)
     rows = -(-matrix.shape[0] // tiles)
