@@ -15,7 +15,17 @@ from joulescape import tables
 from joulescape.cli import validate_command as command
 from joulescape.errors import SpecError
 from joulescape.spec.back_end import PublishedRow
-from joulescape.validation import STORE, _slow_figure, published_row, summary, tolerance_fraction, validate
+from joulescape.validation import (
+    STORE,
+    ClassRecord,
+    class_records,
+    figure_class,
+    published_row,
+    summary,
+    tolerance_fraction,
+    validate,
+)
+from joulescape.validation.slow import slow_figure
 
 ROOT = Path(__file__).resolve().parents[1]
 SYSTOLIC = "electronic/systolic_int8"
@@ -139,14 +149,14 @@ def test_slow_rows_show_what_was_stored(shelf: Path) -> None:
         asked.append(given.what)
         return 0.96
 
-    assert _slow_figure(shelf, SYSTOLIC, slow, False, measured) == (None, "noise; not measured yet: run with --slow")
-    model, reason = _slow_figure(shelf, SYSTOLIC, slow, True, measured)
+    assert slow_figure(shelf, SYSTOLIC, slow, False, measured) == (None, "noise; not measured yet: run with --slow")
+    model, reason = slow_figure(shelf, SYSTOLIC, slow, True, measured)
     assert model == 0.96 and reason is not None and reason.startswith("noise; measured 20")
-    assert _slow_figure(shelf, SYSTOLIC, slow, False, measured) == (model, reason)
+    assert slow_figure(shelf, SYSTOLIC, slow, False, measured) == (model, reason)
     assert asked == ["accuracy_fraction"] and (shelf / STORE).exists()
     path = shelf / "hwlib" / f"{SYSTOLIC}.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("clock_ghz: 0.5", "clock_ghz: 0.6"), encoding="utf-8")
-    assert "has changed since" in str(_slow_figure(shelf, SYSTOLIC, slow, False, measured)[1])
+    assert "has changed since" in str(slow_figure(shelf, SYSTOLIC, slow, False, measured)[1])
 
 
 def test_the_command_exits_with_one_only_for_an_unexpected_miss(shelf: Path) -> None:
@@ -222,7 +232,7 @@ def test_the_record_counts_misses_and_passes() -> None:
     assert found.prediction_count == len(predictions) >= 16
     assert 0 < found.prediction_pass_count < found.prediction_count, "neither hopeless nor tuned"
     errors = sorted(abs(r["error_fraction"]) for r in predictions)
-    assert errors[0] <= found.median_error_fraction <= errors[-1]  # type: ignore[operator]
+    assert errors[0] <= found.median_error_fraction <= errors[-1]
 
 
 def test_a_claim_counts_in_no_record_and_fails_no_run() -> None:
@@ -299,3 +309,79 @@ def test_a_row_may_set_what_cost_may_set() -> None:
         published_row(ROOT, "electronic/stripes", row, slow=False)["model"] for row in (PublishedRow(**shared), four)
     ]
     assert times[0] == pytest.approx(2 * times[1])
+
+
+# --- a part of the shelf, and the record by class --------------------------------------------------------------------
+
+
+def test_one_back_end_or_one_family_can_be_asked_for() -> None:
+    one = validate(ROOT, back_end=SYSTOLIC)
+    assert one == [r for r in ROWS if r["back_end"] == SYSTOLIC] and one
+    family = validate(ROOT, family="physical")
+    assert family == [r for r in ROWS if r["family"] == "physical"] and family
+    assert validate(ROOT, back_end=SYSTOLIC, family="photonic") == []
+    shown = run(SYSTOLIC, "--root", str(ROOT))
+    assert shown.exit_code == 0 and "electronic/eie" not in shown.output and "confidence" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [({"back_end": "systolic_int8"}, "electronic/systolic_int8"), ({"family": "electronics"}, "one of electronic")],
+)
+def test_who_asks_for_what_is_not_there_is_told(asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(SpecError, match=said):
+        validate(ROOT, **asked)
+
+
+def test_a_family_that_is_not_there_is_refused_by_the_command() -> None:
+    assert isinstance(run("--family", "electronics", "--root", str(ROOT)).exception, SpecError)
+
+
+def judged(what: str, error: float, **more: Any) -> dict[str, Any]:
+    plain = {
+        "role": "prediction",
+        "model": 1.0,
+        "pass": abs(error) < 0.2,
+        "confidence": "high",
+        "simulator": "systolic",
+        "expected": "pass",
+        "class": figure_class(what).name,
+        "error_fraction": error,
+    }
+    return {**plain, **more}
+
+
+def test_the_record_by_class_counts_sure_predictions_alone() -> None:
+    rows = [
+        judged("batch_latency_ns", 0.06),
+        judged("inference_interval_ns", -0.3),
+        judged("batch_latency_ns", 0.1),
+        judged("batch_latency_ns", 9.0, confidence="medium"),
+        judged("batch_latency_ns", 9.0, role="calibration"),
+        judged("batch_latency_ns", 9.0, model=None, error_fraction=None),
+        judged("power_mw", 0.02),
+        judged("batch_latency_ns", 0.5, simulator="roofline"),
+    ]
+    assert class_records(rows) == (
+        ClassRecord("energy", False, 1, 1, 0.02),
+        ClassRecord("latency", False, 3, 2, 0.1),
+        ClassRecord("latency", True, 1, 0, 0.5),
+    )
+    said = list(command._record(rows))
+    assert "  latency: 3 rows, 2 within tolerance, median 10.0 %" in said
+    assert "  latency of rooflines of processors: 1 row, 0 within tolerance, median 50.0 %" in said
+
+
+def test_every_sure_prediction_of_the_shelf_is_in_one_class() -> None:
+    sure = [r for r in ROWS if (r["role"], r["confidence"]) == ("prediction", "high") and r["model"] is not None]
+    records = class_records(ROWS)
+    assert sum(record.count for record in records) == len(sure)
+    assert {record.figure_class for record in records} <= {r["class"] for r in ROWS}
+    assert any(record.is_roofline for record in records) and not all(record.is_roofline for record in records)
+
+
+def test_rows_of_plain_products_say_their_sizes() -> None:
+    card = next(
+        r for r in ROWS if r["back_end"] == "electronic/gpu_titan_x" and "Alex-6, dense, batch 64" in r["where"]
+    )
+    assert card["workload"] == "4096 x 9216 x 64"

@@ -82,7 +82,8 @@ AUDIT = {
 accuracy, a fraction; null where a figure cannot be computed, as the correlation of constant values."""
 
 PUBLISHED = {
-    "back_end": pl.String, "family": pl.String, "what": pl.String, "workload": pl.String, "role": pl.String,
+    "back_end": pl.String, "family": pl.String, "simulator": pl.String, "what": pl.String, "class": pl.String,
+    "workload": pl.String, "role": pl.String,
     "published": pl.Float64, "model": pl.Float64, "error_fraction": pl.Float64, "tolerance_fraction": pl.Float64,
     "pass": pl.Boolean, "expected": pl.String, "reason": pl.String, "source": pl.String, "where": pl.String,
     "kind": pl.String, "confidence": pl.String, "against": pl.String, "model_low": pl.Float64, "model_high": pl.Float64,

@@ -1,13 +1,15 @@
-"""`joulescape validate`: the model held against every published figure of the shelf."""
+"""`joulescape validate`: the model held against published figures, of the whole shelf or a part of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+WIDTH = 160
 
 
 class Form(StrEnum):
@@ -19,6 +21,10 @@ class Form(StrEnum):
 
 
 def validate_command(
+    back_end: Annotated[str | None, typer.Argument(help="One back end (electronic/eie); all when absent.")] = None,
+    family: Annotated[
+        str | None, typer.Option(help="Only back ends of this family (electronic, photonic ...).")
+    ] = None,
     slow: Annotated[
         bool, typer.Option("--slow", help="Run rows that train again, instead of showing stored results.")
     ] = False,
@@ -31,7 +37,7 @@ def validate_command(
 
     if form is Form.parquet and out is None:
         raise typer.BadParameter("--format parquet needs --out FILE")
-    rows = validate(root, slow)
+    rows = validate(root, slow, back_end, family)
     if form is Form.parquet and out is not None:
         _write_parquet(rows, out)
     else:
@@ -57,22 +63,37 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     from rich.console import Console
     from rich.table import Table
 
-    from joulescape.validation import summary
-
-    console = Console(width=160)
-    table = Table("back end", "what", "workload", "role", "published", "model", "error", "allowed", "verdict")
+    console = Console(width=WIDTH)
+    heads = ("back end", "what", "workload", "role", "confidence", "published", "model", "error", "allowed", "verdict")
+    table = Table(*heads)
     for row in rows:
         figures = (_number(row["published"]), _number(row["model"]), _share(row["error_fraction"], "+.1f"))
-        names = (row["back_end"], row["what"], row["workload"] or "", row["role"])
+        names = (row["back_end"], row["what"], row["workload"] or "", row["role"], row["confidence"])
         table.add_row(*names, *figures, _share(row["tolerance_fraction"], ".1f"), _verdict(row))
-    found = summary(rows)
     with console.capture() as capture:
         console.print(table)
-        console.print(
-            f"predictions: {found.prediction_pass_count} of {found.prediction_count} within tolerance, median error "
-            f"{_share(found.median_error_fraction, '.1f')}; unexpected misses: {found.unexpected_miss_count}"
-        )
+        for line in _record(rows):
+            console.print(line, highlight=False)
     return capture.get().rstrip("\n")
+
+
+def _record(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """All predictions in a line, then those of high confidence by class."""
+    from joulescape.validation import class_records, summary
+
+    found, records = summary(rows), class_records(rows)
+    yield (
+        f"predictions: {found.prediction_pass_count} of {found.prediction_count} within tolerance, median error "
+        f"{_share(found.median_error_fraction, '.1f')}; unexpected misses: {found.unexpected_miss_count}"
+    )
+    if records:
+        yield "of high confidence, by class:"
+    for record in records:
+        whose = " of rooflines of processors" if record.is_roofline else ""
+        yield (
+            f"  {record.figure_class}{whose}: {record.count} {'row' if record.count == 1 else 'rows'}, "
+            f"{record.pass_count} within tolerance, median {_share(record.median_error_fraction, '.1f')}"
+        )
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
