@@ -17,6 +17,7 @@ from joulescape.simulators._mapping.unrolling_search import Unrolled, map_freely
 from joulescape.simulators.base import Context, OffChip
 from joulescape.simulators.spatial.lanes import divided
 from joulescape.simulators.spatial.settings import SpatialSettings
+from joulescape.simulators.spatial.sliding import map_sliding
 from joulescape.units import BITS_PER_BYTE
 
 AMPLE_BITS = 1 << 50
@@ -113,11 +114,13 @@ class SpatialMachine:
         return self.settings.hierarchy("the array", self.off_chip, self.settings.clock_ghz, self.beyond(work))
 
     def _mapped(self, work: MatrixWork, hierarchy: Hierarchy) -> Unrolled:
-        search = self.settings.search
+        search, sliding = self.settings.search, self.settings.sliding
         effort = Effort(most_mappings=search.most_mappings)
-        return map_freely(
+        asked = (
             self.layer(work), hierarchy, search.objective, self.settings.dataflow, search.most_unrollings, effort
-        )
+        )  # fmt: skip
+        slides = frozenset(sliding.memories if sliding is not None and sliding.is_on else ())
+        return map_sliding(*asked, slides) if slides else map_freely(*asked)
 
     def misfits(self, works: Sequence[Work]) -> Mapping[str, Infeasible]:
         """Why works cannot run, by layer."""

@@ -1,6 +1,6 @@
 """Narrow numbers on wide units: bits that stay still, units that split, and the supply that may then fall.
 
-Three ways of running a layer of b bits on multipliers of w bits (moons2017, moons2017isscc):
+Three ways of running a layer of b bits on multipliers of w bits (moons2017, moons2017isscc; delay: sakurai1990):
 
 - `full`: the layer is padded to w bits.
 - `gated`: the low bits are held at zero. Fewer gates switch, (b_weight / w)(b_input / w) of a multiplier; the longest
@@ -112,7 +112,7 @@ def lane_memory(memory: MemoryDeclaration, lanes: int) -> MemoryDeclaration:
     shared = {name: constant.model_copy(update={"value": constant.value / lanes}) for name, constant in (
         ("read_pj", memory.read_pj), ("write_pj", memory.write_pj),
     )}  # fmt: skip
-    word, room = max(memory.word_bits // lanes, 1), max(memory.bytes // lanes, 1)
+    word, room = max(memory.word_bits // lanes, 1), -(-memory.bytes // lanes)
     return memory.model_copy(update={**shared, "word_bits": word, "bytes": room, "least_bits": None})
 
 

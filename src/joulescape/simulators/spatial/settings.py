@@ -41,6 +41,13 @@ class GatingSettings(Shape):
         return input_density * (weight_density if self.weights else 1.0) if self.is_on else 1.0
 
 
+class SlidingSettings(Shape):
+    """Memories that keep the columns which two neighbouring windows share while a unit walks along a row."""
+
+    is_on: bool
+    memories: tuple[str, ...]
+
+
 class RunLengthSettings(Shape):
     """Activations in off-chip memory as words of (zeros before, value) pairs; data that enter the network are plain."""
 
@@ -104,6 +111,7 @@ class SpatialSettings(HierarchyDeclaration):
     dataflow: Dataflow
     widths: WidthSettings
     gating: GatingSettings | None = None
+    sliding: SlidingSettings | None = None
     run_length: RunLengthSettings | None = None
     hand_over: str | None = None
     """The memory in which a tensor stays between two layers where it fits half of it; absent: all goes off chip."""
@@ -123,6 +131,7 @@ class SpatialSettings(HierarchyDeclaration):
     def _named_memories(self) -> Self:
         wanted = {name for name in (self.hand_over, self.weights_in) if name} | set(self.bypass)
         wanted |= set(self.gating.memories if self.gating else ())
+        wanted |= set(self.sliding.memories if self.sliding else ())
         wanted |= set(self.precision.quiet if self.precision else ())
         unknown = sorted(wanted - set(self.memories))
         if unknown:
