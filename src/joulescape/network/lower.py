@@ -9,7 +9,7 @@ Forward, a matrix operator keeps its loop bounds with the batch in `B`; a produc
   input channels change places: `B` = C, `C` = batch, filter = output positions, positions = filter; `loops.reduction`
   is batch * OY * OX. The stationary operand is dY, an activation (`is_weight_stored` False).
 
-Errors and gradients are stored at the width of the layer's activations.
+Errors and gradients are stored at the width of the layer's activations; their zeros are those of `zeros`.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ from joulescape.network.work import (
     PhaseWork,
     PhysicalWork,
     Statistics,
+    Structure,
     VectorWork,
     Work,
 )
+from joulescape.network.zeros import Zeros
 
 FREE_KINDS = frozenset(name for name, kind in KINDS.items() if kind.is_free)
 """Operators that only rename elements: they cost nothing and yield no work."""
@@ -184,8 +186,8 @@ class _Lowering:
             role="input_gradient",
             loops=loops,
             weight=self._both(operator) if operator.kind == "matmul" else self._weight(operator),
-            input=Operand(self.batch * operator.out_elements, bits),
-            output=Operand(self.batch * operator.in_elements, bits),
+            input=self._error(operator),
+            output=Operand(self.batch * operator.in_elements, bits, needed=self._zeros.asked(operator)),
             is_weight_stored=operator.kind != "matmul",
         )
 
@@ -195,11 +197,16 @@ class _Lowering:
             layer=operator.name,
             role="weight_gradient",
             loops=_weight_gradient_loops(operator, self.batch),
-            weight=Operand(self.batch * operator.out_elements, bits),
+            weight=self._error(operator),
             input=self._input(operator),
             output=Operand(math.prod(operator.weight_shape or ()), bits),
             is_weight_stored=False,
         )
+
+    def _error(self, operator: Operator) -> Operand:
+        bits, density = self._format(operator.name).activation_bits, self._zeros.error_density(operator.name)
+        structure: Structure = "unstructured" if density < 1 else "dense"
+        return Operand(self.batch * operator.out_elements, bits, density, structure)
 
     def _both(self, operator: Operator) -> Operand:
         return Operand(self.batch * operator.in_elements, self._format(operator.name).activation_bits)
@@ -236,7 +243,8 @@ class _Lowering:
         )
 
     def _output(self, operator: Operator) -> Operand:
-        return Operand(self.batch * operator.out_elements, self._width(operator.name))
+        width, needed = self._width(operator.name), self._zeros.needed(operator.name)
+        return Operand(self.batch * operator.out_elements, width, needed=needed)
 
     def _vector(self, operator: Operator, role: Role, ops: float, reads: int) -> VectorWork:
         writes = operator.out_elements if role == "forward" else operator.in_elements
@@ -264,6 +272,11 @@ class _Lowering:
     def _width(self, name: str) -> float:
         """Bits at which a tensor is stored."""
         return self._widths.get(name, self._format(name).activation_bits)
+
+    @cached_property
+    def _zeros(self) -> Zeros:
+        matrix = self.graph.matrix_operators
+        return Zeros(self.graph, {operator.name: self._input(operator).density for operator in matrix})
 
     @cached_property
     def _widths(self) -> Mapping[str, float]:

@@ -47,6 +47,8 @@ class Operand:
     mean_fraction: float = 0.5
     mean_square_fraction: float = 1.0 / 3.0
     is_signed: bool = True
+    needed: float = 1.0
+    """Of a result: the share of values that a rectifier behind it does not put to zero whatever they are."""
 
     @property
     def dense_bytes(self) -> float:
@@ -228,6 +230,8 @@ class TrainingPlan:
     batch: int
     steps: int
     steps_basis: Literal["nominal", "measured"]
+    feedback: str = "backprop"
+    rounding: str = "stochastic"
 
 
 @dataclass(frozen=True)
@@ -239,3 +243,6 @@ class PhaseWork:
     works: tuple[Work, ...]
     steps: int | None = None
     """Steps of the whole training run where a plan is known: what wears a memory out."""
+    feedback: str = "backprop"
+    """How errors go back: backprop or dfa (direct feedback alignment)."""
+    rounding: str = "stochastic"

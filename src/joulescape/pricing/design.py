@@ -101,7 +101,8 @@ def training_plan(space: DesignSpace, candidate: Candidate) -> TrainingPlan | No
     if "training" not in space.spec.phases:
         return None
     training = candidate.training
-    return nominal_plan(TASKS[space.spec.task], int(training["batch"]), int(training["epochs"]))
+    plan = nominal_plan(TASKS[space.spec.task], int(training["batch"]), int(training["epochs"]))
+    return replace(plan, feedback=str(training["feedback"]), rounding=str(training["rounding"]))
 
 
 def all_works(space: DesignSpace, network: Described, plan: TrainingPlan | None) -> dict[Phase, PhaseWork]:

@@ -39,7 +39,8 @@ def phase_work(
     """The works of one phase: inference at the space's batch, training at the plan's (one step)."""
     if phase == "inference" or plan is None:
         return lower(network.graph, network.formats, phase, batch, statistics)
-    return replace(lower(network.graph, network.formats, phase, plan.batch, statistics), steps=plan.steps)
+    step = lower(network.graph, network.formats, phase, plan.batch, statistics)
+    return replace(step, steps=plan.steps, feedback=plan.feedback, rounding=plan.rounding)
 
 
 def nominal_plan(task: Task, batch: int, epochs: int) -> TrainingPlan:

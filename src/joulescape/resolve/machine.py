@@ -258,6 +258,8 @@ class Machine:
             last=frozenset({graph.output.name}),
             resident_bytes=float(sum(stored)),
             steps=work.steps,
+            feedback=work.feedback,
+            rounding=work.rounding,
         )
 
     def _array(self, quantity: Quantity) -> FloatArray:

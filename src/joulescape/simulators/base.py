@@ -166,6 +166,10 @@ class Context:
     last: frozenset[str] = frozenset()
     resident_bytes: float = 0.0
     steps: int | None = None
+    feedback: str = "backprop"
+    """How a training sends errors back: backprop, or dfa (direct feedback alignment)."""
+    rounding: str = "stochastic"
+    """How a low-precision training rounds: stochastic or nearest."""
 
     def off_chip_ns(self, moved_bytes: Quantity) -> Quantity:
         """Shortest time to move so many bytes; none where off-chip memory lies outside the boundary."""
