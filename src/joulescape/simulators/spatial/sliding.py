@@ -1,12 +1,13 @@
 """Pads that slide: while a unit walks along a row, its pad fetches the new columns of each window and keeps the others.
 
 The mapper charges every tile in full. Here a nest that it found is read again: where the loop next above a sliding pad
-walks along OX (or OY) for n steps, the n windows of s columns each bring span(n) columns and not n * s. Words, wires and
-cycles of that transfer shrink by span(n) / (n s); the first window's extra words are spread over the walk. New columns take the places of those that the
-window has left behind, so that they come while the unit computes, without room of their own.
+walks along OX (or OY) for n steps, the n windows of s columns each bring span(n) columns and not n * s. Words, wires
+and cycles of that transfer shrink by span(n) / (n s); the first window's extra words are spread over the walk. New
+columns take the places that the window has left behind: they come while the unit computes, without room of their own.
 
 Nests are tried as the mapper finds them, and as it finds them where windows cost what they would if all of a row were
-walked; in both, a window is also put into the pad and the walk next above it. The best of these in exact cost is taken: no proof of optimality.
+walked; in both, a window is also put into the pad and the walk next above it. The best of these in exact cost is taken:
+no proof of optimality.
 """
 
 from __future__ import annotations
