@@ -13,6 +13,7 @@ from joulescape.report import figure, theme
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables
+from joulescape.validation.record import ClassRecord, class_records
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class PublishedFacts:
     expected_miss_count: int
     unmeasured_count: int
     """Figures that need training to be compared and were not."""
+    classes: Rows
+    """The record by class of figure, over predictions whose published value is sure."""
+    not_validated: tuple[str, ...]
+    """Back ends of this space of which nothing was predicted that anybody published."""
     claims: Rows
     """What sources claim of these machines against others, beside the model; in no count and no chart."""
     claims_sentence: str
@@ -52,9 +57,21 @@ def facts(given: Tables) -> PublishedFacts:
         median_error_fraction=statistics.median(errors) if errors else None,
         expected_miss_count=sum(row["expected"] == "miss" for row in predicted),
         unmeasured_count=listed.height - known.height,
+        classes=[_class(record) for record in class_records(list(known.iter_rows(named=True)))],
+        not_validated=tuple(name for name in names if name not in {row["back_end"] for row in predicted}),
         claims=claims,
         claims_sentence=_on_claims(claims),
     )
+
+
+def _class(record: ClassRecord) -> dict[str, Any]:
+    whose = " (rooflines of processors)" if record.is_roofline else ""
+    return {
+        "text": record.figure_class + whose,
+        "count": record.count,
+        "pass_count": record.pass_count,
+        "median_text": f"{100 * record.median_error_fraction:.1f}{theme.SPACE}%",
+    }
 
 
 def _claim(row: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +125,18 @@ def _on_claims(claims: Rows) -> str:
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     kept = {
         name: row[name]
-        for name in ("back_end", "family", "what", "workload", "role", "expected", "reason", "source", "where")
+        for name in (
+            "back_end",
+            "family",
+            "what",
+            "workload",
+            "role",
+            "confidence",
+            "expected",
+            "reason",
+            "source",
+            "where",
+        )
     }
     error = row["error_fraction"]
     return {
