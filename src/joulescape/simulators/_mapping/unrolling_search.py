@@ -49,10 +49,19 @@ class Unrolled:
 
 
 def unrollings(layer: Layer, hierarchy: Hierarchy, dataflow: Dataflow = "free") -> tuple[Unrolling, ...]:
-    """Unrollings of one loop, or two, along each array dimension, fewest steps first."""
+    """Unrollings of one loop, or two, along each array dimension, fewest steps first.
+
+    Where two dimensions want the only loop that there is, one of them stays idle.
+    """
+    return _unrollings(layer, hierarchy, dataflow, ()) or _unrollings(layer, hierarchy, dataflow, ((),))
+
+
+def _unrollings(
+    layer: Layer, hierarchy: Hierarchy, dataflow: Dataflow, idle: tuple[tuple[()], ...]
+) -> tuple[Unrolling, ...]:
     allowed = ALLOWED[dataflow]
     choices = [
-        list(_along(layer, size, allowed[min(place, len(allowed) - 1)]))
+        [*_along(layer, size, allowed[min(place, len(allowed) - 1)]), *idle]
         for place, (_, size) in enumerate(hierarchy.array.sizes)
     ]
     names = [name for name, _ in hierarchy.array.sizes]

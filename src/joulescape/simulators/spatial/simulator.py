@@ -170,7 +170,9 @@ def _product_cost(work: MatrixWork, machine: SpatialMachine) -> LayerCost:
     whole = machine.settings.precision
     full_ns = found.mapped.cycles / machine.settings.clock_ghz
     if whole is not None and at.lanes > 1 and whole.pace == "throughput":
-        wide = replace(work, weight=replace(work.weight, bits=32.0), input=replace(work.input, bits=32.0))
+        wide = replace(
+            work, **{part: replace(getattr(work, part), bits=32.0) for part in ("weight", "input", "output")}
+        )
         full_ns = machine.at(wide).best(wide).mapped.cycles / machine.settings.clock_ghz
     return supplied(matrix_cost(work, at, found.mapped), work, machine.settings, full_ns, at.lanes)
 

@@ -46,7 +46,7 @@ class SlidCost(OwnCost):
         return replace(found, words=found.words * share, cycles=math.ceil(found.cycles * share - 1e-9))
 
     @property
-    def wire_pj(self) -> float:  # type: ignore[override]
+    def wire_pj(self) -> float:
         """Every bit that a lower instance receives or sends, less those that it keeps."""
         frame, saved = self.moves.frame, 0.0
         for link in range(1, frame.levels("I")):
