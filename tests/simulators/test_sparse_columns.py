@@ -132,6 +132,31 @@ def test_filling_entries_double_a_very_sparse_layer() -> None:
     assert at(sparse, code__index_bits=4).latency_ns / at(sparse, code__index_bits=12).latency_ns > 1.8
 
 
+def test_without_filling_entries_a_layer_takes_its_own_weights_alone() -> None:
+    """D5: 4 % of the weights are 2.1 times too fast without them, 25 % hardly; a dense layer has none."""
+    for density, least, most in ((0.04, 1.9, 2.2), (0.25, 1.0, 1.02), (1.0, 1.0, 1.0)):
+        layer = dense(4096, 4096, density, 0.4)
+        ratio = float(at(layer).latency_ns) / float(at(layer, code__has_filling=False).latency_ns)
+        assert least <= ratio <= most, density
+    bare = at(dense(4096, 4096, 0.04, 1.0), code__has_filling=False)
+    assert float(bare.utilisation_fraction) * float(bare.latency_ns) == pytest.approx(4096**2 * 0.04 / 64 / 0.8)
+
+
+def test_four_times_the_elements_take_a_quarter_of_the_time_where_rows_are_many() -> None:
+    """The table's 256 elements: less than a quarter is saved, since 16 rows each are uneven."""
+    layer = dense(4096, 4096, 0.09, 0.353)
+    ratio = float(at(layer).latency_ns) / float(at(layer, elements=256, clock_ghz=0.8).latency_ns)
+    assert 3.2 < ratio < 4.0
+
+
+def test_its_memories_hold_the_network_that_the_table_says_counted_before_pruning() -> None:
+    """84 M weights are 8.4 M entries of a byte at a tenth of the weights; with filling entries fewer fit."""
+    held = EIE.simulator.published(EIE.settings)
+    assert held["most_entries_count"] == 64 * 131072
+    assert held["most_dense_weights_count"] == pytest.approx(84e6, rel=0.005)
+    assert held["most_entries_count"] / filled_density(0.1, 4) < 0.85 * 84e6
+
+
 def test_skipping_zero_inputs_saves_time_and_energy_in_proportion() -> None:
     layer = dense(4096, 4096, 0.1, 0.35)
     on, off = at(layer), at(layer, element__skips_zero_inputs=False)

@@ -27,6 +27,9 @@ class Product(Shape):
     reduction: Annotated[int, Field(ge=1)]
     vectors: Annotated[int, Field(ge=1)]
     times: Annotated[int, Field(ge=1)] = 1
+    weight_density: Annotated[float, Field(gt=0, le=1)] = 1.0
+    input_density: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Shares of weights (zeros anywhere) and of inputs that are not zero."""
 
 
 class PublishedRow(Shape):

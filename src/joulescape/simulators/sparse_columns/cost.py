@@ -34,7 +34,8 @@ class Columns:
         """The layer of a work; only zeros anywhere in the weights can be left out."""
         loops = work.loops
         sparse = work.weight.density if work.weight.structure == "unstructured" else DENSE
-        density = filled_density(sparse, settings.code.index_bits) if sparse < DENSE else DENSE
+        is_filled = settings.code.has_filling and sparse < DENSE
+        density = filled_density(sparse, settings.code.index_bits) if is_filled else sparse
         seen = work.input.density if settings.element.skips_zero_inputs else 1.0
         return cls(max(round(loops.C * seen), 1), loops.C, loops.K, density, loops.positions)
 

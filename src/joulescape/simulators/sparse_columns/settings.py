@@ -19,6 +19,8 @@ class CodeSettings(Shape):
     value_bits: Annotated[int, Field(ge=1, le=16)]
     index_bits: Annotated[int, Field(ge=1, le=16)]
     """A run of 2^index_bits zeros or more takes filling entries, which are multiplied like any other."""
+    has_filling: bool = True
+    """False: runs of any length at no cost; to see what filling entries cost."""
 
 
 class ElementSettings(Shape):

@@ -26,7 +26,10 @@ from joulescape.simulators.base import (
 )
 from joulescape.simulators.sparse_columns.cost import POINTER_BYTES, Columns, matrix_cost
 from joulescape.simulators.sparse_columns.settings import SparseColumnsSettings
-from joulescape.units import OPS_PER_MAC
+from joulescape.units import BITS_PER_BYTE, OPS_PER_MAC
+
+PRUNED_DENSITY = 0.1
+"""At which han2016 says how large a network fits, counted before it is pruned and without filling entries."""
 
 
 class SparseColumns(Simulator[SparseColumnsSettings]):
@@ -36,7 +39,7 @@ class SparseColumns(Simulator[SparseColumnsSettings]):
     Settings = SparseColumnsSettings
     changes_numbers = frozenset({"code.value_bits", "element.activation_bits"})
     searchable = changes_numbers | {
-        "elements", "clock_ghz", "code.index_bits", "element.queue", "element.skips_zero_inputs",
+        "elements", "clock_ghz", "code.index_bits", "code.has_filling", "element.queue", "element.skips_zero_inputs",
         "element.matrix_bytes", "element.pointer_bytes",
     }  # fmt: skip
 
@@ -100,17 +103,19 @@ class SparseColumns(Simulator[SparseColumnsSettings]):
         return stacked_limits([_limits(matrix, machine) for machine in variants(settings, self.searchable)])
 
     def published(self, settings: SparseColumnsSettings) -> Mapping[str, float]:
-        """Peak rate on entries, area and standing power of one element and of all."""
+        """Peak rate on entries, area and standing power of one element and of all, and what their memories hold."""
         area = sum(float(part.area_mm2) for part in self.area(settings))
         standing = sum(float(part.power_mw) for part in self.static_power(settings))
         peak_gops = OPS_PER_MAC * settings.elements * settings.clock_ghz
+        entry_bits = settings.code.value_bits + settings.code.index_bits
+        entries = BITS_PER_BYTE * settings.elements * settings.element.matrix_bytes / entry_bits
         return {
             "peak_gops": peak_gops,
             "area_mm2": area,
             "element_area_mm2": area / settings.elements,
             "standing_power_mw": standing,
-            "most_weights_count": settings.elements * settings.element.matrix_bytes * 8.0
-            / (settings.code.value_bits + settings.code.index_bits),
+            "most_entries_count": entries,
+            "most_dense_weights_count": entries / PRUNED_DENSITY,
         }  # fmt: skip
 
 
