@@ -15,16 +15,23 @@ from joulescape.simulators._mapping.mapper import PLENTY, Effort, Mapped, map_la
 from joulescape.simulators._mapping.objectives import Objective
 from joulescape.simulators._mapping.unrolling import Spatial, Unrolling
 
-Dataflow = Literal["weight_stationary", "output_stationary", "input_stationary", "row_stationary", "free"]
+Dataflow = Literal[
+    "weight_stationary", "output_stationary", "input_stationary", "row_stationary", "output_map", "adder_tree", "free"
+]
 
 ALLOWED: Mapping[Dataflow, tuple[tuple[str, ...], ...]] = {
     "weight_stationary": (("K",), ("C", "FY", "FX")),
     "output_stationary": (("K", "OX"), ("OY", "OX", "B")),
     "input_stationary": (("C", "OX"), ("K",)),
     "row_stationary": (("FY", "C", "K"), ("OY", "K")),
+    "output_map": (("OX", "K"), ("OY", "K")),
+    "adder_tree": (("K",), ("C",)),
     "free": (DIMS,),
 }
-"""Loops that a dataflow lets run along each array dimension (the last entry holds for all further ones)."""
+"""Loops that a dataflow lets run along each array dimension (the last entry holds for all further ones).
+
+output_map: neighbouring neurons of one map side by side (ShiDianNao); adder_tree: outputs against the inputs that one
+tree adds (DianNao)."""
 
 NEEDED: Mapping[Dataflow, tuple[str, ...]] = {"row_stationary": ("FY", "OY")}
 """Loop that each array dimension must run, where the layer has it: rows of a filter against rows of the output."""
@@ -34,6 +41,8 @@ KEEPS: Mapping[Dataflow, tuple[Operand, ...]] = {
     "output_stationary": (),
     "input_stationary": ("I",),
     "row_stationary": INPUTS,
+    "output_map": (),
+    "adder_tree": (),
     "free": INPUTS,
 }
 """Inputs that units may keep through a run of loops."""
