@@ -81,7 +81,8 @@ def test_bits_held_and_cycles_are_those_of_the_loops(layer: Layer, unrolling: Un
         )  # fmt: skip
         if move.link:
             assert tiles.single[number][index] == move.cycles
-            assert tiles.busy[number][index] == move.cycles * move.count
+            counts = np.broadcast_to(tiles.counts(tiles.rows[number]), (tiles.lattice.count,))
+            assert tiles.single[number][index] * counts[index] == move.cycles * move.count
 
 
 def test_units_beyond_the_edge_fetch_nothing() -> None:

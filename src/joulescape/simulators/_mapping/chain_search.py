@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from joulescape.errors import Infeasible
 from joulescape.simulators._mapping.lattice import Floats, Lattice, Singles
 from joulescape.simulators._mapping.layer import Operand
-from joulescape.simulators._mapping.plan import Placement, Plan
+from joulescape.simulators._mapping.plan import Placement, Plan, Reuse, settlings
 
 SMALL = 64
 """Tiles below which one gathered operation a rank is quicker than one a step."""
@@ -74,12 +74,16 @@ class Tables:
     below: Mapping[Operand, tuple[Floats, ...]]
 
 
-def tables(tiles: Lattice, plan: Plan, runs: Mapping[Operand, Floats], costs: Floats) -> Tables:
+def tables(
+    tiles: Lattice, plan: Plan, runs: Mapping[Operand, Floats], costs: Floats, reuse: Reuse | None = None
+) -> Tables:
     """Least costs of all states.
 
     `runs[x]` costs what the units keep of x, on the tiles `tiles.only(x)`; `costs` (placements, tiles) each boundary on
-    each tile, infinite where it does not fit.
+    each tile, infinite where it does not fit. With `reuse`, a state is settled only along loops that its next boundary
+    may gain from: the least of a whole chain is the same, that of a state inside a given tile may be above the least.
     """
+    along = settlings(plan, reuse) if reuse else (None,) * len(plan.steps)
     where = np.concatenate([tiles.only(side) for side in runs])
     cost = np.concatenate(list(runs.values()))
     below = _below([tiles.part(side) for side in runs], plan, costs[:, where])
@@ -89,7 +93,7 @@ def tables(tiles: Lattice, plan: Plan, runs: Mapping[Operand, Floats], costs: Fl
         reached = _reached(plan, rank - 1, settled[-1], costs) if rank else started
         reached[:, where] = np.minimum(reached[:, where], below[rank] + cost)
         if rank < len(plan.steps):
-            tiles.settle(reached)
+            tiles.settle(reached, along=along[rank])
         else:
             reached[:, -1] = reached.min(axis=1)
         settled.append(reached)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -33,12 +34,12 @@ class Weighted:
     weights: Floats
     tables: Tables
 
-    @property
+    @cached_property
     def alpha(self) -> float:
         """Weight of energy."""
         return float(self.weights[0])
 
-    @property
+    @cached_property
     def beta(self) -> float:
         """Weight of latency: that of all lanes."""
         return float(self.weights[1:].sum())
@@ -101,6 +102,8 @@ class Closing:
         self.lattice = search.quantities.tiles.lattice
         self.fits = search.fits(first_limits(search.shared))
         self.rooms = np.array([[memory.room_bits] for memory in search.shared])
+        self.quickest = float(search.floors[1:].max())
+        self.rests: dict[tuple[object, ...], Floats] = {}
         self.seen_count = 0
         self.dropped = np.inf
         self.best: tuple[Chain | None, Floats | None] = (None, None)
@@ -191,7 +194,7 @@ class Closing:
         keeps, places = onto
         self.seen_count += partial.outer.size * places.size
         energy = np.ones((partial.outer.size, places.size))
-        cycles = np.full_like(energy, float(self.quantities.tiles.spatial.cycles))
+        cycles = np.full_like(energy, self.quickest)
         for weighted in self.weighted:
             if weighted.alpha and weighted.beta:
                 continue
@@ -237,7 +240,7 @@ class Closing:
             for w in self.weighted
         ]
         energy = np.ones(partial.outer.size)
-        cycles = np.full(partial.outer.size, float(self.quantities.tiles.spatial.cycles))
+        cycles = np.maximum(self.quickest, (partial.totals + self._rest(partial)[:, None])[1:].max(axis=0))
         for weighted, line in zip(self.weighted, least, strict=True):
             if weighted.beta == 0 and self.power:
                 energy = np.maximum(energy, line / weighted.alpha)
@@ -250,6 +253,16 @@ class Closing:
                 dearer = cycles * np.maximum(energy, (line - weighted.beta * cycles) / weighted.alpha)
                 bound = np.maximum(bound, np.minimum(slower, dearer))
         return bound
+
+    def _rest(self, partial: Partial) -> Floats:
+        """Least of every quantity that what is not placed yet will add."""
+        key = (partial.placed.count(None), *(placement.slot for placement in partial.placed if placement is not None))
+        if key not in self.rests:
+            left = [slot for slot in self.search.least_of if slot not in key]
+            floor = self.search.floor_of(left) - self.quantities.fixed
+            kept = sum(self.quantities.kept(side).min(axis=1) for side, _ in SIDES) if partial.keeps else 0.0
+            self.rests[key] = floor - kept
+        return self.rests[key]
 
     def _complete(self, partial: Partial) -> None:
         """Whole chains: keep the best one if it beats what is known."""

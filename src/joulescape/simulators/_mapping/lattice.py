@@ -7,7 +7,7 @@ the grid, one axis a prime factor, is a lattice, and the best tile inside anothe
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -101,8 +101,18 @@ class Lattice:
 
     def part(self, operand: Operand) -> Lattice:
         """The lattice of the tiles `only(operand)`, in the same order."""
-        kept = (size if DIMS[dim] in IRRELEVANT[operand] else 1 for dim, size in enumerate(self.sizes))
-        return lattice(tuple(kept))
+        return self._parts[operand]
+
+    @cached_property
+    def _parts(self) -> Mapping[Operand, Lattice]:
+        return {
+            operand: lattice(tuple(size if dim in IRRELEVANT[operand] else 1 for dim, size in self._bounds))
+            for operand in INPUTS
+        }
+
+    @property
+    def _bounds(self) -> tuple[tuple[str, int], ...]:
+        return tuple(zip(DIMS, self.sizes, strict=True))
 
     @cached_property
     def unfinished(self) -> Flags:
@@ -139,18 +149,27 @@ class Lattice:
             found.append((exponent + 1, inner))
         return tuple(found)
 
-    def settle(self, values: Floats | Singles, points: int = 1) -> None:
-        """Replace every value by the least among all tiles within its own, in place, (states, tiles * points)."""
-        for length, apart in self._walks:
-            inner = apart * points
-            view = values.reshape(values.shape[0], -1, length, inner)
-            # A few long strided passes are quicker than many runs of two to four elements.
-            for run in range(inner) if 1 < inner <= SHORT_RUN else (slice(None),):
-                before = view[:, :, 0, run]
-                for step in range(1, length):
-                    after = view[:, :, step, run]
-                    np.minimum(after, before, out=after)
-                    before = after
+    def settle(
+        self, values: Floats | Singles, points: int = 1, along: Mapping[str, Sequence[slice]] | None = None
+    ) -> None:
+        """Replace every value by the least among all tiles within its own, in place, (states, tiles * points).
+
+        `along` names the states to settle along each dimension (all along all where it is left out).
+        """
+        for (dim, _, _), (length, apart) in zip(self.primes, self._walks, strict=True):
+            for states in (slice(None),) if along is None else along.get(DIMS[dim], ()):
+                _settle_axis(values[states], length, apart * points)
+
+
+def _settle_axis(values: Floats | Singles, length: int, inner: int) -> None:
+    view = values.reshape(values.shape[0], -1, length, inner)
+    # A few long strided passes are quicker than many runs of two to four elements.
+    for run in range(inner) if 1 < inner <= SHORT_RUN else (slice(None),):
+        before = view[:, :, 0, run]
+        for step in range(1, length):
+            after = view[:, :, step, run]
+            np.minimum(after, before, out=after)
+            before = after
 
 
 @lru_cache(maxsize=128)

@@ -16,8 +16,18 @@ import numpy as np
 from joulescape.simulators._mapping.frame import ABOVE, BELOW, Frame
 from joulescape.simulators._mapping.hierarchy import READS, Direction, Hierarchy
 from joulescape.simulators._mapping.lattice import Flags, Floats, Lattice, lattice
-from joulescape.simulators._mapping.layer import AXIS, INPUTS, OPERANDS, RELEVANT, SLIDING, Layer, Operand
-from joulescape.simulators._mapping.plan import Slot
+from joulescape.simulators._mapping.layer import (
+    AXIS,
+    DIMS,
+    INPUTS,
+    IRRELEVANT,
+    OPERANDS,
+    RELEVANT,
+    SLIDING,
+    Layer,
+    Operand,
+)
+from joulescape.simulators._mapping.plan import Reuse, Slot
 from joulescape.simulators._mapping.unrolling import Factors, Spatial
 
 Accounting = Literal["own", "zigzag"]
@@ -120,6 +130,93 @@ class Tiles:
     def _words(self) -> dict[int, Floats]:
         return {}
 
+    def unit_moves(self, row: Row) -> tuple[float, float, float]:
+        """Words, port cycles and bits on wires between the units and the innermost memory.
+
+        Of an input: each time that its register changes; of sums: in the whole layer.
+        """
+        port = self.spatial.hierarchy.memories[row.memory].port(row.operand, row.direction)
+        bits = float(np.max(self.moved_bits(row)))
+        count = self._unit_counts(row.direction) if row.operand == "O" else 1.0
+        words = math.ceil(bits / port.least_bits) * count * port.least_bits / port.bits
+        wires = self.frame.units * float(self.width(row.operand, -1)) * count
+        return words * self.frame.instances[row.operand][0], math.ceil(bits / port.bits) * count, wires
+
+    def rounds(self, row: Row) -> bool:
+        """Whether a transfer of some tile may be bought in more units than its bits fill."""
+        port = self.spatial.hierarchy.memories[row.memory].port(row.operand, row.direction)
+        return not (self._grain(row) / port.least_bits).is_integer()
+
+    def _grain(self, row: Row) -> float:
+        """Bits that every transfer over a boundary is a whole multiple of."""
+        widths = self.spatial.layer.widths
+        width = math.gcd(widths.sum, widths.output) if row.operand == "O" else widths.of(row.operand)
+        factors = self.frame.inside[row.operand][row.level]
+        below = math.prod(factors[AXIS[dim]] for dim in RELEVANT[row.operand])
+        return self.boost(row) * width * below
+
+    def boost(self, row: Row) -> int:
+        """Tiles below that one transfer feeds side by side."""
+        return self.frame.boosts[row.operand][row.at] if row.at == row.level + 1 else 1
+
+    def price_pj(self, slot: Slot, hierarchy: Hierarchy) -> Floats:
+        """Energy of all words and wires over a boundary, (tiles,): words that fill their units add up to one factor."""
+        plain: dict[bool, float] = {}
+        total: Floats | float = 0.0
+        for index in self.by_slot[slot]:
+            row = self.rows[index]
+            memory, returns = hierarchy.memories[row.memory], self._returns(row)
+            each = memory.access_pj(row.direction) * self.frame.instances[row.operand][row.at]
+            port = memory.port(row.operand, row.direction)
+            if self.rounds(row):
+                bought = np.ceil(self.moved_bits(row) / port.least_bits)
+                total = total + bought * self._times(returns) * (each * port.least_bits / port.bits)
+            else:
+                plain[returns] = plain.get(returns, 0.0) + each * self.boost(row) / port.bits
+            wire = hierarchy.memories[hierarchy.levels[row.operand][row.level + 1]].wire_pj_per_bit
+            if wire and row.at == row.level:
+                copies = self.frame.instances[row.operand][row.level]
+                plain[returns] = plain.get(returns, 0.0) + wire * copies
+        for returns, factor in plain.items():
+            total = total + self._crossings[slot, returns] * factor
+        return np.asarray(total)
+
+    def _returns(self, row: Row) -> bool:
+        """Whether a movement brings partial sums back down."""
+        return row.operand == "O" and row.direction in ("to_low", "from_high")
+
+    def _times(self, returns: bool) -> Floats:
+        return self.back_repeats if returns else self.repeats
+
+    @cached_property
+    def _crossings(self) -> Mapping[tuple[Slot, bool], Floats]:
+        """Bits that one instance moves over each boundary in the whole layer, out and back, (tiles,)."""
+        found = {(slot, False): bits * self.repeats for slot, bits in self.crossing_bits.items()}
+        return found | {
+            (slot, True): bits * self.back_repeats for slot, bits in self.crossing_bits.items() if slot[0] == "O"
+        }
+
+    @cached_property
+    def reuse(self) -> Reuse:
+        """For each boundary the loops directly inside which can save energy: they reuse its operand or share rows.
+
+        A loop that selects elements of the operand moves as many bits outside the boundary as inside, unless less than
+        a unit would then be fetched.
+        """
+        return tuple((slot, self._gains(slot)) for slot in self.held)
+
+    def _gains(self, slot: Slot) -> tuple[str, ...]:
+        if any(self.rounds(self.rows[index]) for index in self.by_slot[slot]):
+            return DIMS
+        shared = (dim for pair in SLIDING for dim in pair if slot[0] == "I" and self._shares(pair))
+        return (*IRRELEVANT[slot[0]], *shared)
+
+    def _shares(self, pair: tuple[str, str]) -> bool:
+        """Whether neighbouring positions may share input rows or columns, at the edge too."""
+        layer, steps = self.spatial.layer, self.frame.steps["I"]
+        reached = self.spatial.temporal[AXIS[pair[0]]] * math.prod(factors[AXIS[pair[0]]] for factors in steps)
+        return layer.size(pair[1]) > 1 or reached > layer.extent(pair)
+
     @cached_property
     def by_slot(self) -> Mapping[Slot, tuple[int, ...]]:
         """Indices of the movements over each boundary."""
@@ -134,11 +231,6 @@ class Tiles:
             found[index] = np.ceil(self.moved_bits(row) / port.bits)
         return found
 
-    @cached_property
-    def busy(self) -> Floats:
-        """Cycles of all transfers at the port that makes them, (rows, tiles)."""
-        return np.stack([self.single[index] * self.counts(row) for index, row in enumerate(self.rows)])
-
     def passing(self, slot: Slot) -> tuple[Floats, Floats | float]:
         """Cycles for one tile to cross a boundary at its slower side: inputs down or sums up, and sums back down."""
         up = [index for index in self.by_slot[slot] if self.rows[index].direction in ("to_high", "from_low")]
@@ -152,7 +244,7 @@ class Tiles:
 
     def moved_bits(self, row: Row) -> Floats | float:
         """Bits of one transfer as one instance sees it."""
-        boost = self.frame.boosts[row.operand][row.at] if row.at == row.level + 1 else 1
+        boost = self.boost(row)
         if row.level < 0:
             return float(boost * self.width(row.operand, row.level))
         crossing = self.crossing_bits[row.operand, row.level]

@@ -63,22 +63,26 @@ class _Play:
     def __init__(self, search: Search, objective: Objective) -> None:
         self.search = search
         self.objective = objective
-        self.lines: list[Line] = [(0.0, 1.0, float(search.quantities.tiles.spatial.cycles))]
+        floors = search.floors
+        self.lines: list[Line] = [(0.0, 1.0, float(floors[1:].max())), (1.0, 0.0, float(floors[0]))]
         self.seen: list[tuple[Chain, Floats]] = []
         self.asked: list[Floats] = []
         self.runs = 0
 
     def run(self, most_rounds: int) -> Found:
-        """Energy alone; time by the lanes that prove too long; then the product's own slope, lanes mixed ever finer."""
+        """Energy alone; time by the lanes that prove too long; then the product's own slope, lanes mixed ever finer.
+
+        The product is asked for with its slope at once: the floors of all lanes bound time well enough.
+        """
         self._ask(1.0, np.zeros(len(self.search.quantities.lanes)))
-        for _ in range(most_rounds // 3):
+        for _ in range(most_rounds // 3 if self.objective == "latency" else 0):
             if self._found().gap_fraction <= TOLERANCE:
                 return self._found()
             quickest = min((totals for _, totals in self.seen), key=lambda totals: float(totals[1:].max()))
             if not self._ask(0.0, _longest(quickest)):
                 break
         played = np.zeros(len(self.search.quantities.lanes))
-        for _ in range(most_rounds - most_rounds // 3):
+        for _ in range(most_rounds - most_rounds // 3 if self.objective == "latency" else most_rounds // 3):
             if self._found().gap_fraction <= TOLERANCE:
                 break
             totals = self._best()[1]

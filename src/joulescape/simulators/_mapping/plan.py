@@ -7,7 +7,7 @@ one state; outputs also remember whether their sums were finished inside the las
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -55,7 +55,7 @@ class Step:
     placement: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """All states by rank (how many boundaries are placed) and the steps into each rank; rank 0 holds nothing."""
 
@@ -76,6 +76,34 @@ class Plan:
             )
             for steps in self.steps
         )
+
+
+Reuse = tuple[tuple[Slot, tuple[str, ...]], ...]
+"""For each boundary the loops directly inside it that can save something; all others may as well stand further out."""
+
+Settling = Mapping[str, tuple[slice, ...]]
+"""For each loop the runs of states whose next boundary may gain from it directly inside."""
+
+
+@lru_cache(maxsize=256)
+def settlings(order: Plan, reuse: Reuse) -> tuple[Settling, ...]:
+    """Which states of each rank must be settled along which loops before the next boundary is placed."""
+    gains = dict(reuse)
+    found = []
+    for steps in order.steps:
+        rows: dict[str, set[int]] = {}
+        for step in steps:
+            for dim in gains[order.placements[step.placement].slot]:
+                rows.setdefault(dim, set()).add(step.source)
+        found.append({dim: _stretches(sorted(states)) for dim, states in rows.items()})
+    return tuple(found)
+
+
+def _stretches(numbers: list[int]) -> tuple[slice, ...]:
+    """Runs of consecutive numbers."""
+    starts = [n for n in numbers if n - 1 not in numbers]
+    ends = [n + 1 for n in numbers if n + 1 not in numbers]
+    return tuple(map(slice, starts, ends))
 
 
 @dataclass(frozen=True)

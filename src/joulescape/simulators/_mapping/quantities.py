@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from joulescape.simulators._mapping.hierarchy import Hierarchy
+from joulescape.simulators._mapping.hierarchy import Buffering, Hierarchy
 from joulescape.simulators._mapping.lattice import Floats
 from joulescape.simulators._mapping.layer import INPUTS, Operand
 from joulescape.simulators._mapping.moved_words import Row, Tiles
@@ -49,8 +49,22 @@ class Quantities:
         buffers = (self._buffers("O"), self._buffers("W"), self._buffers("I"))
         return plan(buffers, not bool(self.tiles.lattice.finished[0]))
 
-    def _buffers(self, operand: Operand) -> Buffers:
-        free = (False, True) if self.timed else (False,)
+    @cached_property
+    def orders(self) -> Plan:
+        """The same states and orders without a choice of buffering: where it is free, room for one tile is asked."""
+        buffers = (self._buffers("O", False), self._buffers("W", False), self._buffers("I", False))
+        return plan(buffers, not bool(self.tiles.lattice.finished[0]))
+
+    @cached_property
+    def free(self) -> frozenset[Slot]:
+        """Boundaries whose buffering is open."""
+        return frozenset(slot for slot in self.tiles.held if self.timed and self._buffering(slot) == "free")
+
+    def _buffering(self, slot: Slot) -> Buffering:
+        return self.hierarchy.memory(*slot).buffering
+
+    def _buffers(self, operand: Operand, chooses: bool = True) -> Buffers:
+        free = (False, True) if self.timed and chooses else (False,)
         choices = {"always": (True,), "never": (False,), "free": free}
         memories = [self.hierarchy.memories[index] for index in self.hierarchy.levels[operand][:-1]]
         return tuple(choices[memory.buffering] for memory in memories)
@@ -62,7 +76,7 @@ class Quantities:
         total[0] = self.hierarchy.array.unit_pj * self.tiles.spatial.layer.macs
         for operand in INPUTS if self.timed else ():
             total[1 + self.lanes.index(operand)] = self.tiles.spatial.cycles + self.tiles.spatial.drain_cycles
-        return total + self._moved(("O", -1))[:, 0]
+        return total + self._at_units("O")
 
     def kept(self, operand: Operand) -> Floats:
         """Reading an input every time the unit's register changes, by register tile, (rows, tiles)."""
@@ -70,14 +84,27 @@ class Quantities:
 
     @cached_property
     def _kept(self) -> Mapping[Operand, Floats]:
-        return {operand: self._moved((operand, -1)) for operand in INPUTS}
+        return {operand: self._at_units(operand)[:, None] * self.tiles.repeats for operand in INPUTS}
+
+    def _at_units(self, operand: Operand) -> Floats:
+        """Moving an operand between the units and the innermost memory: an input once, sums through the whole layer."""
+        total = np.zeros(1 + len(self.lanes))
+        wire = self.hierarchy.memory(operand, 0).wire_pj_per_bit
+        for index in self.tiles.by_slot[operand, -1]:
+            row = self.tiles.rows[index]
+            words, cycles, bits = self.tiles.unit_moves(row)
+            total[0] += self.hierarchy.memories[row.memory].access_pj(row.direction) * words + wire * bits
+            if self.timed:
+                total[1 + self.lanes.index((row.memory, self._port(row)))] += cycles
+        return total
 
     def boundary(self, placement: Placement) -> Floats:
         """Rows of a boundary on every tile, (rows, tiles)."""
-        return self._boundaries[placement.slot, placement.is_doubled]
+        return self.boundaries[placement.slot, placement.is_doubled]
 
     @cached_property
-    def _boundaries(self) -> Mapping[tuple[Slot, bool], Floats]:
+    def boundaries(self) -> Mapping[tuple[Slot, bool], Floats]:
+        """Rows of every boundary, without and with room for the next tile, (rows, tiles)."""
         found = {}
         for slot in self.tiles.held:
             moved = self._moved(slot)
@@ -88,23 +115,21 @@ class Quantities:
     def _moved(self, slot: Slot) -> Floats:
         """Energy of all words over a boundary, and cycles that they keep each port busy."""
         total = np.zeros((1 + len(self.lanes), self.tiles.lattice.count))
-        for index in self.tiles.by_slot[slot]:
+        is_own = self.tiles.accounting == "own"
+        total[0] = self.tiles.price_pj(slot, self.hierarchy) if is_own else self._accesses_pj(slot)
+        for index in self.tiles.by_slot[slot] if self.timed else ():
             row = self.tiles.rows[index]
-            memory = self.hierarchy.memories[row.memory]
-            total[0] += memory.access_pj(row.direction) * self.tiles.words(index)
-            wire = self.hierarchy.memories[self.hierarchy.levels[row.operand][row.level + 1]].wire_pj_per_bit
-            if wire and (row.at == row.level or row.level < 0):
-                total[0] += wire * self._wire_bits(row)
-            if self.timed:
-                total[1 + self.lanes.index((row.memory, self._port(row)))] += self.tiles.busy[index]
+            lane = 1 + self.lanes.index((row.memory, self._port(row)))
+            total[lane] += self.tiles.single[index] * self.tiles.counts(row)
         return total
 
-    def _wire_bits(self, row: Row) -> Floats | float:
-        """Bits between the memory above a boundary and all instances below it: each copy of a multicast counts."""
-        if row.level < 0:
-            return self.tiles.frame.units * self.tiles.width(row.operand, -1) * self.tiles.counts(row)
-        crossing = self.tiles.crossing_bits[row.operand, row.level]
-        return crossing * self.tiles.counts(row) * self.tiles.frame.instances[row.operand][row.level]
+    def _accesses_pj(self, slot: Slot) -> Floats | float:
+        """Energy over a boundary, word by word; ZigZag knows no wires."""
+        total: Floats | float = 0.0
+        for index in self.tiles.by_slot[slot]:
+            row = self.tiles.rows[index]
+            total = total + self.hierarchy.memories[row.memory].access_pj(row.direction) * self.tiles.words(index)
+        return total
 
     def _with_path(self, slot: Slot, moved: Floats, is_doubled: bool) -> Floats:
         """Add what a boundary costs the paths: an input fills its own, outputs drain both, stalls delay both."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from joulescape.simulators._mapping.chain_search import Chain, Tables, best_chain, tables
+from joulescape.simulators._mapping.chain_search import Chain, Placed, Tables, best_chain, tables
 from joulescape.simulators._mapping.lattice import Floats
 from joulescape.simulators._mapping.layer import INPUTS, Operand
-from joulescape.simulators._mapping.plan import Indices, Placement, Slot
+from joulescape.simulators._mapping.plan import Indices, Placement, Reuse, Slot
 from joulescape.simulators._mapping.quantities import Quantities
 from joulescape.simulators._mapping.room import Divided, Limits, Sharing, divide, first_limits, sharings
 
 SIDES: tuple[tuple[Operand, Operand], ...] = (("W", "I"), ("I", "W"))
 """Which input the units keep, and which one they fetch every cycle."""
+
+
+Weighed = dict[tuple[Slot, bool], Floats]
+"""One weighted sum of quantities for every boundary and buffering, (tiles,)."""
 
 
 @dataclass(frozen=True)
@@ -45,27 +50,104 @@ class Search:
 
     def best(self, weights: Floats) -> Divided:
         """The chain of least weighted quantities; Infeasible when nothing fits."""
-        runs, rows = self._runs(weights), self._weighted(weights)
-        tiles = self.quantities.tiles.lattice
+        tiles, orders = self.quantities.tiles.lattice, self.quantities.orders
+        runs, rows, first = self._runs(weights), self._weighted(weights), first_limits(self.shared)
+        times = bool(weights[1:].any())
 
         def run(limits: Limits) -> Chain:
-            costs = np.where(self.fits(limits), rows, np.inf)
-            return best_chain(tiles, tables(tiles, self.quantities.plan, runs, costs))
+            is_first = limits == first and self.quantities.timed
+            made = (
+                self.least(weights) if is_first else tables(tiles, orders, runs, self._costs(rows, limits), self._reuse)
+            )
+            found = best_chain(tiles, made)
+            return self._buffered(found, limits) if times else found
 
         return divide(self.shared, run, self.held_bits, self.most_runs)
 
+    @property
+    def _reuse(self) -> Reuse | None:
+        """Energy alone settles no more than it must; for other quantities, and ZigZag's rounding, every loop counts."""
+        is_plain = not self.quantities.timed and self.quantities.tiles.accounting == "own"
+        return self.quantities.tiles.reuse if is_plain else None
+
+    @cached_property
+    def _asked(self) -> dict[bytes, Tables]:
+        """Tables by weights, every memory shared as if its other tiles were smallest."""
+        return {}
+
+    def _costs(self, rows: Weighed, limits: Limits) -> Floats:
+        """Weighted costs by placement and tile, infinite where a tile does not fit.
+
+        Where buffering is free, room for the next tile is taken wherever it fits: it never costs time or energy.
+        """
+        tiles, placements = self.quantities.tiles.lattice, self.quantities.orders.placements
+        found = np.empty((len(placements), tiles.count))
+        for cost, placement in zip(found, placements, strict=True):
+            limit, bits = limits[placement.slot], self.bits[placement]
+            cost[:] = rows[placement.slot, placement.is_doubled]
+            if (placement.slot, True) in rows and not placement.is_doubled:
+                np.copyto(cost, rows[placement.slot, True], where=bits + bits <= limit)
+            np.copyto(cost, np.inf, where=bits > limit)
+            if placement.leaves != "any":
+                np.copyto(cost, np.inf, where=tiles.unfinished if placement.leaves == "final" else tiles.finished)
+        return found
+
+    def _buffered(self, chain: Chain, limits: Limits) -> Chain:
+        """The chain with room for the next tile wherever buffering is free and its limit allows it."""
+        return replace(chain, below=self._roomy(chain.below, limits), above=self._roomy(chain.above, limits))
+
+    def _roomy(self, placed: Placed, limits: Limits) -> Placed:
+        return tuple((self._doubled(placement, tile, limits), tile) for placement, tile in placed)
+
+    def _doubled(self, placement: Placement, tile: int, limits: Limits) -> Placement:
+        fits = 2 * self.bits[placement][tile] <= limits[placement.slot]
+        return replace(placement, is_doubled=True) if placement.slot in self.quantities.free and fits else placement
+
     def least(self, weights: Floats) -> Tables:
         """Least weighted quantities of all states, every memory shared as if its other tiles were smallest."""
-        costs = np.where(self.fits(first_limits(self.shared)), self._weighted(weights), np.inf)
-        return tables(self.quantities.tiles.lattice, self.quantities.plan, self._runs(weights), costs)
+        if weights.tobytes() not in self._asked:
+            costs = self._costs(self._weighted(weights), first_limits(self.shared))
+            lattice, orders = self.quantities.tiles.lattice, self.quantities.orders
+            self._asked[weights.tobytes()] = tables(lattice, orders, self._runs(weights), costs)
+        return self._asked[weights.tobytes()]
 
-    def _weighted(self, weights: Floats) -> Floats:
-        found: dict[tuple[Slot, bool], Floats] = {}
-        for placement in self.quantities.plan.placements:
+    @cached_property
+    def floors(self) -> Floats:
+        """No mapping has less of any quantity: the least that each boundary can take of it, added up."""
+        return self.floor_of(self.least_of)
+
+    def floor_of(self, slots: Iterable[Slot]) -> Floats:
+        """Least of every quantity over some boundaries, the end of the run and what is fixed."""
+        kept = sum(self.quantities.kept(operand).min(axis=1) for operand in INPUTS)
+        return np.asarray(self.quantities.fixed + kept + sum(self.least_of[slot] for slot in slots))
+
+    @cached_property
+    def least_of(self) -> dict[Slot, Floats]:
+        """Least of every quantity that each boundary can take on a tile that fits."""
+        limits, quantities = first_limits(self.shared), self.quantities
+        known: dict[tuple[Slot, bool], Floats] = {}
+        for placement in quantities.plan.placements:
+            # Sums that come in finished take the least room.
+            key = (placement.slot, placement.is_doubled)
+            if key not in known or placement.width == "final":
+                known[key] = self.bits[placement]
+        least: dict[Slot, Floats] = {}
+        for key, bits in known.items():
+            fitting = np.flatnonzero(bits <= limits[key[0]])
+            found = quantities.boundaries[key][:, fitting].min(axis=1, initial=np.inf)
+            least[key[0]] = np.minimum(least.get(key[0], np.inf), found)
+        return least
+
+    def _weighted(self, weights: Floats) -> Weighed:
+        """Weighted quantities of every boundary, once for each buffering that is told apart."""
+        found: Weighed = {}
+        plans = (self.quantities.plan if weights[1:].any() else self.quantities.orders).placements
+        for placement in plans:
             key = (placement.slot, placement.is_doubled)
             if key not in found:
-                found[key] = weights @ self.quantities.boundary(placement)
-        return np.array([found[p.slot, p.is_doubled] for p in self.quantities.plan.placements])
+                rows = self.quantities.boundary(placement)
+                found[key] = weights @ rows if weights[1:].any() else weights[0] * rows[0]
+        return found
 
     def totals(self, chain: Chain) -> Floats:
         """Quantities of a chain: energy first, then every lane."""
@@ -100,11 +182,14 @@ class Search:
     def bits(self) -> dict[Placement, Floats]:
         """Bits held by each placement, room for the next tile included, (tiles,)."""
         tiles = self.quantities.tiles
+        known: dict[tuple[Slot, int], Floats] = {}
         found = {}
         for placement in self.quantities.plan.placements:
             is_partial = placement.width == "partial" or tiles.frame.reduces_above[placement.level]
-            width = tiles.spatial.layer.widths.of(placement.operand, is_partial)
-            found[placement] = tiles.held[placement.slot] * (width * (2 if placement.is_doubled else 1))
+            width = tiles.spatial.layer.widths.of(placement.operand, is_partial) * (2 if placement.is_doubled else 1)
+            if (placement.slot, width) not in known:
+                known[placement.slot, width] = tiles.held[placement.slot] * width
+            found[placement] = known[placement.slot, width]
         return found
 
     def fits(self, limits: Limits) -> Floats:
