@@ -62,6 +62,8 @@ BUILT_IN: Mapping[str, Task] = {
              (3, 224, 224), 1000, 1_281_167, 50_000, 100_000, has_data=False),
         Task("sst2", "sentences of 128 tokens at 768 features (SST-2 of GLUE); sizes alone, as above",
              (128, 768), 2, 67_349, 872, 1_821, has_data=False),
+        Task("datacenter", "requests to networks of which only sizes are known, a million assumed; sizes alone",
+             (2000,), 2000, 1_000_000, 10_000, 10_000, has_data=False),
     )
 }  # fmt: skip
 
