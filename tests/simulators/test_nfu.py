@@ -134,6 +134,66 @@ def test_refresh_flows_used_or_not_and_goes_with_sram() -> None:
     assert standing(still)["synapse_refresh"] == standing(still)["neuron_refresh"] == 0.0
 
 
+def test_cells_that_keep_their_charge_longer_are_refreshed_less_often() -> None:
+    for retention, expected in ((40_000.0, 160.0), (80_000.0, 80.0), (10_000.0, 640.0)):
+        machine = PLAIN.at({"synapses.retention_ns": retention})
+        power = {p.component.name: float(p.power_mw) for p in machine.simulator.static_power(machine.settings)}
+        assert power["synapse_refresh"] == pytest.approx(expected)
+        assert power["neuron_refresh"] == pytest.approx(4 * 5.0), "each memory by itself"
+
+
+def chips(count: int) -> Case:
+    return PLAIN.at({"chips": count})
+
+
+@pytest.mark.parametrize("count", [4, 16])
+def test_chips_share_outputs_of_a_dense_layer_until_their_tiles_are_full(count: int) -> None:
+    dense = work(Loops(K=4096, C=4096))
+    one, many = cost(PLAIN, dense), cost(chips(count), dense)
+    assert float(one.latency_ns) / float(many.latency_ns) == pytest.approx(count, rel=0.35)
+    assert energy(many) == pytest.approx(energy(one), rel=0.1), "the same products, elsewhere"
+    beyond = cost(chips(64), work(Loops(K=256, C=4096)))
+    assert beyond.latency_ns == pytest.approx(float(cost(PLAIN, work(Loops(K=256, C=4096))).latency_ns), rel=0.01)
+
+
+def test_chips_share_positions_of_a_convolution_that_fills_one_of_them() -> None:
+    assert float(cost(PLAIN, work()).latency_ns) / float(cost(chips(4), work()).latency_ns) == pytest.approx(4)
+
+
+def test_links_bound_many_chips_on_a_dense_layer() -> None:
+    """Every chip fetches the inputs that lie on the others: 8 KiB at 204.8 gigabit a second, whatever their number."""
+    found = cost(chips(16), work(Loops(K=4096, C=4096)))
+    assert found.bound_by == "links"
+    assert found.latency_ns == pytest.approx(4096 * 16 * 15 / 16 / 204.8 + 4 * 80)
+    fast = PLAIN.settings.links.bandwidth_gbps.model_copy(update={"value": 1e6})  # type: ignore[attr-defined]
+    quick = cost(chips(16).at({"links.bandwidth_gbps": fast}), work(Loops(K=4096, C=4096)))
+    assert float(quick.latency_ns) < float(found.latency_ns)
+
+
+def test_more_chips_hold_more_weights_and_stand_and_draw_as_much_more() -> None:
+    large, context = work(Loops(K=8192, C=4096)), replace(example_context(), first=frozenset(), last=frozenset())
+    (one,), (four,) = PLAIN.cost(large, context=context), chips(4).cost(large, context=context)
+    assert (one.bound_by, four.bound_by) == ("off_chip_memory", "units")
+    standing = [sum(float(p.power_mw) for p in m.simulator.static_power(m.settings)) for m in (PLAIN, chips(4))]
+    areas = [sum(float(p.area_mm2) for p in m.simulator.area(m.settings)) for m in (PLAIN, chips(4))]
+    assert standing[1] == pytest.approx(4 * standing[0])
+    assert areas[1] == pytest.approx(4 * areas[0])
+
+
+def test_copies_of_a_layer_give_way_where_the_tiles_are_full() -> None:
+    """Four chips of 16 M weights each: a convolution is copied four times alone, not beside 60 M other weights."""
+    conv, dense = work(replace(CONV, K=512)), replace(work(Loops(K=8192, C=7400)), layer="other")
+    context = replace(example_context(), first=frozenset(), last=frozenset(), includes_off_chip=False)
+    alone, beside = chips(16).cost(conv, context=context)[0], chips(4).cost(conv, dense, context=context)[0]
+    assert float(beside.latency_ns) > 3 * float(alone.latency_ns)
+
+
+def test_several_chips_need_links() -> None:
+    raw = {**SERIAL.settings.model_dump(), "chips": 2}
+    with pytest.raises(ValidationError, match="links"):
+        NfuSettings.model_validate(raw)
+
+
 def test_a_network_larger_than_the_tiles_reads_its_weights_for_every_batch() -> None:
     context = replace(example_context(), first=frozenset(), last=frozenset())
     small, large = work(Loops(K=1024, C=1024)), work(Loops(K=8192, C=4096))
@@ -171,9 +231,11 @@ def test_skipping_needs_offsets() -> None:
 
 
 def test_a_sweep_costs_what_each_variant_costs_alone() -> None:
-    swept = {
+    swept: dict[str, list[Any]] = {
         "inputs": ["parallel", "serial", "non_zero"],
         "tiles": [16, 8, 4],
         "synapses.is_refreshed": [True, False, True],
+        "synapses.retention_ns": [40_000.0, 20_000.0, 80_000.0],
     }
+    check_variants(PLAIN.simulator, PLAIN.settings, [work()], {"chips": [1, 4, 16], "tiles": [16, 16, 8]})
     check_variants(SKIPPING.simulator, SKIPPING.settings, [work(bits=8, density=0.5)], swept)

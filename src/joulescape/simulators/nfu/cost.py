@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from joulescape.network.work import MatrixWork
 from joulescape.simulators.base import Component, Context, Energy, LayerCost, Traffic
-from joulescape.simulators.nfu.cycles import bricks, product_cycles, steps
+from joulescape.simulators.nfu.cycles import bricks, copies, output_chips, product_cycles, steps
 from joulescape.simulators.nfu.settings import EmbeddedDram, NfuSettings
 from joulescape.units import BITS_PER_BYTE
 
@@ -23,19 +23,33 @@ class Moves:
     off_inputs: float
     off_weights: float
     off_outputs: float
+    input_bits: float
+    """Of one stored input."""
+    copies: int
 
 
-def matrix_cost(work: MatrixWork, settings: NfuSettings, context: Context, is_stored: bool) -> LayerCost:
+@dataclass(frozen=True)
+class Placement:
+    """Where the weights of a network lie."""
+
+    is_stored: bool
+    """Whether all of them lie in the tiles."""
+    most_copies: int
+    """Of a layer on chips that share its positions: as many as fit."""
+
+
+def matrix_cost(work: MatrixWork, settings: NfuSettings, context: Context, placement: Placement) -> LayerCost:
     """One product; where the network's weights exceed the tiles they come from off chip, once a batch."""
     is_data = work.layer in context.first
     density = work.input.density if settings.inputs == "non_zero" and not is_data else 1.0
-    cycles = product_cycles(work.loops, settings, work.input.bits, work.input.density, is_data)
-    moves = _moves(work, settings, context, is_stored, density)
+    cycles = product_cycles(work, settings, placement.most_copies, is_data)
+    moves = _moves(work, settings, context, placement, density)
     off = (moves.off_inputs + moves.off_weights, moves.off_outputs)
     off_ns = float(context.off_chip_ns(sum(off) / BITS_PER_BYTE))
-    tiles_ns = cycles / settings.clock_ghz
-    latency_ns = max(tiles_ns, off_ns)
-    peak = settings.tiles * settings.unit.filters * settings.unit.lanes * settings.clock_ghz
+    times = {"units": cycles / settings.clock_ghz, "links": _link_ns(work, settings, moves), "off_chip_memory": off_ns}
+    bound = max(times, key=lambda name: times[name])
+    latency_ns = times[bound]
+    peak = settings.chips * settings.tiles * settings.unit.filters * settings.unit.lanes * settings.clock_ghz
     energies = list(_energies(work, settings, moves, density))
     if context.includes_off_chip:
         energies.append(context.off_chip.transfer(off[0] / BITS_PER_BYTE, off[1] / BITS_PER_BYTE))
@@ -45,9 +59,9 @@ def matrix_cost(work: MatrixWork, settings: NfuSettings, context: Context, is_st
         role=work.role,
         macs=work.macs,
         latency_ns=latency_ns,
-        active_units=used * settings.tiles * settings.unit.filters * settings.unit.lanes,
+        active_units=used * settings.chips * settings.tiles * settings.unit.filters * settings.unit.lanes,
         utilisation_fraction=used,
-        bound_by="off_chip_memory" if off_ns > tiles_ns else "units",
+        bound_by=bound,
         energies=tuple(energies),
         traffic=(
             Traffic("synapse_edram", "weight", moves.synapse_reads / BITS_PER_BYTE, moves.off_weights / BITS_PER_BYTE),
@@ -71,17 +85,31 @@ def input_bits(work: MatrixWork, settings: NfuSettings, density: float) -> float
     return density * (width + settings.offset.bits) if density < 1 and settings.offset else float(width)
 
 
-def _moves(work: MatrixWork, settings: NfuSettings, context: Context, is_stored: bool, density: float) -> Moves:
+def _link_ns(work: MatrixWork, settings: NfuSettings, moves: Moves) -> float:
+    """A chip fetches the inputs that lie on the chips with other outputs, while it computes; the last one over a square
+    of chips."""
+    links = settings.links
+    chips = output_chips(work.loops, settings)
+    if chips == 1 or links is None or links.bandwidth_gbps is None or links.hop_ns is None:
+        return 0.0
+    fetched = work.input.elements * moves.input_bits / moves.copies * (chips - 1) / chips
+    return fetched / links.bandwidth_gbps.value + links.hop_ns.value * math.sqrt(settings.chips)
+
+
+def _moves(work: MatrixWork, settings: NfuSettings, context: Context, placement: Placement, density: float) -> Moves:
     """Synapses are read for every brick; serial windows share them, skipping lanes read what they use."""
     loops, unit = work.loops, settings.unit
     width = input_bits(work, settings, density)
-    sends = steps(loops, settings) * bricks(loops, settings) * unit.lanes * loops.positions
-    used = min(loops.K, settings.tiles * unit.filters)
+    chips, held = output_chips(loops, settings), min(copies(loops, settings), placement.most_copies)
+    sends = chips * steps(loops, settings) * bricks(loops, settings) * unit.lanes * loops.positions
+    used = min(-(-loops.K // chips), settings.tiles * unit.filters)
     together = unit.windows if settings.inputs == "serial" else 1
-    turns = steps(loops, settings) * bricks(loops, settings) * math.ceil(loops.positions / together)
+    windows = held * math.ceil(math.ceil(loops.positions / held) / together)
+    turns = chips * steps(loops, settings) * bricks(loops, settings) * windows
     synapses = work.macs * density if settings.inputs == "non_zero" else turns * used * unit.lanes
     outputs = work.output.elements * unit.width
-    spills = (work.input.elements * width + outputs) / BITS_PER_BYTE > settings.neurons.bytes
+    room = settings.chips * settings.neurons.bytes
+    spills = (work.input.elements * width + outputs) / BITS_PER_BYTE > room
     crosses_in, crosses_out = spills or work.layer in context.first, spills or work.layer in context.last
     return Moves(
         synapse_reads=synapses * unit.width,
@@ -89,8 +117,10 @@ def _moves(work: MatrixWork, settings: NfuSettings, context: Context, is_stored:
         neuron_writes=outputs,
         buffered=sends * width * min(settings.tiles, -(-used // unit.filters)) + 2 * outputs,
         off_inputs=work.input.elements * width if crosses_in else 0.0,
-        off_weights=0.0 if is_stored else float(work.weight.elements * unit.width),
+        off_weights=0.0 if placement.is_stored else float(work.weight.elements * unit.width),
         off_outputs=float(outputs) if crosses_out else 0.0,
+        input_bits=width,
+        copies=held,
     )
 
 

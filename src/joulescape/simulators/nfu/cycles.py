@@ -9,12 +9,24 @@ import numpy as np
 from scipy.stats import binom
 
 from joulescape.network.operators import Loops
+from joulescape.network.work import MatrixWork
 from joulescape.simulators.nfu.settings import NfuSettings
 
 
+def output_chips(loops: Loops, settings: NfuSettings) -> int:
+    """Chips with outputs of their own: no more than fill their tiles."""
+    return min(settings.chips, math.ceil(loops.K / (settings.tiles * settings.unit.filters)))
+
+
+def copies(loops: Loops, settings: NfuSettings) -> int:
+    """How often those chips stand side by side, each with positions of its own."""
+    return min(settings.chips // output_chips(loops, settings), loops.positions)
+
+
 def steps(loops: Loops, settings: NfuSettings) -> int:
-    """Rounds of all tiles over the outputs, groups one after the other."""
-    return loops.G * math.ceil(loops.K / (settings.tiles * settings.unit.filters))
+    """Rounds of a chip's tiles over its outputs, groups one after the other."""
+    chips = output_chips(loops, settings)
+    return loops.G * math.ceil(loops.K / (chips * settings.tiles * settings.unit.filters))
 
 
 def bricks(loops: Loops, settings: NfuSettings) -> int:
@@ -22,14 +34,17 @@ def bricks(loops: Loops, settings: NfuSettings) -> int:
     return loops.FY * loops.FX * math.ceil(loops.C / settings.unit.lanes)
 
 
-def product_cycles(loops: Loops, settings: NfuSettings, bits: float, density: float, is_data: bool) -> float:
-    """Cycles of a whole product; `bits` and `density` are of its inputs, `is_data` where these enter the network."""
-    window: float = bricks(loops, settings)
+def product_cycles(work: MatrixWork, settings: NfuSettings, most_copies: int, is_data: bool) -> float:
+    """Cycles of a whole product on all chips, of which the busiest sets the pace; `is_data` where the inputs enter the
+    network."""
+    loops = work.loops
+    window = float(bricks(loops, settings))
+    each = math.ceil(loops.positions / min(copies(loops, settings), most_copies))
     if settings.inputs == "serial":
-        return steps(loops, settings) * serial_cycles(loops.positions, window, settings, bits)
+        return steps(loops, settings) * serial_cycles(each, window, settings, work.input.bits)
     if settings.inputs == "non_zero" and not is_data:
-        window = lane_cycles(bricks(loops, settings), settings.unit.lanes, density)
-    return steps(loops, settings) * loops.positions * window
+        window = lane_cycles(bricks(loops, settings), settings.unit.lanes, work.input.density)
+    return steps(loops, settings) * each * window
 
 
 def serial_cycles(positions: int, window: float, settings: NfuSettings, bits: float) -> float:

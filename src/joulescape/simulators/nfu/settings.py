@@ -7,10 +7,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from joulescape.spec.base import Shape
-from joulescape.spec.sourced import LowerIsBetter
+from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
 
 Positive = Annotated[int, Field(ge=1)]
 Bits = Annotated[int, Field(ge=1, le=32)]
+
+RETENTION_NS = 40_000.0
+"""How long a cell of embedded DRAM keeps its charge, at which powers of refresh are stated (chen2014)."""
 
 Inputs = Literal["parallel", "serial", "non_zero"]
 """How a lane takes its inputs: one a cycle; one bit a cycle, in several windows at once (Stripes); those that are not
@@ -50,16 +53,21 @@ class EmbeddedDram(Shape):
     read_pj_per_bit: LowerIsBetter
     write_pj_per_bit: LowerIsBetter
     refresh_mw_per_mib: LowerIsBetter
+    """At `RETENTION_NS`; cells that keep their charge longer are refreshed as much less often."""
+    retention_ns: Annotated[float, Field(gt=0)] = RETENTION_NS
     area_mm2_per_mib: LowerIsBetter
     is_refreshed: bool = True
     """False: SRAM cells in its place would need none; to see what refresh costs."""
 
 
 class LinkSettings(Shape):
-    """Links to neighbouring chips, powered whether used or not."""
+    """Links of one chip to its neighbours, powered whether used or not."""
 
     power_mw: LowerIsBetter
     area_mm2: LowerIsBetter
+    bandwidth_gbps: HigherIsBetter | None = None
+    """Into one chip, all links together, gigabit per second."""
+    hop_ns: LowerIsBetter | None = None
 
 
 class OffsetSettings(Shape):
@@ -71,7 +79,10 @@ class OffsetSettings(Shape):
 class NfuSettings(Shape):
     """Tiles around a central memory of inputs and outputs; weights stay in the tiles."""
 
+    chips: Positive = 1
+    """Of one machine: they share a layer's outputs, then its positions, and send each other what all need."""
     tiles: Positive
+    """Of one chip."""
     clock_ghz: Annotated[float, Field(gt=0)]
     inputs: Inputs
     unit: UnitSettings
@@ -91,4 +102,10 @@ class NfuSettings(Shape):
     def _offsets_for_skipping(self) -> Self:
         if self.inputs == "non_zero" and self.offset is None:
             raise ValueError("inputs: 'non_zero' needs the width of an `offset`")
+        return self
+
+    @model_validator(mode="after")
+    def _chips_are_linked(self) -> Self:
+        if self.chips > 1 and (self.links is None or self.links.bandwidth_gbps is None or self.links.hop_ns is None):
+            raise ValueError("chips: more than one needs `links` with `bandwidth_gbps` and `hop_ns`")
         return self

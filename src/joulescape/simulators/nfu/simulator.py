@@ -17,8 +17,9 @@ from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, Work
 from joulescape.simulators._variants import stacked, variants
 from joulescape.simulators.base import Area, Component, Context, LayerCost, Quantity, Simulator, StaticPower
-from joulescape.simulators.nfu.cost import edram, matrix_cost
-from joulescape.simulators.nfu.settings import EmbeddedDram, NfuSettings
+from joulescape.simulators.nfu.cost import Placement, edram, matrix_cost
+from joulescape.simulators.nfu.cycles import copies
+from joulescape.simulators.nfu.settings import RETENTION_NS, EmbeddedDram, NfuSettings
 from joulescape.units import BITS_PER_BYTE, OPS_PER_MAC
 
 MIB = 1 << 20
@@ -31,8 +32,9 @@ class Nfu(Simulator[NfuSettings]):
     Settings = NfuSettings
     changes_numbers = frozenset({"unit.width", "unit.sum_bits"})
     searchable = changes_numbers | {
-        "tiles", "clock_ghz", "inputs", "unit.filters", "unit.lanes", "unit.windows", "synapses.bytes", "neurons.bytes",
-        "synapses.is_refreshed", "neurons.is_refreshed",
+        "chips", "tiles", "clock_ghz", "inputs", "unit.filters", "unit.lanes", "unit.windows", "synapses.bytes",
+        "neurons.bytes", "synapses.is_refreshed", "neurons.is_refreshed", "synapses.retention_ns",
+        "neurons.retention_ns",
     }  # fmt: skip
 
     def takes(self, operator: Operator, role: Role, settings: NfuSettings) -> bool:  # noqa: ARG002
@@ -59,11 +61,12 @@ class Nfu(Simulator[NfuSettings]):
         """Units, memories, links, wires."""
         parts = [
             Area(Component.of("functional_units", "core", settings.unit.area_mm2, scales=True), _units_mm2(settings)),
-            _edram_area(settings.synapses, "synapse_edram", settings.tiles),
-            _edram_area(settings.neurons, "neuron_edram", 1),
+            _edram_area(settings.synapses, "synapse_edram", np.asarray(settings.chips) * settings.tiles),
+            _edram_area(settings.neurons, "neuron_edram", settings.chips),
         ]
         if settings.links is not None:
-            parts.append(Area(Component.of("links", "chip", settings.links.area_mm2), settings.links.area_mm2.value))
+            links_mm2 = np.asarray(settings.chips) * settings.links.area_mm2.value
+            parts.append(Area(Component.of("links", "chip", settings.links.area_mm2), links_mm2))
         wires = settings.wiring_area_fraction
         total = sum((part.area_mm2 for part in parts), start=np.float64(0.0))
         return [*parts, Area(Component.of("wires", "chip", wires, scales=True), wires.value * total)]
@@ -73,23 +76,27 @@ class Nfu(Simulator[NfuSettings]):
         unit = settings.unit
         leakage = Component.resting_on("unit_leakage", "core", unit.area_mm2, unit.leakage_mw_per_mm2, scales=True)
         found = [StaticPower(leakage, _units_mm2(settings) * unit.leakage_mw_per_mm2.value)]
-        for name, part, copies in (("synapse", settings.synapses, settings.tiles), ("neuron", settings.neurons, 1)):
-            power = np.where(
-                part.is_refreshed, part.refresh_mw_per_mib.value * copies * np.asarray(part.bytes) / MIB, 0.0
-            )
+        chips = np.asarray(settings.chips)
+        for name, part, count in (
+            ("synapse", settings.synapses, chips * settings.tiles),
+            ("neuron", settings.neurons, chips),
+        ):
+            mib = count * np.asarray(part.bytes) / MIB
+            often = RETENTION_NS / np.asarray(part.retention_ns)
+            power = np.where(part.is_refreshed, part.refresh_mw_per_mib.value * mib * often, 0.0)
             found.append(StaticPower(Component.of(f"{name}_refresh", "chip", part.refresh_mw_per_mib, True), power))
         if settings.links is not None:
-            found.append(
-                StaticPower(Component.of("links", "chip", settings.links.power_mw), settings.links.power_mw.value)
-            )
+            power = chips * settings.links.power_mw.value
+            found.append(StaticPower(Component.of("links", "chip", settings.links.power_mw), power))
         return found
 
     def published(self, settings: NfuSettings) -> Mapping[str, float]:
         """Peak rates, area, standing power, and what a matrix-vector product of 4,096 by 4,096 reaches."""
         unit = settings.unit
-        area = sum(float(part.area_mm2) for part in self.area(settings))
-        sustained = settings.tiles * unit.filters * unit.lanes * settings.clock_ghz
-        peak_gops = OPS_PER_MAC * settings.tiles * unit.multipliers * settings.clock_ghz
+        areas = {part.component.name: float(part.area_mm2) for part in self.area(settings)}
+        area = sum(areas.values())
+        sustained = settings.chips * settings.tiles * unit.filters * unit.lanes * settings.clock_ghz
+        peak_gops = OPS_PER_MAC * settings.chips * settings.tiles * unit.multipliers * settings.clock_ghz
         return {
             "peak_gops": peak_gops,
             "area_mm2": area,
@@ -98,14 +105,25 @@ class Nfu(Simulator[NfuSettings]):
             "matrix_vector_per_s_count": 1e9 * sustained / 4096**2,
             "standing_power_mw": sum(float(part.power_mw) for part in self.static_power(settings)),
             "area_overhead": area / _plain_mm2(self, settings) - 1.0,
-            "most_weights_count": settings.tiles * settings.synapses.bytes * 8.0 / unit.width,
+            "tiles_area_fraction": (areas["functional_units"] + areas["synapse_edram"]) / area,
+            "central_area_fraction": areas["neuron_edram"] / area,
+            "most_weights_count": settings.chips * settings.tiles * settings.synapses.bytes * 8.0 / unit.width,
         }
 
 
 def _costs(works: Sequence[MatrixWork], settings: NfuSettings, context: Context) -> list[LayerCost]:
-    stored = sum(work.weight.elements for work in works) * settings.unit.width / BITS_PER_BYTE
-    fits = stored <= settings.tiles * settings.synapses.bytes
-    return [matrix_cost(work, settings, context, fits) for work in works]
+    placement = _placement(works, settings)
+    return [matrix_cost(work, settings, context, placement) for work in works]
+
+
+def _placement(works: Sequence[MatrixWork], settings: NfuSettings) -> Placement:
+    """As many copies of layers whose positions chips share as the tiles hold; one where not even that fits."""
+    room = settings.chips * settings.tiles * settings.synapses.bytes * BITS_PER_BYTE / settings.unit.width
+    for most in range(settings.chips, 0, -1):
+        stored = sum(work.weight.elements * min(copies(work.loops, settings), most) for work in works)
+        if stored <= room:
+            return Placement(True, most)
+    return Placement(False, 1)
 
 
 def _plain_mm2(simulator: Nfu, settings: NfuSettings) -> float:
@@ -118,7 +136,7 @@ def _units_mm2(settings: NfuSettings) -> Quantity:
     unit, inputs = settings.unit, np.asarray(settings.inputs)
     factor = np.where(inputs == "serial", unit.serial_area_factor.value, 1.0)
     factor = np.where(inputs == "non_zero", unit.skipping_area_factor.value, factor)
-    area: Quantity = np.asarray(settings.tiles) * unit.area_mm2.value * factor
+    area: Quantity = np.asarray(settings.chips) * np.asarray(settings.tiles) * unit.area_mm2.value * factor
     return area
 
 
