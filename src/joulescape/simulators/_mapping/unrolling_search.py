@@ -33,8 +33,9 @@ ALLOWED: Mapping[Dataflow, tuple[tuple[str, ...], ...]] = {
 output_map: neighbouring neurons of one map side by side (ShiDianNao); adder_tree: outputs against the inputs that one
 tree adds (DianNao)."""
 
-NEEDED: Mapping[Dataflow, tuple[str, ...]] = {"row_stationary": ("FY", "OY")}
-"""Loop that each array dimension must run, where the layer has it: rows of a filter against rows of the output."""
+NEEDED: Mapping[Dataflow, tuple[str, ...]] = {"row_stationary": ("FY", "OY"), "output_map": ("OX", "OY")}
+"""Loop that each array dimension must run, where the layer has it: rows of a filter against rows of the output, or both
+axes of a map."""
 
 KEEPS: Mapping[Dataflow, tuple[Operand, ...]] = {
     "weight_stationary": ("W",),
