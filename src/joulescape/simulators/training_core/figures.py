@@ -23,12 +23,6 @@ def units(settings: TrainingCoreSettings) -> int:
     return prod(settings.array.dimensions.values())
 
 
-def instances(settings: TrainingCoreSettings, name: str) -> int:
-    """Copies of a memory: one for all units along the dimensions that it serves."""
-    served = settings.memories[name].serves
-    return prod(size for dimension, size in settings.array.dimensions.items() if dimension not in served)
-
-
 def peak_gops(settings: TrainingCoreSettings) -> float:
     """Operations per second when every unit works and no value is zero."""
     arithmetic = settings.arithmetic

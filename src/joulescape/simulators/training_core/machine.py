@@ -11,7 +11,7 @@ from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork, Work
 from joulescape.simulators._mapping.declared import BEYOND, OperandName
 from joulescape.simulators._mapping.hierarchy import Hierarchy
-from joulescape.simulators._mapping.layer import Layer, Widths
+from joulescape.simulators._mapping.layer import DIMS, Layer, Widths
 from joulescape.simulators._mapping.mapper import Effort, Mapped, map_layer
 from joulescape.simulators._mapping.unrolling import Unrolling
 from joulescape.simulators.base import Context, OffChip
@@ -117,15 +117,16 @@ class TrainingMachine:
     def _unrolling(self, work: MatrixWork, layer: Layer, hierarchy: Hierarchy) -> Unrolling:
         """Loops along each dimension in the order in which the phase's dataflow names them, as many as find room."""
         named = getattr(self.settings.dataflow, "forward" if self.is_direct(work) else work.role)
+        left = {loop: layer.size(loop) for loop in DIMS}
         found = []
         for dimension, size in hierarchy.array.sizes:
             chosen: list[tuple[str, int]] = []
-            left = size
+            room = size
             for loop in named[dimension]:
-                units = min(left, layer.size(loop))
+                units = min(room, left[loop])
                 if units > 1:
                     chosen.append((loop, units))
-                    left //= units
+                    room, left[loop] = room // units, -(-left[loop] // units)
             found.append((dimension, tuple(chosen)))
         return tuple(found)
 

@@ -14,7 +14,7 @@ from joulescape.simulators._mapping.own_cost import Movement
 from joulescape.simulators.base import Component, Energy, LayerCost, Scope, Traffic
 from joulescape.simulators.training_core.kept import coded, stash_bytes
 from joulescape.simulators.training_core.machine import TrainingMachine
-from joulescape.simulators.training_core.settings import TrainingCoreSettings
+from joulescape.simulators.training_core.settings import TrainingCoreSettings, instances
 from joulescape.simulators.training_core.zeros import done, foretold, shares, slowest
 from joulescape.units import BITS_PER_BYTE
 
@@ -105,22 +105,23 @@ class Run:
 
     @property
     def cycles(self) -> float:
-        """The longest of computing what is left, with its waits, and of every port of the chip."""
+        """The longest of computing what is left and of every port; first fills run beside the work before."""
         settings, spatial = self.machine.settings, self.mapped.spatial
         passes = self._bits if settings.arithmetic.narrow == "serial" else 1
         busy = spatial.cycles * passes * slowest(self.done, settings.zeros)
-        waits = max(float(self.mapped.cost.lanes[operand]) for operand in ("W", "I")) - spatial.cycles
-        return max(busy + waits, self._port_cycles) + self._layout_cycles
+        return max(busy + spatial.drain_cycles, self._port_cycles) + self._layout_cycles
 
     @property
     def _port_cycles(self) -> float:
+        """Accesses of the busiest port of the memories that units share; one access a cycle."""
         found: dict[tuple[int, int], float] = {}
         memories = self.mapped.spatial.hierarchy.memories
         for move in self.mapped.cost.movements:
             memory = memories[move.memory]
-            if memory.name != OFF_CHIP:
+            if memory.serves and memory.name != OFF_CHIP:
                 key = move.memory, memory.port_index(move.operand, move.direction)
-                found[key] = found.get(key, 0.0) + move.cycles * move.count * self.share(move)
+                copies = instances(self.machine.settings, memory.name)
+                found[key] = found.get(key, 0.0) + move.words / copies * self.share(move)
         return max(found.values(), default=0.0)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -171,3 +172,9 @@ class TrainingCoreSettings(HierarchyDeclaration):
             if named != sizes:
                 raise ValueError(f"dataflow.{role} says what runs along {sorted(named)}, the array has {sorted(sizes)}")
         return self
+
+
+def instances(settings: TrainingCoreSettings, name: str) -> int:
+    """Copies of a memory: one for all units along the dimensions that it serves."""
+    served = settings.memories[name].serves
+    return prod(size for dimension, size in settings.array.dimensions.items() if dimension not in served)

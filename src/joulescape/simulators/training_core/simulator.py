@@ -24,13 +24,12 @@ from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
 from joulescape.simulators._mapping.explain import explain
 from joulescape.simulators._variants import stacked, stacked_limits, variants
 from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Simulator, StaticPower
-from joulescape.simulators.training_core.figures import figures, instances, units
+from joulescape.simulators.training_core.figures import figures, units
 from joulescape.simulators.training_core.machine import TrainingMachine
 from joulescape.simulators.training_core.matrix import matrix_cost, memory_component
-from joulescape.simulators.training_core.settings import TrainingCoreSettings
+from joulescape.simulators.training_core.settings import TrainingCoreSettings, instances
 from joulescape.simulators.training_core.vector import vector_cost
 from joulescape.units import FLOAT_BITS
-
 
 GRADIENTS = frozenset({"input_gradient", "weight_gradient"})
 
@@ -59,7 +58,12 @@ class TrainingCore(Simulator[TrainingCoreSettings]):
         """Everything but what a host must compute and the forward pass of a physical system."""
         return operator.kind != "foreign" and not operator.is_physical
 
-    def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: TrainingCoreSettings) -> Errors:
+    def errors(
+        self,
+        graph: Graph,
+        formats: Mapping[str, OperandFormat],  # noqa: ARG002
+        settings: TrainingCoreSettings,
+    ) -> Errors:
         """Low-precision numbers at the machine's widths, without noise."""
         edges = _edges(graph)
         kind = "small_float" if settings.arithmetic.form == "float" else "dynamic_fixed_point"
