@@ -37,6 +37,10 @@ CORE: dict[str, float] = {
     "terms_per_sample": 6, "integration_cycles": 3, "gain_sigma_fraction": 0.0, "dark_fraction": 0.0,
     "shot_fraction": 0.0, "intensity_fraction": 0.0,
 }  # fmt: skip
+COLUMN: dict[str, float] = {
+    "rows": 32, "weight_bits": 8, "input_bits": 8, "dac_bits": 1, "is_joined": 0, "adc_bits": 10, "range_rows": 32,
+    "clip_fraction": 1.0, "mismatch_sigma_fraction": 0.0, "bend_fraction": 0.0, "read_sigma_fraction": 0.0,
+}  # fmt: skip
 QUIET: dict[str, tuple[str, dict[str, float]]] = {
     "fixed_point": ("fixed_point", {"weight_bits": 8, "input_bits": 8, "accumulator_bits": 32}),
     "offset": ("crossbar", CELLS),
@@ -46,6 +50,7 @@ QUIET: dict[str, tuple[str, dict[str, float]]] = {
     "reck": ("mzi_mesh", {**MESH, "is_reck": 1, "is_push_pull": 1}),
     "rings": ("ring_bank", BANK),
     "cores": ("tensor_core", CORE),
+    "columns": ("sram_in_memory", COLUMN),
     "narrow_rings": ("ring_bank", {**BANK, "spacing_fwhm": 8, "is_calibrated": 1}),
 }
 """Machines without any noise."""
@@ -71,6 +76,7 @@ NOISE: dict[str, dict[str, list[float]]] = {
         "gain_sigma_fraction": [0.0, 0.01, 0.1], "dark_fraction": [0.0, 0.02, 0.1], "shot_fraction": [0.0, 0.02, 0.1],
         "intensity_fraction": [0.0, 0.02, 0.1],
     },
+    "columns": {"mismatch_sigma_fraction": [0.0, 0.15, 0.4], "read_sigma_fraction": [0.0, 0.05, 0.2]},
 }  # fmt: skip
 """Every source of error by itself, rising."""
 
@@ -260,7 +266,7 @@ def test_merged_errs_as_much_as_full(name: str, source: str) -> None:
 
 STATIC = {"programming_sigma_fraction", "stuck_on_fraction", "stuck_off_fraction", "phase_sigma_rad",
           "splitter_sigma_rad", "mzi_loss_db", "sigma_fwhm", "drift_fwhm", "store_sigma_fraction",
-          "gain_sigma_fraction", "crosstalk_fraction"}  # fmt: skip
+          "gain_sigma_fraction", "crosstalk_fraction", "mismatch_sigma_fraction"}  # fmt: skip
 
 
 @sources

@@ -19,7 +19,15 @@ from torch import Tensor
 
 from joulescape.network.error_spec import ErrorSpec
 from joulescape.numerics.crossbar.coding import InputCode, into_tiles, quantise_weights, tile_inputs
-from joulescape.numerics.crossbar.programmed import BLOCK_ELEMENTS, EXACT_FLOAT32, some_rows
+
+BLOCK_ELEMENTS = 1 << 17
+"""Column sums computed at once: 512 KiB of float32 stay in the cache."""
+
+EXACT_FLOAT32 = 1 << 24
+"""Whole numbers below are exact in float32."""
+
+CALIBRATION_ROWS = 256
+"""Inputs from which full scale is taken."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +178,6 @@ def _full_scale(cells: Cells, inputs: InputCode, calibration: Tensor) -> Tensor:
     if numbers.range_rows:
         spanned = -(-rows // numbers.range_rows) * numbers.range_rows
         return torch.full((1, 1, width), float(numbers.clip_fraction * spanned * numbers.largest_sum))
-    tiled = tile_inputs(inputs.integers(some_rows(calibration)), tiles, rows)
+    tiled = tile_inputs(inputs.integers(calibration[:CALIBRATION_ROWS]), tiles, rows)
     largest = torch.stack([torch.bmm(digit, cells.held).abs().amax() for digit in inputs.digits(tiled)]).amax()
     return (numbers.clip_fraction * largest).clamp(min=1.0).expand(1, 1, width)
