@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from joulescape.errors import Fault, SpecError
 from joulescape.pricing.products import product_figures
@@ -85,7 +85,8 @@ def _layer_figures(report: CostReport, row: PublishedRow, name: str) -> dict[str
         known = "one of " + ", ".join(one["layer"] for one in report.layers)
         raise SpecError([Fault(f"hwlib/{name}.yaml", None, "published.layer", f"'{row.layer}'", known)])
     time_ns = float(found["batch_latency_ns"])
-    energy = sum(float(part["energy_pj"]) for part in report.energy if part["layer"] == row.layer)
+    parts = [part for part in report.energy if part["layer"] == row.layer]
+    energy = sum(float(part["energy_pj"]) for part in parts)
     moved: dict[str, float | None] = {}
     for move in report.traffic:
         if move["layer"] == row.layer:
@@ -97,7 +98,18 @@ def _layer_figures(report: CostReport, row: PublishedRow, name: str) -> dict[str
         "tops_per_w": OPS_PER_MAC * float(found["macs"]) / (energy * report.batch) if energy else None,
         "active_units": float(found["active_units"]),
         **moved,
+        **_relative_energies(parts, int(found["macs"])),
     }
+
+
+def _relative_energies(parts: Sequence[Mapping[str, Any]], macs: int) -> dict[str, float | None]:
+    """Energy of each component of a layer for the whole batch, in energies of one multiply-accumulate; none where no
+    component multiplies by itself."""
+    multiplies = sum(float(part["energy_pj"]) for part in parts if part["component"] == "mac_array")
+    if not multiplies:
+        return {}
+    one = multiplies / macs
+    return {f"{part['component']}_relative_energy": float(part["energy_pj"]) / one for part in parts}
 
 
 def _accuracy(root: Path, name: str, row: PublishedRow) -> float:

@@ -120,7 +120,8 @@ class SpatialMachine:
             self.layer(work), hierarchy, search.objective, self.settings.dataflow, search.most_unrollings, effort
         )  # fmt: skip
         slides = frozenset(sliding.memories if sliding is not None and sliding.is_on else ())
-        return map_sliding(*asked, slides) if slides else map_freely(*asked)
+        has_registers = self.settings.unit_registers
+        return map_freely(*asked) if has_registers and not slides else map_sliding(*asked, slides, has_registers)
 
     def misfits(self, works: Sequence[Work]) -> Mapping[str, Infeasible]:
         """Why works cannot run, by layer."""

@@ -112,6 +112,8 @@ class SpatialSettings(HierarchyDeclaration):
     widths: WidthSettings
     gating: GatingSettings | None = None
     sliding: SlidingSettings | None = None
+    unit_registers: bool = True
+    """Whether a unit keeps an input beside its pads while it is used again; without, every multiply reads its pads."""
     run_length: RunLengthSettings | None = None
     hand_over: str | None = None
     """The memory in which a tensor stays between two layers where it fits half of it; absent: all goes off chip."""

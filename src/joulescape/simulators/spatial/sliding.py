@@ -35,6 +35,15 @@ WALKS = {pair[0]: pair for pair in SLIDING}
 
 
 @dataclass(frozen=True)
+class BareNest(Nest):
+    """Loops around units that keep nothing: every multiply fetches both inputs from the innermost memory."""
+
+    def stationary(self, operand: Operand) -> int:  # noqa: ARG002
+        """One cycle, whatever the loops."""
+        return 1
+
+
+@dataclass(frozen=True)
 class SlidCost(OwnCost):
     """A nest on a machine some of whose memories slide."""
 
@@ -91,19 +100,25 @@ def map_sliding(
     most_unrollings: int,
     effort: Effort,
     slides: frozenset[str],
+    has_registers: bool = True,
 ) -> Unrolled:
-    """The best nest of those tried (see above). Raises Infeasible where none fits."""
+    """The best nest of those tried (see above); without registers, units keep no input and read it for every multiply.
+
+    Raises Infeasible where none fits.
+    """
     tried = unrollings(layer, hierarchy, dataflow)[:most_unrollings]
     found: list[SlidMapped] = []
     reason = f"the array cannot run {dataflow} on this layer"
+    keeps = KEEPS[dataflow] if has_registers else ()
     for unrolling in tried:
-        for machine in (hierarchy, _eager(layer, hierarchy, slides)):
+        for machine in dict.fromkeys((hierarchy, _eager(layer, hierarchy, slides))):
             try:
-                plain = map_layer(layer, machine, unrolling, objective, effort, KEEPS[dataflow])
+                plain = map_layer(layer, machine, unrolling, objective, effort, keeps)
             except Infeasible as error:
                 reason = error.reason
                 continue
-            found += _slid(plain, hierarchy, slides)
+            nest = plain.nest if has_registers else BareNest(plain.nest.loops, plain.nest.cuts)
+            found += _slid(replace(plain, nest=nest), hierarchy, slides)
     if not found:
         raise Infeasible(reason, 1.0)
     return Unrolled(min(found, key=lambda one: value_of(one, objective)), len(tried), is_truncated=True)
@@ -145,7 +160,7 @@ def _nests(nest: Nest, level: int) -> Iterator[Nest]:
             loops = (*nest.loops[:begin], *moved, *nest.loops[end:])
             for at in range(begin, end):
                 if loops[at][0] == dim and (at == begin or loops[at - 1][0] != dim):
-                    yield _cut_at(Nest(loops, nest.cuts), level, at)
+                    yield _cut_at(replace(nest, loops=loops), level, at)
             for at in range(begin, end):
                 if nest.loops[at][0] == dim and (at == begin or nest.loops[at - 1][0] != dim):
                     yield _cut_at(nest, level, at)
@@ -153,7 +168,7 @@ def _nests(nest: Nest, level: int) -> Iterator[Nest]:
 
 def _cut_at(nest: Nest, level: int, at: int) -> Nest:
     own = nest.cuts["I"]
-    return Nest(nest.loops, {**nest.cuts, "I": (*own[:level], at, *own[level + 1 :])})
+    return replace(nest, cuts={**nest.cuts, "I": (*own[:level], at, *own[level + 1 :])})
 
 
 def _fits(found: SlidMapped, index: int) -> bool:
