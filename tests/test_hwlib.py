@@ -16,6 +16,7 @@ from joulescape.resolve.shelves import back_end_names
 from joulescape.simulators._electronics import KINDS as ELECTRONIC_KINDS
 from joulescape.simulators._photonics import KINDS as PHOTONIC_KINDS
 from joulescape.simulators.base import SCOPES
+from joulescape.simulators.crossbar.devices import KINDS as MEMORY_KINDS
 from joulescape.spec.back_end import OffChipSpec, PartSpec
 from joulescape.spec.sourced import CORNERS, Sourced, at_corner, sourced_values
 
@@ -26,7 +27,7 @@ BACK_ENDS = back_end_names(ROOT)
 with (HWLIB / "references.bib").open(encoding="utf-8") as text:
     ENTRIES: list[dict[str, str]] = bibtexparser.load(text).entries
 KEYS = {entry["ID"] for entry in ENTRIES}
-KINDS = {**PHOTONIC_KINDS, **ELECTRONIC_KINDS}
+KINDS = {**PHOTONIC_KINDS, **ELECTRONIC_KINDS, **MEMORY_KINDS}
 
 
 def content(path: Path) -> Any:

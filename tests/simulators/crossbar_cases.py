@@ -6,20 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from joulescape.network.operators import Loops, Role
 from joulescape.network.work import MatrixWork, Operand, Work
 from joulescape.registry import load
+from joulescape.resolve.back_end import load_back_end
 from joulescape.simulators.base import LayerCost
 from joulescape.simulators.crossbar import Crossbar
 from joulescape.simulators.crossbar.settings import CrossbarSettings
-from joulescape.spec.back_end import BackEndSpec
 from joulescape.testing.examples import example_context
 
 ROOT = Path(__file__).resolve().parents[2]
-SPEC = BackEndSpec.model_validate(yaml.safe_load((ROOT / "hwlib" / "memristive" / "isaac.yaml").read_text()))
-ISAAC = CrossbarSettings.model_validate(SPEC.parameters)
+BACK_END = load_back_end(ROOT, "memristive/isaac")
+SPEC, ISAAC = BACK_END.spec, CrossbarSettings.model_validate(BACK_END.settings.model_dump())
 SIMULATOR: Crossbar = load("joulescape.simulators", "crossbar")
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from crossbar_cases import ROOT, SIMULATOR, dense, energy, part, product
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,13 +26,12 @@ from joulescape.simulators.crossbar.gradients import gradient_mapping
 from joulescape.simulators.crossbar.mapping import map_product
 from joulescape.simulators.crossbar.rules import copies_of, counter_ghz, spikes_of
 from joulescape.simulators.crossbar.settings import CrossbarSettings
-from joulescape.spec.back_end import BackEndSpec
 from joulescape.spec.network import NetworkSpec
 from joulescape.testing import check_simulator
 from joulescape.testing.examples import example_context, example_formats, example_graph
 
-SPEC = BackEndSpec.model_validate(yaml.safe_load((ROOT / "hwlib" / "memristive" / "pipelayer.yaml").read_text()))
-PIPELAYER = CrossbarSettings.model_validate(SPEC.parameters)
+BACK_END = load_back_end(ROOT, "memristive/pipelayer")
+SPEC, PIPELAYER = BACK_END.spec, CrossbarSettings.model_validate(BACK_END.settings.model_dump())
 READ_PJ, WRITE_PJ, READ_NS, WRITE_NS = 1.08, 3910.0, 29.31, 50.88
 
 

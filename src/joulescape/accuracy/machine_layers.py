@@ -27,7 +27,16 @@ from joulescape.accuracy.module import (
 from joulescape.accuracy.winograd import from_tiles, tile_rows, tile_weights
 from joulescape.network.error_spec import Errors
 from joulescape.network.operators import Graph, Operator
-from joulescape.numerics.base import Chance, Detail, MatrixNumerics, Product, Programmed, Stored
+from joulescape.numerics.base import (
+    Chance,
+    Detail,
+    MatrixNumerics,
+    OnWindows,
+    Product,
+    Programmed,
+    Stored,
+    Window,
+)
 
 GROUP = "joulescape.numerics"
 
@@ -88,7 +97,13 @@ class MachineLayers:
         if operator.name in self.products:
             found = self.products[operator.name](*grouped(inputs), self.reading).reshape(-1, *operator.out_shape)
             return found * scale_of(operator)
-        held = [partial(one, generator=self.reading) for one in self.programmed[operator.name]]
+        programmed = self.programmed[operator.name]
+        if operator.kind == "conv" and operator.name not in self.calibration.tiles and len(programmed) == 1:
+            whole = programmed[0]
+            if isinstance(whole, OnWindows):
+                found = whole.on_windows(inputs[0], window_of(operator), self.reading)
+                return with_bias(operator, found, tensors)
+        held = [partial(one, generator=self.reading) for one in programmed]
         return with_bias(operator, self._through(operator, inputs[0], held), tensors)
 
     def _through(self, operator: Operator, x: Tensor, each: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
@@ -97,6 +112,11 @@ class MachineLayers:
         rows = to_rows(operator, x) if tile is None else tile_rows(operator, x, tile)
         products = torch.stack([one(part) for one, part in zip(each, rows, strict=True)])
         return from_rows(operator, products, len(x)) if tile is None else from_tiles(operator, products, len(x), tile)
+
+
+def window_of(operator: Operator) -> Window:
+    """How a convolution's kernel meets its samples."""
+    return Window(operator.window("kernel"), operator.window("stride"), operator.window("padding"))
 
 
 def program(

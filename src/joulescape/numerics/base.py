@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -22,6 +23,30 @@ class Programmed(Protocol):
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """(rows, K) -> (rows, N), without bias. Not differentiable: the caller uses straight-through gradients."""
+        ...
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a convolution with one group meets its samples: (height, width) each."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+
+    def positions(self, size: Sequence[int]) -> int:
+        """Positions of the kernel on samples of `size` (H, W)."""
+        return math.prod(
+            (n + 2 * p - k) // s + 1 for n, k, s, p in zip(size, self.kernel, self.stride, self.padding, strict=True)
+        )
+
+
+@runtime_checkable
+class OnWindows(Protocol):
+    """A programmed matrix that also meets the samples of a convolution as they are, without unfolding them."""
+
+    def on_windows(self, x: Tensor, window: Window, generator: torch.Generator) -> Tensor:
+        """(batch, C, H, W) -> (batch, N, H', W'): the same product, errors of reads drawn for every position."""
         ...
 
 

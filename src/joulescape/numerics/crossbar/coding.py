@@ -53,9 +53,12 @@ class InputCode:
 
     def integers(self, x: Tensor) -> Tensor:
         """Nearest integers inside the range, as float32."""
-        low = -(2 ** (self.bits - 1)) if self.is_signed else 0
-        high = 2 ** (self.bits - 1) - 1 if self.is_signed else 2**self.bits - 1
-        return (x / self.scale).round_().clamp_(low, high)
+        return (x / self.scale).round_().clamp_(*self.bounds)
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Smallest and largest integer."""
+        return (-(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1) if self.is_signed else (0, 2**self.bits - 1)
 
     def cycle_weights(self) -> list[float]:
         """Significance of each analog read; the last one of a signed input is its sign bit's."""

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from joulescape.numerics.crossbar.coding import InputCode, tile_inputs
-from joulescape.numerics.crossbar.programmed import BLOCK_ELEMENTS, EXACT_FLOAT32, Cells
+from joulescape.numerics.crossbar.programmed import Cells
+from joulescape.numerics.crossbar.reading import BLOCK_ELEMENTS, EXACT_FLOAT32
 
 HALF_SIGNS = (1.0, -1.0)
 """Sign of the arrays that hold positive and negative weights."""
@@ -65,17 +66,20 @@ class CountedCrossbar:
         product = self.integers(self._inputs.integers(x), generator)
         return (product * (self._cells.scale.double() * self._inputs.scale)).float()
 
-    def integers(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """The product with integer inputs, before scales, (rows, N) float64: exact integers when nothing errs."""
+    def integers(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        """The product with integer inputs, before scales, (rows, N) float64: exact integers when nothing errs.
+
+        Without a generator nothing is drawn: the read is free of noise.
+        """
         tiles, _, width = self._cells.held.shape
         block = max(1, BLOCK_ELEMENTS // (tiles * width))
         return torch.cat([self._block(part, generator) for part in torch.split(x, block)])
 
-    def _block(self, x: Tensor, generator: torch.Generator) -> Tensor:
+    def _block(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         tiled = tile_inputs(x, *self._cells.held.shape[:2]).to(self._type)
         total = torch.zeros(len(x), self._cells.held.shape[2], dtype=torch.float64)
         for sign, charge in trains(tiled, self._inputs):
-            sigma = self._noise(charge)
+            sigma = None if generator is None else self._noise(charge)
             for half_sign, half in zip(HALF_SIGNS, self._halves, strict=False):
                 total.add_(self._count(charge, half, sigma, generator).sum(dim=0), alpha=sign * half_sign)
         folded = total.reshape(len(x), -1, len(self._significance)) @ self._significance
@@ -94,7 +98,7 @@ class CountedCrossbar:
         lows = range(0, self._inputs.bits, width)
         return [float(2**low) for low in lows], [((codes >> low) & (2**width - 1)).to(self._type) for low in lows]
 
-    def _count(self, charge: Tensor, half: Tensor, sigma: Tensor | None, generator: torch.Generator) -> Tensor:
+    def _count(self, charge: Tensor, half: Tensor, sigma: Tensor | None, generator: torch.Generator | None) -> Tensor:
         """(tiles, batch, rows) charges -> (tiles, batch, columns) counts; columns stored inverted count negative."""
         sums = torch.bmm(charge, half)
         if sigma is not None:

@@ -30,6 +30,7 @@ from joulescape.simulators.base import (
     Traffic,
 )
 from joulescape.simulators.crossbar.capacity import capacity_limits, wear_limit
+from joulescape.simulators.crossbar.devices import level_limit
 from joulescape.simulators.crossbar.error_numbers import crossbar_errors
 from joulescape.simulators.crossbar.events import buffer_traffic, io_bytes, link_energy, matrix_energies
 from joulescape.simulators.crossbar.figures import published_figures
@@ -64,13 +65,14 @@ class Crossbar(Simulator[CrossbarSettings]):
         "cell.bits", "cell.copies", "cell.g_on_msiemens", "cell.on_off_ratio", "cell.wire_kohm",
         "cell.programming_sigma_fraction",
         "cell.read_sigma_fraction", "cell.stuck_off_fraction", "cell.stuck_on_fraction", "training.update_scheme",
+        "cell.age_s", "cell.compensation", "cell.remapping", "cell.has_nodal_wires", "adc.least_step_levels",
         "training.states", "training.asymmetry", "training.cycle_noise", "training.weight_bound",
     })  # fmt: skip
     searchable: ClassVar[frozenset[str]] = frozenset({
         "tiles", "imas_per_tile", "crossbars_per_ima", "replication", "hypertransport.links", "adc.per_crossbar",
         "converter", "spikes.counter_bits", "positions_per_copy",
         "array.rows", "array.columns", "array.encoding", "adc.bits", "adc.clip_fraction", "dac.bits", "cell.bits",
-        "cell.copies", "training.update_scheme",
+        "cell.copies", "cell.age_s", "cell.compensation", "cell.remapping", "training.update_scheme",
     })  # fmt: skip
 
     def takes(self, operator: Operator, role: Role, settings: CrossbarSettings) -> bool:
@@ -114,8 +116,9 @@ class Crossbar(Simulator[CrossbarSettings]):
         ]
 
     def limits(self, works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Sequence[Limit]:
-        """Every layer's arrays must stand on the chip, samples in its buffers, and cells outlive a run's writes."""
-        return (*capacity_limits(works, settings, context), *wear_limit(works, settings, context))
+        """Arrays of all layers on the chip, samples in its buffers, writes that cells outlive, levels they have."""
+        capacity = capacity_limits(works, settings, context)
+        return (*capacity, *wear_limit(works, settings, context), *level_limit(settings.cell.bits, settings.cell))
 
     def published(self, settings: CrossbarSettings) -> Mapping[str, float]:
         """Roll-ups and peak figures at the datapath's full width."""

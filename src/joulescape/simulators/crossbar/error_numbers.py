@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Role
 from joulescape.network.work import OperandFormat
+from joulescape.simulators.crossbar.devices import device_numbers
 from joulescape.simulators.crossbar.rules import is_counted, operand_width, spikes_of
 from joulescape.simulators.crossbar.settings import CrossbarSettings, Spikes
 
@@ -56,7 +57,17 @@ def _device_numbers(settings: CrossbarSettings) -> dict[str, float]:
         "read_sigma_fraction": cell.read_sigma_fraction.value,
         "stuck_off_fraction": cell.stuck_off_fraction.value,
         "stuck_on_fraction": cell.stuck_on_fraction.value,
+        **device_numbers(cell),
+        **_reader_numbers(settings),
     }
+
+
+def _reader_numbers(settings: CrossbarSettings) -> dict[str, float]:
+    """What differs from a reader that counts whole levels: a finer step, or no converter between layers."""
+    analog, step = settings.analog_activations, settings.adc.least_step_levels
+    if analog is not None:
+        return {"is_analog": 1.0, "activation_sigma_fraction": analog.sigma_fraction.value}
+    return {"least_step_levels": step} if step != 1.0 and not is_counted(settings) else {}
 
 
 def _update_numbers(settings: CrossbarSettings) -> dict[str, float]:

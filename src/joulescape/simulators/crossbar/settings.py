@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from joulescape.simulators.crossbar.devices import AgedCell
 from joulescape.spec.base import Shape
 from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
 
@@ -65,6 +66,8 @@ class Adc(Shape):
     """Conversions per ns of one converter (GS/s), held at every resolution."""
     clip_fraction: Annotated[float, Field(gt=0, le=1)]
     """Full scale of the converter as a share of the largest column sum seen in calibration."""
+    least_step_levels: Annotated[float, Field(ge=0, le=16)] = 1.0
+    """A step of the converter is at least so many cell levels: 1 counts whole levels, 0 lets bits alone decide."""
     scaling: AdcScaling
 
     @model_validator(mode="after")
@@ -84,20 +87,12 @@ class Dac(Shape):
     table: TableRow
 
 
-class Cell(Shape):
-    """One memory cell, its read pulse and its imperfections; sigmas are fractions of the largest conductance."""
+class Cell(AgedCell):
+    """One memory cell as the array uses it: a device, its age, and the wires between it and the next."""
 
-    bits: Annotated[int, Field(ge=1, le=4)]
+    bits: Annotated[int, Field(ge=1, le=8)]
     copies: Annotated[int, Field(ge=1, le=16)]
     """Cells in parallel that hold one slice: their currents add on tied columns, so their errors average."""
-    g_on_msiemens: LowerIsBetter
-    on_off_ratio: HigherIsBetter
-    read_v: LowerIsBetter
-    read_pulse_ns: LowerIsBetter
-    programming_sigma_fraction: LowerIsBetter
-    read_sigma_fraction: LowerIsBetter
-    stuck_off_fraction: LowerIsBetter
-    stuck_on_fraction: LowerIsBetter
     wire_kohm: LowerIsBetter
     """Wire resistance of one cell pitch, along rows and along columns."""
 
@@ -135,6 +130,13 @@ class Spikes(Shape):
     """One spike that writes one cell."""
     write_ns: LowerIsBetter
     """One such spike; all cells of a row are written at once."""
+
+
+class AnalogActivations(Shape):
+    """Sums handed to the next layer as voltages, without a converter between."""
+
+    sigma_fraction: LowerIsBetter
+    """Noise that each hand-over adds, as a share of the largest sum met in calibration."""
 
 
 class Subarrays(Shape):
@@ -203,6 +205,8 @@ class CrossbarSettings(Shape):
     """Where activations stand between layers."""
     spikes: Spikes | None = None
     subarrays: Subarrays | None = None
+    analog_activations: AnalogActivations | None = None
+    """Accuracy alone: noise adds up from layer to layer, since nothing rounds it away. None: every sum is converted."""
     array: ArrayShape
     cell: Cell
     crossbar: TableRow

@@ -1,0 +1,151 @@
+"""The merged read: one matrix with the cells' errors, a bias, and Gaussian noise of the variance that reads have."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as nnf
+from torch import Tensor
+
+from joulescape.numerics.base import Window
+from joulescape.numerics.crossbar.coding import InputCode
+from joulescape.numerics.crossbar.device import CrossbarNumbers
+from joulescape.numerics.crossbar.programmed import Cells
+
+NEGLIGIBLE = 1e-6
+"""Share of a product's spread below which what is left of a full read is rounding of float32, not a machine's error."""
+
+SURE = 3.0
+"""Standard deviations by which a share must differ from one to be taken for another number."""
+
+
+class Reads(Protocol):
+    """A machine's own way to read its arrays."""
+
+    def integers(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        """The product with integer inputs, before scales, (rows, N) float64; free of read noise without a generator."""
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What a full read has beyond share * (the cells' error): mean and variance of each output (N,)."""
+
+    share: float
+    mean: Tensor
+    variance: Tensor
+
+    @classmethod
+    def of(cls, seen: Tensor, moved: Tensor) -> Rest:
+        """`seen` is the whole error of a read, `moved` what the cells' error alone makes of it, (rows, N)."""
+        power = float((moved * moved).sum())
+        share = float((seen * moved).sum()) / power if power > 0 else 0.0
+        left = seen - share * moved
+        return cls(share, left.mean(dim=0), left.var(dim=0, correction=0))
+
+
+class MergedCrossbar:
+    """One matrix, a bias and Gaussian noise at the output, fitted to a full read of calibration inputs.
+
+    y = x (W + share (W_held - W)) + bias + sqrt(a + b sum_i q(x_i)) N(0, 1). Converters round part of the cells' error
+    away, `share` is what survives (least squares); bias and `a`, per output, are the mean and the variance of what is
+    left, about step^2 / 12 a conversion. Read noise is drawn for every product with its own variance: q(x) = sum over
+    cycles of (weight * digit)^2, which is x^2 where one read drives the whole input, times the variance `b` of one
+    cell's slices; of `b` a converter with coarse steps lets a share through, found in the same way.
+    """
+
+    def __init__(self, full: Reads, cells: Cells, inputs: InputCode, x: Tensor) -> None:
+        self._inputs, scale = inputs, cells.scale * inputs.scale
+        ideal, wanted = cells.integers.T.double(), x.double()
+        error = cells.effective.double() - ideal
+        exact, moved = wanted @ ideal, wanted @ error
+        own_noise = torch.Generator().manual_seed(0)  # so that both details meet the same devices in later layers
+        rest = Rest.of(full.integers(x, own_noise) - exact, moved)
+        quiet = Rest.of(full.integers(x, None) - exact, moved) if cells.numbers.read_sigma_fraction else rest
+        self._power = DrivePower(inputs, cells.numbers) if cells.numbers.read_sigma_fraction else None
+        self._matrix = ((ideal + rest.share * error) * scale).float()
+        self._bias, self._still = (rest.mean * scale).float(), (quiet.variance * scale.square()).float()
+        self._is_exact = _is_negligible(rest, exact)
+        self._gain = scale.abs().float() * self._read_sigma(rest, quiet, x, cells.numbers)
+        self._is_still = bool((quiet.variance <= NEGLIGIBLE**2 * exact.var(dim=0, correction=0)).all())
+        self._kernels: dict[Window, Tensor] = {}
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """(rows, K) -> (rows, N), without bias."""
+        codes = self._inputs.integers(x)
+        if self._is_exact:
+            return codes @ self._matrix
+        product = torch.addmm(self._bias, codes, self._matrix)
+        power = None if self._power is None else self._power(codes).sum(dim=1, keepdim=True)
+        return self._with_noise(product, power, self._still, self._gain, generator)
+
+    def on_windows(self, x: Tensor, window: Window, generator: torch.Generator) -> Tensor:
+        """(batch, C, H, W) -> (batch, N, H', W'): a convolution; read noise sees what drives each position."""
+        codes = self._inputs.integers(x)
+        kernels = self._kernels.get(window)
+        if kernels is None:
+            kernels = self._matrix.T.reshape(-1, x.shape[1], *window.kernel).contiguous()
+            self._kernels[window] = kernels
+        bias = None if self._is_exact else self._bias
+        product = nnf.conv2d(codes, kernels, bias, window.stride, window.padding)
+        if self._is_exact:
+            return product
+        power = None if self._power is None else _summed(self._power(codes).sum(dim=1, keepdim=True), window)
+        still, gain = (values[:, None, None] for values in (self._still, self._gain))
+        return self._with_noise(product, power, still, gain, generator)
+
+    def _with_noise(
+        self, product: Tensor, power: Tensor | None, still: Tensor, gain: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        """`product` plus N(0, still + gain^2 power), in place."""
+        noise = torch.randn(product.shape, generator=generator)
+        if power is None:
+            return product.addcmul_(noise, still.sqrt())
+        if self._is_still:
+            return product.addcmul_(noise.mul_(power.sqrt()), gain)
+        return product.addcmul_(noise, torch.addcmul(still, power, gain * gain).sqrt_())
+
+    def _read_sigma(self, rest: Rest, quiet: Rest, x: Tensor, numbers: CrossbarNumbers) -> float:
+        """Deviation of an integer product for one unit of drive power: what the cells have, times the root of the share
+        that shows behind the converters. All outputs together say how much that is; a share of one within what so few
+        rows can tell is one."""
+        if self._power is None:
+            return 0.0
+        cell = numbers.read_sigma_levels * float(numbers.slice_weights.norm())
+        said = cell**2 * float(self._power(x).sum(dim=1).mean()) * len(rest.variance)
+        if said == 0:
+            return cell
+        share = float((rest.variance - quiet.variance).sum()) / said
+        spread = math.sqrt(2 / (len(x) * len(rest.variance))) * (1 + float(quiet.variance.sum()) / said)
+        return cell if abs(share - 1) < SURE * spread else cell * math.sqrt(max(0.0, share))
+
+
+class DrivePower:
+    """q(x): squared drive of one row over all analog reads of an input, in squared integer units."""
+
+    def __init__(self, inputs: InputCode, numbers: CrossbarNumbers) -> None:
+        low, high = inputs.bounds
+        codes = torch.arange(low, high + 1).float()
+        parts = zip(inputs.cycle_weights(), inputs.digits(codes), strict=True)
+        powers = torch.stack([(weight * digit).square() for weight, digit in parts]).sum(dim=0)
+        self._first = low
+        self._table = None if numbers.dac_bits >= inputs.bits and not inputs.is_signed else powers
+
+    def __call__(self, codes: Tensor) -> Tensor:
+        """Of integers, elementwise."""
+        if self._table is None:
+            return codes * codes
+        return self._table.index_select(0, (codes - self._first).int().flatten()).reshape(codes.shape)
+
+
+def _summed(power: Tensor, window: Window) -> Tensor:
+    """(batch, 1, H, W) added over the positions of a kernel."""
+    return nnf.conv2d(power, torch.ones(1, 1, *window.kernel), None, window.stride, window.padding)
+
+
+def _is_negligible(rest: Rest, exact: Tensor) -> bool:
+    """Whether a full read gives the merged product."""
+    small = NEGLIGIBLE**2 * exact.square().mean(dim=0)
+    return bool((rest.variance + rest.mean.square() <= small).all())

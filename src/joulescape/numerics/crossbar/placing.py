@@ -1,0 +1,56 @@
+"""Where a matrix is put in arrays with stuck cells: which way round an output is stored, which row takes which input.
+
+A test of the array tells which cells are stuck and at which end. Errors of slices are weighed by their significance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+Arrays = Sequence[Tensor]
+"""Levels (tiles, rows, N * slices) of one array, or of both arrays of a differential pair."""
+
+
+def fault_cost(levels: Tensor, stuck: Tensor) -> Tensor:
+    """Squared error of each cell, (tiles, rows, columns): `stuck` (copies, ...) are levels, NaN where a cell works."""
+    missed = torch.nan_to_num(stuck - levels)
+    return missed.mean(dim=0).square_()
+
+
+def better_negated(arrays: Arrays, stuck: Arrays, significance: Tensor) -> Tensor:
+    """Which columns (tiles, 1, N * slices) of a pair err less when its arrays are exchanged; slices stay together."""
+    kept = fault_cost(arrays[0], stuck[0]) + fault_cost(arrays[1], stuck[1])
+    turned = fault_cost(arrays[1], stuck[0]) + fault_cost(arrays[0], stuck[1])
+    slices = len(significance)
+    gain = (kept - turned).sum(dim=1).reshape(len(kept), -1, slices) @ significance.square()
+    return (gain > 0).repeat_interleave(slices, dim=1)[:, None]
+
+
+def best_rows(arrays: Arrays, stuck: Arrays, significance: Tensor) -> Tensor:
+    """The input that each row takes, (tiles, rows): the assignment of least squared error (Hungarian method).
+
+    Both arrays of a pair are driven by the same rows, and move together.
+    """
+    weights = significance.square().repeat(arrays[0].shape[2] // len(significance))
+    cost = torch.stack([_row_costs(a, s, weights) for a, s in zip(arrays, stuck, strict=True)]).sum(dim=0)
+    return torch.stack([torch.as_tensor(linear_sum_assignment(one.numpy())[1]) for one in cost])
+
+
+def moved_rows(array: Tensor, order: Tensor) -> Tensor:
+    """(tiles, rows, columns) with row `order[tile, i]` standing at i."""
+    return array.gather(1, order[:, :, None].expand(-1, -1, array.shape[2]))
+
+
+def _row_costs(levels: Tensor, stuck: Tensor, weights: Tensor) -> Tensor:
+    """Weighed squared error (tiles, row, input) of every input on every row: sum_c w (stuck - level)^2 over stuck
+    cells, averaged over parallel copies."""
+    is_stuck = (~stuck.isnan()).float() * weights
+    at = torch.nan_to_num(stuck)
+    first = (is_stuck * at * at).sum(dim=3, keepdim=True)
+    turned = levels.transpose(1, 2)[None]
+    cost: Tensor = first - 2 * (is_stuck * at) @ turned + is_stuck @ turned.square()
+    return cost.mean(dim=0)
