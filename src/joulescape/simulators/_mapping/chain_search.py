@@ -12,7 +12,7 @@ of those loops, once for each input, and enters the large one where the run ends
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import mod
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from joulescape.errors import Infeasible
 from joulescape.simulators._mapping.lattice import Floats, Lattice, Singles
-from joulescape.simulators._mapping.layer import Operand
+from joulescape.simulators._mapping.layer import AXIS, IRRELEVANT, Operand
 from joulescape.simulators._mapping.plan import Placement, Plan, Reuse, settlings
 
 SMALL = 64
@@ -84,35 +84,59 @@ def tables(
     may gain from: the least of a whole chain is the same, that of a state inside a given tile may be above the least.
     """
     along = settlings(plan, reuse) if reuse else (None,) * len(plan.steps)
-    where = np.concatenate([tiles.only(side) for side in runs])
-    cost = np.concatenate(list(runs.values()))
-    below = _below([tiles.part(side) for side in runs], plan, costs[:, where])
-    started = np.full((1, tiles.count), np.inf)
-    settled: list[Floats] = []
-    for rank in range(len(plan.ranks)):
-        reached = _reached(plan, rank - 1, settled[-1], costs) if rank else started
-        reached[:, where] = np.minimum(reached[:, where], below[rank] + cost)
+    below = {side: _below(tiles, side, plan, costs, reuse) for side in runs}
+    settled: list[Floats] = [_started(tiles, runs)]
+    for rank in range(1, len(plan.ranks)):
+        reached = _reached(plan, rank - 1, settled[-1], costs)
+        for side, cost in runs.items():
+            where = tiles.only(side)
+            reached[:, where] = np.minimum(reached[:, where], below[side][rank] + cost)
         if rank < len(plan.steps):
             tiles.settle(reached, along=along[rank])
         else:
             reached[:, -1] = reached.min(axis=1)
         settled.append(reached)
-    ends = np.cumsum([0, *(ended.size for ended in runs.values())])
-    parts = {side: tuple(b[:, ends[i] : ends[i + 1]] for b in below) for i, side in enumerate(runs)}
-    return Tables(plan, costs, tuple(settled), runs, parts)
+    return Tables(plan, costs, tuple(settled), runs, below)
 
 
-def _below(parts: Sequence[Lattice], plan: Plan, costs: Floats) -> list[Floats]:
-    """Least costs of boundaries below the end of a run, the inputs' small lattices side by side."""
-    settled = [np.zeros((1, costs.shape[1]))]
+def _started(tiles: Lattice, runs: Mapping[Operand, Floats]) -> Floats:
+    """Least cost of a run within each tile, before any boundary is placed above it, (1, tiles)."""
+    found = np.full(tiles.shape, np.inf)
+    for side, cost in runs.items():
+        settled = cost[None].copy()
+        tiles.part(side).settle(settled)
+        np.minimum(found, settled.reshape(tiles.shape_of(side)), out=found)
+    return found.reshape(1, -1)
+
+
+def _below(tiles: Lattice, side: Operand, plan: Plan, costs: Floats, reuse: Reuse | None) -> tuple[Floats, ...]:
+    """Least costs of boundaries below the end of an input's run, on its small lattice (or on its least tile alone)."""
+    where = tiles.only(side)
+    if reuse and _lies_at_bottom(tiles, side, plan, costs[:, where], reuse):
+        where = where[:1]
+    inside = costs[:, where]
+    settled = [np.zeros((1, where.size))]
     for rank in range(len(plan.steps)):
-        reached = _reached(plan, rank, settled[-1], costs)
-        first = 0
-        for part in parts:
-            part.settle(reached[:, first : first + part.count])
-            first += part.count
+        reached = _reached(plan, rank, settled[-1], inside)
+        if where.size > 1:
+            tiles.part(side).settle(reached)
         settled.append(reached)
-    return settled
+    return tuple(settled)
+
+
+def _lies_at_bottom(tiles: Lattice, side: Operand, plan: Plan, costs: Floats, reuse: Reuse) -> bool:
+    """Whether no boundary below the end of a run needs any tile but the least.
+
+    One that fits on the whole run may as well lie on its end; one that gains nothing from the run's loops, or fits on
+    no other tile, on the least.
+    """
+    loops = {dim for dim in IRRELEVANT[side] if tiles.sizes[AXIS[dim]] > 1}
+    gains = dict(reuse)
+    fits = np.isfinite(costs)
+    return all(
+        fit[-1] or loops.isdisjoint(gains[placement.slot]) or not fit[1:].any()
+        for placement, fit in zip(plan.placements, fits, strict=True)
+    )
 
 
 def _reached(plan: Plan, rank: int, settled: NDArray[Real], costs: NDArray[Real]) -> NDArray[Real]:
@@ -215,15 +239,18 @@ def _ended(tiles: Lattice, found: Tables, rank: int, state: int, inner: int, val
     """The input whose run ends on a tile at this value, and the tile's place in its small lattice."""
     for side, cost in found.runs.items():
         at = int(np.searchsorted(tiles.only(side), inner))
-        if at < cost.size and tiles.only(side)[at] == inner and found.below[side][rank][state, at] + cost[at] == value:
-            return side, at
+        below = found.below[side][rank][state]
+        inside = min(at, below.size - 1)
+        if at < cost.size and tiles.only(side)[at] == inner and below[inside] + cost[at] == value:
+            return side, inside
     return None
 
 
 def _traced(tiles: Lattice, found: Tables, side: Operand, start: tuple[int, int, int]) -> Placed:
     """Boundaries below the end of a run, from the inside out."""
     rank, state, outer = start
-    where, small, settled = tiles.only(side), tiles.part(side), found.below[side]
+    small, settled = tiles.part(side), found.below[side]
+    where = tiles.only(side)[: settled[0].shape[1]]
     chain: list[tuple[Placement, int]] = []
     costs = found.costs[:, where]
     while rank > 0:

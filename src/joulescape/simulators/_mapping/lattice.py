@@ -65,6 +65,16 @@ class Lattice:
                 total = total * self.iterations[dim]
         return total
 
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Length of every axis, so that values can be laid out as a grid."""
+        return tuple(exponent + 1 for _, _, exponent in self.primes)
+
+    def shape_of(self, operand: Operand) -> tuple[int, ...]:
+        """The same for the tiles `only(operand)`: all other axes have length one."""
+        kept = IRRELEVANT[operand]
+        return tuple(exponent + 1 if DIMS[dim] in kept else 1 for dim, _, exponent in self.primes)
+
     def whole(self, values: Floats | float) -> Floats:
         """Values of shape (tiles,), a number repeated."""
         return values if isinstance(values, np.ndarray) else np.full(self.count, values)
@@ -113,6 +123,11 @@ class Lattice:
     @property
     def _bounds(self) -> tuple[tuple[str, int], ...]:
         return tuple(zip(DIMS, self.sizes, strict=True))
+
+    @cached_property
+    def accumulates(self) -> bool:
+        """Whether any of the reduction runs in time."""
+        return any(self.sizes[AXIS[dim]] > 1 for dim in IRRELEVANT["O"])
 
     @cached_property
     def unfinished(self) -> Flags:

@@ -136,24 +136,33 @@ class Tiles:
         Of an input: each time that its register changes; of sums: in the whole layer.
         """
         port = self.spatial.hierarchy.memories[row.memory].port(row.operand, row.direction)
-        bits = float(np.max(self.moved_bits(row)))
+        bits = self.boost(row) * self.unit_width(row.operand)
         count = self._unit_counts(row.direction) if row.operand == "O" else 1.0
         words = math.ceil(bits / port.least_bits) * count * port.least_bits / port.bits
-        wires = self.frame.units * float(self.width(row.operand, -1)) * count
+        wires = self.frame.units * self.unit_width(row.operand) * count
         return words * self.frame.instances[row.operand][0], math.ceil(bits / port.bits) * count, wires
 
-    def rounds(self, row: Row) -> bool:
-        """Whether a transfer of some tile may be bought in more units than its bits fill."""
-        port = self.spatial.hierarchy.memories[row.memory].port(row.operand, row.direction)
-        return not (self._grain(row) / port.least_bits).is_integer()
+    def unit_width(self, operand: Operand) -> int:
+        """Bits of an element between a unit and the innermost memory."""
+        return self.spatial.layer.widths.of(operand, self.lattice.accumulates or self.frame.reduces_above[0])
 
-    def _grain(self, row: Row) -> float:
-        """Bits that every transfer over a boundary is a whole multiple of."""
-        widths = self.spatial.layer.widths
-        width = math.gcd(widths.sum, widths.output) if row.operand == "O" else widths.of(row.operand)
-        factors = self.frame.inside[row.operand][row.level]
-        below = math.prod(factors[AXIS[dim]] for dim in RELEVANT[row.operand])
-        return self.boost(row) * width * below
+    @cached_property
+    def rounds(self) -> frozenset[int]:
+        """Movements over boundaries that some tile may be bought in more units for than its bits fill."""
+        return frozenset(
+            index for slot in self.held for index in self.by_slot[slot] if self._grain(slot) * self._share(index) % 1
+        )
+
+    def _share(self, index: int) -> float:
+        row = self.rows[index]
+        return self.boost(row) / self.spatial.hierarchy.memories[row.memory].port(row.operand, row.direction).least_bits
+
+    def _grain(self, slot: Slot) -> float:
+        """Bits that every tile of a boundary is a whole multiple of."""
+        operand, level = slot
+        widths, factors = self.spatial.layer.widths, self.frame.inside[operand][level]
+        width = math.gcd(widths.sum, widths.output) if operand == "O" else widths.of(operand)
+        return width * math.prod([factors[AXIS[dim]] for dim in RELEVANT[operand]])
 
     def boost(self, row: Row) -> int:
         """Tiles below that one transfer feeds side by side."""
@@ -168,7 +177,7 @@ class Tiles:
             memory, returns = hierarchy.memories[row.memory], self._returns(row)
             each = memory.access_pj(row.direction) * self.frame.instances[row.operand][row.at]
             port = memory.port(row.operand, row.direction)
-            if self.rounds(row):
+            if index in self.rounds:
                 bought = np.ceil(self.moved_bits(row) / port.least_bits)
                 total = total + bought * self._times(returns) * (each * port.least_bits / port.bits)
             else:
@@ -206,7 +215,7 @@ class Tiles:
         return tuple((slot, self._gains(slot)) for slot in self.held)
 
     def _gains(self, slot: Slot) -> tuple[str, ...]:
-        if any(self.rounds(self.rows[index]) for index in self.by_slot[slot]):
+        if not self.rounds.isdisjoint(self.by_slot[slot]):
             return DIMS
         shared = (dim for pair in SLIDING for dim in pair if slot[0] == "I" and self._shares(pair))
         return (*IRRELEVANT[slot[0]], *shared)
@@ -256,14 +265,10 @@ class Tiles:
         if operand != "O":
             return widths.of(operand)
         if level < 0:
-            return widths.of("O", self._accumulates or self.frame.reduces_above[0])
+            return self.unit_width(operand)
         if widths.sum == widths.output or self.frame.reduces_above[level + 1]:
             return widths.sum
         return widths.output + (widths.sum - widths.output) * self.lattice.unfinished.astype(float)
-
-    @cached_property
-    def _accumulates(self) -> bool:
-        return not bool(self.lattice.finished[0])
 
     def counts(self, row: Row) -> Floats | float:
         """Transfers in the whole layer."""
@@ -282,7 +287,7 @@ class Tiles:
             return cycles
         if self.accounting == "own":
             return float(self.back_repeats[0])
-        return cycles if self._accumulates or self.frame.reduces_above[0] else 0.0
+        return cycles if self.lattice.accumulates or self.frame.reduces_above[0] else 0.0
 
 
 def held(layer: Layer, tiles: Lattice, operand: Operand, factors: Factors) -> Floats:

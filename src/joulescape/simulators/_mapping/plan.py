@@ -7,6 +7,7 @@ one state; outputs also remember whether their sums were finished inside the las
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -82,7 +83,7 @@ Reuse = tuple[tuple[Slot, tuple[str, ...]], ...]
 """For each boundary the loops directly inside it that can save something; all others may as well stand further out."""
 
 Settling = Mapping[str, tuple[slice, ...]]
-"""For each loop the runs of states whose next boundary may gain from it directly inside."""
+"""For each loop stretches that hold all states whose next boundary may gain from it directly inside."""
 
 
 @lru_cache(maxsize=256)
@@ -100,10 +101,11 @@ def settlings(order: Plan, reuse: Reuse) -> tuple[Settling, ...]:
 
 
 def _stretches(numbers: list[int]) -> tuple[slice, ...]:
-    """Runs of consecutive numbers."""
-    starts = [n for n in numbers if n - 1 not in numbers]
-    ends = [n + 1 for n in numbers if n + 1 not in numbers]
-    return tuple(map(slice, starts, ends))
+    """One stretch that holds some numbers, or two where that leaves out at least two others."""
+    gaps = [(after - before, before, after) for before, after in itertools.pairwise(numbers)]
+    width, before, after = max(gaps, default=(0, 0, 0))
+    first, last = numbers[0], numbers[-1] + 1
+    return (slice(first, before + 1), slice(after, last)) if width > 2 else (slice(first, last),)
 
 
 @dataclass(frozen=True)

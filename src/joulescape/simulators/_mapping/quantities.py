@@ -47,13 +47,15 @@ class Quantities:
     def plan(self) -> Plan:
         """Orders of boundaries and their bufferings."""
         buffers = (self._buffers("O"), self._buffers("W"), self._buffers("I"))
-        return plan(buffers, not bool(self.tiles.lattice.finished[0]))
+        return plan(buffers, self.tiles.lattice.accumulates)
 
     @cached_property
     def orders(self) -> Plan:
         """The same states and orders without a choice of buffering: where it is free, room for one tile is asked."""
+        if not self.timed:
+            return self.plan
         buffers = (self._buffers("O", False), self._buffers("W", False), self._buffers("I", False))
-        return plan(buffers, not bool(self.tiles.lattice.finished[0]))
+        return plan(buffers, self.tiles.lattice.accumulates)
 
     @cached_property
     def free(self) -> frozenset[Slot]:

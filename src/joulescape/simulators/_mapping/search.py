@@ -10,7 +10,7 @@ import numpy as np
 
 from joulescape.simulators._mapping.chain_search import Chain, Placed, Tables, best_chain, tables
 from joulescape.simulators._mapping.lattice import Floats
-from joulescape.simulators._mapping.layer import INPUTS, Operand
+from joulescape.simulators._mapping.layer import INPUTS, IRRELEVANT, Operand
 from joulescape.simulators._mapping.plan import Indices, Placement, Reuse, Slot
 from joulescape.simulators._mapping.quantities import Quantities
 from joulescape.simulators._mapping.room import Divided, Limits, Sharing, divide, first_limits, sharings
@@ -67,8 +67,13 @@ class Search:
     @property
     def _reuse(self) -> Reuse | None:
         """Energy alone settles no more than it must; for other quantities, and ZigZag's rounding, every loop counts."""
-        is_plain = not self.quantities.timed and self.quantities.tiles.accounting == "own"
-        return self.quantities.tiles.reuse if is_plain else None
+        if self.quantities.timed or self.quantities.tiles.accounting != "own":
+            return None
+        limits, least = first_limits(self.shared), {slot: b for m in self.shared for slot, b in m.least_bits.items()}
+        return tuple(
+            (slot, gains if limits[slot] >= 2 * least[slot] else IRRELEVANT[slot[0]])
+            for slot, gains in self.quantities.tiles.reuse
+        )
 
     @cached_property
     def _asked(self) -> dict[bytes, Tables]:
@@ -83,14 +88,22 @@ class Search:
         tiles, placements = self.quantities.tiles.lattice, self.quantities.orders.placements
         found = np.empty((len(placements), tiles.count))
         for cost, placement in zip(found, placements, strict=True):
-            limit, bits = limits[placement.slot], self.bits[placement]
+            held, most = self.quantities.tiles.held[placement.slot], limits[placement.slot] / self.width(placement)
             cost[:] = rows[placement.slot, placement.is_doubled]
             if (placement.slot, True) in rows and not placement.is_doubled:
-                np.copyto(cost, rows[placement.slot, True], where=bits + bits <= limit)
-            np.copyto(cost, np.inf, where=bits > limit)
+                np.copyto(cost, rows[placement.slot, True], where=held <= most / 2)
+            never = held > most
             if placement.leaves != "any":
-                np.copyto(cost, np.inf, where=tiles.unfinished if placement.leaves == "final" else tiles.finished)
+                never |= tiles.unfinished if placement.leaves == "final" else tiles.finished
+            cost[never] = np.inf
         return found
+
+    def width(self, placement: Placement) -> int:
+        """Bits of an element of a placement, room for the next tile included."""
+        frame = self.quantities.tiles.frame
+        is_partial = placement.width == "partial" or frame.reduces_above[placement.level]
+        width = frame.spatial.layer.widths.of(placement.operand, is_partial)
+        return width * (2 if placement.is_doubled else 1)
 
     def _buffered(self, chain: Chain, limits: Limits) -> Chain:
         """The chain with room for the next tile wherever buffering is free and its limit allows it."""
@@ -100,7 +113,7 @@ class Search:
         return tuple((self._doubled(placement, tile, limits), tile) for placement, tile in placed)
 
     def _doubled(self, placement: Placement, tile: int, limits: Limits) -> Placement:
-        fits = 2 * self.bits[placement][tile] <= limits[placement.slot]
+        fits = self.quantities.tiles.held[placement.slot][tile] <= limits[placement.slot] / self.width(placement) / 2
         return replace(placement, is_doubled=True) if placement.slot in self.quantities.free and fits else placement
 
     def least(self, weights: Floats) -> Tables:
@@ -160,7 +173,8 @@ class Search:
 
     def held_bits(self, chain: Chain) -> dict[Slot, float]:
         """Bits that a chain takes at every boundary."""
-        return {placement.slot: float(self.bits[placement][index]) for placement, index in chain.placed}
+        held = self.quantities.tiles.held
+        return {p.slot: float(held[p.slot][index]) * self.width(p) for p, index in chain.placed}
 
     def _runs(self, weights: Floats) -> dict[Operand, Floats]:
         """Weighted cost of keeping one input through a run, the other fetched every cycle, with all that is fixed."""
@@ -185,8 +199,7 @@ class Search:
         known: dict[tuple[Slot, int], Floats] = {}
         found = {}
         for placement in self.quantities.plan.placements:
-            is_partial = placement.width == "partial" or tiles.frame.reduces_above[placement.level]
-            width = tiles.spatial.layer.widths.of(placement.operand, is_partial) * (2 if placement.is_doubled else 1)
+            width = self.width(placement)
             if (placement.slot, width) not in known:
                 known[placement.slot, width] = tiles.held[placement.slot] * width
             found[placement] = known[placement.slot, width]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -67,8 +67,15 @@ class Spatial:
         """Units of each array dimension by loop."""
         if rounding == "average":
             return self.average
-        whole = int if rounding == "down" else _up
-        return {array: tuple(float(whole(factor)) for factor in factors) for array, factors in self.average.items()}
+        return self._whole["down" if rounding == "down" else "up"]
+
+    @cached_property
+    def _whole(self) -> Mapping[Rounding, Mapping[str, Factors]]:
+        ways: tuple[tuple[Rounding, Callable[[float], int]], ...] = (("down", int), ("up", _up))
+        return {
+            rounding: {array: tuple(map(float, map(way, factors))) for array, factors in self.average.items()}
+            for rounding, way in ways
+        }
 
     def steps(self, operand: Operand, rounding: Rounding) -> tuple[Factors, ...]:
         """Unrolling between each level of an operand and the one below (entry 0: below the innermost memory).
