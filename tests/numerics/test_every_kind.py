@@ -41,8 +41,12 @@ COLUMN: dict[str, float] = {
     "rows": 32, "weight_bits": 8, "input_bits": 8, "dac_bits": 1, "is_joined": 0, "adc_bits": 10, "range_rows": 32,
     "clip_fraction": 1.0, "mismatch_sigma_fraction": 0.0, "bend_fraction": 0.0, "read_sigma_fraction": 0.0,
 }  # fmt: skip
+LATE: dict[str, float] = {
+    "weight_bits": 8, "input_bits": 8, "accumulator_bits": 32, "fault_fraction": 0.0, "is_dropped": 1, "fault_bit": 18,
+}  # fmt: skip
 QUIET: dict[str, tuple[str, dict[str, float]]] = {
     "fixed_point": ("fixed_point", {"weight_bits": 8, "input_bits": 8, "accumulator_bits": 32}),
+    "late": ("timing_faults", LATE),
     "offset": ("crossbar", CELLS),
     "pair": ("crossbar", {**CELLS, "is_differential": 1}),
     "wide_drivers": ("crossbar", {**CELLS, "dac_bits": 2, "cell_bits": 1, "cell_copies": 2}),
@@ -56,6 +60,7 @@ QUIET: dict[str, tuple[str, dict[str, float]]] = {
 """Machines without any noise."""
 
 NOISE: dict[str, dict[str, list[float]]] = {
+    "late": {"fault_fraction": [0.0, 0.01, 0.1, 0.5]},
     "offset": {
         "programming_sigma_fraction": [0.0, 0.03, 0.1, 0.3], "read_sigma_fraction": [0.0, 0.05, 0.2],
         "stuck_on_fraction": [0.0, 0.02, 0.1], "stuck_off_fraction": [0.0, 0.05, 0.3],

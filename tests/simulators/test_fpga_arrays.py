@@ -1,4 +1,4 @@
-"""FPGA designs against their papers' own figures: cycles exactly where their models are recalled, measured ones near."""
+"""FPGA designs against their papers: cycles exactly where the authors' models are recalled, measured times near."""
 
 from __future__ import annotations
 

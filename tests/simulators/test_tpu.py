@@ -41,9 +41,9 @@ def test_the_model_is_an_upper_bound_within_a_fifth(network: str) -> None:
 def test_nothing_is_above_the_roofline(network: str) -> None:
     batch, _ = RATES[network]
     found = report(network, batch)
-    macs, weights = (sum(one["macs"] for one in found.layers), sum(
-        move["read_bytes"] for move in found.traffic if (move["memory"], move["operand"]) == ("off_chip_memory", "weight")
-    ))  # fmt: skip
+    macs = sum(one["macs"] for one in found.layers)
+    fetched = [move for move in found.traffic if move["memory"] == "off_chip_memory" and move["operand"] == "weight"]
+    weights = sum(move["read_bytes"] for move in fetched)
     assert tops(network, batch) <= min(PEAK * 1.0001, 2 * macs / weights * DDR3_GBYTES / 1e3)
 
 
@@ -101,7 +101,7 @@ def test_a_deeper_array_takes_longer_to_fill_and_fewer_tiles(depth: int) -> None
 
 
 def test_switching_double_buffering_is_a_variant_like_any_other() -> None:
-    swept = {"double_buffering": [True, False, True], "array.rows": [256, 128, 64]}
+    swept: dict[str, Any] = {"double_buffering": [True, False, True], "array.rows": [256, 128, 64]}
     check_variants(TPU.simulator, TPU.settings, [product(Loops(B=64, K=512, C=512))], swept)
 
 

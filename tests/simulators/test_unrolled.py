@@ -1,4 +1,4 @@
-"""Unrolled arrays: cycles and fetches against walked loop nests, laws on random layers, every switch, what does not fit."""
+"""Unrolled arrays: cycles and fetches against walked loop nests, laws on random layers, switches, what does not fit."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def test_what_does_not_fit_is_refused_with_what_would() -> None:
 
 
 def test_sweeps_cost_what_each_variant_costs_alone() -> None:
-    swept = {"clock_ghz": [0.1, 0.2, 0.05], "buffer.is_double": [True, False, True],
+    swept: dict[str, Any] = {"clock_ghz": [0.1, 0.2, 0.05], "buffer.is_double": [True, False, True],
              "buffer.bytes": [1 << 20, 1 << 22, 1 << 18], "array.rows": [64, 32, 16]}  # fmt: skip
     check_variants(ZHANG.simulator, ZHANG.settings, [product(CONV, 32)], swept)
 
