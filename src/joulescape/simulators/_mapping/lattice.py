@@ -28,6 +28,11 @@ LAYOUT = ("FX", "FY", "G", "B", "C", "K", "OX", "OY")
 
 SHORT_RUN = 4
 
+LARGEST_FREED = 1 << 24
+# The C library gives freed memory back to the system as long as it has seen no larger block freed than this search's
+# tables, and every search then pays for fresh pages: one untouched block ends that.
+np.empty(LARGEST_FREED, dtype=np.uint8)
+
 
 @dataclass(frozen=True)
 class Lattice:
@@ -44,21 +49,23 @@ class Lattice:
 
     @cached_property
     def iterations(self) -> Mapping[str, Floats]:
-        """Iterations of each dimension that has any, (tiles,)."""
+        """Iterations of each dimension that has any, along its own axis of a grid of all of them."""
+        lengths = [(name, divisors(self.sizes[AXIS[name]])) for name in LAYOUT if self.sizes[AXIS[name]] > 1]
+        shape = [1] * len(lengths)
         found: dict[str, Floats] = {}
-        outer, inner = 1, self.count
-        for name in LAYOUT:
-            values = divisors(self.sizes[AXIS[name]])
-            if values.size > 1:
-                inner //= values.size
-                grid = np.empty((outer, values.size, inner))
-                grid[:] = values[:, None]
-                found[name] = grid.reshape(-1)
-                outer *= values.size
+        for axis, (name, values) in enumerate(lengths):
+            shape[axis] = values.size
+            found[name] = values.reshape(shape)
+            shape[axis] = 1
         return found
 
+    @cached_property
+    def grid(self) -> tuple[int, ...]:
+        """Tiles along every dimension that has any, outermost axis first."""
+        return tuple(values.size for values in self.iterations.values())
+
     def product(self, dims: tuple[str, ...]) -> Floats | float:
-        """Product of some dimensions' iterations, (tiles,), or 1 where none of them has any."""
+        """Product of some dimensions' iterations, on the grid, or 1 where none of them has any."""
         total: Floats | float = 1.0
         for dim in dims:
             if dim in self.iterations:
@@ -76,17 +83,19 @@ class Lattice:
         return tuple(exponent + 1 if DIMS[dim] in kept else 1 for dim, _, exponent in self.primes)
 
     def whole(self, values: Floats | float) -> Floats:
-        """Values of shape (tiles,), a number repeated."""
-        return values if isinstance(values, np.ndarray) else np.full(self.count, values)
+        """Values on the grid, repeated along the axes that they do not depend on, (tiles,)."""
+        found = np.empty(self.grid)
+        found[...] = values
+        return found.reshape(-1)
 
     @cached_property
     def relevant(self) -> Mapping[Operand, Floats | float]:
-        """Product of each operand's plainly relevant dimensions."""
+        """Product of each operand's plainly relevant dimensions, on the grid."""
         return {operand: self.product(RELEVANT[operand]) for operand in OPERANDS}
 
     @cached_property
     def reduction(self) -> Floats | float:
-        """Product of the dimensions along which sums accumulate."""
+        """Product of the dimensions along which sums accumulate, on the grid."""
         return self.product(IRRELEVANT["O"])
 
     @cached_property
@@ -133,7 +142,9 @@ class Lattice:
     def unfinished(self) -> Flags:
         """Tiles that hold only a part of the reduction, so that partial sums leave them, (tiles,)."""
         whole = math.prod(self.sizes[AXIS[dim]] for dim in IRRELEVANT["O"])
-        return np.asarray(self.whole(self.reduction) < whole)
+        found = np.empty(self.grid, dtype=bool)
+        found[...] = self.reduction < whole
+        return found.reshape(-1)
 
     @cached_property
     def finished(self) -> Flags:

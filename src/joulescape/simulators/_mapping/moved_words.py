@@ -90,7 +90,7 @@ class Tiles:
     def back_repeats(self) -> Floats:
         """How often a tile of sums comes back: every time but the first that its outputs are worked on."""
         different = math.prod(self.spatial.temporal[AXIS[dim]] for dim in RELEVANT["O"])
-        return np.asarray(self.repeats - different / self.lattice.relevant["O"])
+        return self.repeats - self.lattice.whole(different / self.lattice.relevant["O"])
 
     def is_partial(self, level: int) -> Flags:
         """Whether sums leave a tile of output level `level` unfinished."""
@@ -293,14 +293,14 @@ class Tiles:
 def held(layer: Layer, tiles: Lattice, operand: Operand, factors: Factors) -> Floats:
     """Elements of an operand in each tile with so much unrolling below, (tiles,)."""
     total = tiles.relevant[operand] * math.prod([factors[AXIS[dim]] for dim in RELEVANT[operand]])
-    if operand == "I":
-        for pair in SLIDING:
-            total = total * _spans(layer, tiles, pair, factors)
-    return np.rint(tiles.whole(total))
+    if operand != "I":
+        return tiles.whole(np.rint(total))
+    rows, columns = (_spans(layer, tiles, pair, factors) for pair in SLIDING)
+    return np.rint(tiles.whole(total * rows * columns))
 
 
 def _spans(layer: Layer, tiles: Lattice, pair: tuple[str, str], factors: Factors) -> Floats:
-    """Distinct input rows or columns of each tile."""
+    """Distinct input rows or columns of each tile, on the grid."""
     positions, taps = (np.floor(tiles.iterations.get(dim, 1.0) * factors[AXIS[dim]]) for dim in pair)
     if layer.size(pair[1]) > 1:
         positions = positions * taps - np.maximum(0.0, taps - layer.stride(pair)) * (positions - 1)
