@@ -14,6 +14,7 @@ from joulescape.network.error_spec import ErrorSpec
 from joulescape.network.lower import FREE_KINDS, reads_trained
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import PhaseWork, Work
+from joulescape.resolve.hand_over import crossings
 from joulescape.resolve.schedule import Stage, schedule
 from joulescape.simulators.base import (
     SCOPES,
@@ -250,6 +251,7 @@ class Machine:
     def _context(self, network: Described, work: PhaseWork) -> Context:
         graph = network.graph
         stored = (network.formats[o.name].weight_bytes or 0.0 for o in graph.operators if o.name in network.formats)
+        received, handed_on = crossings(graph, self.station)
         return Context(
             batch=work.batch,
             off_chip=self.off_chip,
@@ -260,6 +262,8 @@ class Machine:
             steps=work.steps,
             feedback=work.feedback,
             rounding=work.rounding,
+            received=received,
+            handed_on=handed_on,
         )
 
     def _array(self, quantity: Quantity) -> FloatArray:

@@ -156,7 +156,9 @@ class Context:
 
     `first` and `last` name the works whose input, respectively output, crosses the chip's edge; `resident_bytes` is the
     network's total stored weights, so that a machine can decide whether weights stay on chip between batches. `steps`
-    are those of the whole training run, None where the phase is no training or no plan is known.
+    are those of the whole training run, None where the phase is no training or no plan is known. `received` and
+    `handed_on` name the forward works whose input comes from another station of the machine, respectively whose output
+    goes to one (or leaves the network).
     """
 
     batch: int
@@ -170,6 +172,8 @@ class Context:
     """How a training sends errors back: backprop, or dfa (direct feedback alignment)."""
     rounding: str = "stochastic"
     """How a low-precision training rounds: stochastic or nearest."""
+    received: frozenset[str] = frozenset()
+    handed_on: frozenset[str] = frozenset()
 
     def off_chip_ns(self, moved_bytes: Quantity) -> Quantity:
         """Shortest time to move so many bytes; none where off-chip memory lies outside the boundary."""
