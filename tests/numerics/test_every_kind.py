@@ -55,6 +55,7 @@ QUIET: dict[str, tuple[str, dict[str, float]]] = {
     "rings": ("ring_bank", BANK),
     "cores": ("tensor_core", CORE),
     "columns": ("sram_in_memory", COLUMN),
+    "analog_columns": ("analog_columns", {"snr_db": 200.0, "weight_bits": 8}),
     "narrow_rings": ("ring_bank", {**BANK, "spacing_fwhm": 8, "is_calibrated": 1}),
 }
 """Machines without any noise."""
