@@ -164,7 +164,7 @@ class Closing:
         placement = self.quantities.plan.placements[step.placement]
         everywhere = self._tiles_of(partial.keeps)
         usable = np.flatnonzero(self.fits[step.placement][everywhere])
-        rows = self.quantities.boundary(placement)[:, everywhere[usable]]
+        rows = self.quantities.boundaries[placement.slot].at(everywhere[usable], placement.is_doubled)
         chains, columns = self._worth_it(partial, partial.rank - 1, step.source, rows, (partial.keeps, usable))
         inside = usable[columns]
         bits = self._with_bits(partial.bits[:, chains], placement, everywhere[inside])
@@ -179,7 +179,7 @@ class Closing:
         """End the run of an input here: what lies further in is on its small lattice."""
         places = self.search.places(keeps)
         where = self.lattice.only(keeps)[places]
-        rows = self.quantities.kept(keeps)[:, where] + self.quantities.kept(other)[:, :1]
+        rows = self.quantities.kept(keeps, where) + self.quantities.kept(other, 0)[:, None]
         chains, columns = self._worth_it(partial, partial.rank, partial.state, rows, (keeps, places))
         child = replace(
             partial.picked(chains), keeps=keeps, outer=columns, totals=partial.totals[:, chains] + rows[:, columns],
@@ -260,8 +260,7 @@ class Closing:
         if key not in self.rests:
             left = [slot for slot in self.search.least_of if slot not in key]
             floor = self.search.floor_of(left) - self.quantities.fixed
-            kept = sum(self.quantities.kept(side).min(axis=1) for side, _ in SIDES) if partial.keeps else 0.0
-            self.rests[key] = floor - kept
+            self.rests[key] = floor - self.search.least_kept if partial.keeps else floor
         return self.rests[key]
 
     def _complete(self, partial: Partial) -> None:

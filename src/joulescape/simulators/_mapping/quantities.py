@@ -14,11 +14,12 @@ from functools import cached_property
 
 import numpy as np
 
+from joulescape.simulators._mapping.boundary import Boundary, Paths
 from joulescape.simulators._mapping.hierarchy import Buffering, Hierarchy
 from joulescape.simulators._mapping.lattice import Floats
-from joulescape.simulators._mapping.layer import INPUTS, Operand
+from joulescape.simulators._mapping.layer import INPUTS, OPERANDS, Operand
 from joulescape.simulators._mapping.moved_words import Row, Tiles
-from joulescape.simulators._mapping.plan import Buffers, Placement, Plan, Slot, plan
+from joulescape.simulators._mapping.plan import Buffers, Indices, Plan, Slot, plan
 
 Lane = tuple[int, int] | Operand
 """A port (memory, port), or the path of an input."""
@@ -62,6 +63,10 @@ class Quantities:
         """Boundaries whose buffering is open."""
         return frozenset(slot for slot in self.tiles.held if self.timed and self._buffering(slot) == "free")
 
+    def is_doubled(self, slot: Slot) -> bool:
+        """Whether room for the next tile is always kept."""
+        return self._buffering(slot) == "always"
+
     def _buffering(self, slot: Slot) -> Buffering:
         return self.hierarchy.memory(*slot).buffering
 
@@ -78,18 +83,18 @@ class Quantities:
         total[0] = self.hierarchy.array.unit_pj * self.tiles.spatial.layer.macs
         for operand in INPUTS if self.timed else ():
             total[1 + self.lanes.index(operand)] = self.tiles.spatial.cycles + self.tiles.spatial.drain_cycles
-        return total + self._at_units("O")
+        return total + self.at_units["O"]
 
-    def kept(self, operand: Operand) -> Floats:
-        """Reading an input every time the unit's register changes, by register tile, (rows, tiles)."""
-        return self._kept[operand]
+    def kept(self, operand: Operand, tiles: Indices | int) -> Floats:
+        """Reading an input every time the unit's register changes, by register tile, (rows, tiles) or (rows,)."""
+        return np.multiply.outer(self.at_units[operand], self.tiles.repeats[tiles])
 
     @cached_property
-    def _kept(self) -> Mapping[Operand, Floats]:
-        return {operand: self._at_units(operand)[:, None] * self.tiles.repeats for operand in INPUTS}
+    def at_units(self) -> Mapping[Operand, Floats]:
+        """Moving an operand between the units and the innermost memory: an input once, sums through the whole layer."""
+        return {operand: self._at_units(operand) for operand in OPERANDS}
 
     def _at_units(self, operand: Operand) -> Floats:
-        """Moving an operand between the units and the innermost memory: an input once, sums through the whole layer."""
         total = np.zeros(1 + len(self.lanes))
         wire = self.hierarchy.memory(operand, 0).wire_pj_per_bit
         for index in self.tiles.by_slot[operand, -1]:
@@ -97,33 +102,29 @@ class Quantities:
             words, cycles, bits = self.tiles.unit_moves(row)
             total[0] += self.hierarchy.memories[row.memory].access_pj(row.direction) * words + wire * bits
             if self.timed:
-                total[1 + self.lanes.index((row.memory, self._port(row)))] += cycles
+                total[self._lane(row)] += cycles
         return total
 
-    def boundary(self, placement: Placement) -> Floats:
-        """Rows of a boundary on every tile, (rows, tiles)."""
-        return self.boundaries[placement.slot, placement.is_doubled]
+    def _lane(self, row: Row) -> int:
+        """The row of quantities that counts the cycles of a movement's port."""
+        return 1 + self.lanes.index((row.memory, self._port(row)))
 
     @cached_property
-    def boundaries(self) -> Mapping[tuple[Slot, bool], Floats]:
-        """Rows of every boundary, without and with room for the next tile, (rows, tiles)."""
-        found = {}
-        for slot in self.tiles.held:
-            moved = self._moved(slot)
-            found[slot, False] = self._with_path(slot, moved, False) if self.timed else moved
-            found[slot, True] = self._with_path(slot, moved, True) if self.timed else moved
-        return found
+    def boundaries(self) -> Mapping[Slot, Boundary]:
+        """Every boundary on every tile."""
+        return {slot: self._boundary(slot) for slot in self.tiles.held}
 
-    def _moved(self, slot: Slot) -> Floats:
-        """Energy of all words over a boundary, and cycles that they keep each port busy."""
-        total = np.zeros((1 + len(self.lanes), self.tiles.lattice.count))
+    def _boundary(self, slot: Slot) -> Boundary:
+        """Energy of all words over a boundary, cycles that they keep each port busy, and what they cost the paths."""
         is_own = self.tiles.accounting == "own"
-        total[0] = self.tiles.price_pj(slot, self.hierarchy) if is_own else self._accesses_pj(slot)
+        price = self.tiles.price_pj(slot, self.hierarchy) if is_own else self._accesses_pj(slot)
+        busy: dict[int, Floats] = {}
         for index in self.tiles.by_slot[slot] if self.timed else ():
             row = self.tiles.rows[index]
-            lane = 1 + self.lanes.index((row.memory, self._port(row)))
-            total[lane] += self.tiles.single[index] * self.tiles.counts(row)
-        return total
+            cycles, lane = self.tiles.single[index] * self.tiles.counts(row), self._lane(row)
+            busy[lane] = busy[lane] + cycles if lane in busy else cycles
+        moved = np.stack([np.broadcast_to(price, (self.tiles.lattice.count,)), *busy.values()])
+        return Boundary(1 + len(self.lanes), (0, *busy), moved, self._paths(slot) if self.timed else None)
 
     def _accesses_pj(self, slot: Slot) -> Floats | float:
         """Energy over a boundary, word by word; ZigZag knows no wires."""
@@ -133,13 +134,11 @@ class Quantities:
             total = total + self.hierarchy.memories[row.memory].access_pj(row.direction) * self.tiles.words(index)
         return total
 
-    def _with_path(self, slot: Slot, moved: Floats, is_doubled: bool) -> Floats:
-        """Add what a boundary costs the paths: an input fills its own, outputs drain both, stalls delay both."""
-        rows = moved.copy()
+    def _paths(self, slot: Slot) -> Paths:
+        """What a boundary costs the paths: an input fills its own, outputs drain both, stalls delay both."""
         out, back = self.tiles.passing(slot)
-        fills, again = self.tiles.repeats - 1, self.tiles.returns(slot)
-        stalls = 0.0 if is_doubled else out * fills + back * again
-        for operand in INPUTS:
-            first = out if slot[0] in ("O", operand) else 0.0
-            rows[1 + self.lanes.index(operand)] += first + stalls
-        return rows
+        stalls = out * (self.tiles.repeats - 1)
+        if slot[0] == "O":
+            stalls += back * self.tiles.back_repeats
+        rows = tuple(1 + self.lanes.index(operand) for operand in INPUTS)
+        return Paths((rows[0], rows[1]), (slot[0] != "I", slot[0] != "W"), out, stalls)

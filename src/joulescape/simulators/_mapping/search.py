@@ -131,44 +131,45 @@ class Search:
 
     def floor_of(self, slots: Iterable[Slot]) -> Floats:
         """Least of every quantity over some boundaries, the end of the run and what is fixed."""
-        kept = sum(self.quantities.kept(operand).min(axis=1) for operand in INPUTS)
-        return np.asarray(self.quantities.fixed + kept + sum(self.least_of[slot] for slot in slots))
+        return np.asarray(self.quantities.fixed + self.least_kept + sum(self.least_of[slot] for slot in slots))
+
+    @cached_property
+    def least_kept(self) -> Floats:
+        """Least of every quantity that fetching both inputs into the units can take."""
+        whole = self.quantities.tiles.lattice.count - 1
+        return np.asarray(sum(self.quantities.kept(operand, whole) for operand in INPUTS))
 
     @cached_property
     def least_of(self) -> dict[Slot, Floats]:
         """Least of every quantity that each boundary can take on a tile that fits."""
         limits, quantities = first_limits(self.shared), self.quantities
-        known: dict[tuple[Slot, bool], Floats] = {}
-        for placement in quantities.plan.placements:
+        bits: dict[Slot, Floats] = {}
+        for placement in quantities.orders.placements:
             # Sums that come in finished take the least room.
-            key = (placement.slot, placement.is_doubled)
-            if key not in known or placement.width == "final":
-                known[key] = self.bits[placement]
-        least: dict[Slot, Floats] = {}
-        for key, bits in known.items():
-            fitting = np.flatnonzero(bits <= limits[key[0]])
-            found = quantities.boundaries[key][:, fitting].min(axis=1, initial=np.inf)
-            least[key[0]] = np.minimum(least.get(key[0], np.inf), found)
-        return least
+            if placement.slot not in bits or placement.width == "final":
+                bits[placement.slot] = self.bits[placement]
+        found = {}
+        for slot, held in bits.items():
+            single = np.flatnonzero(held <= limits[slot])
+            double = single[held[single] * 2 <= limits[slot]] if slot in quantities.free else single[:0]
+            always = slot not in quantities.free and quantities.is_doubled(slot)
+            ways = (single[:0], single) if always else (single, double)
+            found[slot] = quantities.boundaries[slot].least(single, *ways)
+        return found
 
     def _weighted(self, weights: Floats) -> Weighed:
         """Weighted quantities of every boundary, once for each buffering that is told apart."""
-        found: Weighed = {}
         plans = (self.quantities.plan if weights[1:].any() else self.quantities.orders).placements
-        for placement in plans:
-            key = (placement.slot, placement.is_doubled)
-            if key not in found:
-                rows = self.quantities.boundary(placement)
-                found[key] = weights @ rows if weights[1:].any() else weights[0] * rows[0]
-        return found
+        keys = dict.fromkeys((placement.slot, placement.is_doubled) for placement in plans)
+        return {key: self.quantities.boundaries[key[0]].weighted(weights, key[1]) for key in keys}
 
     def totals(self, chain: Chain) -> Floats:
         """Quantities of a chain: energy first, then every lane."""
         total = self.quantities.fixed.copy()
         for operand, index in zip(INPUTS, chain.registers, strict=True):
-            total += self.quantities.kept(operand)[:, index]
+            total += self.quantities.kept(operand, index)
         for placement, index in chain.placed:
-            total += self.quantities.boundary(placement)[:, index]
+            total += self.quantities.boundaries[placement.slot].at(index, placement.is_doubled)
         return total
 
     def held_bits(self, chain: Chain) -> dict[Slot, float]:
@@ -180,9 +181,10 @@ class Search:
         """Weighted cost of keeping one input through a run, the other fetched every cycle, with all that is fixed."""
         tiles = self.quantities.tiles.lattice
         fixed = weights @ self.quantities.fixed
-        rows = {operand: weights @ self.quantities.kept(operand) for operand in INPUTS}
+        each = {operand: float(weights @ self.quantities.at_units[operand]) for operand in INPUTS}
+        repeats = self.quantities.tiles.repeats
         return {
-            kept: self._where_allowed(kept, rows[kept][tiles.only(kept)] + rows[other][0] + fixed)
+            kept: self._where_allowed(kept, each[kept] * repeats[tiles.only(kept)] + (each[other] * repeats[0] + fixed))
             for kept, other in SIDES
             if kept == "I" or tiles.only(kept).size > 1
         }
