@@ -58,6 +58,7 @@ DOMAINS: dict[str, dict[str, list[Any]]] = {
         "array.rows": [1, 4, 8, 16, 32, 64], "array.columns": [1, 4, 8, 16, 32, 64],
         "dataflow": ["weight_stationary", "output_stationary"], "clock_ghz": [0.1, 0.5, 0.9],
         "zero_gating": [False, True], "weights_stay": [False, True], "vector.lanes": [1, 8, 32, 100],
+        "double_buffering": [True, False],
         "buffers.weight_bytes": [16384, 65536, 262144], "buffers.activation_bytes": [16384, 65536, 262144],
         "buffers.accumulator_bytes": [16384, 32768, 131072],
     },
