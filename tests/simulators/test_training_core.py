@@ -306,6 +306,14 @@ def test_supply_moves_dynamic_energy_by_its_square() -> None:
         assert part(less, "off_chip_memory") == part(more, "off_chip_memory")
 
 
+def test_a_clock_needs_its_supply() -> None:
+    """50 MHz at 0.78 V, 200 MHz at 1.1 V, half way at half way."""
+    for clock, supply, fits in ((0.05, 1.0, True), (0.2, 1.41, True), (0.125, 1.205, True), (0.2, 1.3, False)):
+        chip = LNPU.at({"clock_ghz": clock, "supply_factor": supply})
+        limits = chip.simulator.limits([product(Loops(K=4))], chip.settings, example_context())
+        assert any("supply" in limit.reason and number(limit.overshoot) > 0 for limit in limits) != fits
+
+
 def test_swept_values_are_those_of_each_by_itself() -> None:
     works: list[Work] = [product(Loops(B=4, K=64, C=64), role=role) for role in ("forward", "input_gradient")]
     swept = LNPU.at({"external_gbps": np.array([0.1, 10.0]), "weights_stay": np.array([False, True])}).cost(*works)
@@ -320,7 +328,8 @@ def test_a_layer_that_cannot_be_held_says_which_memory() -> None:
     tiny = LNPU.at({"memories.sum_register.bytes": 1})
     work = product(Loops(K=64, C=64))
     limits = tiny.simulator.limits([work], tiny.settings, example_context())
-    assert limits and "sum_register" in limits[0].reason and number(limits[0].overshoot) > 0
+    (found,) = (limit for limit in limits if "sum_register" in limit.reason)
+    assert number(found.overshoot) > 0
     assert number(tiny.cost(work)[0].latency_ns) > 0
 
 
@@ -334,7 +343,7 @@ def test_a_mapping_can_be_read() -> None:
 @pytest.mark.parametrize(("change", "said"), [
     ({"store": "sum_register"}, "must hold|must be a memory"), ({"store": "cloud"}, "cloud"),
     ({"arithmetic": {"bits": 12}}, "8 or 16"), ({"arithmetic": {"mac_bits": 4}}, "do not fit"),
-    ({"dataflow": {"forward": {"rows": ["C"]}}}, "columns"),
+    ({"fastest": {"high_supply": 0.5}}, "higher supply"), ({"dataflow": {"forward": {"rows": ["C"]}}}, "columns"),
 ])  # fmt: skip
 def test_bad_settings_are_refused(change: dict[str, Any], said: str) -> None:
     plain = LNPU.settings.model_dump()

@@ -5,16 +5,21 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from joulescape.simulators._mapping.declared import HierarchyDeclaration, OperandName
 from joulescape.simulators._mapping.objectives import Objective
+from joulescape.simulators.base import Quantity
 from joulescape.spec.base import Shape
 from joulescape.spec.sourced import LowerIsBetter
 
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Loop = Literal["B", "G", "K", "C", "OY", "OX", "FY", "FX"]
+SLOWEST_GHZ = 1e-6
+"""Difference of clocks below which two states count as equally fast."""
+
 Unrolled = dict[str, tuple[Loop, ...]]
 """By array dimension the loops that run along it: each whole, the next one in the room that is left."""
 
@@ -109,6 +114,26 @@ class FeedbackSettings(Shape):
     """Whether errors of all layers are formed on a core of their own, beside weight gradients."""
 
 
+class FastestSettings(Shape):
+    """The clock that a supply allows: a straight line through two printed states, none below the first."""
+
+    low_supply: Annotated[float, Field(gt=0)]
+    low_ghz: Annotated[float, Field(gt=0)]
+    high_supply: Annotated[float, Field(gt=0)]
+    high_ghz: Annotated[float, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if self.high_supply <= self.low_supply or self.high_ghz < self.low_ghz:
+            raise ValueError("fastest: the second state has a higher supply and no slower clock")
+        return self
+
+    def least_supply(self, clock_ghz: Quantity) -> Quantity:
+        """Lowest supply factor at which a clock runs."""
+        slope = (self.high_supply - self.low_supply) / max(self.high_ghz - self.low_ghz, SLOWEST_GHZ)
+        return np.maximum(self.low_supply + slope * (np.asarray(clock_ghz) - self.low_ghz), self.low_supply)
+
+
 class LogicSettings(Shape):
     """Units beside their memories, and what steers them."""
 
@@ -157,6 +182,7 @@ class TrainingCoreSettings(HierarchyDeclaration):
     """The memory in which tensors stay between products."""
     supply_factor: Annotated[float, Field(gt=0)] = 1.0
     """Supply voltage over that of the constants: energies of the chip go with its square, leakage with it."""
+    fastest: FastestSettings
     logic: LogicSettings
     vector: VectorSettings
     rated: RatedSettings = RatedSettings()

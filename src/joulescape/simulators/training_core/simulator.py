@@ -31,6 +31,8 @@ from joulescape.simulators.training_core.settings import TrainingCoreSettings, i
 from joulescape.simulators.training_core.vector import vector_cost
 from joulescape.units import FLOAT_BITS
 
+CLOSE = 1e-9
+
 GRADIENTS = frozenset({"input_gradient", "weight_gradient"})
 
 FORMATS = {
@@ -107,12 +109,15 @@ class TrainingCore(Simulator[TrainingCoreSettings]):
         return found
 
     def limits(self, works: Sequence[Work], settings: TrainingCoreSettings, context: Context) -> Sequence[Limit]:
-        """Layers that no mapping can hold, with the memory and the room that it would need."""
+        """A clock above what the supply allows; layers that no mapping can hold, with the memory and its room."""
+        supply = settings.fastest.least_supply(settings.clock_ghz) / np.asarray(settings.supply_factor) - 1.0 - CLOSE
+        clock = Limit("the clock needs a higher supply", supply)
         machines = [TrainingMachine.of(works, one, context) for one in variants(settings, self.searchable)]
-        return stacked_limits([
+        misfits = stacked_limits([
             [Limit(f"{layer}: {error.reason}", error.violation) for layer, error in machine.misfits(works).items()]
             for machine in machines
         ])  # fmt: skip
+        return [clock, *misfits]
 
     def explain(self, work: Work, settings: TrainingCoreSettings, context: Context) -> str | None:
         """The loop nest of one role, what lies where, words by memory."""
