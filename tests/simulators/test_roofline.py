@@ -22,7 +22,7 @@ from joulescape.validation import published_row
 
 ROOT = Path(__file__).resolve().parents[2]
 CARDS = ("gpu_k20", "gpu_k40", "gpu_titan_x", "gpu_gtx1080", "gpu_p100", "gpu_v100", "gpu_a100", "mobile_gpu_tegra_k1")
-NAMES = tuple(f"electronic/{name}" for name in (*CARDS, "cpu_i7_5930k"))
+NAMES = tuple(f"electronic/{name}" for name in (*CARDS, "cpu_i7_5930k", "myriad2"))
 SPEC = load_back_end(ROOT, "electronic/gpu_titan_x").spec
 TITAN = RooflineSettings.model_validate(SPEC.parameters)
 BANDWIDTH = 336.5 * 0.836
@@ -201,3 +201,20 @@ def test_one_layer_sets_the_shares_and_the_others_follow(name: str) -> None:
     assert (len(set_with), len(predicted)) == (2, 10)
     assert all(abs(row["error_fraction"]) < 0.01 for row in set_with)
     assert all(row["pass"] or (row["expected"] == "miss" and row["reason"]) for row in predicted)
+
+
+def test_half_precision_halves_what_moves_and_says_how_it_rounds() -> None:
+    """Myriad 2: twice the lanes of single precision, two bytes an operand; more filled slots, less time."""
+    vision: Any = load_back_end(ROOT, "electronic/myriad2").settings
+    loops = Loops(K=512, C=512, OY=28, OX=28, FY=3, FX=3)
+    filled = vision.compute_efficiency.model_copy(update={"value": 0.9})
+    half, full, busy = (
+        plugin.cost([product(loops)], vision.model_copy(update=changes), example_context())[0]
+        for changes in ({}, {"precision": "float32"}, {"compute_efficiency": filled})
+    )
+    assert full.latency_ns == pytest.approx(2 * half.latency_ns, rel=0.01)
+    assert fetched(full, "weight") == 2 * fetched(half, "weight")
+    assert busy.latency_ns < 0.6 * half.latency_ns
+    errors = plugin.errors(example_graph(), {}, vision)["conv1", "forward"]
+    assert errors.kind == "small_float"
+    assert dict(errors.numbers) == {"exponent_bits": 5.0, "mantissa_bits": 10.0, "largest": 65504.0}

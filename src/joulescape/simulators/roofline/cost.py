@@ -16,7 +16,7 @@ from joulescape.simulators.base import Component, Context, Energy, LayerCost, Tr
 from joulescape.simulators.roofline.settings import Precision, RooflineSettings
 from joulescape.units import BITS_PER_BYTE, OPS_PER_MAC
 
-OPERAND_BYTES: dict[Precision, int] = {"float32": 4, "int8": 1}
+OPERAND_BYTES: dict[Precision, int] = {"float32": 4, "float16": 2, "int8": 1}
 
 
 def layer_cost(

@@ -11,8 +11,8 @@ from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
 
 Positive = Annotated[int, Field(ge=1)]
 
-Precision = Literal["float32", "int8"]
-"""Format of every operand: IEEE single precision, or 8-bit whole numbers summed in 32 bits."""
+Precision = Literal["float32", "float16", "int8"]
+"""Format of every operand: IEEE single or half precision, or 8-bit whole numbers summed in 32 bits."""
 
 
 class MemorySettings(Shape):

@@ -18,10 +18,12 @@ from joulescape.simulators.roofline.settings import RooflineSettings
 from joulescape.units import BITS_PER_BYTE, OPS_PER_MAC
 
 INT8_BITS, SUM_BITS = 8.0, 32.0
+HALF = {"exponent_bits": 5.0, "mantissa_bits": 10.0, "largest": 65504.0}
+"""IEEE half precision; sums are exact."""
 
 
 class Roofline(Simulator[RooflineSettings]):
-    """Every operator and role but a physical system's own evolution; int8 multiplies forward products alone."""
+    """Every operator and role but a physical system's own evolution; int8 and float16 run forward passes alone."""
 
     name = "roofline"
     Settings = RooflineSettings
@@ -29,7 +31,7 @@ class Roofline(Simulator[RooflineSettings]):
     searchable = changes_numbers
 
     def takes(self, operator: Operator, role: Role, settings: RooflineSettings) -> bool:
-        """In float32 all but a physical system's forward pass and gradients nobody knows; in int8 forward passes."""
+        """In float32 all but a physical system's forward pass and gradients nobody knows; else forward passes."""
         if role == "forward":
             return not operator.is_physical
         return operator.kind != "foreign" and settings.precision == "float32"
@@ -38,9 +40,13 @@ class Roofline(Simulator[RooflineSettings]):
         """None in float32: what is absent computes as the network was trained."""
         if settings.precision == "float32":
             return {}
+        is_half = settings.precision == "float16"
         return {
             (operator.name, "forward"): ErrorSpec(
-                "fixed_point", operator.name, "forward", _numbers(formats.get(operator.name))
+                "small_float" if is_half else "fixed_point",
+                operator.name,
+                "forward",
+                HALF if is_half else _numbers(formats.get(operator.name)),
             )
             for operator in graph.operators
             if operator.is_matrix
