@@ -49,6 +49,7 @@ class CrossbarNumbers:
     activation_sigma_fraction: float = 0.0
     is_remapped_by_sign: bool = False
     is_remapped_by_rows: bool = False
+    is_remapped_by_pairs: bool = False
     has_nodal_wires: bool = False
     laws: CellLaws = NO_LAWS
 

@@ -22,6 +22,10 @@ SURE = 3.0
 """Standard deviations by which a share must differ from one to be taken for another number."""
 
 
+ALIKE = 3.5
+"""Variance of the mean square of so many normal numbers, times their count: 2, and more since rows share some noise."""
+
+
 class Reads(Protocol):
     """A machine's own way to read its arrays."""
 
@@ -31,19 +35,23 @@ class Reads(Protocol):
 
 @dataclass(frozen=True)
 class Rest:
-    """What a full read has beyond share * (the cells' error): mean and variance of each output (N,)."""
+    """What a full read has beyond share * (the cells' error): mean and variance of each output (N,) without read noise,
+    and what read noise adds to the mean square of all outputs together."""
 
     share: float
     mean: Tensor
     variance: Tensor
+    noise_power: float
 
     @classmethod
-    def of(cls, seen: Tensor, moved: Tensor) -> Rest:
-        """`seen` is the whole error of a read, `moved` what the cells' error alone makes of it, (rows, N)."""
+    def of(cls, seen: Tensor, quiet: Tensor, moved: Tensor) -> Rest:
+        """`seen` is the whole error of a read, `quiet` that of one without noise, `moved` what the cells' error alone
+        makes of it, (rows, N)."""
         power = float((moved * moved).sum())
         share = float((seen * moved).sum()) / power if power > 0 else 0.0
-        left = seen - share * moved
-        return cls(share, left.mean(dim=0), left.var(dim=0, correction=0))
+        left = quiet - share * moved
+        noise = float((seen - share * moved).square().sum() - left.square().sum()) / len(seen)
+        return cls(share, left.mean(dim=0), left.var(dim=0, correction=0), noise)
 
 
 class MergedCrossbar:
@@ -62,14 +70,15 @@ class MergedCrossbar:
         error = cells.effective.double() - ideal
         exact, moved = wanted @ ideal, wanted @ error
         own_noise = torch.Generator().manual_seed(0)  # so that both details meet the same devices in later layers
-        rest = Rest.of(full.integers(x, own_noise) - exact, moved)
-        quiet = Rest.of(full.integers(x, None) - exact, moved) if cells.numbers.read_sigma_fraction else rest
+        quiet = full.integers(x, None) - exact
+        seen = full.integers(x, own_noise) - exact if cells.numbers.read_sigma_fraction else quiet
+        rest = Rest.of(seen, quiet, moved)
         self._power = DrivePower(inputs, cells.numbers) if cells.numbers.read_sigma_fraction else None
         self._matrix = ((ideal + rest.share * error) * scale).float()
-        self._bias, self._still = (rest.mean * scale).float(), (quiet.variance * scale.square()).float()
-        self._is_exact = _is_negligible(rest, exact)
-        self._gain = scale.abs().float() * self._read_sigma(rest, quiet, x, cells.numbers)
-        self._is_still = bool((quiet.variance <= NEGLIGIBLE**2 * exact.var(dim=0, correction=0)).all())
+        self._bias, self._still = (rest.mean * scale).float(), (rest.variance * scale.square()).float()
+        self._is_still = bool((rest.variance <= NEGLIGIBLE**2 * exact.square().mean(dim=0)).all())
+        self._is_exact = _is_negligible(rest, exact) and self._power is None
+        self._gain = scale.abs().float() * self._read_sigma(rest, x, cells.numbers)
         self._kernels: dict[Window, Tensor] = {}
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -107,7 +116,7 @@ class MergedCrossbar:
             return product.addcmul_(noise.mul_(power.sqrt()), gain)
         return product.addcmul_(noise, torch.addcmul(still, power, gain * gain).sqrt_())
 
-    def _read_sigma(self, rest: Rest, quiet: Rest, x: Tensor, numbers: CrossbarNumbers) -> float:
+    def _read_sigma(self, rest: Rest, x: Tensor, numbers: CrossbarNumbers) -> float:
         """Deviation of an integer product for one unit of drive power: what the cells have, times the root of the share
         that shows behind the converters. All outputs together say how much that is; a share of one within what so few
         rows can tell is one."""
@@ -117,8 +126,8 @@ class MergedCrossbar:
         said = cell**2 * float(self._power(x).sum(dim=1).mean()) * len(rest.variance)
         if said == 0:
             return cell
-        share = float((rest.variance - quiet.variance).sum()) / said
-        spread = math.sqrt(2 / (len(x) * len(rest.variance))) * (1 + float(quiet.variance.sum()) / said)
+        share = rest.noise_power / said
+        spread = math.sqrt(ALIKE / (len(x) * len(rest.variance))) * (1 + float(rest.variance.sum()) / said)
         return cell if abs(share - 1) < SURE * spread else cell * math.sqrt(max(0.0, share))
 
 

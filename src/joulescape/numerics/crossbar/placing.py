@@ -1,4 +1,5 @@
-"""Where a matrix is put in arrays with stuck cells: which way round an output is stored, which row takes which input.
+"""Where a matrix is put in arrays with stuck cells: which way round an output is stored, which row takes which input,
+what the partner of a stuck cell holds.
 
 A test of the array tells which cells are stuck and at which end. Errors of slices are weighed by their significance.
 """
@@ -28,6 +29,22 @@ def better_negated(arrays: Arrays, stuck: Arrays, significance: Tensor) -> Tenso
     slices = len(significance)
     gain = (kept - turned).sum(dim=1).reshape(len(kept), -1, slices) @ significance.square()
     return (gain > 0).repeat_interleave(slices, dim=1)[:, None]
+
+
+def corrected_pair(arrays: Arrays, stuck: Arrays, top: float) -> list[Tensor]:
+    """Targets of a pair in which a working cell makes up for its stuck partner: its level is what leaves the difference
+    that was wanted, as far as levels from 0 to `top` go."""
+    wanted = arrays[0] - arrays[1]
+    found = [_as_held(array, fault) for array, fault in zip(arrays, stuck, strict=True)]
+    is_stuck = [(~fault.isnan()).any(dim=0) for fault in stuck]
+    first = torch.where(is_stuck[1], (found[1] + wanted).round().clamp(0, top), arrays[0])
+    second = torch.where(is_stuck[0], (found[0] - wanted).round().clamp(0, top), arrays[1])
+    return [first, second]
+
+
+def _as_held(levels: Tensor, stuck: Tensor) -> Tensor:
+    held: Tensor = torch.where(stuck.isnan(), levels, stuck).mean(dim=0)
+    return held
 
 
 def best_rows(arrays: Arrays, stuck: Arrays, significance: Tensor) -> Tensor:

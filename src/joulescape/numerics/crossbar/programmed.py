@@ -16,7 +16,7 @@ from joulescape.numerics.crossbar.coding import (
     tile_inputs,
 )
 from joulescape.numerics.crossbar.device import CrossbarNumbers, draw_faults, program_arrays
-from joulescape.numerics.crossbar.placing import best_rows, better_negated, moved_rows
+from joulescape.numerics.crossbar.placing import best_rows, better_negated, corrected_pair, moved_rows
 
 CALIBRATION_ROWS = 256
 """Calibration inputs from which ranges are taken: more rows move the maximum little and cost time."""
@@ -81,7 +81,7 @@ def _placed(
     arrays: list[Tensor], numbers: CrossbarNumbers, generator: torch.Generator, writing: torch.Generator | None
 ) -> list[Tensor]:
     """Arrays as programmed, around stuck cells where the machine maps around them; given back in their own order."""
-    if not (numbers.is_remapped_by_sign or numbers.is_remapped_by_rows):
+    if not (numbers.is_remapped_by_sign or numbers.is_remapped_by_rows or numbers.is_remapped_by_pairs):
         return program_arrays(arrays, numbers, generator, writing)
     stuck = [draw_faults(array, numbers, generator) for array in arrays]
     if numbers.is_remapped_by_rows:
@@ -89,7 +89,9 @@ def _placed(
         held = program_arrays([moved_rows(one, order) for one in arrays], numbers, generator, writing, stuck)
         return [moved_rows(one, order.argsort(dim=1)) for one in held]
     if len(arrays) == 1:
-        raise SimulatorError("remapping by sign needs differential cells: offset columns have no second array")
+        raise SimulatorError("remapping by sign or pairs needs differential cells: offset columns have no second array")
+    if numbers.is_remapped_by_pairs:
+        return program_arrays(corrected_pair(arrays, stuck, numbers.top_level), numbers, generator, writing, stuck)
     is_negated = better_negated(arrays, stuck, numbers.slice_weights)
     held = program_arrays(_exchanged(arrays, is_negated), numbers, generator, writing, stuck)
     return _exchanged(held, is_negated)

@@ -159,9 +159,10 @@ class AgedCell(MemoryDevice):
     """Time between programming and inference."""
     compensation: Literal["none", "global"] = "global"
     """global: one digital factor a tile, the ratio of its summed conductance after programming and now."""
-    remapping: Literal["none", "sign", "rows"] = "none"
+    remapping: Literal["none", "sign", "rows", "pairs"] = "none"
     """What is done about stuck cells, known from a test: sign: outputs of a differential pair may be stored negated;
-    rows: inputs of a tile are assigned to its rows for the least squared error of the weights."""
+    rows: inputs of a tile are assigned to its rows for the least squared error of the weights; pairs: the working cell
+    of a differential pair takes the level that leaves the wanted difference."""
     has_nodal_wires: bool = False
     """IR drop by Kirchhoff's law at every node even where the closed form is in range."""
 
@@ -186,9 +187,9 @@ def device_numbers(cell: AgedCell) -> dict[str, float]:
 
 def level_limit(bits: int, device: MemoryDevice) -> tuple[Limit, ...]:
     """A cell of `bits` needs 2^bits conductances that can be told apart; empty where it has them, or nobody knows."""
-    needed, there = 2**bits, math.inf if device.levels is None else device.levels.value
-    if needed <= there:
+    if device.levels is None or 2**bits <= device.levels.value:
         return ()
+    needed, there = 2**bits, device.levels.value
     reason = (
         f"cells of {bits} bits need {needed} levels and the device has {there:g}: "
         f"at most {int(math.log2(there))} bits a cell"
