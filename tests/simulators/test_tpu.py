@@ -113,3 +113,13 @@ def test_element_wise_work_runs_beside_the_products() -> None:
     after = cost("tpu_cnn0", "electronic/systolic_int8", {"batch": "8"}, root=ROOT)
     assert all(one["start_ns"] >= before["end_ns"] for before, one in zip(after.layers, after.layers[1:], strict=False))
     assert alone > 86
+
+
+def test_it_infers_and_does_not_train() -> None:
+    from joulescape.network.operators import ROLES
+    from joulescape.testing.examples import example_graph
+
+    graph = example_graph()
+    asked = [(operator, role) for operator in graph.operators for role in ROLES]
+    assert {role for operator, role in asked if TPU.simulator.takes(operator, role, TPU.settings)} == {"forward"}
+    assert {role for _, role in TPU.simulator.errors(graph, {}, TPU.settings)} == {"forward"}

@@ -96,7 +96,9 @@ class SystolicSettings(Shape):
     double_buffering: bool = True
     """Whether transfers and the loading of the next array tile hide behind computing; else the array waits for both."""
     supply: SupplySettings | None = None
-    """The array's own supply where it is not the nominal one; such an array infers and leaves training to the host."""
+    """The array's own supply where it is not the nominal one."""
+    trains: bool = True
+    """Whether it runs the backward roles of a training step; else it infers, and a host trains where there is one."""
     buffers: BufferSettings
     training: TrainingWidths
     cell: CellSettings

@@ -58,9 +58,9 @@ class Systolic(Simulator[SystolicSettings]):
     def takes(self, operator: Operator, role: Role, settings: SystolicSettings) -> bool:
         """Everything but what a host must compute and the forward pass of a physical system, whose twin it trains.
 
-        An array below its nominal supply runs the forward pass alone: gradients do not forgive wrong bits.
+        One that does not train takes the forward pass alone.
         """
-        if settings.supply is not None and role != "forward":
+        if not settings.trains and role != "forward":
             return False
         return operator.kind != "foreign" and (not operator.is_physical or role != "forward")
 
@@ -72,7 +72,7 @@ class Systolic(Simulator[SystolicSettings]):
             ErrorSpec(kind, operator.name, role, _numbers(role, formats.get(operator.name), settings))
             for operator in graph.matrix_operators
             for role in ROLES
-            if self.takes(operator, role, settings) or settings.supply is None
+            if settings.trains or role == "forward"
         )
         return {(spec.operator, spec.role): spec for spec in specs}
 
