@@ -16,6 +16,7 @@ from joulescape.simulators._mapping.mapper import Effort
 from joulescape.simulators._mapping.unrolling_search import Unrolled, map_freely
 from joulescape.simulators.base import Context, OffChip
 from joulescape.simulators.spatial.lanes import divided
+from joulescape.simulators.spatial.ports import own_port
 from joulescape.simulators.spatial.settings import SpatialSettings
 from joulescape.simulators.spatial.sliding import map_sliding
 from joulescape.units import BITS_PER_BYTE
@@ -111,7 +112,11 @@ class SpatialMachine:
             return self.unlimited(work)
 
     def _hierarchy(self, work: MatrixWork) -> Hierarchy:
-        return self.settings.hierarchy("the array", self.off_chip, self.settings.clock_ghz, self.beyond(work))
+        found = self.settings.hierarchy("the array", self.off_chip, self.settings.clock_ghz, self.beyond(work))
+        vaults, last = self.settings.vaults, found.memories[-1]
+        if vaults is None or not vaults.sums_in_memory or "O" not in last.operands:
+            return found
+        return replace(found, memories=(*found.memories[:-1], own_port(last, "O", "to_low")))
 
     def _mapped(self, work: MatrixWork, hierarchy: Hierarchy) -> Unrolled:
         search, sliding = self.settings.search, self.settings.sliding

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+import math
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from joulescape.simulators._electronics import Noc
 from joulescape.simulators._mapping.declared import HierarchyDeclaration
 from joulescape.simulators._mapping.objectives import Objective
 from joulescape.simulators._mapping.unrolling_search import Dataflow
@@ -75,6 +77,41 @@ class SensorSettings(Shape):
     """From the image pipeline into the chip's memory."""
 
 
+class VaultSettings(Shape):
+    """Array and memories once under each vault of a stacked memory, on a mesh; off-chip memory is one vault's."""
+
+    mesh: Annotated[tuple[Positive, ...], Field(min_length=2, max_length=2)]
+    """Vaults along both sides."""
+    partition: Literal["searched", "batch", "filters", "rows"] = "searched"
+    """How a layer is divided: the best of all divisions, or along one loop only."""
+    most_partitions: Positive = 4
+    """Divisions that are mapped, the most promising first."""
+    copies_weights: bool = True
+    """Whether each vault has its own copy of the weights that it needs."""
+    sums_in_memory: bool
+    """Whether the memory adds partial sums where they lie, so that they are not read back over the vault's channel."""
+    update_share: LowerIsBetter
+    """Energy that reading a sum inside the memory takes over that of reading it into the logic."""
+    noc: Noc
+
+    @property
+    def count(self) -> int:
+        """Vaults."""
+        return math.prod(self.mesh)
+
+    @property
+    def mean_hops(self) -> float:
+        """Between two different vaults: (r^2 - 1) / 3r + (c^2 - 1) / 3c over the pairs that differ."""
+        apart = sum((side * side - 1) / (3 * side) for side in self.mesh)
+        return apart * self.count / (self.count - 1) if self.count > 1 else 0.0
+
+    @property
+    def links(self) -> int:
+        """Links between neighbours, one for each direction."""
+        rows, columns = self.mesh
+        return max(2 * (rows * (columns - 1) + columns * (rows - 1)), 1)
+
+
 class LogicSettings(Shape):
     """The units beside their memories, and what steers them."""
 
@@ -124,6 +161,8 @@ class SpatialSettings(HierarchyDeclaration):
     """Memories that data go past, to see what they save; they stay on the chip."""
     precision: PrecisionSettings | None = None
     """Absent: every layer runs at the full width."""
+    vaults: VaultSettings | None = None
+    """Absent: one array on one memory."""
     logic: LogicSettings
     vector: VectorSettings | None = None
     """Absent: the host does what is no matrix product."""

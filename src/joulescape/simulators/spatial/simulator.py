@@ -33,6 +33,7 @@ from joulescape.simulators.spatial.machine import SpatialMachine
 from joulescape.simulators.spatial.matrix import matrix_cost, memory_component
 from joulescape.simulators.spatial.precision import lane_bits, most_lanes
 from joulescape.simulators.spatial.settings import SpatialSettings
+from joulescape.simulators.spatial.vaults import chosen, part_of, vault_cost, whole_memory
 from joulescape.simulators.spatial.vector import vector_cost
 from joulescape.units import OPS_PER_MAC
 
@@ -78,7 +79,7 @@ class Spatial(Simulator[SpatialSettings]):
             component = Component.of(name, memory_component(settings, name).scope, memory.area_mm2, scales=True)
             found.append(Area(component, instances(settings, name) * memory.area_mm2.value))
         if settings.vector is not None:
-            lanes = settings.vector.lanes * settings.vector.lane_mm2.value
+            lanes = _arrays(settings) * settings.vector.lanes * settings.vector.lane_mm2.value
             found.append(Area(Component.of("vector_unit", "chip", settings.vector.lane_mm2, scales=True), lanes))
         return found
 
@@ -108,9 +109,13 @@ class Spatial(Simulator[SpatialSettings]):
         """The chosen loop nest, what lies where, words by memory, and the cycles of every port."""
         if not isinstance(work, MatrixWork):
             return None
-        found = SpatialMachine.of([work], settings, context).at(work).mapped(work)
+        machine, divided = SpatialMachine.of([work], settings, context), ""
+        if settings.vaults is not None:
+            partition, _ = chosen(work, machine, settings.vaults)
+            divided, work = f"{partition}; the largest part:\n", part_of(work, partition)
+        found = machine.at(work).mapped(work)
         note = "; the best of the unrollings tried, not of all" if found.is_truncated else ""
-        return f"{explain(found.mapped)}\n{found.unrollings_count} unrollings tried{note}"
+        return f"{divided}{explain(found.mapped)}\n{found.unrollings_count} unrollings tried{note}"
 
     def published(self, settings: SpatialSettings) -> Mapping[str, float]:
         """Peak rates, area, and energy of an access beside that of a multiply.
@@ -138,11 +143,17 @@ def instances(settings: SpatialSettings, name: str) -> int:
     """Copies of a memory: one for all units along the dimensions that it serves."""
     sizes = settings.array.dimensions
     served = settings.memories[name].serves
-    return int(np.prod([size for dimension, size in sizes.items() if dimension not in served], dtype=int))
+    each = np.prod([size for dimension, size in sizes.items() if dimension not in served], dtype=int)
+    return _arrays(settings) * int(each)
+
+
+def _arrays(settings: SpatialSettings) -> int:
+    """Copies of the array with its memories."""
+    return 1 if settings.vaults is None else settings.vaults.count
 
 
 def _units(settings: SpatialSettings) -> int:
-    return int(np.prod(list(settings.array.dimensions.values()), dtype=int))
+    return _arrays(settings) * int(np.prod(list(settings.array.dimensions.values()), dtype=int))
 
 
 def _numbers(form: OperandFormat | None, settings: SpatialSettings) -> dict[str, float]:
@@ -156,10 +167,11 @@ def _numbers(form: OperandFormat | None, settings: SpatialSettings) -> dict[str,
 
 
 def _layer_cost(work: Work, machine: SpatialMachine) -> LayerCost:
+    vaults = machine.settings.vaults
     if isinstance(work, MatrixWork):
-        return _product_cost(work, machine)
+        return _product_cost(work, machine) if vaults is None else vault_cost(work, machine, vaults)
     if isinstance(work, VectorWork):
-        return vector_cost(work, machine)
+        return vector_cost(work, machine if vaults is None else whole_memory(machine, vaults))
     raise SimulatorError(f"spatial was given {work.layer}, {work.role}: a physical system is not arithmetic")
 
 

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from joulescape.errors import Infeasible
 from joulescape.simulators._mapping.frame import Frame
-from joulescape.simulators._mapping.hierarchy import Direction, Hierarchy, Memory, Port
+from joulescape.simulators._mapping.hierarchy import Direction, Hierarchy
 from joulescape.simulators._mapping.layer import AXIS, SLIDING, Layer, Operand, window
 from joulescape.simulators._mapping.mapper import Effort, Mapped, map_layer
 from joulescape.simulators._mapping.nest import Nest, tile_of
@@ -29,6 +29,7 @@ from joulescape.simulators._mapping.own_cost import Movement, OwnCost
 from joulescape.simulators._mapping.unrolling import span
 from joulescape.simulators._mapping.unrolling_search import KEEPS, Dataflow, Unrolled, unrollings, value_of
 from joulescape.simulators._mapping.zigzag_energy import Moves
+from joulescape.simulators.spatial.ports import own_port
 
 WALKS = {pair[0]: pair for pair in SLIDING}
 """Loops that move a window, with their taps."""
@@ -190,8 +191,8 @@ def _eager(layer: Layer, hierarchy: Hierarchy, slides: frozenset[str]) -> Hierar
     path = hierarchy.levels["I"]
     for level, index in enumerate(path[:-1]):
         if memories[index].name in slides:
-            memories[index] = _widened(memories[index], "from_high", saving)
-            memories[path[level + 1]] = _widened(memories[path[level + 1]], "to_low", saving)
+            memories[index] = own_port(memories[index], "I", "from_high", saving)
+            memories[path[level + 1]] = own_port(memories[path[level + 1]], "I", "to_low", saving)
     return replace(hierarchy, memories=tuple(memories))
 
 
@@ -199,14 +200,3 @@ def _saving(layer: Layer, pair: tuple[str, str]) -> float:
     """Columns of all windows of a row over the distinct ones."""
     positions, taps = layer.size(pair[0]), layer.size(pair[1])
     return positions * taps / window(positions, taps, layer.stride(pair))
-
-
-def _widened(memory: Memory, direction: Direction, factor: float) -> Memory:
-    """A memory with a port of its own, `factor` times as wide, for inputs that move one way."""
-    old = memory.port("I", direction)
-    wide = Port(f"{old.name}_windows", math.ceil(old.bits * factor), old.least_bits)
-    bindings: Sequence[tuple[Operand, Direction, int]] = [
-        (operand, way, len(memory.ports) if (operand, way) == ("I", direction) else port)
-        for operand, way, port in memory.bindings
-    ]
-    return replace(memory, ports=(*memory.ports, wide), bindings=tuple(bindings))
