@@ -87,9 +87,17 @@ def divide(
         if fitting is not None and cost >= fitting.cost:
             return Divided(fitting, fitting.cost, runs)
         held = bits(chain)
-        crowded = next((memory for memory in shared if sum(held[s] for s in memory.slots) > memory.room_bits), None)
+        crowded = next((memory for memory in shared if _is_crowded(memory, held)), None)
         if crowded is None:
             return Divided(chain, cost, runs)
+        if fitting is None:
+            fitting, more = _narrowed(shared, search, bits, chain, limits)
+            runs += more
+            if fitting is not None and fitting.cost <= cost:
+                return Divided(fitting, cost, runs)
+        if runs >= most_runs:
+            fitting, more = _even(shared, search, fitting)
+            return Divided(fitting, min([cost, *(entry[0] for entry in queue)]), runs + more)
         for slot, limit in _shares(crowded, held).items():
             narrowed = {**limits, slot: min(limits[slot], limit)}
             try:
@@ -98,11 +106,35 @@ def divide(
                 continue
             finally:
                 runs += 1
-            heapq.heappush(queue, (child.cost, runs, child, narrowed))
-        if runs >= most_runs:
-            fitting, more = _even(shared, search, fitting)
-            return Divided(fitting, min([cost, *(entry[0] for entry in queue)]), runs + more)
+            if fitting is None or child.cost < fitting.cost:
+                heapq.heappush(queue, (child.cost, runs, child, narrowed))
+    if fitting is not None:
+        return Divided(fitting, fitting.cost, runs)
     raise Infeasible("no tiles fit the shared memories together", 1.0)
+
+
+def _is_crowded(memory: Sharing, held: Mapping[Slot, float]) -> bool:
+    return sum(held[slot] for slot in memory.slots) > memory.room_bits
+
+
+def _narrowed(
+    shared: tuple[Sharing, ...],
+    search: Callable[[Limits], Chain],
+    bits: Callable[[Chain], Mapping[Slot, float]],
+    chain: Chain,
+    limits: Limits,
+) -> tuple[Chain | None, int]:
+    """A chain that fits: every tile of a crowded memory is cut by the same share; None where one cannot be cut."""
+    runs = 0
+    while crowded := [memory for memory in shared if _is_crowded(memory, bits(chain))]:
+        shares = [item for memory in crowded for item in _shares(memory, bits(chain)).items()]
+        limits = {**limits, **{slot: min(limits[slot], limit) for slot, limit in shares}}
+        runs += 1
+        try:
+            chain = search(limits)
+        except Infeasible:
+            return None, runs
+    return chain, runs
 
 
 def _shares(memory: Sharing, held: Mapping[Slot, float]) -> dict[Slot, float]:
