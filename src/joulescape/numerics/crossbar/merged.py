@@ -15,7 +15,7 @@ from joulescape.numerics.crossbar.coding import InputCode
 from joulescape.numerics.crossbar.device import CrossbarNumbers
 from joulescape.numerics.crossbar.programmed import Cells
 
-NEGLIGIBLE = 1e-6
+NEGLIGIBLE = 1e-5
 """Share of a product's spread below which what is left of a full read is rounding of float32, not a machine's error."""
 
 SURE = 3.0
