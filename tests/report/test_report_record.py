@@ -23,9 +23,9 @@ def plain() -> Tables:
 def row(back_end: str, what: str, kind: str, error: float, **more: Any) -> dict[str, Any]:
     plain = {
         "back_end": back_end, "family": back_end.partition("/")[0], "simulator": "systolic", "what": what,
-        "class": kind, "role": "prediction", "confidence": "high", "published": 1.0, "model": 1.0 + error, "error_fraction": error,
-        "tolerance_fraction": 0.2, "pass": abs(error) <= 0.2, "expected": "pass", "source": "x", "where": "y",
-        "kind": "quick",
+        "class": kind, "role": "prediction", "confidence": "high", "published": 1.0, "model": 1.0 + error,
+        "error_fraction": error, "tolerance_fraction": 0.2, "pass": abs(error) <= 0.2, "expected": "pass",
+        "source": "x", "where": "y", "kind": "quick",
     }  # fmt: skip
     return {**plain, **more}
 

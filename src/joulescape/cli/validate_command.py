@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-WIDTH = 160
+WIDTH = 190
 
 
 class Form(StrEnum):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from joulescape.errors import Fault, SpecError
+from joulescape.network.digest import digest
 from joulescape.pricing.products import product_figures
 from joulescape.resolve.back_end import load_back_end
 from joulescape.spec.back_end import PublishedRow
@@ -18,7 +20,24 @@ if TYPE_CHECKING:
 ACCURACIES = ("accuracy_fraction", "trained_accuracy_fraction")
 
 
-def model_figure(root: Path, name: str, row: PublishedRow) -> float:
+@dataclass(frozen=True)
+class Reports:
+    """Costs of networks on machines, each asked for once however many rows are about its parts."""
+
+    root: Path
+    known: dict[str, CostReport] = field(default_factory=dict)
+
+    def of(self, name: str, row: PublishedRow) -> CostReport:
+        """What the row's network costs on the back end `name`."""
+        from joulescape.pricing import cost
+
+        asked = digest(name, row.workload, _sets(row), row.boundary)
+        if asked not in self.known:
+            self.known[asked] = cost(cast(str, row.workload), name, _sets(row), boundary=row.boundary, root=self.root)
+        return self.known[asked]
+
+
+def model_figure(root: Path, name: str, row: PublishedRow, reports: Reports | None = None) -> float:
     """What the row is about, as the model has it; SpecError where the model knows no such figure."""
     if row.products:
         return _named(product_figures(load_back_end(root, name, row.overrides), row.products, row.bits), name, row)
@@ -27,7 +46,7 @@ def model_figure(root: Path, name: str, row: PublishedRow) -> float:
         return _named(back_end.simulator.published(back_end.settings), name, row)
     if row.what in ACCURACIES:
         return _accuracy(root, name, row)
-    return _named(_workload_figures(root, name, row), name, row)
+    return _named(_workload_figures((reports or Reports(root)).of(name, row), name, row), name, row)
 
 
 def _named(figures: Mapping[str, float | None], name: str, row: PublishedRow) -> float:
@@ -44,11 +63,8 @@ def _sets(row: PublishedRow) -> dict[str, str]:
     return {"batch": str(row.batch), **hardware, **compression, **{path: str(v) for path, v in row.sets.items()}}
 
 
-def _workload_figures(root: Path, name: str, row: PublishedRow) -> dict[str, float | None]:
+def _workload_figures(report: CostReport, name: str, row: PublishedRow) -> dict[str, float | None]:
     """Metrics of `joulescape cost` for the row's network and batch, and figures of the whole batch made of its rows."""
-    from joulescape.pricing import cost
-
-    report = cost(cast(str, row.workload), name, _sets(row), boundary=row.boundary, root=root)
     if row.layer is not None:
         return _layer_figures(report, row, name)
     if row.layers:

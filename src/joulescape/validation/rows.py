@@ -13,7 +13,7 @@ from joulescape.resolve.shelves import back_end_names, nearest_name, network_nam
 from joulescape.spec.back_end import FAMILIES, PublishedRow
 from joulescape.spec.faults import one_of
 from joulescape.validation.classes import figure_class, tolerance_fraction
-from joulescape.validation.figures import model_figure
+from joulescape.validation.figures import Reports, model_figure
 from joulescape.validation.slow import joined, slow_figure
 
 Row = dict[str, Any]
@@ -25,8 +25,9 @@ def validate(root: Path, slow: bool = False, back_end: str | None = None, family
     SpecError when a back end does not load or there is none of that name. Slow rows (they train) show the stored result
     with its date and digest, or no figure; `slow` runs them again.
     """
+    reports = Reports(root)
     return [
-        published_row(root, name, row, slow)
+        published_row(root, name, row, slow, reports)
         for name in _chosen(back_end_names(root), back_end, family)
         for row in load_back_end(root, name).spec.published
     ]
@@ -41,15 +42,20 @@ def _chosen(names: Sequence[str], back_end: str | None, family: str | None) -> l
     return [name for name in names if back_end in (None, name) and family in (None, name.partition("/")[0])]
 
 
-def published_row(root: Path, name: str, row: PublishedRow, slow: bool) -> Row:
-    """One published figure with the model's; none where the project lacks the network or the rival."""
+def published_row(root: Path, name: str, row: PublishedRow, slow: bool, reports: Reports | None = None) -> Row:
+    """One published figure with the model's; none where the project lacks the network or the rival.
+
+    `reports` keeps what networks cost, for rows about parts of the same cost.
+    """
     absent = _absent(root, row)
     if absent is not None:
         return _named_row(root, name, row) | {"reason": joined(row.reason, f"not computed: {absent}")}
     if row.role == "claim":
         return claim_row(root, name, row)
     model, reason = (
-        slow_figure(root, name, row, slow) if row.kind == "slow" else (model_figure(root, name, row), row.reason)
+        slow_figure(root, name, row, slow)
+        if row.kind == "slow"
+        else (model_figure(root, name, row, reports), row.reason)
     )
     error = None if model is None else model / row.value - 1 if row.value else model
     limit = tolerance_fraction(row.what)
