@@ -185,7 +185,7 @@ def test_a_network_larger_than_the_memory_reads_its_weights_for_every_batch(mach
     assert loaded(fits) == 0
     assert loaded(spills) == 2048 * 2048
     assert part(fits, "off_chip_memory") == 0
-    assert part(spills, "off_chip_memory") == 8 * 2048 * 2048 * context.off_chip.read_pj_per_bit.value
+    assert part(spills, "off_chip_memory") >= 8 * 2048 * 2048 * context.off_chip.read_pj_per_bit.value
 
 
 def test_only_dense_layers_are_taken() -> None:
