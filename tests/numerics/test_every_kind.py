@@ -46,6 +46,11 @@ LATE: dict[str, float] = {
 }  # fmt: skip
 QUIET: dict[str, tuple[str, dict[str, float]]] = {
     "fixed_point": ("fixed_point", {"weight_bits": 8, "input_bits": 8, "accumulator_bits": 32}),
+    "small_float": (
+        "small_float",
+        {"exponent_bits": 5, "mantissa_bits": 10, "largest": 65504.0, "is_scaled": 1},
+    ),
+    "dynamic": ("dynamic_fixed_point", {"bits": 10}),
     "late": ("timing_faults", LATE),
     "offset": ("crossbar", CELLS),
     "pair": ("crossbar", {**CELLS, "is_differential": 1}),

@@ -23,8 +23,11 @@ READ: dict[str, float] = {
     "read_sigma_fraction": 0.0, "stuck_off_fraction": 0.0, "stuck_on_fraction": 0.0, "g_on_msiemens": 0.01,
     "on_off_ratio": 17.0, "wire_kohm": 0.0,
 }  # fmt: skip
+FP8 = {"exponent_bits": 5.0, "mantissa_bits": 2.0, "largest": 57344.0, "is_scaled": 1.0}
 GRADIENTS: dict[str, tuple[str, dict[str, float]]] = {
     "fixed_point": ("fixed_point", {"gradient_bits": 8, "is_stochastic": 1}),
+    "small_float": ("small_float", {**FP8, "is_stochastic": 1}),
+    "dynamic": ("dynamic_fixed_point", {"bits": 8, "is_stochastic": 1}),
     "crossbar": ("crossbar", READ),
     "mzi_mesh": ("mzi_mesh", {"noise_fraction": 0.01, "output_bits": 6}),
 }
