@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machine_cases import Case, case, energy, number, part, product, small_loops
+from machine_cases import ROOT, Case, case, energy, number, part, product, small_loops
 from pydantic import ValidationError
 
+from joulescape import cost as price
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork
 from joulescape.simulators.base import LayerCost
@@ -171,3 +172,22 @@ def test_a_supply_below_the_threshold_is_refused() -> None:
     raw["least_v"].update(value=0.2, low=0.1, high=0.3)
     with pytest.raises(ValidationError, match="threshold_v < least_v"):
         SupplySettings.model_validate(raw)
+
+
+@pytest.mark.parametrize("name", ["moons40", "envision"])
+def test_widths_of_single_layers_reach_energy(name: str) -> None:
+    """Four bits in conv2 alone: that layer costs less, its neighbours what they did."""
+    field = "compression.0.quantize.{}_bits"
+    plain = {"compression.0": "quantize", field.format("weight"): "8", field.format("activation"): "8"}
+    narrow = plain | {f"{field.format(kind)}.lenet5.conv2": "4" for kind in ("weight", "activation")}
+    each = [
+        {
+            layer: sum(row["energy_pj"] for row in report.energy if row["layer"] == layer)
+            for layer in ("conv1", "conv2", "fc1")
+        }
+        for report in (
+            price("lenet5", f"electronic/{name}", sets, boundary="chip", root=ROOT) for sets in (plain, narrow)
+        )
+    ]
+    assert each[1]["conv2"] < 0.85 * each[0]["conv2"]
+    assert each[1]["fc1"] == pytest.approx(each[0]["fc1"], rel=0.02)
