@@ -71,6 +71,15 @@ def test_the_wall_of_light_draws_light_and_size_on_three_machines() -> None:
     assert sizes | light <= drawn
 
 
+def test_training_under_a_battery_asks_five_chips_behind_a_slow_memory() -> None:
+    space = SPACES["train_under_battery"]
+    assert {back_end.simulator.name for back_end in space.back_ends.values()} == {"training_core"}
+    assert len(space.back_ends) == 5
+    assert {values["external_gbps"] for values in space.spec.hardware.values()} == {0.4}
+    assert {"training_energy_pj", "training_time_ns"} <= set(space.spec.constraints)
+    assert {"trained_accuracy_fraction", "training_energy_pj"} <= set(space.spec.objectives)
+
+
 @pytest.mark.parametrize("name", SPACES)
 def test_every_network_and_machine_of_a_question_is_used(name: str) -> None:
     space = SPACES[name]
