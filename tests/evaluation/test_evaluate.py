@@ -144,7 +144,7 @@ def test_a_breakdown_adds_up_to_the_design(space: DesignSpace) -> None:
     for phase in ("inference", "training"):
         total = sum(r["energy_pj"] for r in energy if r["phase"] == phase)
         assert total == pytest.approx(design.metrics[f"{phase}_energy_pj"])
-    assert {row["node"] for row in found.parts} == {"as_published", "28 nm"}
+    assert {row["node"] for row in found.parts} == {"as_published", "28 nm", "28 nm, tpuv4i"}
     assert all(set(row) <= set(PARTS) for row in found.parts)
     assert all(set(row) == set(LAYERS) for row in found.layers)
 

@@ -122,3 +122,23 @@ def test_training_prints_roles() -> None:
     report = cost("digits_mlp", "electronic/systolic_int8", phases=("training",), root=ROOT)
     assert {row["role"] for row in report.layers} == {"forward", "input_gradient", "weight_gradient", "update"}
     assert report.steps == "nominal"
+
+
+def test_another_node_is_told_by_both_published_rules() -> None:
+    at = {rule: cost("digits_mlp", "electronic/eyeriss", {"node": 7, "scaling_rule": rule}, root=ROOT)
+          for rule in ("stillmaker", "tpuv4i")}  # fmt: skip
+    spread = at["stillmaker"].energy_by_rule
+    assert spread == at["tpuv4i"].energy_by_rule
+    for rule, report in at.items():
+        assert report.totals["inference_energy_pj"] == pytest.approx(spread[rule])
+        assert report.as_dict()["energy_by_rule"] == spread
+    assert spread["tpuv4i"] > spread["stillmaker"]
+    plain = cost("digits_mlp", "electronic/eyeriss", root=ROOT)
+    assert plain.energy_by_rule == {} and "energy_by_rule" not in plain.as_dict()
+
+
+def test_the_table_says_that_the_rules_disagree() -> None:
+    found = run("digits_mlp", "electronic/eyeriss", "--set", "node=7")
+    assert found.returncode == 0, found.stderr
+    assert "rules of scaling to 7 nm disagree" in found.stdout
+    assert "by stillmaker" in found.stdout and "by tpuv4i" in found.stdout

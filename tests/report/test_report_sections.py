@@ -174,9 +174,21 @@ def test_normalising_keeps_what_does_not_scale(given: Tables) -> None:
     ratios = {row["back_end"]: row["scaled"] / row["published"] for row in found.rows}
     assert ratios["physical/shg"] == pytest.approx(1.0)
     assert ratios["memristive/isaac"] == pytest.approx(0.7)
+    assert {row["other_rules"] for row in found.rows} == {""}
     only = dataclasses.replace(given, parts=given.parts.filter(pl.col("node") == "as_published"))
     assert normalised.facts(only).node is None
     assert normalised.figures(normalised.facts(only)) == ()
+
+
+def test_what_another_rule_of_scaling_says_stands_beside(given: Tables) -> None:
+    by_table = given.parts.filter(pl.col("node") == "28 nm").with_columns(
+        node=pl.lit("28 nm, tpuv4i"), energy_pj=pl.col("energy_pj") * 1.2
+    )
+    found = normalised.facts(dataclasses.replace(given, parts=pl.concat([given.parts, by_table])))
+    assert found.node == "28 nm"
+    rows = {row["back_end"]: row for row in found.rows}
+    assert rows["memristive/isaac"]["ratio"].startswith("0.70")
+    assert rows["memristive/isaac"]["other_rules"] == "0.84× by tpuv4i"
 
 
 def test_optimism_is_search_minus_test_over_the_front(given: Tables) -> None:

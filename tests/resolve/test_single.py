@@ -73,7 +73,7 @@ def test_a_host_alone_can_be_costed(project):
         ({"batch": "x"}, ["command line: at 'batch' found 'x', expected a whole number"]),
         ({"bach": "2"},
          ["command line: at 'bach' found unknown name 'bach', expected one of batch, boundary, node, normalise_to_nm,"
-          " hardware.<...>, compression.<...>, training.<...>, lifecycle.<...>; did you mean 'batch'?"]),
+          " scaling_rule, hardware.<...>, compression.<...>, training.<...>, lifecycle.<...>; did you mean 'batch'?"]),
         ({"compression.shrnk.bits": "2"},
          ["command line: at 'compression.shrnk.bits' found 'shrnk', expected one of shrink, spectral, whole;"
           " did you mean 'shrink'?"]),

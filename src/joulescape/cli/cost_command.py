@@ -121,6 +121,9 @@ def _print_table(report: CostReport) -> None:
     for name, value in report.totals.items():
         if value is not None:
             totals.add_row(name, f"{value:.6g}")
+    if report.energy_by_rule:
+        rules = ", ".join(f"{value:.4g} pJ by {rule}" for rule, value in report.energy_by_rule.items())
+        console.print(f"published rules of scaling to {design['node']} nm disagree: {rules}")
     console.print(totals, _energy_table(report), _layer_table(report))
     for one in report.explanations:
         console.rule(f"{one['layer']} · {one['role']}", align="left")

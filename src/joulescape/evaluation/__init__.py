@@ -20,6 +20,7 @@ from joulescape.network.fidelity import Fidelity, Measured
 from joulescape.network.work import Statistics, weight_bytes
 from joulescape.pricing.metrics import Metrics, Priced, assumed_fraction, at_node, metrics_of
 from joulescape.pricing.rows import area_rows, energy_rows, layer_rows
+from joulescape.simulators._node import SCALING_RULES
 from joulescape.simulators.base import FloatArray
 from joulescape.spec.domain import Scalar
 from joulescape.tables import LAYERS, METRICS, State
@@ -86,8 +87,13 @@ def breakdown(
 ) -> Breakdown:
     """Where one design's energy, area and time go, as published and with CMOS parts at the space's common node."""
     case = Case.of(candidate, space, fidelity, seed, memory)
-    published, common = case.published(case.measured()), space.spec.normalise_to_nm
-    nodes = {"as_published": published, f"{common} nm": at_node(published, case.machine.node_nm, common)}
+    published, common, chosen = case.published(case.measured()), space.spec.normalise_to_nm, space.spec.scaling_rule
+    nodes = {"as_published": published} | {
+        f"{common} nm" if rule == chosen else f"{common} nm, {rule}": at_node(
+            published, case.machine.node_nm, common, rule
+        )
+        for rule in SCALING_RULES
+    }
     design_id = case.design_id(variant_id)
     parts = [row for node, priced in nodes.items() for row in _parts(design_id, node, priced, variant_id)]
     layers = [

@@ -75,7 +75,9 @@ class Case:
     def priced(self, measured: Measured | None) -> Priced:
         """Costs at the node that the question asks for."""
         node, published = self.space.spec.node, self.published(measured)
-        return at_node(published, self.machine.node_nm, node) if isinstance(node, int) else published
+        if not isinstance(node, int):
+            return published
+        return at_node(published, self.machine.node_nm, node, self.space.spec.scaling_rule)
 
     def design_id(self, variant_id: int) -> str:
         """Digest of the candidate and one variant's values."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.machine import Machine
 from joulescape.resolve.shelves import find_root
 from joulescape.resolve.single import single
+from joulescape.simulators._node import SCALING_RULES
 from joulescape.spec.domain import Scalar
 from joulescape.spec.sourced import Corner
 
@@ -39,6 +40,8 @@ class CostReport:
     area: Sequence[Mapping[str, Any]]
     statistics: str = "nominal"
     steps: str | None = None
+    energy_by_rule: Mapping[str, float] = field(default_factory=dict)
+    """Where another node was asked for: pJ per sample under each rule of scaling to it."""
     explanations: Sequence[Mapping[str, str]] = ()
     """Where asked for: the mapping of each layer and role, as text."""
 
@@ -46,6 +49,7 @@ class CostReport:
         """Plain types, in the documented order."""
         named = ("design", "batch", "statistics", "steps", "totals", "layers", "traffic", "energy", "area")
         found = {name: getattr(self, name) for name in named}
+        found |= {"energy_by_rule": dict(self.energy_by_rule)} if self.energy_by_rule else {}
         return found | ({"explanations": list(self.explanations)} if self.explanations else {})
 
 
@@ -80,10 +84,21 @@ def report_on(space: DesignSpace, candidate: Candidate, corner: Corner, explains
     works = all_works(space, described, plan)
     refuse_misfits(machine, described, works)
     priced = price(machine, described, works, plan)
+    spread: Mapping[str, float] = {}
     if isinstance(space.spec.node, int):
-        priced = at_node(priced, machine.node_nm, space.spec.node)
-    report = _report(space, candidate, machine, priced)
+        spread = _by_rule(priced, machine, space.spec.node)
+        priced = at_node(priced, machine.node_nm, space.spec.node, space.spec.scaling_rule)
+    report = replace(_report(space, candidate, machine, priced), energy_by_rule=spread)
     return replace(report, explanations=_explanations(machine, described, works)) if explains else report
+
+
+def _by_rule(priced: Priced, machine: Machine, node_nm: int) -> dict[str, float]:
+    """Energy of all phases, per batch or training step, with CMOS parts at a node, under each published rule."""
+    scaled = {rule: at_node(priced, machine.node_nm, node_nm, rule) for rule in SCALING_RULES}
+    return {
+        rule: float(sum(np.sum(cost.energy_pj()) / cost.batch for cost in found.phases.values()))
+        for rule, found in scaled.items()
+    }
 
 
 def _explanations(

@@ -14,7 +14,7 @@ from joulescape.network.operators import Phase
 from joulescape.network.task import Task
 from joulescape.network.work import PhaseWork, Statistics, TrainingPlan
 from joulescape.resolve.machine import Machine, PhaseCost
-from joulescape.simulators._node import area_factor, energy_factor
+from joulescape.simulators._node import ScalingRule, area_factor, energy_factor
 from joulescape.simulators.base import Area, Energy, FloatArray
 from joulescape.units import OPS_PER_MAC
 
@@ -54,9 +54,9 @@ def price(machine: Machine, network: Described, works: Mapping[Phase, PhaseWork]
     return Priced(costs, machine.area(), plan, network.graph.macs)
 
 
-def at_node(priced: Priced, from_nm: int, to_nm: int) -> Priced:
+def at_node(priced: Priced, from_nm: int, to_nm: int, rule: ScalingRule = "stillmaker") -> Priced:
     """The same design with its CMOS parts (logic and SRAM) scaled to another node; clocks, optics and devices stay."""
-    energy, area = energy_factor(from_nm, to_nm), area_factor(from_nm, to_nm)
+    energy, area = energy_factor(from_nm, to_nm, rule), area_factor(from_nm, to_nm)
     phases = {name: _scaled_phase(cost, energy) for name, cost in priced.phases.items()}
     areas = tuple(replace(a, area_mm2=a.area_mm2 * area) if a.component.scales else a for a in priced.areas)
     return replace(priced, phases=phases, areas=areas)

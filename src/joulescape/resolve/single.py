@@ -26,7 +26,7 @@ from joulescape.spec.domain import Scalar
 from joulescape.spec.faults import nearest_key, one_of
 
 WHERE = "command line"
-_PLAIN = ("batch", "boundary", "node", "normalise_to_nm")
+_PLAIN = ("batch", "boundary", "node", "normalise_to_nm", "scaling_rule")
 _GROUPS = ("hardware", "compression", "training", "lifecycle")
 
 

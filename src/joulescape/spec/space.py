@@ -174,6 +174,8 @@ class SpaceSpec(Shape):
     node: Literal["as_published"] | Annotated[int, Field(ge=3, le=180)] = "as_published"
     normalise_to_nm: Annotated[int, Field(ge=3, le=180)] = 28
     """The report shows results as published beside results with CMOS parts scaled to this node."""
+    scaling_rule: Literal["stillmaker", "tpuv4i"] = "stillmaker"
+    """By which of two published rules CMOS parts are scaled; the report and `cost` show both, since they disagree."""
     phases: Annotated[tuple[PhaseName, ...], Field(min_length=1)] = ("inference",)
     compression: tuple[dict[str, Any], ...] = ()
     training: TrainingSpec = TrainingSpec()

@@ -43,7 +43,8 @@ def facts(given: Tables) -> NormalisedFacts:
             published = _total(parts, PUBLISHED_NODE, phase, column)
             scaled = _total(parts, others[0], phase, column)
             if published and scaled:
-                rows.append(_row(dict(given.back_ends)[name], name, what, metric, published, scaled))
+                row = _row(dict(given.back_ends)[name], name, what, metric, published, scaled)
+                rows.append(row | _by_other_rules(parts, others, phase, column, published))
     return NormalisedFacts(others[0], tuple(row for row in rows if row["what"] == "inference energy"), tuple(rows))
 
 
@@ -52,6 +53,16 @@ def _total(parts: pl.DataFrame, node: str, phase: str | None, column: str) -> fl
     if phase is not None:
         chosen = chosen.filter(pl.col("phase") == phase)
     return float(chosen[column].sum())
+
+
+def _by_other_rules(
+    parts: pl.DataFrame, others: list[str], phase: str | None, column: str, published: float
+) -> dict[str, Any]:
+    """The ratio under each rule of scaling that the first node's name does not stand for."""
+    ratios = {
+        node.partition(", ")[2]: _total(parts, node, phase, column) / published for node in others[1:] if ", " in node
+    }
+    return {"other_rules": ", ".join(f"{theme.significant(ratio, 2)}× by {rule}" for rule, ratio in ratios.items())}
 
 
 def _row(family: str, name: str, what: str, metric: str, published: float, scaled: float) -> dict[str, Any]:
