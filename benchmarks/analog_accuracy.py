@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from statistics import fmean, stdev
@@ -31,13 +31,13 @@ from joulescape.accuracy.chips import yield_fraction
 from joulescape.accuracy.datasets import Data, Part, load_task
 from joulescape.accuracy.fine_tuning import compressed
 from joulescape.accuracy.machine_layers import program
-from joulescape.accuracy.module import plain, run, weight_rows
+from joulescape.accuracy.module import Inputs, Tensors, from_rows, plain, run, to_rows, weight_rows, with_bias
 from joulescape.accuracy.randomness import generator
 from joulescape.accuracy.training import TrainingRun, correct, fraction, train_weights
 from joulescape.compression.pipeline import describe
 from joulescape.network.build import build_graph
 from joulescape.network.error_spec import Errors, ErrorSpec
-from joulescape.network.operators import Graph
+from joulescape.network.operators import Graph, Operator
 from joulescape.numerics.base import Detail
 from joulescape.simulators.crossbar.devices import AgedCell, device_numbers
 from joulescape.spec.network import NetworkSpec
@@ -117,7 +117,7 @@ def shown(values: list[float]) -> str:
     return f"{fmean(values):.2f} ± {stdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
 
 
-def table(head: str, rows: list[tuple[str, ...]]) -> str:
+def table(head: str, rows: Sequence[tuple[str, ...]]) -> str:
     """Markdown."""
     lines = [f"| {head} |", "|" + "---|" * (head.count("|") + 1)]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
@@ -167,6 +167,7 @@ def _speed_rows(name: str) -> list[tuple[str, ...]]:
             found = net.accuracies(numbers, detail, 2 if detail == "full" else DRAWS)
             rows.append((name, what, f"{taken:.2f}", f"{taken / ideal:.2f}", shown(found)))
         rows += [(name, "plain torch, weights redrawn once a device", "", "", shown(_by_hand(net)))]
+        rows += [(name, "plain torch, weights redrawn for every product", "", "", shown(_every_product(net)))]
     return rows + _peer_rows(name)
 
 
@@ -184,6 +185,26 @@ def _by_hand(net: Case) -> list[float]:
                 net.tensors[f"{operator.name}.weight"].shape
             )
         found.append(net.percent(lambda x, held=moved: run(net.graph, held, x, plain)))  # type: ignore[misc]
+    return found
+
+
+def _every_product(net: Case) -> list[float]:
+    """The read noise without any crossbar: for every row of every product a weight matrix of its own is drawn."""
+    found = []
+    for draw in range(2):
+        chance = generator(0, "every product", draw)
+
+        def rule(operator: Operator, inputs: Inputs, tensors: Tensors, chance: torch.Generator = chance) -> Tensor:
+            weight, rows = weight_rows(operator, tensors)[0], to_rows(operator, inputs[0])[0]
+            spread = 2**0.5 * READ * weight.abs().amax(dim=1)
+            parts = [
+                (part[:, None] * torch.randn(len(part), *weight.shape, generator=chance)).sum(dim=2)
+                for part in rows.split(max(1, 2**20 // weight.numel()))
+            ]
+            noisy = rows @ weight.T + torch.cat(parts) * spread
+            return with_bias(operator, from_rows(operator, noisy[None], len(inputs[0])), tensors)
+
+        found.append(net.percent(lambda x, met=rule: run(net.graph, net.tensors, x, met)))  # type: ignore[misc]
     return found
 
 

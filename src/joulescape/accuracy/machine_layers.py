@@ -97,14 +97,18 @@ class MachineLayers:
         if operator.name in self.products:
             found = self.products[operator.name](*grouped(inputs), self.reading).reshape(-1, *operator.out_shape)
             return found * scale_of(operator)
+        return with_bias(operator, self._held(operator, inputs[0]), tensors)
+
+    def _held(self, operator: Operator, x: Tensor) -> Tensor:
+        """A product with stored weights; of a whole convolution without unfolding it, where the machine can."""
         programmed = self.programmed[operator.name]
-        if operator.kind == "conv" and operator.name not in self.calibration.tiles and len(programmed) == 1:
-            whole = programmed[0]
+        if len(programmed) == 1 and operator.name not in self.calibration.tiles:
+            (whole,) = programmed
+            if operator.kind == "dense":
+                return whole(x.reshape(-1, x.shape[-1]), self.reading).reshape(len(x), *operator.out_shape)
             if isinstance(whole, OnWindows):
-                found = whole.on_windows(inputs[0], window_of(operator), self.reading)
-                return with_bias(operator, found, tensors)
-        held = [partial(one, generator=self.reading) for one in programmed]
-        return with_bias(operator, self._through(operator, inputs[0], held), tensors)
+                return whole.on_windows(x, window_of(operator), self.reading)
+        return self._through(operator, x, [partial(one, generator=self.reading) for one in programmed])
 
     def _through(self, operator: Operator, x: Tensor, each: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
         """An operator's input through its matrix products, one a group (and tap), without bias."""
