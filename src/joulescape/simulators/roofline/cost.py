@@ -4,37 +4,55 @@ time = launch + max(cycles / (clock * efficiency), bytes / (bandwidth * efficien
 
 Source: williams2009. Bytes are compulsory: each operand crosses the memory's interface once, unless the cache holds it.
 With tiles, cycles are those of ceil(tiles / multiprocessors) waves; a weight gradient sums over samples and positions,
-which kernels divide among multiprocessors, so it fills them.
+which kernels divide among multiprocessors, so it fills them. Kernels on compressed rows move an index beside every
+weight and reach shares of their own: zeros pay where memory binds (a batch of one), and hardly where multipliers do.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 from joulescape.network.work import MatrixWork, VectorWork
 from joulescape.simulators.base import Component, Context, Energy, LayerCost, Traffic
-from joulescape.simulators.roofline.settings import Precision, RooflineSettings
+from joulescape.simulators.roofline.settings import Precision, RooflineSettings, SparseSettings
 from joulescape.units import BITS_PER_BYTE, OPS_PER_MAC
 
 OPERAND_BYTES: dict[Precision, int] = {"float32": 4, "float16": 2, "int8": 1}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One way of running a work: its products, cycles at the peak, bytes moved, and the shares that it reaches."""
+
+    products: float
+    cycles: float
+    traffic: tuple[Traffic, ...]
+    compute_efficiency: float
+    bandwidth_efficiency: float
+
+    def busy_ns(self, settings: RooflineSettings) -> float:
+        """Time of the multipliers."""
+        return self.cycles / (settings.clock_ghz * self.compute_efficiency)
+
+    def moving_ns(self, settings: RooflineSettings) -> float:
+        """Time of the memory."""
+        moved = sum(float(move.read_bytes + move.write_bytes) for move in self.traffic)
+        return BITS_PER_BYTE * moved / (settings.memory.bandwidth_gbps.value * self.bandwidth_efficiency)
+
+    def latency_ns(self, settings: RooflineSettings) -> float:
+        """The longer of both, behind the launch."""
+        return settings.launch_ns.value + max(self.busy_ns(settings), self.moving_ns(settings))
 
 
 def layer_cost(
     work: MatrixWork | VectorWork, settings: RooflineSettings, context: Context, are_weights_held: bool
 ) -> LayerCost:
     """One work as one kernel; `are_weights_held` where the cache holds those of all layers between batches."""
-    traffic = _matrix_traffic(work, settings, context, are_weights_held) if isinstance(work, MatrixWork) else (
-        _vector_traffic(work, settings, context)
-    )  # fmt: skip
-    cycles = _matrix_cycles(work, settings) if isinstance(work, MatrixWork) else work.ops / OPS_PER_MAC / peak(settings)
-    memory = settings.memory
-    busy_ns = cycles / (settings.clock_ghz * settings.compute_efficiency.value)
-    moved = sum(float(move.read_bytes + move.write_bytes) for move in traffic)
-    moving_ns = BITS_PER_BYTE * moved / (memory.bandwidth_gbps.value * memory.efficiency.value)
-    latency_ns = settings.launch_ns.value + max(busy_ns, moving_ns)
-    products = work.macs if isinstance(work, MatrixWork) else work.ops / OPS_PER_MAC
-    used = products / (peak(settings) * settings.clock_ghz * latency_ns)
-    bound = max((settings.launch_ns.value, "launch"), (busy_ns, "multipliers"), (moving_ns, "memory"))[1]
+    kernel = _kernel(work, settings, context, are_weights_held)
+    latency_ns, launch_ns = kernel.latency_ns(settings), settings.launch_ns.value
+    used = kernel.products / (peak(settings) * settings.clock_ghz * latency_ns)
+    times = {"launch": launch_ns, "multipliers": kernel.busy_ns(settings), "memory": kernel.moving_ns(settings)}
     running = Component.of("board", "core", settings.power.running_mw, scales=True)
     return LayerCost(
         layer=work.layer,
@@ -43,10 +61,48 @@ def layer_cost(
         latency_ns=latency_ns,
         active_units=used * settings.multipliers,
         utilisation_fraction=used,
-        bound_by=bound,
+        bound_by=max(times, key=lambda name: times[name]),
         energies=(Energy(running, settings.power.running_mw.value * latency_ns),),
-        traffic=traffic,
+        traffic=kernel.traffic,
     )
+
+
+def _kernel(
+    work: MatrixWork | VectorWork, settings: RooflineSettings, context: Context, are_weights_held: bool
+) -> Kernel:
+    """The plain kernel, or the one on entries where that is the faster or the only one."""
+    shares = settings.compute_efficiency.value, settings.memory.efficiency.value
+    if not isinstance(work, MatrixWork):
+        products = work.ops / OPS_PER_MAC
+        return Kernel(products, products / peak(settings), _vector_traffic(work, settings, context), *shares)
+    traffic = _matrix_traffic(work, settings, context, are_weights_held)
+    plain = Kernel(float(work.macs), _matrix_cycles(work, settings), traffic, *shares)
+    sparse = settings.sparse
+    if sparse is None or sparse.use == "never" or not _has_entries(work):
+        return plain
+    entries = _on_entries(plain, work, settings, sparse)
+    is_faster = entries.latency_ns(settings) < plain.latency_ns(settings)
+    return entries if sparse.use == "always" or is_faster else plain
+
+
+def _has_entries(work: MatrixWork) -> bool:
+    """Zeros anywhere in the stored weights of a dense layer; convolutions have no such kernel here."""
+    loops = work.loops
+    is_dense = loops.OY * loops.OX * loops.FY * loops.FX == 1 and work.role != "weight_gradient"
+    return is_dense and work.is_weight_stored and work.weight.structure == "unstructured"
+
+
+def _on_entries(plain: Kernel, work: MatrixWork, settings: RooflineSettings, sparse: SparseSettings) -> Kernel:
+    """Products with weights that are not zero alone, each of which is fetched with its column."""
+    density, width = work.weight.density, OPERAND_BYTES[settings.precision]
+    stored = density * (width + sparse.index_bytes) / width
+    traffic = tuple(
+        replace(move, read_bytes=move.read_bytes * stored) if move.operand == "weight" else move
+        for move in plain.traffic
+    )
+    products, is_vector = density * work.macs, work.loops.positions == 1
+    share = settings.compute_efficiency if is_vector else sparse.compute_efficiency
+    return Kernel(products, products / peak(settings), traffic, share.value, sparse.bandwidth_efficiency.value)
 
 
 def peak(settings: RooflineSettings) -> int:

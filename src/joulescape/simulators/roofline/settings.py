@@ -41,6 +41,18 @@ class TileSettings(Shape):
     multiprocessors: Positive
 
 
+class SparseSettings(Shape):
+    """Kernels for dense layers with zeros anywhere in their weights: every other weight comes with its column."""
+
+    use: Literal["never", "where_faster", "always"]
+    index_bytes: Positive
+    bandwidth_efficiency: HigherIsBetter
+    """Share of the memory's peak that entries stream at."""
+    compute_efficiency: HigherIsBetter
+    """Share of the multipliers' peak where entries meet several vectors, whose values are gathered; with one vector the
+    entries alone bind."""
+
+
 class RooflineSettings(Shape):
     """Multipliers that reach a stated share of their peak, a memory that does, and an overhead a kernel."""
 
@@ -58,6 +70,8 @@ class RooflineSettings(Shape):
     memory: MemorySettings
     tile: TileSettings | None = None
     """Absent: a plain roofline, no product too small for the machine."""
+    sparse: SparseSettings | None = None
+    """Absent: zeros are multiplied like any other weight."""
     power: PowerSettings
     die_mm2: LowerIsBetter
 

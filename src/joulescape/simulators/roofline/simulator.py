@@ -1,6 +1,6 @@
 """A processor as a back end, by its roofline.
 
-Assumptions: one kernel a layer, one after the other; dense kernels, which gain nothing from zeros; power is that
+Assumptions: one kernel a layer, one after the other; zeros are skipped by kernels of their own alone; power is that
 of the board or socket with its memory, which no boundary can cut, so the core has all of it and the memory none.
 """
 
