@@ -103,7 +103,7 @@ class SparseColumns(Simulator[SparseColumnsSettings]):
         return stacked_limits([_limits(matrix, machine) for machine in variants(settings, self.searchable)])
 
     def published(self, settings: SparseColumnsSettings) -> Mapping[str, float]:
-        """Peak rate on entries, area and standing power of one element and of all, and what their memories hold."""
+        """Peak rate on entries, area of one element, its memories and all, standing power, and what the memories hold."""
         area = sum(float(part.area_mm2) for part in self.area(settings))
         standing = sum(float(part.power_mw) for part in self.static_power(settings))
         peak_gops = OPS_PER_MAC * settings.elements * settings.clock_ghz
@@ -113,6 +113,7 @@ class SparseColumns(Simulator[SparseColumnsSettings]):
             "peak_gops": peak_gops,
             "area_mm2": area,
             "element_area_mm2": area / settings.elements,
+            **{f"{name}_area_mm2": float(settings.sram.area(size)) for name, size in _memories(settings).items()},
             "standing_power_mw": standing,
             "most_entries_count": entries,
             "most_dense_weights_count": entries / PRUNED_DENSITY,
