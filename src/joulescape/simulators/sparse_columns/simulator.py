@@ -103,7 +103,7 @@ class SparseColumns(Simulator[SparseColumnsSettings]):
         return stacked_limits([_limits(matrix, machine) for machine in variants(settings, self.searchable)])
 
     def published(self, settings: SparseColumnsSettings) -> Mapping[str, float]:
-        """Peak rate on entries, area of one element, its memories and all, standing power, and what the memories hold."""
+        """Peak rate on entries, standing power, area of an element, its memories and all, and what these hold."""
         area = sum(float(part.area_mm2) for part in self.area(settings))
         standing = sum(float(part.power_mw) for part in self.static_power(settings))
         peak_gops = OPS_PER_MAC * settings.elements * settings.clock_ghz
