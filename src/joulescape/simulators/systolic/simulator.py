@@ -19,6 +19,7 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import ROLES, Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
+from joulescape.simulators._beside import exposed
 from joulescape.simulators._node import area_factor
 from joulescape.simulators.base import (
     Area,
@@ -80,7 +81,7 @@ class Systolic(Simulator[SystolicSettings]):
         """One layer after the other, each with the whole array."""
         works = _as_they_stand(works)
         machine = SystolicMachine.of(works, settings, context)
-        return [_layer_cost(work, machine) for work in works]
+        return list(exposed([_layer_cost(work, machine) for work in works]))
 
     def area(self, settings: SystolicSettings) -> Sequence[Area]:
         """Array, buffers, vector unit, control."""

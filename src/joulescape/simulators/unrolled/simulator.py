@@ -13,6 +13,7 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
+from joulescape.simulators._beside import exposed
 from joulescape.simulators._variants import stacked, stacked_limits, variants
 from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Simulator, StaticPower
 from joulescape.simulators.unrolled.cost import matrix_cost, vector_cost
@@ -54,7 +55,7 @@ class Unrolled(Simulator[UnrolledSettings]):
         """One layer after the other."""
         machines = variants(settings, self.searchable)
         costs = [_costs(works, machine, context) for machine in machines]
-        return [stacked(found) for found in zip(*costs, strict=True)]
+        return list(exposed([stacked(found) for found in zip(*costs, strict=True)]))
 
     def area(self, settings: UnrolledSettings) -> Sequence[Area]:
         """The device's die."""
