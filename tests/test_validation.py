@@ -15,6 +15,7 @@ from joulescape import tables
 from joulescape.cli import validate_command as command
 from joulescape.errors import SpecError
 from joulescape.spec.back_end import PublishedRow
+from joulescape.units import SUFFIXES
 from joulescape.validation import (
     STORE,
     ClassRecord,
@@ -186,13 +187,29 @@ def test_the_command_prints_json_and_writes_parquet(shelf: Path) -> None:
 # --- honesty of the shelf's rows ---------------------------------------------------------------------------------
 
 
-def stated(node: Any) -> set[float]:
-    """Every number below `parameters` of an entry."""
+NUMBER = frozenset({"value", "low", "high"})
+
+
+def unit(name: str) -> str:
+    """The unit that a key ends with; none of them for pure numbers without one."""
+    return max((suffix for suffix in SUFFIXES if f"_{name}".endswith(f"_{suffix}")), key=len, default="")
+
+
+def stated(node: Any, key: str = "") -> set[tuple[str, float]]:
+    """Every number below `parameters` of an entry, with the unit of its key: 0.3 mW is no 0.3 TOPS/W."""
     if isinstance(node, dict):
-        return set().union(*(stated(value) for value in node.values())) if node else set()
+        below = [stated(value, key if name in NUMBER else str(name)) for name, value in node.items()]
+        return set[tuple[str, float]]().union(*below)
     if isinstance(node, list):
-        return set().union(*(stated(value) for value in node)) if node else set()
-    return {float(node)} if isinstance(node, (int, float)) and not isinstance(node, bool) else set()
+        return set[tuple[str, float]]().union(*(stated(value, key) for value in node))
+    is_number = isinstance(node, (int, float)) and not isinstance(node, bool)
+    return {(unit(key), float(node))} if is_number else set()
+
+
+def test_numbers_of_an_entry_keep_their_units() -> None:
+    given = {"power_mw": {"value": 0.3, "low": 0.1, "basis": "assumed"}, "sides": [4, 4], "is_on": True}
+    assert stated(given) == {("mw", 0.3), ("mw", 0.1), ("", 4.0)}
+    assert (unit("peak_tops_per_w"), unit("gops_per_mm2"), unit("tops")) == ("tops_per_w", "gops_per_mm2", "")
 
 
 @pytest.mark.parametrize("name", sorted({r["back_end"] for r in ROWS}))
@@ -201,7 +218,7 @@ def test_what_is_called_a_prediction_does_not_stand_in_the_entry(name: str) -> N
     numbers = stated(content["parameters"])
     for published in content["published"]:
         if published["role"] == "prediction":
-            assert float(published["value"]) not in numbers, published
+            assert (unit(published["what"]), float(published["value"])) not in numbers, published
 
 
 def test_an_expected_miss_does_miss() -> None:
@@ -385,3 +402,16 @@ def test_rows_of_plain_products_say_their_sizes() -> None:
         r for r in ROWS if r["back_end"] == "electronic/gpu_titan_x" and "Alex-6, dense, batch 64" in r["where"]
     )
     assert card["workload"] == "4096 x 9216 x 64"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"layers": ("conv1",)}, "needs its workload"),
+        ({"sets": {"batch": 4}}, "needs its workload"),
+        ({"workload": "lenet5", "layer": "conv1", "layers": ("conv2",)}, "either one layer or several"),
+    ],
+)
+def test_rows_that_name_layers_of_nothing_are_refused(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        row("power_mw", **fields)

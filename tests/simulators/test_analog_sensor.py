@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machine_cases import ROOT, Case, case, energy, number, part, product, small_loops
+from machine_cases import ROOT, Case, case, energy, number, part, product, small_loops, vector
 
 from joulescape import cost
 from joulescape.errors import Infeasible
@@ -123,3 +123,48 @@ def test_an_image_that_enters_elsewhere_is_refused() -> None:
 def test_a_sweep_costs_what_each_variant_costs_alone() -> None:
     swept = {"raw_readout": [True, False, True], "kernels.bytes": [1024, 102400, 1 << 20]}
     check_variants(REDEYE.simulator, REDEYE.settings, [work()], swept)
+
+
+def test_comparisons_are_paid_one_by_one_and_convert_what_leaves() -> None:
+    relu = replace(vector(4096), layer="pool")
+    inner = example_context()
+    leaving = replace(inner, handed_on=frozenset({"pool"}))
+    (kept,), (left,) = REDEYE.cost(relu, context=inner), REDEYE.cost(relu, context=leaving)
+    assert part(kept, "comparators") == 4096 * 0.5
+    assert part(kept, "converters") == 0
+    assert part(left, "converters") == pytest.approx(4096 * (5000 / 64 + 80))
+    assert number(kept.latency_ns) == pytest.approx(4096 / 227 / 0.02)
+
+
+@given(batch=st.integers(1, 6))
+@MANY
+def test_frames_follow_one_another(batch: int) -> None:
+    """Energy and time of a batch are those of its frames; kernels in their memory stay there."""
+    many = replace(CONV, B=batch)
+    one, all_of_them = run(REDEYE, work()), run(REDEYE, work(many))
+    assert number(all_of_them.latency_ns) == pytest.approx(batch * number(one.latency_ns))
+    for name in ("analog_macs", "analog_memory", "kernels", "converters"):
+        assert part(all_of_them, name) == pytest.approx(batch * part(one, name))
+
+
+def test_a_row_of_pixels_reads_all_kernels_once() -> None:
+    found = run(REDEYE, work())
+    (kernels,) = (move for move in found.traffic if move.memory == "kernels")
+    assert number(kernels.read_bytes) == CONV.OY * CONV.K * CONV.reduction
+    assert part(found, "kernels") == pytest.approx(number(kernels.read_bytes) * 8 * 5.0)
+
+
+def test_an_image_wider_than_the_columns_takes_another_turn() -> None:
+    wide, narrow = (run(REDEYE, work(Loops(K=8, C=3, OY=4, OX=ox, FY=3, FX=3))) for ox in (228, 227))
+    assert number(wide.latency_ns) == 2 * number(narrow.latency_ns)
+
+
+def test_only_the_first_convolution_is_taken_where_it_is_to_go_no_deeper() -> None:
+    graph = example_graph()
+    first = REDEYE.at({"depth": "first"})
+    taken = {
+        depth: [o.name for o in graph.operators if machine.simulator.takes(o, "forward", machine.settings)]
+        for depth, machine in (("first", first), ("chain", REDEYE))
+    }
+    assert taken == {"first": ["conv1"], "chain": ["conv1", "relu1", "pool1"]}
+    assert not REDEYE.simulator.takes(graph.operator("conv1"), "weight_gradient", REDEYE.settings)
