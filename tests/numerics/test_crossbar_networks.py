@@ -1,0 +1,94 @@
+"""What devices do to a network of digits: a year of drift, faults, noise that training meets, chips that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from crossbar_numbers import ANALOG_PAIR, IDEAL, YEAR_S, device_spec
+from torch import Tensor
+
+from joulescape.accuracy.activations import calibrate
+from joulescape.accuracy.chips import yield_fraction
+from joulescape.accuracy.datasets import Data, load_task
+from joulescape.accuracy.fine_tuning import compressed
+from joulescape.accuracy.machine_layers import program
+from joulescape.accuracy.module import run
+from joulescape.accuracy.randomness import generator
+from joulescape.accuracy.training import TrainingRun, correct, fraction, train_weights
+from joulescape.compression.pipeline import describe
+from joulescape.network.build import build_graph
+from joulescape.network.error_spec import Errors, ErrorSpec
+from joulescape.network.operators import Graph
+from joulescape.spec.network import NetworkSpec
+
+torch.set_num_threads(1)
+MODEL = Path(__file__).resolve().parents[2] / "models" / "digits_mlp.yaml"
+PAIR: Mapping[str, float] = {**IDEAL, **ANALOG_PAIR}
+
+
+@cache
+def trained() -> tuple[Graph, Data, dict[str, Tensor]]:
+    """The network, its data, its weights."""
+    spec = NetworkSpec.model_validate(yaml.safe_load(MODEL.read_text(encoding="utf-8")))
+    graph = build_graph("digits_mlp", spec)
+    data = load_task(spec.task).shaped(graph.input_shape)
+    return graph, data, dict(train_weights(graph, TrainingRun(12, 64, 0.01), data.train, 0))
+
+
+def errors_of(graph: Graph, numbers: Mapping[str, float]) -> Errors:
+    return {(o.name, "forward"): ErrorSpec("crossbar", o.name, "forward", numbers) for o in graph.matrix_operators}
+
+
+def accuracies(numbers: Mapping[str, float], draws: int = 8, tensors: Any = None) -> list[float]:
+    """Of drawn chips, on the test split."""
+    graph, data, weights = trained()
+    held = weights if tensors is None else tensors
+    calibration, found = calibrate(describe(graph, ()), held, data.train.images), []
+    for draw in range(draws):
+        device, reading = (generator(0, purpose, draw) for purpose in ("device", "read"))
+        machine = program(graph, held, errors_of(graph, numbers), calibration, device, reading, "merged")
+        with torch.no_grad():
+            logits = run(graph, held, data.test.images, machine.rule)
+        found.append(fraction(correct(logits, data.test.labels)))
+    return found
+
+
+def test_phase_change_cells_with_compensation_stay_flat_for_a_year() -> None:
+    young, old = (fmean(accuracies(device_spec("pcm", age_s=age).numbers, 10)) for age in (1.0, YEAR_S))
+    assert abs(young - old) < 0.01
+    assert young > 0.95
+
+
+def test_fine_tuning_on_drawn_devices_regains_ten_points_at_thirty_percent() -> None:
+    graph, data, weights = trained()
+    numbers = {**PAIR, "programming_sigma_fraction": 0.3}
+    how = {"epochs": 20, "batch": 64, "learning_rate": 0.01, "noise_aware": True}
+    tuned = compressed(describe(graph, ()), weights, how, data.train, errors_of(graph, numbers), 0)
+    before, after = fmean(accuracies(numbers)), fmean(accuracies(numbers, tensors=tuned))
+    assert after > before + 0.1
+
+
+@pytest.mark.parametrize("way", ["sign", "rows", "pairs"])
+def test_mapping_around_faults_gives_accuracy_back(way: str) -> None:
+    stuck = {**PAIR, "stuck_off_fraction": 0.05, "stuck_on_fraction": 0.0 if way == "sign" else 0.05}
+    assert fmean(accuracies({**stuck, f"is_remapped_by_{way}": 1.0})) > fmean(accuracies(stuck)) + 0.005
+
+
+def test_activation_noise_without_converters_costs_accuracy_as_it_grows() -> None:
+    found = [fmean(accuracies({**PAIR, "is_analog": 1.0, "activation_sigma_fraction": s}, 3)) for s in (0.0, 0.05, 0.2)]
+    assert found[0] > found[1] + 0.003 > found[2] + 0.05
+
+
+def test_yield_falls_as_cells_get_worse() -> None:
+    shares = [yield_fraction(accuracies({**PAIR, "programming_sigma_fraction": s}), 0.93).value
+              for s in (0.02, 0.1, 0.3)]  # fmt: skip
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] == 1.0
+    assert shares[2] < 0.5
