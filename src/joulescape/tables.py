@@ -57,7 +57,8 @@ PARTS = {
     "basis": pl.String, "source": pl.String,
 }  # fmt: skip
 """parts.parquet: additive parts of confirmed designs at the typical corner. `quantity` is energy or area; `node` is
-as_published, e.g. 28 nm, or that by another rule (28 nm, tpuv4i). Inference parts are per inference; training parts are per whole training run."""
+as_published, e.g. 28 nm, or that by another rule (28 nm, tpuv4i). Inference parts are per inference; training parts are
+per whole training run."""
 
 LAYERS = {
     "design_id": pl.String, "phase": pl.String, "layer": pl.String, "role": pl.String, "macs": pl.Int64,

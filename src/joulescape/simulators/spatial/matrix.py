@@ -12,6 +12,7 @@ from joulescape.simulators._mapping.own_cost import Movement
 from joulescape.simulators.base import Component, Energy, LayerCost, Scope, Traffic
 from joulescape.simulators.spatial.machine import SpatialMachine
 from joulescape.simulators.spatial.settings import SpatialSettings
+from joulescape.simulators.spatial.skipping import is_skipping, moved_share, multiplied, skipped
 from joulescape.units import BITS_PER_BYTE
 
 NAMES: Mapping[str, OperandName] = {letter: name for name, letter in OPERAND.items()}
@@ -24,7 +25,7 @@ def matrix_cost(work: MatrixWork, machine: SpatialMachine, mapped: Mapped) -> La
     """One work on its mapping."""
     moved = _moved(work, machine, mapped)
     parts = [*_unit_energies(work, machine, mapped), *_memory_energies(moved, machine, mapped)]
-    return LayerCost(
+    cost = LayerCost(
         layer=work.layer,
         role=work.role,
         macs=work.macs,
@@ -35,6 +36,7 @@ def matrix_cost(work: MatrixWork, machine: SpatialMachine, mapped: Mapped) -> La
         energies=(*parts, control_energy(machine.settings, parts)),
         traffic=tuple(Traffic(memory, operand, *both) for (memory, operand), both in moved.items()),
     )
+    return skipped(cost, work, machine.settings, mapped)
 
 
 def memory_component(settings: SpatialSettings, name: str) -> Component:
@@ -69,6 +71,8 @@ def _bytes(move: Movement, memory: Memory) -> float:
 
 def _share(work: MatrixWork, machine: SpatialMachine, move: Movement, memory: str) -> float:
     gating = machine.settings.gating
+    if is_skipping(machine.settings):
+        return moved_share(work, machine.settings, move, memory)
     if memory == OFF_CHIP:
         return machine.coded(work, NAMES[move.operand])
     is_gated = gating is not None and memory in gating.memories and move.link == 0
@@ -89,7 +93,8 @@ def _memory_energies(moved: Moved, machine: SpatialMachine, mapped: Mapped) -> I
 def _unit_energies(work: MatrixWork, machine: SpatialMachine, mapped: Mapped) -> Iterator[Energy]:
     settings = machine.settings
     gating = settings.gating
-    multiplies = work.macs * (gating.share(work.input.density, work.weight.density) if gating else 1.0)
+    multiplies = work.macs * multiplied(work, settings)
+    multiplies *= gating.share(work.input.density, work.weight.density) if gating else 1.0
     yield Energy(
         Component.of("mac_array", "core", settings.array.mac_pj, scales=True), multiplies * settings.array.mac_pj.value
     )

@@ -50,6 +50,18 @@ class SlidingSettings(Shape):
     memories: tuple[str, ...]
 
 
+class SkippingSettings(Shape):
+    """Units that step from one non-zero value to the next: zeros of these operands take neither time nor energy."""
+
+    is_on: bool
+    inputs: bool
+    weights: bool
+    count_bits: Bits
+    """Beside each value that is kept, the zeros before it."""
+    imbalance: LowerIsBetter
+    """Products of the slowest of the units that wait for each other, over their mean."""
+
+
 class RunLengthSettings(Shape):
     """Activations in off-chip memory as words of (zeros before, value) pairs; data that enter the network are plain."""
 
@@ -149,6 +161,7 @@ class SpatialSettings(HierarchyDeclaration):
     widths: WidthSettings
     gating: GatingSettings | None = None
     sliding: SlidingSettings | None = None
+    skipping: SkippingSettings | None = None
     unit_registers: bool = True
     """Whether a unit keeps an input beside its pads while it is used again; without, every multiply reads its pads."""
     run_length: RunLengthSettings | None = None

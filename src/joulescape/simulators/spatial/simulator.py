@@ -45,8 +45,8 @@ class Spatial(Simulator[SpatialSettings]):
     Settings = SpatialSettings
     changes_numbers = frozenset({"widths.weight", "widths.input", "widths.sum", "precision.mode"})
     searchable = frozenset({
-        "clock_ghz", "dataflow", "gating.is_on", "sliding.is_on", "unit_registers", "run_length.is_on",
-        "search.objective", "precision.mode", "precision.pace", "sensor.is_on",
+        "clock_ghz", "dataflow", "gating.is_on", "sliding.is_on", "skipping.is_on", "unit_registers",
+        "run_length.is_on", "search.objective", "precision.mode", "precision.pace", "sensor.is_on",
     })  # fmt: skip
 
     def takes(self, operator: Operator, role: Role, settings: SpatialSettings) -> bool:
