@@ -1,7 +1,7 @@
 """Columns of SRAM cells read at once: what they hold, what bit lines make of it, and what a converter says.
 
     s[t, n] = sum over rows r of tile t of  d[r] w[r, n] (1 + mismatch[r, n])
-    v = s - bend s |s| / S + read noise,   code = clip(round(v / step)),   step = max(1, S / top)
+    v = s (1 - bend min(|s| / S, 1)) + read noise,   code = clip(round(v / step)),   step = max(1, S / top)
 
 d are the digits that one read drives, w the levels of one column of cells: bits of a weight in two's complement (one
 column a bit, each read and converted by itself), the whole signed weight where columns of one weight are joined before
@@ -141,7 +141,7 @@ class Columns:
         dtype = torch.float32 if numbers.largest_sum * digit.shape[2] < EXACT_FLOAT32 else torch.float64
         sums = torch.bmm(digit.to(dtype), self.cells.held.to(dtype))
         if numbers.bend_fraction:
-            sums = sums - numbers.bend_fraction * sums * sums.abs() / self.full_scale
+            sums = sums * (1 - numbers.bend_fraction * (sums.abs() / self.full_scale).clamp_(max=1.0))
         if numbers.read_sigma_fraction:
             noise = torch.randn(sums.shape, generator=generator, dtype=dtype)
             sums = sums + numbers.read_sigma_fraction * self.full_scale * noise

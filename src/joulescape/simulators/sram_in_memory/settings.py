@@ -77,7 +77,7 @@ class Analog(Shape):
     mismatch_sigma_fraction: LowerIsBetter
     """Standard deviation of one cell's share of a sum."""
     bend_fraction: LowerIsBetter
-    """What a bit line lacks at full scale: v = s - bend s |s| / S."""
+    """What a bit line lacks at full scale: v = s (1 - bend |s| / S)."""
     read_sigma_fraction: LowerIsBetter
     """Noise of one read, of full scale."""
 
