@@ -120,7 +120,7 @@ DRAWN: dict[str, dict[str, list[Any]]] = {
     "crossbar": {
         "array.rows": [64, 256], "array.columns": [64, 256], "array.encoding": ["differential"], "adc.bits": [5, 9],
         "adc.clip_fraction": [0.5], "dac.bits": [2], "cell.bits": [1, 4], "cell.copies": [2],
-        "training.update_scheme": ["serial"], "operand_bits": [4],
+        "cell.remapping": ["rows"], "training.update_scheme": ["serial"], "operand_bits": [4],
     },
     "mzi_mesh": {
         "mesh.size": [4, 16], "mesh.scheme": ["reck"], "clock_ghz": [1.0, 10.0], "shifter.kind": ["mems", "ito"],

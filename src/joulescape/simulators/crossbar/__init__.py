@@ -72,7 +72,7 @@ class Crossbar(Simulator[CrossbarSettings]):
         "tiles", "imas_per_tile", "crossbars_per_ima", "replication", "hypertransport.links", "adc.per_crossbar",
         "converter", "spikes.counter_bits", "positions_per_copy",
         "array.rows", "array.columns", "array.encoding", "adc.bits", "adc.clip_fraction", "dac.bits", "cell.bits",
-        "cell.copies", "cell.age_s", "cell.compensation", "cell.remapping", "training.update_scheme",
+        "cell.copies", "cell.remapping", "training.update_scheme",
     })  # fmt: skip
 
     def takes(self, operator: Operator, role: Role, settings: CrossbarSettings) -> bool:
