@@ -19,20 +19,19 @@ CONV3 = Loops(B=16, K=384, C=256, OY=13, OX=13, FY=3, FX=3)
 
 
 def in_multiplies(found: LayerCost, component: str) -> float:
-    parts = {part.component.name: float(part.energy_pj) for part in found.energies}
-    return parts[component] / 2.0
+    return sum(float(part.energy_pj) for part in found.energies if part.component.name.endswith(component)) / 2.0
 
 
 def test_multiplies_are_exact_and_registers_are_read_and_written_four_times_each() -> None:
     (found,) = STUDY.cost(product(CONV3))
     assert in_multiplies(found, "mac_array") == CONV3.macs == pytest.approx(2.39e9, rel=2e-3)
-    assert in_multiplies(found, "register_file") / CONV3.macs == pytest.approx(4, rel=0.1)
+    assert in_multiplies(found, "_pad") / CONV3.macs == pytest.approx(4, rel=0.1)
 
 
 def test_a_register_beside_the_pads_saves_reads_of_one_input() -> None:
     (counted,) = STUDY.cost(product(CONV3))
     (kept,) = STUDY.at({"unit_registers": True}).cost(product(CONV3))
-    saved = in_multiplies(counted, "register_file") - in_multiplies(kept, "register_file")
+    saved = in_multiplies(counted, "_pad") - in_multiplies(kept, "_pad")
     assert 0.5 * CONV3.macs < saved < 1.1 * CONV3.macs
 
 
@@ -48,7 +47,8 @@ def test_fully_connected_layers_cost_what_their_weights_cost() -> None:
 def test_reuse_in_registers_is_what_saves() -> None:
     """Registers of 32 bytes hold no row and few sums: the buffer, six times as dear, is asked instead."""
     raw = STUDY.settings.model_dump()
-    raw["memories"]["register_file"]["bytes"] = 32
+    for pad, size in (("filter_pad", 16), ("input_pad", 8), ("sum_pad", 8)):
+        raw["memories"][pad]["bytes"] = size
     small = replace(STUDY, settings=SpatialSettings.model_validate(raw))
     (rows,), (cut,) = STUDY.cost(product(CONV3)), small.cost(product(CONV3))
     assert in_multiplies(cut, "buffer") > 2 * in_multiplies(rows, "buffer")

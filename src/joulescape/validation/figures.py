@@ -120,12 +120,14 @@ def _layer_figures(report: CostReport, row: PublishedRow, name: str) -> dict[str
 
 def _relative_energies(parts: Sequence[Mapping[str, Any]], macs: int) -> dict[str, float | None]:
     """Energy of each component of a layer for the whole batch, in energies of one multiply-accumulate; none where no
-    component multiplies by itself."""
+    component multiplies by itself. `pads` are all memories inside units that are named so."""
     multiplies = sum(float(part["energy_pj"]) for part in parts if part["component"] == "mac_array")
     if not multiplies:
         return {}
     one = multiplies / macs
-    return {f"{part['component']}_relative_energy": float(part["energy_pj"]) / one for part in parts}
+    found = {f"{part['component']}_relative_energy": float(part["energy_pj"]) / one for part in parts}
+    pads = [float(part["energy_pj"]) / one for part in parts if part["component"].endswith("_pad")]
+    return {**found, **({"pads_relative_energy": sum(pads)} if pads else {})}
 
 
 def _accuracy(root: Path, name: str, row: PublishedRow) -> float:
