@@ -12,7 +12,7 @@ from torch import Tensor
 
 from joulescape.network.error_spec import ErrorSpec
 from joulescape.numerics.fixed_point import plugin as exact_plugin
-from joulescape.numerics.timing_faults import dropped, dropped_normal, events, flipped, plugin
+from joulescape.numerics.timing_faults import dropped, dropped_normal, dropped_pairs, events, flipped, plugin
 
 torch.set_num_threads(1)
 
@@ -159,3 +159,24 @@ def test_products_of_two_activations_err_in_the_same_way(fraction: float) -> Non
     assert wrong.shape == plain.shape
     assert torch.equal(wrong, plain) == (fraction == 0.0)
     assert float((wrong - plain).norm() / plain.norm()) < 0.5
+
+
+def test_pairs_of_matrices_lose_what_each_pair_alone_could_lose() -> None:
+    made = generator(9)
+    left, right = (torch.randint(-9, 10, shape, generator=made).double() for shape in ((3, 4, 20), (3, 20, 5)))
+    assert torch.equal(dropped_pairs(left, right, 1.0, generator()), left @ right)
+    made = generator(12)
+    lost = torch.stack([dropped_pairs(left, right, 0.25, made) for _ in range(2000)])
+    variance = 0.1875 * (left.square() @ right.square())
+    assert float(((lost.mean(0) - 0.25 * left @ right).abs() / (variance / 2000).sqrt().clamp_min(1e-9)).max()) < 5
+    assert torch.allclose(lost.var(0), variance, rtol=0.2)
+
+
+@pytest.mark.parametrize("is_dropped", [True, False])
+def test_rare_events_change_few_products_of_two_activations(is_dropped: bool) -> None:
+    made = generator(6)
+    left, right = torch.randn(3, 2, 7, 16, generator=made), torch.randn(3, 2, 16, 5, generator=made)
+    machine = plugin.product(left, right, spec(1e-3, is_dropped), generator(), "full")
+    exact = plugin.product(left, right, spec(0.0, is_dropped), generator(), "full")
+    changed = machine(left, right, generator(2)) != exact(left, right, generator())
+    assert 0 < int(changed.sum()) < 30  # of 210 sums with 16 products each; 3 are expected

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from joulescape.compression.quantize.grids import levels
 from joulescape.network.error_spec import ErrorSpec
-from joulescape.numerics.base import Detail, Product, Programmed, Rewritten
-from joulescape.numerics.fixed_point import FixedPoint, FixedPointProduct
+from joulescape.numerics.base import Detail, Product, Programmed
+from joulescape.numerics.fixed_point import FixedPoint, FixedPointProduct, IntegerProduct
 
 MANY = 8.0
 """Events an output beyond which their sum is taken as normal."""
@@ -67,6 +67,31 @@ class LateProduct:
         return -draw(found, weight, self.fault_fraction, generator)
 
 
+@dataclass(frozen=True)
+class LateActivations:
+    """Two activations on an array below its nominal supply; what late events add is never cut off."""
+
+    exact: IntegerProduct
+    fault_fraction: float
+    is_dropped: bool
+    fault_bit: int
+
+    def __call__(self, left: Tensor, right: Tensor, generator: torch.Generator) -> Tensor:
+        """(..., M, K) times (..., K, N) -> (..., M, N)."""
+        exact_product = self.exact(left, right, generator)
+        if self.fault_fraction == 0.0:
+            return exact_product
+        scale = self.exact.left.scale * self.exact.right.scale
+        return exact_product + (self._wrong(left, right, generator) * scale).to(left.dtype)
+
+    def _wrong(self, left: Tensor, right: Tensor, generator: torch.Generator) -> Tensor:
+        shape = torch.Size((*left.shape[:-1], right.shape[-1]))
+        if not self.is_dropped:
+            return flipped(shape, left.shape[-1], self.fault_fraction, self.fault_bit, generator)
+        pairs = (self.exact.left(left).flatten(0, -3), self.exact.right(right).flatten(0, -3))
+        return -dropped_pairs(*pairs, self.fault_fraction, generator).view(shape)
+
+
 def flipped(shape: torch.Size, reduction: int, fraction: float, bit: int, generator: torch.Generator) -> Tensor:
     """What wrong bits add to sums of `reduction` products: 2^bit for each, up or down with equal chance."""
     events = torch.binomial(torch.full(shape, float(reduction), dtype=torch.float64), _all(shape, fraction), generator)
@@ -76,12 +101,18 @@ def flipped(shape: torch.Size, reduction: int, fraction: float, bit: int, genera
 
 def dropped(x: Tensor, weight: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
     """Sum of the products that are left out: each of (rows, K) times (N, K) by itself with probability `fraction`."""
-    (rows, reduction), outputs = x.shape, len(weight)
-    places = events(rows * outputs * reduction, fraction, generator)
+    return dropped_pairs(x[None], weight.T[None], fraction, generator)[0]
+
+
+def dropped_pairs(left: Tensor, right: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
+    """The same of pairs of matrices, (P, M, K) times (P, K, N) -> (P, M, N)."""
+    (pairs, rows, reduction), outputs = left.shape, right.shape[-1]
+    places = events(pairs * rows * outputs * reduction, fraction, generator)
     output, k = places // reduction, places % reduction
-    products = x[output // outputs, k] * weight[output % outputs, k]
-    lost = torch.zeros(rows * outputs, dtype=x.dtype)
-    return lost.index_add_(0, output, products).view(rows, outputs)
+    row, n = output // outputs, output % outputs
+    products = left.reshape(-1, reduction)[row, k] * right[row // rows, k, n]
+    lost = torch.zeros(pairs * rows * outputs, dtype=left.dtype)
+    return lost.index_add_(0, output, products).view(pairs, rows, outputs)
 
 
 def dropped_normal(x: Tensor, weight: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
@@ -126,11 +157,11 @@ class TimingFaults(FixedPoint):
     def product(
         self, left: Tensor, right: Tensor, errors: ErrorSpec, generator: torch.Generator, detail: Detail
     ) -> Product:
-        """The right operand is written as a weight would be, for every sample and group; without late events the exact
-        array's product of two activations."""
-        if errors.numbers["fault_fraction"] == 0.0:
-            return super().product(left, right, errors, generator, detail)
-        return Rewritten(self, errors, left.reshape(-1, left.shape[-1]), generator.get_state(), detail)
+        """The exact array's product of two activations, and how it errs; every product is drawn."""
+        exact = super().product(left, right, errors, generator, detail)
+        assert isinstance(exact, IntegerProduct)
+        numbers = errors.numbers
+        return LateActivations(exact, numbers["fault_fraction"], bool(numbers["is_dropped"]), int(numbers["fault_bit"]))
 
 
 def _all(shape: torch.Size, value: float) -> Tensor:
