@@ -130,7 +130,8 @@ def test_a_comparator_gives_signs_alone() -> None:
     weight, x = case(8, 60, 30, signed=True)
     device = program(weight, x, weight_bits=1, dac_bits=4, adc_bits=1, range_rows=0, input_bits=4)
     found = device.integers(device.inputs.integers(x), stream())
-    assert len(set(found.abs().flatten().tolist())) <= 2  # magnitude read and sign read of a signed input, each one decision
+    sizes = set(found.abs().flatten().tolist())
+    assert len(sizes) <= 2, "the read of magnitudes and that of signs, one decision each"
 
 
 def test_devices_keep_their_mismatch_and_reads_draw_noise() -> None:
