@@ -24,8 +24,8 @@ from joulescape.numerics.crossbar.coding import (
     tile_inputs,
 )
 from joulescape.numerics.crossbar.device import CrossbarNumbers, attenuate, program_cells
-from joulescape.numerics.crossbar.wires import wire_loss
 from joulescape.numerics.crossbar.reading import FullCrossbar
+from joulescape.numerics.crossbar.wires import wire_loss
 from joulescape.registry import load
 from joulescape.simulators.crossbar.rules import lossless_adc_bits
 
