@@ -19,9 +19,6 @@ SIDES: tuple[tuple[Operand, Operand], ...] = (("W", "I"), ("I", "W"))
 """Which input the units keep, and which one they fetch every cycle."""
 
 
-MOST_RUNS = 2
-"""Dynamic programs for one weighting of energy against time."""
-
 Weighed = dict[tuple[Slot, bool], Floats]
 """One weighted sum of quantities for every boundary and buffering, (tiles,)."""
 
@@ -65,9 +62,7 @@ class Search:
             found = best_chain(tiles, made)
             return self._buffered(found, limits) if times else found
 
-        # One weighting of many need not be divided to the last: its bound holds all the same.
-        most_runs = min(self.most_runs, MOST_RUNS) if self.quantities.timed else self.most_runs
-        return divide(self.shared, run, self.held_bits, most_runs)
+        return divide(self.shared, run, self.held_bits, self.most_runs)
 
     @property
     def _reuse(self) -> Reuse | None:
