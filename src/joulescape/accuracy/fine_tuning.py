@@ -142,7 +142,7 @@ class _Tuning:
             return run(graph, seen, samples, self._calibration.quantised(plain), is_training=True)
         device_stream = generator(self._seed, "tuning device", self._batch)
         reading = generator(self._seed, "tuning read", self._batch)
-        device = program(graph, seen, self._errors, self._calibration, device_stream, reading, "merged")
+        device = program(graph, seen, self._errors, self._calibration, device_stream, reading, "merged", is_tuning=True)
         return run(graph, seen, samples, device.straight_through(seen), is_training=True)
 
     def penalty(self) -> Tensor | None:

@@ -30,6 +30,7 @@ from joulescape.network.operators import Graph, Operator
 from joulescape.numerics.base import (
     Chance,
     Detail,
+    HoldsWeight,
     MatrixNumerics,
     OnWindows,
     Product,
@@ -131,12 +132,18 @@ def program(
     device: torch.Generator,
     reading: torch.Generator,
     detail: Detail,
+    is_tuning: bool = False,
 ) -> MachineLayers:
-    """Write the network into one device drawn from `device`; read errors will come from `reading`."""
+    """Write the network into one device drawn from `device`; read errors will come from `reading`.
+
+    Where `is_tuning`, gradients of inputs go back through the weights that this device holds, where it can tell.
+    """
 
     def write(operator: Operator, weight: Tensor, rows: Tensor) -> Stored:
         spec = errors[operator.name, "forward"]
-        return Stored(numerics(spec.kind).program(weight, spec, rows, device, detail))
+        programmed = numerics(spec.kind).program(weight, spec, rows, device, detail)
+        is_known = is_tuning and isinstance(programmed, HoldsWeight)
+        return Stored(programmed, programmed.weight if is_known else None)  # type: ignore[attr-defined]
 
     return _layers(graph, tensors, errors, calibration, device, reading, detail, write)
 

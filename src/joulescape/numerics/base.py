@@ -50,6 +50,16 @@ class OnWindows(Protocol):
         ...
 
 
+@runtime_checkable
+class HoldsWeight(Protocol):
+    """A programmed matrix that says what its device holds instead of the exact one."""
+
+    @property
+    def weight(self) -> Tensor:
+        """(N, K), static errors included."""
+        ...
+
+
 class Product(Protocol):
     """A product of two activations on this device: nothing is stored, both operands come anew with every sample."""
 

@@ -37,6 +37,11 @@ class AnalogCrossbar:
         power = driven.square().sum(dim=1, keepdim=True)
         return self._passed_on(driven @ self._matrix, power, self._read_variance, generator)
 
+    @property
+    def weight(self) -> Tensor:
+        """What the cells hold as weights (N, K)."""
+        return self._matrix.T
+
     def on_windows(self, x: Tensor, window: Window, generator: torch.Generator) -> Tensor:
         """(batch, C, H, W) -> (batch, N, H', W'): the same product at every position of a convolution."""
         driven = x.clamp(self._low, self._high)

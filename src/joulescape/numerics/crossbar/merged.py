@@ -90,6 +90,11 @@ class MergedCrossbar:
         power = None if self._power is None else self._power(codes).sum(dim=1, keepdim=True)
         return self._with_noise(product, power, self._still, self._gain, generator)
 
+    @property
+    def weight(self) -> Tensor:
+        """What the cells hold as weights (N, K), behind the converters."""
+        return (self._matrix / self._inputs.scale).T
+
     def on_windows(self, x: Tensor, window: Window, generator: torch.Generator) -> Tensor:
         """(batch, C, H, W) -> (batch, N, H', W'): a convolution; read noise sees what drives each position."""
         codes = self._inputs.integers(x)
