@@ -27,7 +27,7 @@ class Effort:
 
     most_divisions: int = 400
     """Searches over how shared memories are divided, per weighting."""
-    most_rounds: int = 6
+    most_rounds: int = 12
     """Weightings of energy against time."""
     most_mappings: int = 5_000_000
     """Mappings walked to close what the weightings left open; 0 leaves it open."""
