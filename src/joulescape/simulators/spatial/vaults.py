@@ -147,6 +147,8 @@ def _on(partition: Partition, work: MatrixWork, machine: SpatialMachine, vaults:
 
 
 def part_of(work: MatrixWork, partition: Partition) -> MatrixWork:
+    """The largest share of `work` that one vault does under `partition`: its loops, and its share of each operand."""
+
     def cut(name: str, ways: int) -> object:
         operand = getattr(work, name)
         return replace(operand, elements=-(-operand.elements // ways))
