@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-import yaml
 
 from joulescape.network.operators import Loops, Role
 from joulescape.network.work import MatrixWork, Operand, OperandFormat
+from joulescape.resolve.back_end import load_back_end
 from joulescape.simulators.base import LayerCost
 from joulescape.simulators.systolic import SystolicSettings, plugin
 from joulescape.simulators.systolic.product import product_of
-from joulescape.spec.back_end import BackEndSpec
 from joulescape.testing import check_simulator, example_context
 
-HWLIB = Path(__file__).resolve().parents[2] / "hwlib"
-SPEC = BackEndSpec.model_validate(yaml.safe_load((HWLIB / "electronic/systolic_int8.yaml").read_text(encoding="utf-8")))
-SETTINGS = SystolicSettings.model_validate(SPEC.parameters)
+SETTINGS = cast(SystolicSettings, load_back_end(Path(__file__).resolve().parents[2], "electronic/systolic_int8").settings)
 ON = SETTINGS.model_copy(update={"winograd": True})
 
 
