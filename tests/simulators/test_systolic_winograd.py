@@ -16,7 +16,8 @@ from joulescape.simulators.systolic import SystolicSettings, plugin
 from joulescape.simulators.systolic.product import product_of
 from joulescape.testing import check_simulator, example_context
 
-SETTINGS = cast(SystolicSettings, load_back_end(Path(__file__).resolve().parents[2], "electronic/systolic_int8").settings)
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = cast(SystolicSettings, load_back_end(ROOT, "electronic/systolic_int8").settings)
 ON = SETTINGS.model_copy(update={"winograd": True})
 
 
