@@ -26,10 +26,7 @@ class Zeros:
 
     def needed(self, name: str) -> float:
         """Share of the values of `name` that rectifiers leave, at most; 1 where somebody reads them as they are."""
-        readers = self.graph.consumers(name)
-        if not readers or any(reader.kind not in RECTIFIERS for reader in readers):
-            return 1.0
-        return max(self._left(reader.name) for reader in readers)
+        return max((self._wanted(reader) for reader in self.graph.consumers(name)), default=1.0)
 
     def error_density(self, name: str) -> float:
         """Share of non-zero errors of the values of `name`."""
@@ -47,6 +44,12 @@ class Zeros:
                 return 1.0
             source = before.inputs[0]
         return 1.0
+
+    def _wanted(self, reader: Operator) -> float:
+        """What a reader needs of the values that it reads."""
+        if reader.kind in RECTIFIERS:
+            return self._left(reader.name)
+        return self.needed(reader.name) if KINDS[reader.kind].is_free else 1.0
 
     def _sent(self, reader: Operator) -> float:
         """What a reader sends back, by element of what it reads."""
