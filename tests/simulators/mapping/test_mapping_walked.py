@@ -1,4 +1,4 @@
-"""Every nest that the mapper returns is walked here step by step, with sets of real elements, and must cost the same."""
+"""Every nest that the mapper returns is walked step by step here, with sets of real elements: the cost is the same."""
 
 from __future__ import annotations
 
