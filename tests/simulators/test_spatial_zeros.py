@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -119,7 +120,7 @@ def test_without_zeros_skipping_is_not_there(loops: Loops, inputs: bool, weights
 @MANY
 def test_fewer_zeros_never_save_more(dense: list[float], operand: str) -> None:
     found = [run(skipping(imbalance=1.3), zeros(**{operand: density})) for density in sorted(dense)]
-    for less, more in zip(found, found[1:], strict=False):
+    for less, more in itertools.pairwise(found):
         assert energy(less) <= energy(more) * (1 + 1e-9)
         assert number(less.latency_ns) <= number(more.latency_ns) * (1 + 1e-9)
     assert all(0 < number(one.utilisation_fraction) <= 1 for one in found)
