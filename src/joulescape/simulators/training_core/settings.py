@@ -128,6 +128,12 @@ class FastestSettings(Shape):
             raise ValueError("fastest: the second state has a higher supply and no slower clock")
         return self
 
+    def __str__(self) -> str:
+        return (
+            f"{self.low_ghz:g} GHz run at supply_factor {self.low_supply:g}, "
+            f"{self.high_ghz:g} GHz at {self.high_supply:g}"
+        )
+
     def least_supply(self, clock_ghz: Quantity) -> Quantity:
         """Lowest supply factor at which a clock runs."""
         slope = (self.high_supply - self.low_supply) / max(self.high_ghz - self.low_ghz, SLOWEST_GHZ)

@@ -111,7 +111,7 @@ class TrainingCore(Simulator[TrainingCoreSettings]):
     def limits(self, works: Sequence[Work], settings: TrainingCoreSettings, context: Context) -> Sequence[Limit]:
         """A clock above what the supply allows; layers that no mapping can hold, with the memory and its room."""
         supply = settings.fastest.least_supply(settings.clock_ghz) / np.asarray(settings.supply_factor) - 1.0 - CLOSE
-        clock = Limit("the clock needs a higher supply", supply)
+        clock = Limit(f"the clock needs a higher supply: {settings.fastest}", supply)
         machines = [TrainingMachine.of(works, one, context) for one in variants(settings, self.searchable)]
         misfits = stacked_limits([
             [Limit(f"{layer}: {error.reason}", error.violation) for layer, error in machine.misfits(works).items()]
