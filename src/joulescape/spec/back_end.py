@@ -19,6 +19,9 @@ CLAIMED_RATIOS = tuple(
 )
 """What a claim against another back end may be about: its time, energy, or time x area over this one's."""
 
+MAPPING_OBJECTIVES = {"energy": "energy", "latency": "latency", "edp": "energy-delay product"}
+"""What a machine's mapper may look for, in words."""
+
 
 class Product(Shape):
     """One matrix product of a published list."""
@@ -45,7 +48,7 @@ class PublishedRow(Shape):
     source: str
     where: str
     confidence: Literal["high", "medium"] = "high"
-    """Of the figure itself: medium where it is recalled or only quoted elsewhere; lower ones are left out."""
+    """Of the figure and of what it is about: medium where one is recalled or only quoted elsewhere; lower ones are left out."""
     workload: str | None = None
     layer: str | None = None
     """One layer of the workload: its time, power, units at work, bytes of each memory; absent: the whole of it."""
