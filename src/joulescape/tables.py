@@ -31,7 +31,8 @@ _IDENTITY = {
 _MEASUREMENT = {
     "accuracy_sd_fraction": pl.Float64, "accuracy_draws_count": pl.Int64,
     "steps_basis": pl.String, "training_steps_count": pl.Int64,
-    "assumed_energy_fraction": pl.Float64, "parameter_count": pl.Int64, "file_bytes": pl.Int64,
+    "assumed_energy_fraction": pl.Float64, "mapping_gap_fraction": pl.Float64,
+    "parameter_count": pl.Int64, "file_bytes": pl.Int64,
     "weight_bytes": pl.Float64, "index_bytes": pl.Float64, "activation_bytes": pl.Float64, "macs": pl.Int64,
     "multiplications": pl.Float64, "additions": pl.Float64, "shifts": pl.Float64, "gates": pl.Float64,
     "variants_count": pl.Int64, "is_front": pl.Boolean, "seconds": pl.Float64,
@@ -64,6 +65,7 @@ LAYERS = {
     "design_id": pl.String, "phase": pl.String, "layer": pl.String, "role": pl.String, "macs": pl.Int64,
     "batch_latency_ns": pl.Float64, "start_ns": pl.Float64, "end_ns": pl.Float64, "active_units": pl.Float64,
     "utilisation_fraction": pl.Float64, "bound_by": pl.String,
+    "mapping_objective": pl.String, "mapping_gap_fraction": pl.Float64,
 }  # fmt: skip
 """layers.parquet: the schedule of confirmed designs at the typical corner."""
 

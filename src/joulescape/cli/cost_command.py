@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -99,10 +100,16 @@ def _print_csv(report: CostReport) -> None:
     import io
 
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(report.energy[0]), lineterminator="\n")
+    gaps = {_of_layer(row): row["mapping_gap_fraction"] for row in report.layers}
+    rows = [{**row, "mapping_gap_fraction": gaps[_of_layer(row)]} for row in report.energy]
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(report.energy)
+    writer.writerows(rows)
     typer.echo(text.getvalue(), nl=False)
+
+
+def _of_layer(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["phase"], row["layer"], row["role"]
 
 
 def _print_table(report: CostReport) -> None:
@@ -125,6 +132,8 @@ def _print_table(report: CostReport) -> None:
         rules = ", ".join(f"{value:.4g} pJ by {rule}" for rule, value in report.energy_by_rule.items())
         console.print(f"published rules of scaling to {design['node']} nm disagree: {rules}")
     console.print(totals, _energy_table(report), _layer_table(report))
+    for note in report.mapping_notes:
+        console.print(note, markup=False, highlight=False)
     for one in report.explanations:
         console.rule(f"{one['layer']} · {one['role']}", align="left")
         console.print(one["text"], markup=False, highlight=False, soft_wrap=True)

@@ -18,7 +18,7 @@ from joulescape.network.arithmetic import layer_rows as layer_counts
 from joulescape.network.digest import digest
 from joulescape.network.fidelity import Fidelity, Measured
 from joulescape.network.work import Statistics, weight_bytes
-from joulescape.pricing.metrics import Metrics, Priced, assumed_fraction, at_node, metrics_of
+from joulescape.pricing.metrics import Metrics, Priced, assumed_fraction, at_node, metrics_of, worst_gap
 from joulescape.pricing.rows import area_rows, energy_rows, layer_rows
 from joulescape.simulators._node import SCALING_RULES
 from joulescape.simulators.base import FloatArray
@@ -112,6 +112,7 @@ def _judge(
     verdict = admitted.then(judged(metrics, spec, measured, case.fidelity, count))
     known = {**_network_facts(case, measured, priced), **_measured_facts(measured), **facts}
     shared, share = {**known, "variants_count": count}, _assumed(priced, count)
+    gap = worst_gap(priced, count)
     return tuple(
         Evaluation(
             design_id=case.design_id(index),
@@ -123,7 +124,11 @@ def _judge(
             fidelity=case.fidelity.name,
             variant=case.swept(index),
             metrics={name: _value(metrics.get(name), index) for name in METRICS},
-            facts={**shared, "assumed_energy_fraction": float(share[index])},
+            facts={
+                **shared,
+                "assumed_energy_fraction": float(share[index]),
+                "mapping_gap_fraction": _value(gap, index),
+            },
         )
         for index in range(count)
     )

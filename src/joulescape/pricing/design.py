@@ -45,6 +45,11 @@ class CostReport:
     explanations: Sequence[Mapping[str, str]] = ()
     """Where asked for: the mapping of each layer and role, as text."""
 
+    @property
+    def mapping_notes(self) -> tuple[str, ...]:
+        """Which layers' mappings are not proven the best, in words; nothing where all are."""
+        return rows.mapping_notes(self.layers)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain types, in the documented order."""
         named = ("design", "batch", "statistics", "steps", "totals", "layers", "traffic", "energy", "area")

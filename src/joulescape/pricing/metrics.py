@@ -86,6 +86,13 @@ def assumed_fraction(cost: PhaseCost) -> FloatArray:
     return np.asarray(share, dtype=float)
 
 
+def worst_gap(priced: Priced, variants: int) -> FloatArray | None:
+    """The greatest gap that a layer's mapping may leave; None where no layer's mapping was searched for."""
+    known = [run.cost.mapping_gap for cost in priced.phases.values() for run in cost.layers]
+    gaps = [np.broadcast_to(np.asarray(gap.fraction, dtype=float), (variants,)) for gap in known if gap is not None]
+    return np.asarray(np.max(gaps, axis=0)) if gaps else None
+
+
 def _inference(priced: Priced, area: FloatArray) -> dict[str, FloatArray | None]:
     if "inference" not in priced.phases:
         return {}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from joulescape.pricing.metrics import Priced
 from joulescape.resolve.machine import PhaseCost
+from joulescape.simulators.base import MappingGap
+from joulescape.spec.back_end import MAPPING_OBJECTIVES
 
 Row = dict[str, Any]
 
@@ -55,6 +57,30 @@ def traffic_rows(priced: Priced, variant: int) -> list[Row]:
     ]
 
 
+def mapping_notes(layers: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Of the rows of a schedule: whose mapping is not proven the best, and how far from it, at most."""
+    left = sorted((row for row in layers if row["mapping_gap_fraction"]), key=lambda row: -row["mapping_gap_fraction"])
+    groups: dict[tuple[str, bool], list[Mapping[str, Any]]] = {}
+    for row in left:
+        groups.setdefault((row["mapping_objective"], row["mapping_gap_fraction"] < 1), []).append(row)
+    return tuple(
+        f"mapping of {', '.join(map(_named, found))}: search ended before a proof; {_left(objective, is_known, found)}"
+        for (objective, is_known), found in groups.items()
+    )
+
+
+def _left(objective: str, is_known: bool, rows: Iterable[Mapping[str, Any]]) -> str:
+    what = MAPPING_OBJECTIVES[objective]
+    if not is_known:
+        return f"how far from the least {what} is not known"
+    gaps = (f"{100 * row['mapping_gap_fraction']:.2g} %" for row in rows)
+    return f"{what} at most {', '.join(gaps)} from the best"
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    return str(row["layer"]) if row["role"] == "forward" else f"{row['layer']} ({row['role']})"
+
+
 def _uses(priced: Priced, phase: str, cost: PhaseCost) -> float:
     """What a batch's energy is multiplied by: 1 / batch for an inference, the steps for a training run."""
     return 1 / cost.batch if phase == "inference" or priced.plan is None else float(priced.plan.steps)
@@ -89,7 +115,18 @@ def _layers(phase: str, cost: PhaseCost, variant: int) -> Iterator[Row]:
             "active_units": _at(run.cost.active_units, variant),
             "utilisation_fraction": _at(run.cost.utilisation_fraction, variant),
             "bound_by": str(_pick(run.cost.bound_by, variant)),
+            **_gap(run.cost.mapping_gap, variant),
         }
+
+
+def _gap(gap: MappingGap | None, variant: int) -> Row:
+    """What the mapping was searched for, and how far it may be from the best; null where none was searched for."""
+    if gap is None:
+        return {"mapping_objective": None, "mapping_gap_fraction": None}
+    return {
+        "mapping_objective": str(_pick(gap.objective, variant)),
+        "mapping_gap_fraction": _at(gap.fraction, variant),
+    }
 
 
 def _at(quantity: Any, variant: int) -> float:

@@ -98,8 +98,8 @@ def si_factors(given: Tables) -> dict[str, float]:
 
 MORE = (
     "fidelity", *tables.METRICS, "parameter_count", "file_bytes", "weight_bytes", "index_bytes", "activation_bytes",
-    "macs", "multiplications", "additions", "shifts", "gates", "assumed_energy_fraction", "steps_basis",
-    "variants_count",
+    "macs", "multiplications", "additions", "shifts", "gates", "assumed_energy_fraction",
+    "mapping_gap_fraction", "steps_basis", "variants_count",
 )  # fmt: skip
 """Further columns of the table of all designs, before the parameters."""
 

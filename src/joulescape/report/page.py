@@ -26,6 +26,7 @@ from joulescape.report.sections import (
     decision,
     families,
     headline,
+    mappings,
     normalised,
     pareto,
     provenance,
@@ -54,6 +55,7 @@ class Facts:
     training: training.TrainingFacts
     breakdown: breakdown.BreakdownFacts
     schedule: schedule.ScheduleFacts
+    mappings: mappings.MappingFacts
     normalised: normalised.NormalisedFacts
     tested: tested.TestedFacts
     published: published.PublishedFacts
@@ -74,6 +76,7 @@ class Facts:
             training=training.facts(given),
             breakdown=breakdown.facts(given),
             schedule=schedule.facts(given),
+            mappings=mappings.facts(given),
             normalised=normalised.facts(given),
             tested=tested.facts(given),
             published=published.facts(given),

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from joulescape.simulators.base import Energy, LayerCost, Limit, Traffic
+from joulescape.simulators.base import Energy, LayerCost, Limit, MappingGap, Traffic
 from joulescape.spec.base import Shape
 
 ShapeT = TypeVar("ShapeT", bound=Shape)
@@ -57,7 +57,14 @@ def stacked(costs: Sequence[LayerCost]) -> LayerCost:
             Traffic(*named, _array([m.read_bytes for m in moves]), _array([m.write_bytes for m in moves]))
             for named, moves in _by_memory(costs).items()
         ),
+        mapping_gap=_stacked_gaps([cost.mapping_gap for cost in costs]),
     )
+
+
+def _stacked_gaps(found: Sequence[MappingGap | None]) -> MappingGap | None:
+    """Gaps of every variant; a simulator searches a mapping for all variants of a work or for none."""
+    gaps = [gap for gap in found if gap is not None]
+    return MappingGap(np.array([g.objective for g in gaps]), _array([g.fraction for g in gaps])) if gaps else None
 
 
 def _by_memory(costs: Sequence[LayerCost]) -> dict[tuple[str, str], list[Traffic]]:

@@ -96,12 +96,24 @@ class Traffic:
 
 
 @dataclass(frozen=True)
+class MappingGap:
+    """How far a mapping that was searched for may be from the best: the share by which its objective (energy, latency
+    or edp, one a variant) could still fall, at most. 0: proven the best; above: the search ended before a proof (by a
+    count, or at a gap that is enough), and at 1 nothing is known of what it left out.
+    """
+
+    objective: str | NDArray[np.str_]
+    fraction: Quantity
+
+
+@dataclass(frozen=True)
 class LayerCost:
     """Cost of one work (layer and role) for the whole batch; static power is not in it.
 
     `occupancy_ns` is the time for which the layer's own hardware is busy per batch: in a pipelined machine the longest
     one sets the interval; it defaults to the latency. `bound_by` names what limits the time, one name a variant.
     `is_beside`: it runs beside the work before it, on hardware of its own, and starts when that one starts.
+    `mapping_gap` is None where no mapping was searched for.
     """
 
     layer: str
@@ -115,6 +127,7 @@ class LayerCost:
     traffic: tuple[Traffic, ...] = ()
     occupancy_ns: Quantity | None = None
     is_beside: bool = False
+    mapping_gap: MappingGap | None = None
 
 
 @dataclass(frozen=True)

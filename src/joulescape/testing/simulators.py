@@ -77,7 +77,8 @@ def check_paths(simulator: Simulator[Any], settings: Shape) -> None:
 
 
 def check_costs(simulator: Simulator[Any], settings: Shape, works: Sequence[Work]) -> None:
-    """One cost a work in order; every part finite and >= 0; utilisation in (0, 1]; latency above the roofline."""
+    """One cost a work in order; every part finite and >= 0; utilisation in (0, 1]; latency above the roofline; what a
+    mapping could still lose in [0, 1]."""
     costs = _costs(simulator, settings, works)
     peak_tops = simulator.published(settings).get("peak_tops")
     for work, cost in zip(works, costs, strict=True):
@@ -90,6 +91,8 @@ def check_costs(simulator: Simulator[Any], settings: Shape, works: Sequence[Work
         assert np.all(used <= 1 + CLOSE) and (not work.macs or np.all(used > 0)), (
             f"{where}: utilisation {used} outside (0, 1]"
         )
+        if cost.mapping_gap is not None:
+            assert np.all(np.asarray(cost.mapping_gap.fraction) <= 1), f"{where}: more than all could still be saved"
         if peak_tops:
             roofline_ns = OPS_PER_MAC * work.macs / (1e3 * peak_tops)
             assert np.all(np.asarray(cost.latency_ns) >= roofline_ns * (1 - CLOSE)), (
@@ -209,6 +212,8 @@ def _quantities(cost: LayerCost) -> Iterator[tuple[str, Any]]:
     )
     if cost.occupancy_ns is not None:
         yield "occupancy_ns", cost.occupancy_ns
+    if cost.mapping_gap is not None:
+        yield "mapping_gap", cost.mapping_gap.fraction
     yield from ((f"energy of {part.component.name}", part.energy_pj) for part in cost.energies)
     for move in cost.traffic:
         yield f"{move.memory} {move.operand} read", move.read_bytes

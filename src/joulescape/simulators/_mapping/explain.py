@@ -25,7 +25,8 @@ def explain(mapped: Mapped) -> str:
 def _headline(mapped: Mapped) -> str:
     loops = mapped.spatial.layer.loops
     shape = " ".join(f"{dim}{getattr(loops, dim)}" for dim in DIMS if getattr(loops, dim) > 1)
-    proof = f"truncated, at most {100 * mapped.gap_fraction:.2g} % left" if mapped.is_truncated else "optimal"
+    left = f"at most {100 * mapped.gap_fraction:.2g} % left" if mapped.gap_fraction < 1 else "what is left is not known"
+    proof = f"truncated, {left}" if mapped.is_truncated else "optimal"
     return (
         f"{shape} on {mapped.spatial.hierarchy.name}, least {mapped.objective} ({proof})\n"
         f"{mapped.energy_pj:.6g} pJ, {mapped.cycles:.0f} cycles, "

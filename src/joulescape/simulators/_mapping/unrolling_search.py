@@ -12,7 +12,7 @@ from joulescape.errors import Infeasible
 from joulescape.simulators._mapping.hierarchy import Hierarchy
 from joulescape.simulators._mapping.layer import DIMS, INPUTS, Layer, Operand
 from joulescape.simulators._mapping.mapper import PLENTY, Effort, Mapped, map_layer
-from joulescape.simulators._mapping.objectives import Objective
+from joulescape.simulators._mapping.objectives import TOLERANCE, Objective
 from joulescape.simulators._mapping.unrolling import Spatial, Unrolling
 
 Dataflow = Literal[
@@ -51,11 +51,14 @@ KEEPS: Mapping[Dataflow, tuple[Operand, ...]] = {
 
 @dataclass(frozen=True)
 class Unrolled:
-    """The best unrolling of those tried, and how many there were."""
+    """The best unrolling of those tried, and how many there were; `gap_fraction` is what the objective could still
+    lose over all unrollings, at most: 1 where some were not tried.
+    """
 
     mapped: Mapped
     unrollings_count: int
     is_truncated: bool
+    gap_fraction: float
 
 
 def unrollings(layer: Layer, hierarchy: Hierarchy, dataflow: Dataflow = "free") -> tuple[Unrolling, ...]:
@@ -106,7 +109,16 @@ def map_freely(
     if not found:
         raise Infeasible(reason, 1.0)
     best = min(found, key=lambda mapped: value_of(mapped, objective))
-    return Unrolled(best, min(len(candidates), most_unrollings), len(candidates) > most_unrollings)
+    is_truncated = len(candidates) > most_unrollings
+    gap = 1.0 if is_truncated else _gap(found, best, objective)
+    return Unrolled(best, min(len(candidates), most_unrollings), is_truncated, gap)
+
+
+def _gap(found: Sequence[Mapped], best: Mapped, objective: Objective) -> float:
+    """Gap of the best over the least bound of all; 0 where it is proven."""
+    bounds = [value_of(one, objective)[0] * (1.0 - one.gap_fraction) for one in found]
+    gap = 1.0 - min(bounds) / value_of(best, objective)[0]
+    return gap if gap > TOLERANCE else 0.0
 
 
 def value_of(mapped: Mapped, objective: Objective) -> tuple[float, float]:

@@ -9,7 +9,8 @@ from joulescape.simulators._mapping.declared import OFF_CHIP, OPERAND, OperandNa
 from joulescape.simulators._mapping.hierarchy import READS, Memory
 from joulescape.simulators._mapping.mapper import Mapped
 from joulescape.simulators._mapping.own_cost import Movement
-from joulescape.simulators.base import Component, Energy, LayerCost, Scope, Traffic
+from joulescape.simulators._mapping.unrolling_search import Unrolled
+from joulescape.simulators.base import Component, Energy, LayerCost, MappingGap, Scope, Traffic
 from joulescape.simulators.spatial.machine import SpatialMachine
 from joulescape.simulators.spatial.settings import SpatialSettings
 from joulescape.simulators.spatial.skipping import is_skipping, moved_share, multiplied, skipped
@@ -21,8 +22,9 @@ Moved = dict[tuple[str, OperandName], tuple[float, float]]
 """Bytes read and written, by memory and operand."""
 
 
-def matrix_cost(work: MatrixWork, machine: SpatialMachine, mapped: Mapped) -> LayerCost:
+def matrix_cost(work: MatrixWork, machine: SpatialMachine, found: Unrolled) -> LayerCost:
     """One work on its mapping."""
+    mapped = found.mapped
     moved = _moved(work, machine, mapped)
     parts = [*_unit_energies(work, machine, mapped), *_memory_energies(moved, machine, mapped)]
     cost = LayerCost(
@@ -35,6 +37,7 @@ def matrix_cost(work: MatrixWork, machine: SpatialMachine, mapped: Mapped) -> La
         bound_by=mapped.bound_by,
         energies=(*parts, control_energy(machine.settings, parts)),
         traffic=tuple(Traffic(memory, operand, *both) for (memory, operand), both in moved.items()),
+        mapping_gap=MappingGap(mapped.objective, found.gap_fraction),
     )
     return skipped(cost, work, machine.settings, mapped)
 

@@ -20,7 +20,6 @@ from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
-from scipy.optimize import brentq
 
 from joulescape.simulators._mapping.declared import MemoryDeclaration
 from joulescape.simulators.base import Energy
@@ -87,8 +86,12 @@ def _solved(load: float, nominal: float, threshold: float, exponent: float) -> f
     def slack(volts: float) -> float:
         return float(allowed - volts / (volts - threshold) ** exponent)
 
-    least = threshold * (1.0 + 1e-6)
-    return float(brentq(slack, least, nominal)) if slack(least) < 0 < slack(nominal) else nominal
+    low, high = threshold * (1.0 + 1e-6), nominal
+    if not slack(low) < 0 < slack(high):
+        return nominal
+    while low < (middle := (low + high) / 2) < high:  # until no number lies between
+        low, high = (middle, high) if slack(middle) < 0 else (low, middle)
+    return high
 
 
 def lane_bits(precision: PrecisionSettings | None, unit_bits: int, needed: float) -> int:

@@ -114,7 +114,7 @@ class Spatial(Simulator[SpatialSettings]):
             partition, _ = chosen(work, machine, settings.vaults)
             divided, work = f"{partition}; the largest part:\n", part_of(work, partition)
         found = machine.at(work).mapped(work)
-        note = "; the best of the unrollings tried, not of all" if found.is_truncated else ""
+        note = "; the best of those tried, not of all" if found.is_truncated else ""
         return f"{divided}{explain(found.mapped)}\n{found.unrollings_count} unrollings tried{note}"
 
     def published(self, settings: SpatialSettings) -> Mapping[str, float]:
@@ -186,7 +186,7 @@ def _product_cost(work: MatrixWork, machine: SpatialMachine) -> LayerCost:
             work, **{part: replace(getattr(work, part), bits=32.0) for part in ("weight", "input", "output")}
         )
         full_ns = machine.at(wide).best(wide).mapped.cycles / machine.settings.clock_ghz
-    return supplied(matrix_cost(work, at, found.mapped), work, machine.settings, full_ns, at.lanes)
+    return supplied(matrix_cost(work, at, found), work, machine.settings, full_ns, at.lanes)
 
 
 def _limits(machine: SpatialMachine, works: Sequence[Work]) -> list[Limit]:

@@ -122,7 +122,8 @@ def map_sliding(
             found += _slid(replace(plain, nest=nest), hierarchy, slides)
     if not found:
         raise Infeasible(reason, 1.0)
-    return Unrolled(min(found, key=lambda one: value_of(one, objective)), len(tried), is_truncated=True)
+    best = min(found, key=lambda one: value_of(one, objective))
+    return Unrolled(best, len(tried), is_truncated=True, gap_fraction=1.0)
 
 
 def _walk(nest: Nest, cut: int) -> tuple[str | None, int]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork
 from joulescape.simulators._mapping.declared import OFF_CHIP
-from joulescape.simulators.base import Component, Energy, LayerCost, Traffic
+from joulescape.simulators.base import Component, Energy, LayerCost, MappingGap, Traffic
 from joulescape.simulators.spatial.machine import SpatialMachine
 from joulescape.simulators.spatial.matrix import matrix_cost
 from joulescape.simulators.spatial.settings import VaultSettings
@@ -70,9 +70,14 @@ def vault_cost(work: MatrixWork, machine: SpatialMachine, vaults: VaultSettings)
 
 def chosen(work: MatrixWork, machine: SpatialMachine, vaults: VaultSettings) -> tuple[Partition, LayerCost]:
     """The best partition of those priced, with its cost."""
-    tried = ranked(work, machine, vaults)[: vaults.most_partitions]
+    known = ranked(work, machine, vaults)
+    tried = known[: vaults.most_partitions]
     costs = [(partition, _on(partition, work, machine, vaults)) for partition in tried]
-    return min(costs, key=lambda found: _value(found[1], machine.settings.search.objective))
+    objective = machine.settings.search.objective
+    partition, best = min(costs, key=lambda found: _value(found[1], objective))
+    gaps = [cost.mapping_gap.fraction for _, cost in costs if cost.mapping_gap is not None]
+    gap = 1.0 if len(tried) < len(known) else max(map(float, gaps))
+    return partition, replace(best, mapping_gap=MappingGap(objective, gap))
 
 
 def whole_memory(machine: SpatialMachine, vaults: VaultSettings) -> SpatialMachine:
@@ -123,8 +128,7 @@ def _on(partition: Partition, work: MatrixWork, machine: SpatialMachine, vaults:
     """Every vault's part, and the mesh between them."""
     part = part_of(work, partition)
     at = machine.at(part)
-    mapped = at.best(part).mapped
-    one = matrix_cost(part, at, mapped)
+    one = matrix_cost(part, at, at.best(part))
     share = work.macs / part.macs
     traffic = tuple(_scaled(move, share, vaults.sums_in_memory) for move in one.traffic)
     energies = [replace(energy, energy_pj=energy.energy_pj * share) for energy in _updated(one, machine, vaults)]

@@ -11,7 +11,7 @@ from joulescape.simulators._mapping.declared import OFF_CHIP, OPERAND, OperandNa
 from joulescape.simulators._mapping.hierarchy import READS, Memory
 from joulescape.simulators._mapping.mapper import Mapped
 from joulescape.simulators._mapping.own_cost import Movement
-from joulescape.simulators.base import Component, Energy, LayerCost, Scope, Traffic
+from joulescape.simulators.base import Component, Energy, LayerCost, MappingGap, Scope, Traffic
 from joulescape.simulators.training_core.kept import coded, stash_bytes
 from joulescape.simulators.training_core.machine import TrainingMachine
 from joulescape.simulators.training_core.settings import TrainingCoreSettings, instances
@@ -237,6 +237,7 @@ def _cost(work: MatrixWork, machine: TrainingMachine) -> LayerCost:
         energies=tuple(run.energies()),
         traffic=tuple(Traffic(memory, operand, *both) for (memory, operand), both in run.moved.items()),
         is_beside=machine.is_direct(work) and settings.feedback.is_beside,
+        mapping_gap=MappingGap(run.mapped.objective, run.mapped.gap_fraction if run.mapped.is_truncated else 0.0),
     )
 
 
@@ -251,7 +252,10 @@ def _with(cost: LayerCost, again: LayerCost) -> LayerCost:
         _add(moved, one.memory, one.operand, one.read_bytes, True)  # type: ignore[arg-type]
         _add(moved, one.memory, one.operand, one.write_bytes, False)  # type: ignore[arg-type]
     traffic = tuple(Traffic(memory, operand, *both) for (memory, operand), both in moved.items())
-    return replace(cost, latency_ns=latency, utilisation_fraction=use, energies=energies, traffic=traffic)
+    gap = max((cost.mapping_gap, again.mapping_gap), key=lambda one: one.fraction if one else 0.0)
+    return replace(
+        cost, latency_ns=latency, utilisation_fraction=use, energies=energies, traffic=traffic, mapping_gap=gap
+    )
 
 
 def _add(found: Moved, memory: str, operand: OperandName, amount: float, is_read: bool) -> None:
