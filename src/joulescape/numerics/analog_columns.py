@@ -5,7 +5,8 @@ converter of few bits where values leave the analog domain.
 
 The signal's root mean square is that of training data, one an operator. Noise is drawn anew at each call.
 
-Numbers of an ErrorSpec: snr_db; weight_bits (absent: weights are exact); output_bits (absent: the value stays analog).
+Numbers of an ErrorSpec: snr_db; weight_bits (absent: weights are exact; 1: signs of one size an output); output_bits
+(absent: the value stays analog).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from joulescape.compression.quantize.grids import channel_scales
 from joulescape.network.error_spec import ErrorSpec
 from joulescape.numerics._tiles import Quantiser
 from joulescape.numerics.base import Detail, MatrixNumerics, Programmed
@@ -55,9 +57,7 @@ class AnalogColumns(MatrixNumerics):
         detail: Detail,  # noqa: ARG002
     ) -> Programmed:
         """Weights on their capacitors' grid, one full scale an output; ranges from `calibration` (rows, K)."""
-        held = weight.detach().to(torch.float32)
-        tops = held.abs().amax(1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
-        held = Quantiser(tops, errors.numbers.get("weight_bits"), is_signed=True)(held)
+        held = _held(weight.detach().to(torch.float32), errors.numbers.get("weight_bits"))
         sums = calibration.to(torch.float32) @ held.T
         least = sums.amin()
         top = (sums.amax() - least).clamp(min=torch.finfo(torch.float32).tiny)
@@ -67,6 +67,15 @@ class AnalogColumns(MatrixNumerics):
             least,
             Quantiser(top, errors.numbers.get("output_bits"), is_signed=False),
         )
+
+
+def _held(weight: Tensor, bits: float | None) -> Tensor:
+    """Weights (N, K) as capacitors hold them; of one bit a sign, as large as the mean of those that are not zero."""
+    if bits == 1:
+        scales: Tensor = channel_scales(weight, 1)
+        return weight.sign() * scales
+    tops = weight.abs().amax(1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
+    return Quantiser(tops, bits, is_signed=True)(weight)
 
 
 plugin = AnalogColumns()
