@@ -140,7 +140,8 @@ def test_a_layer_of_full_width_is_as_on_plain_units(loops: Loops, mode: str) -> 
 
 
 @given(
-    clocks=st.lists(st.floats(0.01, 0.6), min_size=2, max_size=2), shares=st.lists(st.floats(0, 1), min_size=2, max_size=2)
+    clocks=st.lists(st.floats(0.01, 0.6), min_size=2, max_size=2),
+    shares=st.lists(st.floats(0, 1), min_size=2, max_size=2)
 )  # fmt: skip
 def test_a_slower_clock_or_a_shorter_path_never_needs_more_volts(clocks: list[float], shares: list[float]) -> None:
     supply = SupplySettings.model_validate(SUPPLY)

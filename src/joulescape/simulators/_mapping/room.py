@@ -156,7 +156,8 @@ def _even(shared: tuple[Sharing, ...], search: Callable[[Limits], Chain], fittin
 
 def _least_bits(tiles: Tiles, operand: Operand, level: int) -> float:
     widths = tiles.spatial.layer.widths
-    is_partial = operand == "O" and tiles.frame.reduces_above[level]
+    grows = tiles.frame.reduces_above[level] or (level == 0 and tiles.lattice.accumulates)
+    is_partial = operand == "O" and grows  # further out sums may come in finished
     return float(tiles.held[operand, level][0]) * widths.of(operand, is_partial)
 
 
