@@ -14,13 +14,14 @@ from torch import Tensor
 from joulescape.network.error_spec import ErrorSpec
 from joulescape.numerics.analog_columns import AnalogColumns
 from joulescape.numerics.analog_columns import Columns as ChargeColumns
+from joulescape.numerics.fixed_point import FixedPoint
 from joulescape.numerics.sram_in_memory import SramInMemory
 from joulescape.numerics.sram_in_memory.columns import Cells, ColumnNumbers, Columns, write
 
 torch.set_num_threads(1)
 
 SOME = settings(max_examples=25, deadline=None)
-CHARGE, SRAM = AnalogColumns(), SramInMemory()
+CHARGE, SRAM, WHOLE = AnalogColumns(), SramInMemory(), FixedPoint()
 QUIET: dict[str, float] = {
     "rows": 16, "weight_bits": 4, "input_bits": 4, "dac_bits": 1, "is_joined": 0, "adc_bits": 20, "range_rows": 0,
     "clip_fraction": 1.0, "mismatch_sigma_fraction": 0.0, "bend_fraction": 0.0, "read_sigma_fraction": 0.0,
@@ -156,7 +157,8 @@ def test_cells_and_their_significance_are_the_weights(
 
 @pytest.mark.parametrize(("changes", "signed", "columns", "largest"), [
     ({}, False, 4, 1), ({"dac_bits": 4}, False, 4, 15), ({"dac_bits": 9}, False, 4, 15),
-    ({"weight_bits": 1}, True, 1, 1), ({"is_joined": 1}, True, 1, 7), ({"is_joined": 1, "dac_bits": 2}, True, 1, 21), ({"weight_bits": 8}, False, 8, 1),
+    ({"weight_bits": 1}, True, 1, 1), ({"is_joined": 1}, True, 1, 7),
+    ({"is_joined": 1, "dac_bits": 2}, True, 1, 21), ({"weight_bits": 8}, False, 8, 1),
 ])  # fmt: skip
 def test_what_a_column_is(changes: dict[str, float], signed: bool, columns: int, largest: int) -> None:
     held = numbers(**changes)
@@ -208,3 +210,25 @@ def test_blocks_of_inputs_make_one_answer(outputs: int, inputs: int, seed: int) 
     whole = machine.inputs.integers(x)
     by_row = torch.cat([machine.integers(row[None], stream()) for row in whole])
     assert torch.equal(machine.integers(whole, stream()), by_row)
+
+
+# --- one signed bit on digital arrays ------------------------------------------------------------------------------
+
+
+@SOME
+@given(**sizes, accumulator=st.sampled_from([16.0, 32.0]))
+def test_one_signed_bit_of_inputs_is_a_sign_of_their_mean_size(
+    outputs: int, inputs: int, seed: int, accumulator: float
+) -> None:
+    """As one-bit weights are: finite, and exact for inputs that are signs already."""
+    weight, x = drawn(outputs, inputs, seed)
+    x = torch.where(x > 0.5, x, -x)
+    x[0, 0] = -x[0, 0].abs()
+    spec = ErrorSpec(
+        "fixed_point", "fc", "forward", {"weight_bits": 1.0, "input_bits": 1.0, "accumulator_bits": accumulator}
+    )
+    signs, size = weight.sign() * weight.abs().mean(1, keepdim=True), float(x.abs().mean())
+    found = WHOLE.program(weight, spec, x, stream(), "full")(x, stream())
+    assert torch.allclose(found, size * x.sign() @ signs.T, rtol=1e-4, atol=1e-5)
+    plain = WHOLE.program(signs, spec, x.sign(), stream(), "full")(x.sign(), stream())
+    assert torch.allclose(plain, x.sign() @ signs.T, rtol=1e-4, atol=1e-5)

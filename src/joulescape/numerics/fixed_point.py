@@ -123,7 +123,7 @@ class FixedPoint(MatrixNumerics):
             stored, _ = read_with_faults(stored, max(weight_bits, 2), numbers, generator)
         # A failed sign bit reads one level beyond the symmetric grid.
         top = max(largest_level(max(weight_bits, 2)), int(stored.abs().max()))
-        largest = top * largest_level(input_bits, is_signed) * weight.shape[1]
+        largest = top * max(largest_level(input_bits, is_signed), 1) * weight.shape[1]
         return FixedPointProduct(
             weight_levels=stored,
             weight_scales=scales,

@@ -49,9 +49,12 @@ def channel_scales(weight: Any, bits: int, rule: ScaleRule = "mse", percentile: 
 def tensor_scale(sample: Any, bits: int, is_signed: bool, rule: ScaleRule = "mse", percentile: float = 100.0) -> float:
     """One scale for a whole tensor (activations), of least mean square error on `sample` unless `rule` says otherwise.
 
-    The range is that of the whole sample; the error is judged on at most SCALE_SAMPLES values spread over it.
+    The range is that of the whole sample; the error is judged on at most SCALE_SAMPLES values spread over it. One
+    signed bit has the levels +-1 and the scale of `channel_scales`.
     """
     xp = api.array_namespace(sample)
+    if bits == 1 and is_signed:
+        return float(channel_scales(xp.reshape(sample, (1, -1)), bits)[0, 0])
     flat, top = xp.reshape(sample, (-1,)), largest_level(bits, is_signed)
     if rule == "percentile":
         return float(_no_zero(xp, _percentile(xp, xp.reshape(xp.abs(flat), (1, -1)), percentile))[0, 0]) / top
