@@ -82,6 +82,9 @@ def _record(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     from joulescape.validation import class_records, summary
 
     found, records = summary(rows), class_records(rows)
+    if found.prediction_count == 0:
+        yield f"not validated: no published figure predicts anything; unexpected misses: {found.unexpected_miss_count}"
+        return
     yield (
         f"predictions: {found.prediction_pass_count} of {found.prediction_count} within tolerance, median error "
         f"{_share(found.median_error_fraction, '.1f')}; unexpected misses: {found.unexpected_miss_count}"

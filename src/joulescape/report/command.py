@@ -11,6 +11,10 @@ from joulescape import tables
 from joulescape.report.inputs import Tables
 
 
+USUAL = {"batch": 1, "node": "as_published", "scaling_rule": "stillmaker"}
+"""What a question says plainly, and the value that needs no saying."""
+
+
 @dataclass(frozen=True)
 class Fixed:
     """A value that the question fixes: for one back end, or where a choice of method was drawn; else for all."""
@@ -25,9 +29,7 @@ class Fixed:
 def fixed_values(given: Tables) -> tuple[Fixed, ...]:
     """Everything that the question sets and no parameter column holds."""
     spec = given.spec
-    plain = [
-        Fixed(name, _plain(spec[name])) for name in ("batch", "node") if spec.get(name) not in (None, "as_published", 1)
-    ]
+    plain = [Fixed(name, _plain(spec[name])) for name, usual in USUAL.items() if spec.get(name) not in (None, usual)]
     hardware = spec.get("hardware") or {}
     fixed = [
         Fixed(f"hardware.{name}.{path}", _plain(value), back_end=name)

@@ -17,10 +17,13 @@ from joulescape.spec.network import AnyNetworkSpec
 
 MOST_BACK_ENDS = 2
 
+AT_HAND = "digits"
+"""The task whose data need no file."""
+
 
 @dataclass(frozen=True)
 class ExampleNames:
-    """A task, one network of it, and back ends that take the network forward."""
+    """A task, one network of it, and back ends that take the network forward, one a family."""
 
     task: str
     network: str
@@ -33,7 +36,7 @@ def example_names(root: Path) -> ExampleNames:
     loaded = (resolve_back_end(root, name, faults) for name in back_end_names(root))
     designs = [back_end for back_end in loaded if back_end is not None and back_end.spec.is_design]
     for spec, graph in _networks(root, faults):
-        met = [design.name for design in designs if _runs(design, graph)]
+        met = sorted({design.family: design.name for design in reversed(designs) if _runs(design, graph)}.values())
         if met:
             return ExampleNames(spec.task, graph.name, tuple(met[:MOST_BACK_ENDS]))
     nothing = Fault(display(root), None, "", "no network that any back end runs", "one in models/ and one in hwlib/")
@@ -41,10 +44,16 @@ def example_names(root: Path) -> ExampleNames:
 
 
 def _networks(root: Path, faults: list[Fault]) -> Iterator[tuple[AnyNetworkSpec, Graph]]:
-    for name in network_names(root):
+    for name in sorted(network_names(root), key=lambda name: (not _is_at_hand(root, name), name)):
         found = read_network(network_path(root, name), faults)
         if found is not None and not found[1].is_workload:
             yield found[1], build_graph(name, found[1])
+
+
+def _is_at_hand(root: Path, name: str) -> bool:
+    """Whether its task's data come with the project: a first question should need no download."""
+    found = read_network(network_path(root, name), [])
+    return found is not None and found[1].task == AT_HAND
 
 
 def _runs(design: BackEnd, graph: Graph) -> bool:

@@ -67,8 +67,13 @@ function makePanel(page, columns, more, told) {
 
   function why(row) {
     const gained = gains(columns), best = columns.accuracy ? "most accurate" : "fastest";
+    const spends = index => columns.energy[index] || Infinity;
     let top = null;
-    gained.forEach((value, index) => { if (value !== null && (top === null || value > gained[top])) top = index; });
+    gained.forEach((value, index) => {
+      if (value === null) return;
+      const isTied = top !== null && value === gained[top];
+      if (top === null || value > gained[top] || (isTied && spends(index) < spends(top))) top = index;
+    });
     if (top === null) return "";
     if (row === top) return `It is also the ${best} design.`;
     if (!columns.energy[row] || !columns.energy[top]) return "";

@@ -161,7 +161,8 @@ def _why(columns: Columns, decision: Decision) -> str:
         return ""
     gained = gains(columns)
     known = [index for index, gain in enumerate(gained) if gain is not None]
-    top = max(known, key=lambda index: (gained[index], -index), default=row)
+    energies = columns["energy"]
+    top = max(known, key=lambda index: (gained[index], -(energies[index] or math.inf), -index), default=row)
     best = "most accurate" if "accuracy" in columns else "fastest"
     if row == top or not columns["energy"][row] or not columns["energy"][top]:
         return f"It is also the {best} design." if row == top and known else ""
