@@ -10,9 +10,10 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, Work
-from joulescape.simulators._variants import stacked, variants
-from joulescape.simulators.base import Area, Component, Context, LayerCost, Quantity, Simulator, StaticPower
-from joulescape.simulators.mlp_engine.cost import matrix_cost, memory_component
+from joulescape.simulators._streams import Unit, least_limits
+from joulescape.simulators._variants import stacked, stacked_limits, variants
+from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Quantity, Simulator, StaticPower
+from joulescape.simulators.mlp_engine.cost import matrix_cost, memory_component, rooms
 from joulescape.simulators.mlp_engine.settings import MlpEngineSettings
 from joulescape.simulators.mlp_engine.supply import fault_fraction, leakage_factor
 from joulescape.units import BITS_PER_BYTE, OPS_PER_MAC
@@ -86,6 +87,11 @@ class MlpEngine(Simulator[MlpEngineSettings]):
             ),
         ]
 
+    def limits(self, works: Sequence[Work], settings: MlpEngineSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
+        """Memories too small for what the lanes take at once."""
+        matrix = [_matrix(work) for work in works]
+        return stacked_limits([_limits(matrix, machine) for machine in variants(settings, self.searchable)])
+
     def published(self, settings: MlpEngineSettings) -> Mapping[str, float]:
         """Peak rate, capacity, faults, area."""
         return {
@@ -126,6 +132,11 @@ def _lanes_mm2(settings: MlpEngineSettings) -> float:
 def _costs(works: Sequence[MatrixWork], settings: MlpEngineSettings, context: Context) -> list[LayerCost]:
     is_stored = sum(work.weight.elements for work in works) <= settings.stored_weights
     return [matrix_cost(work, settings, context, is_stored) for work in works]
+
+
+def _limits(works: Sequence[MatrixWork], settings: MlpEngineSettings) -> list[Limit]:
+    found = [(work, rooms(work, settings)) for work in works]
+    return least_limits(found, Unit("stored_weights"), Unit("stored_activities"))
 
 
 def _each(machines: Sequence[MlpEngineSettings], figure: Callable[[MlpEngineSettings], float]) -> Quantity:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from joulescape.network.work import MatrixWork
+from joulescape.simulators._streams import Fetched, Rooms, fetched
 from joulescape.simulators.base import Component, Context, Energy, LayerCost, Traffic
 from joulescape.simulators.nfu.cycles import bricks, copies, output_chips, product_cycles, steps
 from joulescape.simulators.nfu.settings import EmbeddedDram, NfuSettings
@@ -23,6 +24,8 @@ class Moves:
     off_inputs: float
     off_weights: float
     off_outputs: float
+    off_sums: float
+    """Partial sums that leave, and as many that come back."""
     input_bits: float
     """Of one stored input."""
     copies: int
@@ -39,12 +42,11 @@ class Placement:
 
 
 def matrix_cost(work: MatrixWork, settings: NfuSettings, context: Context, placement: Placement) -> LayerCost:
-    """One product; where the network's weights exceed the tiles they come from off chip, once a batch."""
-    is_data = work.layer in context.first
-    density = work.input.density if settings.inputs == "non_zero" and not is_data else 1.0
-    cycles = product_cycles(work, settings, placement.most_copies, is_data)
+    """One product; where the network's weights exceed the tiles they come from off chip, at least once a batch."""
+    density = input_density(work, settings, context)
+    cycles = product_cycles(work, settings, placement.most_copies, work.layer in context.first)
     moves = _moves(work, settings, context, placement, density)
-    off = (moves.off_inputs + moves.off_weights, moves.off_outputs)
+    off = (moves.off_inputs + moves.off_weights + moves.off_sums, moves.off_outputs + moves.off_sums)
     off_ns = float(context.off_chip_ns(sum(off) / BITS_PER_BYTE))
     times = {"units": cycles / settings.clock_ghz, "links": _link_ns(work, settings, moves), "off_chip_memory": off_ns}
     bound = max(times, key=lambda name: times[name])
@@ -66,10 +68,15 @@ def matrix_cost(work: MatrixWork, settings: NfuSettings, context: Context, place
         traffic=(
             Traffic("synapse_edram", "weight", moves.synapse_reads / BITS_PER_BYTE, moves.off_weights / BITS_PER_BYTE),
             Traffic("neuron_edram", "input", moves.neuron_reads / BITS_PER_BYTE, moves.off_inputs / BITS_PER_BYTE),
-            Traffic("neuron_edram", "output", moves.off_outputs / BITS_PER_BYTE, moves.neuron_writes / BITS_PER_BYTE),
+            Traffic(
+                "neuron_edram",
+                "output",
+                (moves.off_outputs + 2 * moves.off_sums) / BITS_PER_BYTE,
+                (moves.neuron_writes + 2 * moves.off_sums) / BITS_PER_BYTE,
+            ),
             Traffic("off_chip_memory", "weight", moves.off_weights / BITS_PER_BYTE, 0.0),
             Traffic("off_chip_memory", "input", moves.off_inputs / BITS_PER_BYTE, 0.0),
-            Traffic("off_chip_memory", "output", 0.0, moves.off_outputs / BITS_PER_BYTE),
+            Traffic("off_chip_memory", "output", moves.off_sums / BITS_PER_BYTE, off[1] / BITS_PER_BYTE),
         ),
     )
 
@@ -108,20 +115,52 @@ def _moves(work: MatrixWork, settings: NfuSettings, context: Context, placement:
     turns = chips * steps(loops, settings) * bricks(loops, settings) * windows
     synapses = work.macs * density if settings.inputs == "non_zero" else turns * used * unit.lanes
     outputs = work.output.elements * unit.width
-    room = settings.chips * settings.neurons.bytes
-    spills = (work.input.elements * width + outputs) / BITS_PER_BYTE > room
-    crosses_in, crosses_out = spills or work.layer in context.first, spills or work.layer in context.last
+    spills = work.input.elements * width + outputs > settings.chips * settings.neurons.bytes * BITS_PER_BYTE
+    crosses_out = spills or work.layer in context.last
+    off = _fetched(work, settings, context, placement, density, spills)
     return Moves(
         synapse_reads=synapses * unit.width,
         neuron_reads=sends * width,
         neuron_writes=outputs,
         buffered=sends * width * min(settings.tiles, -(-used // unit.filters)) + 2 * outputs,
-        off_inputs=work.input.elements * width if crosses_in else 0.0,
-        off_weights=0.0 if placement.is_stored else float(work.weight.elements * unit.width),
+        off_inputs=off.inputs,
+        off_weights=off.weights,
         off_outputs=float(outputs) if crosses_out else 0.0,
+        off_sums=off.sums,
         input_bits=width,
         copies=held,
     )
+
+
+def rooms(work: MatrixWork, settings: NfuSettings, density: float) -> Rooms:
+    """What all tiles take at once, and their memories: the central one keeps room for the outputs of one round."""
+    unit, tiles = settings.unit, settings.chips * settings.tiles
+    outputs = output_chips(work.loops, settings) * settings.tiles * unit.filters
+    together = min(unit.windows, work.loops.positions) if settings.inputs == "serial" else 1
+    written = min(outputs, work.loops.K) * together * unit.width
+    return Rooms(
+        outputs=min(outputs, work.loops.K),
+        inputs=min(unit.lanes, work.loops.C),
+        positions=together,
+        weight_bits=unit.width,
+        input_bits=input_bits(work, settings, density),
+        sum_bits=unit.sum_bits,
+        weights=tiles * settings.synapses.bytes * BITS_PER_BYTE,
+        activities=settings.chips * settings.neurons.bytes * BITS_PER_BYTE,
+        written=written,
+    )
+
+
+def input_density(work: MatrixWork, settings: NfuSettings, context: Context) -> float:
+    """Share of the inputs that are stored and worked off; the network's own data all are."""
+    return work.input.density if settings.inputs == "non_zero" and work.layer not in context.first else 1.0
+
+
+def _fetched(
+    work: MatrixWork, settings: NfuSettings, context: Context, placement: Placement, density: float, spills: bool
+) -> Fetched:
+    sweeps = None if spills else int(work.layer in context.first)
+    return fetched(work, rooms(work, settings, density), placement.is_stored, sweeps)
 
 
 def _energies(work: MatrixWork, settings: NfuSettings, moves: Moves, density: float) -> tuple[Energy, ...]:
@@ -142,8 +181,8 @@ def _energies(work: MatrixWork, settings: NfuSettings, moves: Moves, density: fl
         ),
         Energy(
             edram(settings.neurons, "neuron_edram"),
-            (moves.neuron_reads + moves.off_outputs) * settings.neurons.read_pj_per_bit.value
-            + (moves.neuron_writes + moves.off_inputs) * settings.neurons.write_pj_per_bit.value,
+            (moves.neuron_reads + moves.off_outputs + 2 * moves.off_sums) * settings.neurons.read_pj_per_bit.value
+            + (moves.neuron_writes + moves.off_inputs + 2 * moves.off_sums) * settings.neurons.write_pj_per_bit.value,
         ),
         Energy(
             Component.of("buffers", "core", settings.buffer_pj_per_bit, scales=True),

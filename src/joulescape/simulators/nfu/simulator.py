@@ -1,8 +1,9 @@
 """Tiles of functional units as a back end.
 
 Assumptions: weights lie in the tiles where all of them fit (then they were loaded once, at power-up, which is charged
-to no machine), else all are read once a batch; tiles have different filters and read the same inputs; a tensor between
-two layers stays in the central memory where it fits; element-wise work is the host's.
+to no machine), else all are read at least once a batch; tiles have different filters and read the same inputs; a tensor
+between two layers stays in the central memory where input and output fit, else it is cut (`_streams`); element-wise
+work is the host's.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, Work
-from joulescape.simulators._variants import stacked, variants
-from joulescape.simulators.base import Area, Component, Context, LayerCost, Quantity, Simulator, StaticPower
-from joulescape.simulators.nfu.cost import Placement, edram, matrix_cost
+from joulescape.simulators._streams import Unit, least_limits
+from joulescape.simulators._variants import stacked, stacked_limits, variants
+from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Quantity, Simulator, StaticPower
+from joulescape.simulators.nfu.cost import Placement, edram, input_density, matrix_cost, rooms
 from joulescape.simulators.nfu.cycles import copies
 from joulescape.simulators.nfu.settings import RETENTION_NS, EmbeddedDram, NfuSettings
 from joulescape.units import BITS_PER_BYTE, OPS_PER_MAC
@@ -90,6 +92,11 @@ class Nfu(Simulator[NfuSettings]):
             found.append(StaticPower(Component.of("links", "chip", settings.links.power_mw), power))
         return found
 
+    def limits(self, works: Sequence[Work], settings: NfuSettings, context: Context) -> Sequence[Limit]:
+        """Memories too small for what the tiles take at once."""
+        matrix = [_matrix(work) for work in works]
+        return stacked_limits([_limits(matrix, machine, context) for machine in variants(settings, self.searchable)])
+
     def published(self, settings: NfuSettings) -> Mapping[str, float]:
         """Peak rates, area, standing power, and what a matrix-vector product of 4,096 by 4,096 reaches."""
         unit = settings.unit
@@ -109,6 +116,12 @@ class Nfu(Simulator[NfuSettings]):
             "central_area_fraction": areas["neuron_edram"] / area,
             "most_weights_count": settings.chips * settings.tiles * settings.synapses.bytes * 8.0 / unit.width,
         }
+
+
+def _limits(works: Sequence[MatrixWork], settings: NfuSettings, context: Context) -> list[Limit]:
+    found = [(work, rooms(work, settings, input_density(work, settings, context))) for work in works]
+    tile = settings.chips * settings.tiles * BITS_PER_BYTE
+    return least_limits(found, Unit("synapses.bytes", tile), Unit("neurons.bytes", settings.chips * BITS_PER_BYTE))
 
 
 def _costs(works: Sequence[MatrixWork], settings: NfuSettings, context: Context) -> list[LayerCost]:
