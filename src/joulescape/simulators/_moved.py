@@ -19,11 +19,13 @@ class MovedBytes:
     off_input: Quantity
     off_weight: Quantity
     off_output: Quantity
+    off_sums: Quantity = 0.0
+    """Partial sums that leave, and as many that come back."""
 
     @property
     def off_chip(self) -> Quantity:
         """All bytes across the chip's edge."""
-        return self.off_input + self.off_weight + self.off_output
+        return self.off_input + self.off_weight + self.off_output + 2 * self.off_sums
 
     def traffic(self) -> tuple[Traffic, ...]:
         """The same, by memory and operand."""
@@ -33,7 +35,7 @@ class MovedBytes:
             Traffic("sram", "weight", self.weight_read, 0.0),
             Traffic("off_chip_memory", "input", self.off_input, 0.0),
             Traffic("off_chip_memory", "weight", self.off_weight, 0.0),
-            Traffic("off_chip_memory", "output", 0.0, self.off_output),
+            Traffic("off_chip_memory", "output", self.off_sums, self.off_output + self.off_sums),
         )
 
     def energies(self, buffer: Buffer, context: Context) -> tuple[Energy, ...]:
@@ -42,7 +44,8 @@ class MovedBytes:
         sram = Energy(buffer_component(buffer), buffer.transfer_pj(read, self.output_write))
         if not context.includes_off_chip:
             return (sram,)
-        return (sram, context.off_chip.transfer(self.off_input + self.off_weight, self.off_output))
+        fetched = self.off_input + self.off_weight + self.off_sums
+        return (sram, context.off_chip.transfer(fetched, self.off_output + self.off_sums))
 
 
 def buffer_component(buffer: Buffer) -> Component:

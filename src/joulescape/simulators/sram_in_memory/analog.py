@@ -1,4 +1,8 @@
-"""Columns that add in the analog domain: how a product falls into macros, and what its reads cost."""
+"""Columns that add in the analog domain: how a product falls into macros, and what its reads cost.
+
+A group takes macros by itself: several small ones (depthwise layers) could lie along a diagonal of one macro, but all
+their rows would be driven for every column, and full scale would span them all; no chip here is known to do so.
+"""
 
 from __future__ import annotations
 
@@ -79,9 +83,20 @@ class Placed:
         """Rounds in which so many macros take all tiles."""
         return math.ceil(self.tiles / macros)
 
+    def rests(self, macros: int, sets: int) -> int:
+        """How often a sum is put down and taken up again: macros and the sets that each holds add up without."""
+        return math.ceil(self.across / (macros * sets)) - 1
+
     def passes(self, macros: int) -> int:
         """How often the inputs are sent: once for every round that holds other outputs of the same rows."""
         return min(self.down, self.turns(macros))
+
+
+def sum_bits(placed: Placed, bits: float, settings: SramInMemorySettings, analog: Analog) -> int:
+    """Of a partial sum: a conversion, shifted by the columns and by the digits that it is not joined over."""
+    width = min(math.ceil(bits), settings.widths.input)
+    shifts = placed.converted - 1 + max(width - analog.dac_bits, 0)
+    return analog.adc.bits + shifts + math.ceil(math.log2(placed.across))
 
 
 def columns_per_weight(bits: float, settings: SramInMemorySettings, analog: Analog) -> int:

@@ -2,7 +2,8 @@
 
 Assumptions: where all products of a phase fit into the macros together they were written once, at power-up, which is
 charged to no machine; else every product is written anew for every batch, from the off-chip memory. A macro does not
-compute while it is written. A tensor between two layers stays in the buffer where input and output fit.
+compute while it is written. A tensor between two layers stays in the buffer where input and output fit. Where a product
+has more rows than the macros hold at once its partial sums go to the buffer and back between them (`moves`).
 """
 
 from __future__ import annotations
@@ -11,17 +12,12 @@ import math
 from dataclasses import dataclass
 
 from joulescape.network.work import MatrixWork
-from joulescape.simulators._moved import MovedBytes
 from joulescape.simulators.base import Component, Context, Energy, LayerCost
-from joulescape.simulators.sram_in_memory.analog import Placed, read_energies
+from joulescape.simulators.sram_in_memory.analog import Placed, read_energies, sum_bits
+from joulescape.simulators.sram_in_memory.moves import Passing, Sums, moved_bytes
 from joulescape.simulators.sram_in_memory.serial import fill_ns, operand_bits, plan, serial_energies
 from joulescape.simulators.sram_in_memory.settings import Analog, Serial, SramInMemorySettings
 from joulescape.units import BITS_PER_BYTE
-
-KIB = 1024
-
-STORED_BITS = 16
-"""Activations are stored at no more."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +29,9 @@ class Computed:
     written_bits: float
     """Cells written where the weights do not stay."""
     write_ns: float
-    passes: int
-    """How often the inputs are read from the buffer."""
+    passing: Passing
+    sums: Sums
+    """Where the weights do not stay; else what adds up is in the macros at once."""
     used_fraction: float
     """Share of the arrays' cells (lanes) at work while they compute."""
 
@@ -42,7 +39,7 @@ class Computed:
 def matrix_cost(work: MatrixWork, settings: SramInMemorySettings, context: Context, is_resident: bool) -> LayerCost:
     """One product; `is_resident`: the weights stand in the arrays already."""
     found = computed(work, settings)
-    moved = _moved(work, settings, context, found, is_resident)
+    moved = moved_bytes(work, settings, context, found.passing, Sums() if is_resident else found.sums, is_resident)
     off_ns = float(context.off_chip_ns(moved.off_chip))
     arrays_ns = found.compute_ns + (0.0 if is_resident else found.write_ns)
     latency_ns = max(arrays_ns, off_ns)
@@ -94,7 +91,8 @@ def _analog(work: MatrixWork, settings: SramInMemorySettings, analog: Analog) ->
         energies=read_energies(work, settings, analog),
         written_bits=float(placed.cells),
         write_ns=math.ceil(placed.rows / min(settings.macros, placed.tiles)) * settings.writing.row_ns.value,
-        passes=placed.passes(settings.macros),
+        passing=Passing(min(array.rows, placed.reduction), placed.passes(settings.macros)),
+        sums=_sums(work, placed, settings, analog),
         used_fraction=placed.cells / (turns * settings.macros * array.rows * array.columns),
     )
 
@@ -102,41 +100,30 @@ def _analog(work: MatrixWork, settings: SramInMemorySettings, analog: Analog) ->
 def _serial(work: MatrixWork, settings: SramInMemorySettings, serial: Serial) -> Computed:
     found = plan(work, settings, serial)
     cycles_ns = found.total_cycles * serial.cycle_ns.value
+    passes = max(1, math.ceil(macros_taken(work, settings) / settings.macros))
     weight_bits, _ = operand_bits(work, settings)
     bits = float(work.weight.elements * weight_bits)
     rows = math.ceil(bits / (settings.macros * settings.array.columns))
     return Computed(
-        compute_ns=cycles_ns + fill_ns(work, settings, serial),
+        compute_ns=cycles_ns + passes * fill_ns(work, settings, serial),
         energies=serial_energies(found, serial),
         written_bits=bits,
         write_ns=rows * settings.writing.row_ns.value,
-        passes=1,
+        passing=Passing(min(settings.array.columns, work.loops.reduction), passes),
+        sums=Sums(),
         used_fraction=found.arrays / settings.macros,
     )
+
+
+def _sums(work: MatrixWork, placed: Placed, settings: SramInMemorySettings, analog: Analog) -> Sums:
+    """All outputs of a column of macros live while its rows of tiles follow one another."""
+    rests = placed.rests(settings.macros, settings.array.weight_sets)
+    each = sum_bits(placed, work.input.bits, settings, analog) / BITS_PER_BYTE
+    outputs = min(placed.outputs, settings.array.columns // placed.columns)
+    return Sums(rests, work.output.elements * each, placed.positions * outputs * each) if rests else Sums()
 
 
 def _bound(found: Computed, arrays_ns: float, off_ns: float) -> str:
     if off_ns > arrays_ns:
         return "off_chip_memory"
     return "weight_writing" if arrays_ns > 2 * found.compute_ns else "arrays"
-
-
-def _moved(
-    work: MatrixWork, settings: SramInMemorySettings, context: Context, found: Computed, is_resident: bool
-) -> MovedBytes:
-    """Inputs are sent once a pass and position, outputs written once; tensors that do not fit cross the edge."""
-    input_bytes = min(work.input.bits, settings.widths.input) / BITS_PER_BYTE
-    output_bytes = work.output.elements * min(work.output.bits, STORED_BITS) / BITS_PER_BYTE
-    tensor_bytes = work.input.elements * input_bytes
-    spills = tensor_bytes + output_bytes > settings.buffer.kib * KIB
-    sent = work.loops.G * work.loops.reduction * work.loops.positions
-    weights = work.weight.elements * min(work.weight.bits, settings.widths.weight) / BITS_PER_BYTE
-    return MovedBytes(
-        input_read=found.passes * sent * input_bytes,
-        output_read=0.0,
-        output_write=output_bytes,
-        weight_read=0.0,
-        off_input=tensor_bytes if spills or work.layer in context.first else 0.0,
-        off_weight=0.0 if is_resident else weights,
-        off_output=output_bytes if spills or work.layer in context.last else 0.0,
-    )

@@ -11,11 +11,12 @@ from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
 from joulescape.simulators._moved import buffer_component
-from joulescape.simulators._variants import stacked, variants
-from joulescape.simulators.base import Area, Component, Context, LayerCost, Quantity, Simulator, StaticPower
+from joulescape.simulators._variants import stacked, stacked_limits, variants
+from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Quantity, Simulator, StaticPower
 from joulescape.simulators.sram_in_memory.analog import converter_factor, converters
-from joulescape.simulators.sram_in_memory.cost import macros_taken, matrix_cost
+from joulescape.simulators.sram_in_memory.cost import computed, macros_taken, matrix_cost
 from joulescape.simulators.sram_in_memory.figures import figures
+from joulescape.simulators.sram_in_memory.moves import least_limit
 from joulescape.simulators.sram_in_memory.serial import VECTOR_KINDS, vector_cost
 from joulescape.simulators.sram_in_memory.settings import Analog, SramInMemorySettings
 
@@ -98,6 +99,10 @@ class SramInMemory(Simulator[SramInMemorySettings]):
             ),
         ]
 
+    def limits(self, works: Sequence[Work], settings: SramInMemorySettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
+        """A buffer too small for what the arrays take at once."""
+        return stacked_limits([_limits(works, machine) for machine in variants(settings, self.searchable)])
+
     def published(self, settings: SramInMemorySettings) -> Mapping[str, float]:
         """Peak rates and efficiencies of the arrays, areas."""
         areas = {part.component.name: float(part.area_mm2) for part in self.area(settings)}
@@ -116,6 +121,13 @@ def _cost(work: Work, settings: SramInMemorySettings, context: Context, is_resid
     if settings.serial is None or not isinstance(work, VectorWork):
         raise SimulatorError(f"SRAM arrays were given {work.layer}, {work.role}: no matrix product")
     return vector_cost(work, settings, settings.serial)
+
+
+def _limits(works: Sequence[Work], settings: SramInMemorySettings) -> list[Limit]:
+    """Of the layer that needs most."""
+    products = [work for work in works if isinstance(work, MatrixWork)]
+    found = [least_limit(work, settings, computed(work, settings).passing) for work in products]
+    return sorted((limit for limit in found if limit), key=lambda limit: float(limit.overshoot), reverse=True)[:1]
 
 
 def _each(machines: Sequence[SramInMemorySettings], figure: Callable[[SramInMemorySettings], float]) -> Quantity:
