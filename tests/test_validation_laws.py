@@ -29,7 +29,7 @@ from joulescape.validation.slow import joined
 
 ROOT = Path(__file__).resolve().parents[1]
 SYSTOLIC = "electronic/systolic_int8"
-SOME = settings(max_examples=40, deadline=None)
+SOME = settings(max_examples=25, deadline=None)
 FIGURES = ("power_mw", "batch_latency_ns", "area_mm2", "mac_count", "buffer_bytes", "off_chip_bytes", "speed_ratio")
 
 

@@ -10,7 +10,7 @@ from random_graphs import Written, graph_of, networks
 from joulescape.network.operators import Graph
 from joulescape.network.zeros import RECTIFIERS, Zeros
 
-SOME = settings(max_examples=40, deadline=None)
+SOME = settings(max_examples=25, deadline=None)
 SHARES = st.lists(st.floats(0.0, 1.0), min_size=24, max_size=24)
 Network = tuple[list[int], list[Written]]
 FREE: list[Written] = [{"name": "flat", "kind": "flatten"}]

@@ -24,7 +24,7 @@ from joulescape.numerics.timing_faults import (
 
 torch.set_num_threads(1)
 
-SOME = settings(max_examples=30, deadline=None)
+SOME = settings(max_examples=20, deadline=None)
 MACHINE = TimingFaults()
 WIDTHS = {"weight_bits": 8.0, "input_bits": 8.0, "accumulator_bits": 32.0}
 

@@ -11,7 +11,7 @@ from joulescape.network.operators import Graph, Operator, Role
 from joulescape.resolve.hand_over import Crossings, crossings
 from joulescape.spec.network import NetworkSpec
 
-SOME = settings(max_examples=40, deadline=None)
+SOME = settings(max_examples=25, deadline=None)
 KINDS = ("dense", "relu", "norm", "add", "reshape")
 
 

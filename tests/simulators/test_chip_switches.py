@@ -41,7 +41,10 @@ SWITCHES: list[tuple[str, dict[str, Any], dict[bool, set[str]]]] = [
         UP: {"energy of adc", "energy of near_memory", "area of adc", "energy"},
     }),
     ("sram_c2c", {"array.weight_sets": 1}, {
-        UP: {"bytes of off_chip_memory", "energy of off_chip_memory", "energy of weight_writing", "latency", "energy"},
+        UP: {
+            "bytes of off_chip_memory", "energy of off_chip_memory", "energy of weight_writing", "bytes of sram",
+            "energy of sram", "latency", "energy",
+        },
     }),
     ("redeye", {"raw_readout": True}, {UP: {"energy of converters", "energy"}}),
     ("zhang2015", {"buffer.is_double": False}, {UP: {"latency"}}),

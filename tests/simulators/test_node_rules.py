@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from machine_cases import SYSTOLIC, product
 
@@ -27,12 +27,14 @@ from joulescape.simulators._node import (
     energy_factor,
 )
 
+SOME = settings(max_examples=40, deadline=None)
 nodes = st.floats(7, 180)
 rules = st.sampled_from(SCALING_RULES)
 each_rule = pytest.mark.parametrize("rule", SCALING_RULES)
 (PLAIN,) = SYSTOLIC.cost(product(Loops(K=4, C=4)))
 
 
+@SOME
 @given(node=nodes, rule=rules)
 def test_at_its_own_node_nothing_is_scaled(node: float, rule: ScalingRule) -> None:
     assert energy_factor(node, node, rule) == 1.0
@@ -45,6 +47,7 @@ def test_a_node_of_the_table_is_its_own_unit(node: int) -> None:
     assert {energy_factor(node, node, rule) for rule in SCALING_RULES} == {1.0}
 
 
+@SOME
 @given(a=nodes, b=nodes, rule=rules)
 def test_there_and_back_is_where_it_began(a: float, b: float, rule: ScalingRule) -> None:
     assert energy_factor(a, b, rule) * energy_factor(b, a, rule) == pytest.approx(1.0, rel=1e-12)
@@ -69,6 +72,7 @@ def test_below_45_nm_the_makers_table_shrinks_less_step_by_step(node: int) -> No
     assert all(less <= more * 1.02 for less, more in pairwise(spread))
 
 
+@SOME
 @given(share=st.floats(0.0, 1.0))
 def test_the_makers_rule_is_a_power_of_the_node(share: float) -> None:
     """Equal ratios of nodes, equal ratios of energy, from 45 down to 7 nm."""
@@ -104,18 +108,21 @@ def busy(times: list[tuple[float, bool]]) -> list[float]:
     return [float(np.asarray(one.latency_ns if one.occupancy_ns is None else one.occupancy_ns)) for one in found]
 
 
+@SOME
 @given(times=TIMES)
 def test_nothing_is_busy_for_longer_than_it_runs_or_less_than_none(times: list[tuple[float, bool]]) -> None:
     assert all(0 <= one <= time for one, (time, _) in zip(busy(times), times, strict=True))
     assert busy([(time, False) for time, _ in times]) == [time for time, _ in times]
 
 
+@SOME
 @given(times=TIMES, scale=st.sampled_from([0.5, 2.0, 8.0]))
 def test_a_slower_clock_is_slower_everywhere(times: list[tuple[float, bool]], scale: float) -> None:
     slower = busy([(time * scale, beside) for time, beside in times])
     assert slower == pytest.approx([one * scale for one in busy(times)])
 
 
+@SOME
 @given(times=TIMES, place=st.integers(0, 7))
 def test_running_beside_never_makes_a_machine_busier(times: list[tuple[float, bool]], place: int) -> None:
     place = min(place, len(times) - 1)
@@ -126,6 +133,7 @@ def test_running_beside_never_makes_a_machine_busier(times: list[tuple[float, bo
     assert sum(busy(beside)) <= sum(busy(after)) * (1 + 1e-12)
 
 
+@SOME
 @given(times=TIMES)
 def test_the_order_inside_a_group_changes_no_sum(times: list[tuple[float, bool]]) -> None:
     group = [(times[0][0], False), *((time, True) for time, _ in times[1:])]
