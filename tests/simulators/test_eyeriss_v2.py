@@ -14,6 +14,7 @@ from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork
 from joulescape.simulators.base import Context, LayerCost
 from joulescape.simulators.spatial.settings import SpatialSettings
+from joulescape.simulators.spatial.skipping import slowest
 from joulescape.testing.examples import example_context
 from joulescape.testing.simulators import check_simulator
 
@@ -53,9 +54,19 @@ def test_zeros_of_both_operands_save_time_and_energy(inputs: float, weights: flo
 
 
 def test_half_of_each_operand_is_a_third_of_the_time() -> None:
-    """A quarter of the products, 1.3 times as long for the slowest element."""
+    """A quarter of the products: 24 of 96, and 4.24 sqrt(2 ln 12) more at most for the fullest of twelve elements."""
     (on,), (off,) = (chip.cost(sparse(0.5, 0.5), context=inner()) for chip in (CHIP, PLAIN))
     assert float(off.latency_ns) / float(on.latency_ns) == pytest.approx(1 / (0.25 * 1.3), rel=0.15)
+
+
+def test_elements_wait_longer_for_the_fullest_the_more_zeros_there_are() -> None:
+    """Waiting over a perfect balance: an order statistic of the density, no constant."""
+    rule = CHIP.settings.skipping
+    assert rule is not None
+    waits = [slowest(share, rule) / share for share in (1.0, 0.81, 0.25, 0.04)]
+    assert waits == sorted(waits)
+    assert waits[0] == 1.0
+    assert waits[1] < 1.1 < 1.6 < waits[3]
 
 
 def test_zeros_of_one_operand_save_less_than_of_both() -> None:

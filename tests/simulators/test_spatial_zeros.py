@@ -10,16 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from machine_cases import number, product
-from test_spatial_totals import CONV, chip, energy, few_loops, inside, known, mapped, moved, run
+from test_spatial_totals import CONV, chip, energy, few_loops, inside, mapped, moved, run
 
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork
 from joulescape.simulators.spatial.machine import SpatialMachine
 from joulescape.simulators.spatial.settings import GatingSettings, RunLengthSettings, SpatialSettings
-from joulescape.simulators.spatial.skipping import is_skipping, moved_share, multiplied
+from joulescape.simulators.spatial.skipping import is_skipping, moved_share, multiplied, slowest
 
 MANY = settings(max_examples=10, deadline=None)
 densities = st.floats(0.01, 1.0)
+WINDOW = 64
+"""Products that a unit works through before it waits."""
 
 
 def zeros(inputs: float = 1.0, weights: float = 1.0, outputs: float = 1.0, loops: Loops = CONV) -> MatrixWork:
@@ -29,10 +31,10 @@ def zeros(inputs: float = 1.0, weights: float = 1.0, outputs: float = 1.0, loops
     return replace(work, **{name: replace(getattr(work, name), density=share) for name, share in shares.items()})
 
 
-def skipping(inputs: bool = True, weights: bool = True, imbalance: float = 1.0, **more: Any) -> SpatialSettings:
+def skipping(inputs: bool = True, weights: bool = True, lanes: int = 1, **more: Any) -> SpatialSettings:
     """The chip with units that skip."""
-    rule = {"is_on": True, "inputs": inputs, "weights": weights, "count_bits": 4}
-    return chip(skipping={**rule, "imbalance": {**known(imbalance), "low": 1.0}}, **more)
+    rule = {"is_on": True, "inputs": inputs, "weights": weights, "count_bits": 4, "lanes": lanes, "window": WINDOW}
+    return chip(skipping=rule, **more)
 
 
 def gating(weights: bool) -> SpatialSettings:
@@ -104,11 +106,11 @@ def test_activations_are_coded_off_the_chip_and_weights_are_not(inputs: float, o
     assert machine.coded(work, "output") == rule.factor(outputs, 8)
 
 
-@given(loops=few_loops, inputs=st.booleans(), weights=st.booleans(), imbalance=st.floats(1.0, 3.0))
+@given(loops=few_loops, inputs=st.booleans(), weights=st.booleans(), lanes=st.integers(1, 32))
 @MANY
-def test_without_zeros_skipping_is_not_there(loops: Loops, inputs: bool, weights: bool, imbalance: float) -> None:
+def test_without_zeros_skipping_is_not_there(loops: Loops, inputs: bool, weights: bool, lanes: int) -> None:
     work = zeros(loops=loops)
-    on, off = run(skipping(inputs, weights, imbalance), work), run(chip(), work)
+    on, off = run(skipping(inputs, weights, lanes), work), run(chip(), work)
     assert energy(on) == pytest.approx(energy(off))
     assert number(on.latency_ns) == pytest.approx(number(off.latency_ns))
     assert number(on.utilisation_fraction) == pytest.approx(number(off.utilisation_fraction))
@@ -119,7 +121,7 @@ def test_without_zeros_skipping_is_not_there(loops: Loops, inputs: bool, weights
 @given(dense=st.lists(densities, min_size=3, max_size=3), operand=st.sampled_from(["inputs", "weights"]))
 @MANY
 def test_fewer_zeros_never_save_more(dense: list[float], operand: str) -> None:
-    found = [run(skipping(imbalance=1.3), zeros(**{operand: density})) for density in sorted(dense)]
+    found = [run(skipping(lanes=12), zeros(**{operand: density})) for density in sorted(dense)]
     for less, more in itertools.pairwise(found):
         assert energy(less) <= energy(more) * (1 + 1e-9)
         assert number(less.latency_ns) <= number(more.latency_ns) * (1 + 1e-9)
@@ -158,14 +160,24 @@ def test_compressed_data_are_never_longer_than_plain_ones(inputs: float, weights
         assert moved_share(work, chip(), move, memory) == 1.0
 
 
-@given(inputs=densities, weights=densities, imbalance=st.floats(1.0, 2.0))
+@given(inputs=densities, weights=densities, lanes=st.integers(1, 32))
 @MANY
 def test_units_wait_for_the_slowest_and_never_longer_than_without_skipping(
-    inputs: float, weights: float, imbalance: float
+    inputs: float, weights: float, lanes: int
 ) -> None:
     work, context = zeros(inputs, weights, 0.01), inside(includes_off_chip=False)
-    even, uneven = (run(skipping(imbalance=one), work, context) for one in (1.0, imbalance))
+    even, uneven = (run(skipping(lanes=one), work, context) for one in (1, lanes))
     off = run(chip(), work, context)
     assert number(even.latency_ns) <= number(uneven.latency_ns) * (1 + 1e-12)
     assert number(uneven.latency_ns) <= number(off.latency_ns) * (1 + 1e-12)
-    assert number(uneven.latency_ns) <= imbalance * number(even.latency_ns) * (1 + 1e-12)
+
+
+@given(share=densities, lanes=st.integers(2, 32))
+def test_the_fullest_of_more_units_has_more_to_do_and_one_alone_its_mean(share: float, lanes: int) -> None:
+    alone, few, more = (skipping(lanes=count).skipping for count in (1, lanes, 2 * lanes))
+    assert alone is not None and few is not None and more is not None
+    assert slowest(share, alone) == pytest.approx(max(share, 1 / WINDOW))
+    assert slowest(share, alone) <= slowest(share, few) <= slowest(share, more) <= 1.0
+    longer = few.model_copy(update={"window": 4 * WINDOW})
+    assert slowest(share, longer) <= slowest(share, few) * (1 + 1e-12)
+    assert slowest(1.0, few) == 1.0

@@ -58,8 +58,10 @@ class SkippingSettings(Shape):
     weights: bool
     count_bits: Bits
     """Beside each value that is kept, the zeros before it."""
-    imbalance: LowerIsBetter
-    """Products of the slowest of the units that wait for each other, over their mean."""
+    lanes: Positive
+    """Units that wait for the slowest of them."""
+    window: Positive
+    """Products, zeros included, that a unit works through before it waits."""
 
 
 class RunLengthSettings(Shape):

@@ -1,9 +1,9 @@
 """Units that skip zeros: operands stay compressed up to the unit; products with a zero take neither time nor energy.
 
 With both operands compressed by columns (each value with a count of the zeros before it), a unit steps through the
-non-zero inputs and, for each, through the non-zero weights of its column: d_i d_w of the cycles, times what the slowest
-of the units that wait for each other needs over the mean. What a memory moves shrinks to d (bits + count) / bits of an
-operand, never above its plain form. Sums are dense.
+non-zero inputs and, for each, through the non-zero weights of its column: d_i d_w of the products, and of every window
+the cycles that the slowest of the units needs which wait for each other, zeros standing anywhere. What a memory moves
+shrinks to d (bits + count) / bits of an operand, never above its plain form. Sums are dense.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from joulescape.simulators._mapping.declared import OFF_CHIP, OPERAND, OperandNa
 from joulescape.simulators._mapping.mapper import Mapped
 from joulescape.simulators._mapping.own_cost import Movement
 from joulescape.simulators.base import LayerCost
-from joulescape.simulators.spatial.settings import SpatialSettings
+from joulescape.simulators.spatial.settings import SkippingSettings, SpatialSettings
 
 NAMES: dict[str, OperandName] = {letter: name for name, letter in OPERAND.items()}
 
@@ -49,6 +49,14 @@ def moved_share(work: MatrixWork, settings: SpatialSettings, move: Movement, mem
     return _coded(density, bits, rule.count_bits) if is_coded else 1.0
 
 
+def slowest(share: float, rule: SkippingSettings) -> float:
+    """Cycles over those of dense operands: of the fullest of the units that wait together, at least one a window."""
+    # Imported where it is needed: its statistics take longer to load than a machine without zeros to price.
+    from joulescape.simulators.nfu.cycles import lane_cycles
+
+    return lane_cycles(rule.window, rule.lanes, share) / rule.window if share < 1.0 else 1.0
+
+
 def skipped(cost: LayerCost, work: MatrixWork, settings: SpatialSettings, mapped: Mapped) -> LayerCost:
     """Time of a work whose zeros are skipped: units, or a port with what it still has to carry."""
     rule = settings.skipping
@@ -56,7 +64,6 @@ def skipped(cost: LayerCost, work: MatrixWork, settings: SpatialSettings, mapped
         return cost
     share = multiplied(work, settings)
     ideal = float(mapped.spatial.cycles)
-    slowest = min(1.0, share * (rule.imbalance.value if share < 1.0 else 1.0))
     ports: dict[tuple[int, int], float] = {}
     memories = mapped.spatial.hierarchy.memories
     for move in mapped.cost.movements:
@@ -65,7 +72,7 @@ def skipped(cost: LayerCost, work: MatrixWork, settings: SpatialSettings, mapped
         carried = move.cycles * move.count * moved_share(work, settings, move, memory.name)
         ports[port] = ports.get(port, 0.0) + carried
     waits = max(float(lane) for name, lane in mapped.cost.lanes.items() if isinstance(name, str)) - ideal
-    units = ideal * slowest + waits
+    units = ideal * slowest(share, rule) + waits
     busiest = max(ports, key=lambda port: ports[port])
     cycles = max(units, ports[busiest])
     every = mapped.spatial.hierarchy.array.units
