@@ -43,7 +43,9 @@ SWEPT: dict[str, dict[str, list[Any]]] = {
         "packs_weights": YES, "streams_inputs": YES,
     },
     "roofline": {},
-    "analog_sensor": {"kernels.bytes": [100, 1000, 1 << 20], "raw_readout": YES},
+    "analog_sensor": {
+        "held.values": [100, 1000, 1 << 20], "kernels.bytes": [100, 1000, 1 << 20], "raw_readout": YES,
+    },
     "nfu": {
         "chips": [1, 4, 16], "clock_ghz": CLOCK, "inputs": ["parallel", "serial", "non_zero"],
         "neurons.bytes": MEMORY, "neurons.is_refreshed": YES, "neurons.retention_ns": [1e4, 4e4, 1e5],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from joulescape.network.work import MatrixWork, VectorWork
+from joulescape.network.work import MatrixWork, VectorWork, Work
 from joulescape.simulators.analog_sensor.settings import AnalogSensorSettings
 from joulescape.simulators.base import Component, Context, Energy, LayerCost, Traffic
 from joulescape.units import BITS_PER_BYTE
@@ -23,11 +23,13 @@ def conversion_pj(settings: AnalogSensorSettings, bits: int) -> float:
 
 
 def convolution_cost(work: MatrixWork, settings: AnalogSensorSettings, context: Context, are_held: bool) -> LayerCost:
-    """A convolution; `are_held`: all kernels lie in their memory, else they come from off-chip memory once a batch."""
+    """A convolution; `are_held`: all kernels of the network lie in their memory, else they come with every frame."""
     loops = work.loops
     steps = loops.B * loops.G * loops.K * loops.OY * math.ceil(loops.OX / settings.columns)
     cycles = steps * math.ceil(loops.reduction / settings.macs_per_column)
-    fetched = 0.0 if are_held else work.weight.elements * settings.weight_bits / BITS_PER_BYTE
+    fetched = (
+        0.0 if are_held else _fetches(work, settings) * work.weight.elements * settings.weight_bits / BITS_PER_BYTE
+    )
     read = loops.B * loops.OY * work.weight.elements * settings.weight_bits
     busy_ns, off_ns = cycles / settings.clock_ghz, float(context.off_chip_ns(fetched))
     energies = [*_analog(work, settings), _kernels(settings, read, fetched)]
@@ -50,6 +52,31 @@ def convolution_cost(work: MatrixWork, settings: AnalogSensorSettings, context: 
             Traffic("off_chip_memory", "weight", fetched, 0.0),
         ),
     )
+
+
+def least_kernel_bytes(work: MatrixWork, settings: AnalogSensorSettings) -> float:
+    """Weights of the sums that columns form at once, and the next ones."""
+    words = min(2 * settings.macs_per_column, work.weight.elements)
+    return words * settings.weight_bits / BITS_PER_BYTE
+
+
+def held_values(work: Work, context: Context) -> float:
+    """Values of one frame on capacitors: inputs that are not pixels, and outputs that are not converted as they come;
+    a comparison takes its inputs' place."""
+    if isinstance(work, VectorWork):
+        return work.read_elements / context.batch
+    if not isinstance(work, MatrixWork):
+        return 0.0
+    inputs = 0 if work.layer in context.first else work.input.elements
+    outputs = 0 if work.layer in context.handed_on else work.output.elements
+    return (inputs + outputs) / work.loops.B
+
+
+def _fetches(work: MatrixWork, settings: AnalogSensorSettings) -> int:
+    """How often kernels come: with every frame, one after the other; with every row where not even two lie there."""
+    kernels = 2 * work.loops.reduction * settings.weight_bits / BITS_PER_BYTE
+    rows = 1 if kernels <= settings.kernels.bytes else work.loops.OY
+    return work.loops.B * rows
 
 
 def comparison_cost(work: VectorWork, settings: AnalogSensorSettings, context: Context) -> LayerCost:
@@ -75,8 +102,11 @@ def _analog(work: MatrixWork, settings: AnalogSensorSettings) -> Iterator[Energy
     factor, mac = noise_factor(settings), settings.mac
     component = Component.resting_on("analog_macs", "core", mac.pj, mac.fixed_pj)
     yield Energy(component, work.macs * (mac.pj.value * factor + mac.fixed_pj.value))
-    held = Component.of("analog_memory", "core", settings.memory_pj)
-    yield Energy(held, work.output.elements * settings.memory_pj.value * factor)
+    held = Component.resting_on("analog_memory", "core", settings.memory_pj, settings.held.read_pj)
+    # A value that is driven reaches the windows side by side above it; the rest of its uses are reads of their own.
+    reads = work.macs / work.loops.FX
+    written = work.output.elements * settings.memory_pj.value
+    yield Energy(held, factor * (written + reads * settings.held.read_pj.value))
 
 
 def _kernels(settings: AnalogSensorSettings, read_bits: float, fetched_bytes: float) -> Energy:

@@ -47,6 +47,19 @@ class KernelSettings(Shape):
     bytes: Positive
     read_pj_per_bit: LowerIsBetter
     write_pj_per_bit: LowerIsBetter
+    leakage_mw_per_kib: LowerIsBetter
+    area_mm2_per_kib: LowerIsBetter
+
+
+class HeldSettings(Shape):
+    """Capacitors that hold values between two layers; those of the image stay in the pixels, and what leaves is
+    converted as it comes."""
+
+    values: Positive
+    read_pj: LowerIsBetter
+    """A value driven onto its columns once more, at the MAC's `at_db`; scales as it does."""
+    area_mm2: LowerIsBetter
+    """Of one: capacitor and switches."""
 
 
 class AnalogSensorSettings(Shape):
@@ -68,5 +81,6 @@ class AnalogSensorSettings(Shape):
     """One comparison (rectifier, maximum)."""
     converter: ConverterSettings
     kernels: KernelSettings
+    held: HeldSettings
     column_mm2: LowerIsBetter
     control_mw: LowerIsBetter
