@@ -84,7 +84,8 @@ def has(machine: Case, path: str) -> bool:
 def domains(name: str) -> dict[str, list[Any]]:
     """What may be swept on this chip: nothing below a part that it lacks."""
     machine = CASES[name]
-    known = {path: options for path, options in SWEPT[machine.simulator.name].items() if has(machine, path)}
+    searched = SWEPT[machine.simulator.name].keys() & machine.simulator.searchable
+    known = {path: SWEPT[machine.simulator.name][path] for path in sorted(searched) if has(machine, path)}
     if name in LINKLESS:
         known.pop("chips")
     return known | ({"inputs": PARALLEL[name]} if name in PARALLEL else {})
@@ -101,7 +102,7 @@ def columns(name: str, count: int = 3) -> st.SearchStrategy[dict[str, list[Any]]
 @pytest.mark.parametrize("simulator", CHIPS)
 def test_the_values_here_are_of_all_that_may_be_swept(simulator: str) -> None:
     found = CASES[CHIPS[simulator][0]].simulator
-    assert set(SWEPT[simulator]) == set(found.searchable - found.changes_numbers)
+    assert set(SWEPT[simulator]) >= set(found.searchable - found.changes_numbers)
 
 
 def asked(machine: Case) -> list[Work]:
