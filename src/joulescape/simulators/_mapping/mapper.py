@@ -12,13 +12,19 @@ from joulescape.simulators._mapping.hierarchy import Hierarchy
 from joulescape.simulators._mapping.layer import INPUTS, Layer, Operand
 from joulescape.simulators._mapping.moved_words import Tiles
 from joulescape.simulators._mapping.nest import Nest
-from joulescape.simulators._mapping.objectives import TOLERANCE, Objective, best_for
+from joulescape.simulators._mapping.objectives import TOLERANCE, Objective, best_for, floor_value
 from joulescape.simulators._mapping.own_cost import OwnCost
 from joulescape.simulators._mapping.plan import Slot
 from joulescape.simulators._mapping.quantities import Quantities
 from joulescape.simulators._mapping.search import Search
 from joulescape.simulators._mapping.unrolling import Spatial, Unrolling
 from joulescape.simulators._mapping.zigzag_energy import Moves
+
+LEAST_DIVISIONS = 2
+"""A search of its own, and one with the tiles of every crowded memory cut by the same share: that one fits."""
+
+ROUNDS_A_WEIGHTING = 3
+"""Rounds for which a product is weighed once (a latency takes a third of them to find its lanes)."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,21 @@ class Effort:
     """Weightings of energy against time."""
     most_mappings: int = 5_000_000
     """Mappings walked to close what the weightings left open; 0 leaves it open."""
+    most_tiles: int | None = None
+    """Tiles that all searches of a mapping may look at together, a search counting its whole lattice; energy and one
+    weighting are always asked for, with two divisions each. None leaves it to the other counts."""
+    enough_fraction: float = 0.0
+    """Stated gap at which no further weighting is tried."""
+
+    def counts(self, tiles_count: int, timed: bool) -> tuple[int, int]:
+        """Divisions of each weighting, and rounds, on a lattice of so many tiles."""
+        if self.most_tiles is None:
+            return self.most_divisions, self.most_rounds
+        searches = self.most_tiles // tiles_count
+        most = self.most_rounds // ROUNDS_A_WEIGHTING if timed else 0
+        weightings = max(1, min(most, searches // LEAST_DIVISIONS - 1)) if timed else 0
+        divisions = max(LEAST_DIVISIONS, min(self.most_divisions, searches // (1 + weightings)))
+        return divisions, weightings * ROUNDS_A_WEIGHTING
 
 
 PLENTY = Effort()
@@ -113,15 +134,40 @@ def _mapped(
     effort: Effort,
     keeps: tuple[Operand, ...],
 ) -> Mapped:
-    spatial = Spatial.of(layer, hierarchy, unrolling)
-    tiles = Tiles(spatial, "own")
-    search = Search(Quantities(tiles, hierarchy, objective != "energy"), effort.most_divisions, keeps)
-    found = best_for(search, objective, effort.most_rounds, effort.most_mappings)
+    search = _search(layer, hierarchy, unrolling, objective != "energy", effort, keeps)
+    tiles = search.quantities.tiles
+    _, rounds = effort.counts(tiles.lattice.count, objective != "energy")
+    found = best_for(search, objective, rounds, effort.most_mappings, effort.enough_fraction)
     doubled = frozenset(placement.slot for placement, _ in found.chain.placed if placement.is_doubled)
     if objective == "energy":
         doubled = doubled | spare(search, found.chain.placed)
     nest = nest_of(tiles.lattice, found.chain)
-    return Mapped(spatial, nest, doubled, objective, found.gap_fraction, found.mappings_count)
+    return Mapped(tiles.spatial, nest, doubled, objective, found.gap_fraction, found.mappings_count)
+
+
+@lru_cache(maxsize=2)
+def _search(
+    layer: Layer, hierarchy: Hierarchy, unrolling: Unrolling, timed: bool, effort: Effort, keeps: tuple[Operand, ...]
+) -> Search:
+    """What a floor and a mapping share; only the last ones are kept, for their tables are large."""
+    quantities = Quantities(Tiles(Spatial.of(layer, hierarchy, unrolling), "own"), hierarchy, timed)
+    divisions, _ = effort.counts(quantities.tiles.lattice.count, timed)
+    return Search(quantities, divisions, keeps)
+
+
+def floor(
+    layer: Layer,
+    hierarchy: Hierarchy,
+    unrolling: Unrolling,
+    objective: Objective = "energy",
+    effort: Effort = PLENTY,
+    keeps: tuple[Operand, ...] = INPUTS,
+) -> float:
+    """What no mapping of a layer can be better than: the least that each boundary can take, without any search.
+
+    Raises Infeasible, naming the memory, where a layer cannot be held.
+    """
+    return floor_value(_search(layer, hierarchy, unrolling, objective != "energy", effort, keeps), objective)
 
 
 def spare(search: Search, placed: Placed) -> frozenset[Slot]:

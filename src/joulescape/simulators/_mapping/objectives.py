@@ -44,7 +44,9 @@ class Found:
         return max(0.0, 1 - self.bound / self.value)
 
 
-def best_for(search: Search, objective: Objective, most_rounds: int = 6, most_mappings: int = 0) -> Found:
+def best_for(
+    search: Search, objective: Objective, most_rounds: int = 6, most_mappings: int = 0, enough_fraction: float = 0.0
+) -> Found:
     """The best chain for an objective; Infeasible when nothing fits the memories."""
     if objective == "energy":
         weights = np.zeros(1 + len(search.quantities.lanes))
@@ -52,17 +54,26 @@ def best_for(search: Search, objective: Objective, most_rounds: int = 6, most_ma
         divided = search.best(weights)
         totals = search.totals(divided.chain)
         return Found(divided.chain, totals, divided.chain.cost, divided.bound, divided.runs * search.mappings_per_run)
-    played = _Play(search, objective)
+    played = _Play(search, objective, max(TOLERANCE, enough_fraction))
     found = played.run(most_rounds)
     return found if found.gap_fraction <= TOLERANCE or not most_mappings else played.closed(found, most_mappings)
+
+
+def floor_value(search: Search, objective: Objective) -> float:
+    """The objective at the floors of all quantities; no mapping has less."""
+    energy, lanes = float(search.floors[0]), search.floors[1:]
+    if objective == "energy":
+        return energy
+    return float(lanes.max()) * (1.0 if objective == "latency" else energy)
 
 
 class _Play:
     """Rounds of weights against chains."""
 
-    def __init__(self, search: Search, objective: Objective) -> None:
+    def __init__(self, search: Search, objective: Objective, enough_fraction: float) -> None:
         self.search = search
         self.objective = objective
+        self.enough_fraction = enough_fraction
         floors = search.floors
         self.lines: list[Line] = [(0.0, 1.0, float(floors[1:].max())), (1.0, 0.0, float(floors[0]))]
         self.seen: list[tuple[Chain, Floats]] = []
@@ -76,14 +87,14 @@ class _Play:
         """
         self._ask(1.0, np.zeros(len(self.search.quantities.lanes)))
         for _ in range(most_rounds // 3 if self.objective == "latency" else 0):
-            if self._found().gap_fraction <= TOLERANCE:
+            if self._found().gap_fraction <= self.enough_fraction:
                 return self._found()
             quickest = min((totals for _, totals in self.seen), key=lambda totals: float(totals[1:].max()))
             if not self._ask(0.0, _longest(quickest)):
                 break
         played = np.zeros(len(self.search.quantities.lanes))
         for _ in range(most_rounds - most_rounds // 3 if self.objective == "latency" else most_rounds // 3):
-            if self._found().gap_fraction <= TOLERANCE:
+            if self._found().gap_fraction <= self.enough_fraction:
                 break
             totals = self._best()[1]
             played += _longest(self.seen[-1][1]) + _longest(totals)

@@ -29,9 +29,9 @@ class Search:
 
     quantities: Quantities
     most_runs: int
+    """Most dynamic programs that dividing shared memories may take; beyond it the answer is marked truncated."""
     keeps: tuple[Operand, ...] = INPUTS
     """Inputs that the units may keep through a run; without any, sums stay and both inputs are fetched every cycle."""
-    """Most dynamic programs that dividing shared memories may take; beyond it the answer is marked truncated."""
 
     @cached_property
     def shared(self) -> tuple[Sharing, ...]:

@@ -12,9 +12,9 @@ from joulescape.network.work import MatrixWork, Work
 from joulescape.simulators._mapping.declared import BEYOND, OperandName
 from joulescape.simulators._mapping.hierarchy import Hierarchy
 from joulescape.simulators._mapping.layer import Layer, Widths
-from joulescape.simulators._mapping.mapper import Effort
 from joulescape.simulators._mapping.unrolling_search import Unrolled, map_freely
 from joulescape.simulators.base import Context, OffChip
+from joulescape.simulators.spatial.effort import effort_of
 from joulescape.simulators.spatial.lanes import divided
 from joulescape.simulators.spatial.ports import own_port
 from joulescape.simulators.spatial.settings import SpatialSettings
@@ -120,13 +120,14 @@ class SpatialMachine:
 
     def _mapped(self, work: MatrixWork, hierarchy: Hierarchy) -> Unrolled:
         search, sliding = self.settings.search, self.settings.sliding
-        effort = Effort(most_mappings=search.most_mappings)
-        asked = (
-            self.layer(work), hierarchy, search.objective, self.settings.dataflow, search.most_unrollings, effort
-        )  # fmt: skip
         slides = frozenset(sliding.memories if sliding is not None and sliding.is_on else ())
         has_registers = self.settings.unit_registers
-        return map_freely(*asked) if has_registers and not slides else map_sliding(*asked, slides, has_registers)
+        is_read_again = bool(slides) or not has_registers
+        asked = (
+            self.layer(work), hierarchy, search.objective, self.settings.dataflow, search.most_unrollings,
+            effort_of(search, is_read_again),
+        )  # fmt: skip
+        return map_sliding(*asked, slides, has_registers) if is_read_again else map_freely(*asked)
 
     def misfits(self, works: Sequence[Work]) -> Mapping[str, Infeasible]:
         """Why works cannot run, by layer."""

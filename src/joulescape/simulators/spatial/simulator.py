@@ -32,8 +32,8 @@ from joulescape.simulators.spatial.lanes import sum_bits, supplied
 from joulescape.simulators.spatial.machine import SpatialMachine
 from joulescape.simulators.spatial.matrix import matrix_cost, memory_component
 from joulescape.simulators.spatial.precision import lane_bits, most_lanes
-from joulescape.simulators.spatial.settings import SpatialSettings
-from joulescape.simulators.spatial.vaults import chosen, part_of, vault_cost, whole_memory
+from joulescape.simulators.spatial.settings import SpatialSettings, VaultSettings
+from joulescape.simulators.spatial.vaults import chosen, part_of, ranked, vault_cost, whole_memory
 from joulescape.simulators.spatial.vector import vector_cost
 from joulescape.units import OPS_PER_MAC
 
@@ -189,8 +189,15 @@ def _product_cost(work: MatrixWork, machine: SpatialMachine) -> LayerCost:
     return supplied(matrix_cost(work, at, found), work, machine.settings, full_ns, at.lanes)
 
 
+def _part(work: Work, machine: SpatialMachine, vaults: VaultSettings) -> Work:
+    """What one vault does of a work under the most promising partition: whether it fits is known from its cost."""
+    return part_of(work, ranked(work, machine, vaults)[0]) if isinstance(work, MatrixWork) else work
+
+
 def _limits(machine: SpatialMachine, works: Sequence[Work]) -> list[Limit]:
-    found = [Limit(f"{layer}: {error.reason}", error.violation) for layer, error in machine.misfits(works).items()]
+    vaults = machine.settings.vaults
+    parts = works if vaults is None else [_part(work, machine, vaults) for work in works]
+    found = [Limit(f"{layer}: {error.reason}", error.violation) for layer, error in machine.misfits(parts).items()]
     supply = machine.settings.precision.supply if machine.settings.precision else None
     if supply is not None:
         overshoot = machine.settings.clock_ghz / supply.nominal_ghz - 1.0

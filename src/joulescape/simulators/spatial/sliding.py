@@ -22,7 +22,7 @@ from joulescape.errors import Infeasible
 from joulescape.simulators._mapping.frame import Frame
 from joulescape.simulators._mapping.hierarchy import Direction, Hierarchy
 from joulescape.simulators._mapping.layer import AXIS, SLIDING, Layer, Operand, window
-from joulescape.simulators._mapping.mapper import Effort, Mapped, map_layer
+from joulescape.simulators._mapping.mapper import Effort, Mapped, floor, map_layer
 from joulescape.simulators._mapping.nest import Nest, tile_of
 from joulescape.simulators._mapping.objectives import Objective
 from joulescape.simulators._mapping.own_cost import Movement, OwnCost
@@ -108,21 +108,27 @@ def map_sliding(
     Raises Infeasible where none fits.
     """
     tried = unrollings(layer, hierarchy, dataflow)[:most_unrollings]
-    found: list[SlidMapped] = []
     reason = f"the array cannot run {dataflow} on this layer"
     keeps = KEEPS[dataflow] if has_registers else ()
+    machines = tuple(dict.fromkeys((_eager(layer, hierarchy, slides), hierarchy)))
+    best: SlidMapped | None = None
     for unrolling in tried:
-        for machine in dict.fromkeys((hierarchy, _eager(layer, hierarchy, slides))):
+        for machine in machines:
+            asked = (layer, machine, unrolling, objective, effort, keeps)
             try:
-                plain = map_layer(layer, machine, unrolling, objective, effort, keeps)
+                # Where windows cost least even the floor is no better: nothing of this unrolling is.
+                if best is not None and floor(*asked) >= value_of(best, objective)[0]:
+                    break
+                plain = map_layer(*asked)
             except Infeasible as error:
                 reason = error.reason
                 continue
             nest = plain.nest if has_registers else BareNest(plain.nest.loops, plain.nest.cuts)
-            found += _slid(replace(plain, nest=nest), hierarchy, slides)
-    if not found:
+            found = _slid(replace(plain, nest=nest), hierarchy, slides)
+            known = () if best is None else (best,)
+            best = min(itertools.chain(known, found), key=lambda one: value_of(one, objective))
+    if best is None:
         raise Infeasible(reason, 1.0)
-    best = min(found, key=lambda one: value_of(one, objective))
     return Unrolled(best, len(tried), is_truncated=True, gap_fraction=1.0)
 
 
