@@ -166,6 +166,22 @@ def test_slow_rows_show_what_was_stored(shelf: Path) -> None:
     assert "has changed since" in str(slow_figure(shelf, SYSTOLIC, slow, False, measured)[1])
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sets": {"compression.0.quantize.weight_bits": 4}}, {"compression": ("reported",)}, {"boundary": "system"},
+        {"layer": "fc1"}, {"layers": ("fc1", "fc2")}, {"batch": 4}, {"overrides": {"clock_ghz": 0.2}},
+    ],
+)  # fmt: skip
+def test_slow_rows_that_ask_for_different_runs_are_stored_apart(shelf: Path, change: dict[str, Any]) -> None:
+    one = row("accuracy_fraction", 0.97, workload="digits_mlp", kind="slow")
+    other = row("accuracy_fraction", 0.97, workload="digits_mlp", kind="slow", **change)
+    slow_figure(shelf, SYSTOLIC, one, True, lambda *_: 0.9)
+    assert slow_figure(shelf, SYSTOLIC, other, False)[0] is None
+    same = one.model_copy(update={"where": "Table V", "value": 0.5, "role": "calibration"})
+    assert slow_figure(shelf, SYSTOLIC, same, False)[0] == 0.9, "what is said of a figure makes it no other one"
+
+
 def test_the_command_exits_with_one_only_for_an_unexpected_miss(shelf: Path) -> None:
     publish(shelf, {"what": "peak_tops", "value": 1.024})
     assert run("--root", str(shelf)).exit_code == 0

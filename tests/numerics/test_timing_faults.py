@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import ErrorSpec
 from joulescape.numerics.fixed_point import plugin as exact_plugin
 from joulescape.numerics.timing_faults import dropped, dropped_normal, dropped_pairs, events, flipped, plugin
@@ -180,3 +181,49 @@ def test_rare_events_change_few_products_of_two_activations(is_dropped: bool) ->
     exact = plugin.product(left, right, spec(0.0, is_dropped), generator(), "full")
     changed = machine(left, right, generator(2)) != exact(left, right, generator())
     assert 0 < int(changed.sum()) < 30  # of 210 sums with 16 products each; 3 are expected
+
+
+def sums_of(weight: Tensor, x: Tensor, errors: ErrorSpec, detail: Any = "full") -> Tensor:
+    program: Any = plugin.program(weight, errors, x, generator(), detail)
+    return program(x, generator(3)).double() / (program.exact.weight_scales[:, 0] * program.exact.input_scale).double()
+
+
+@pytest.mark.parametrize("detail", ["full", "merged"])
+def test_a_narrow_accumulator_clips_what_is_left_and_not_what_was_never_added(detail: Any) -> None:
+    """600 equal products fill 20 bits 37 times over: with half of them left out they still do, at the same end."""
+    weight, x = torch.ones(1, 600), torch.ones(4, 600)
+    sums = sums_of(weight, x, spec(0.5, accumulator_bits=20.0), detail)
+    assert torch.allclose(sums, torch.full((4, 1), 2.0**19 - 1, dtype=torch.float64), rtol=1e-6)
+
+
+def test_a_narrow_accumulator_that_wraps_keeps_the_sum_up_to_its_period() -> None:
+    weight, x = case(rows=60, inputs=300)
+    wide, narrow = (
+        sums_of(weight, x, spec(0.3, accumulator_bits=bits, accumulator_overflow=2.0)) for bits in (40.0, 12.0)
+    )
+    assert float(wide.abs().max()) > 2**13, "sums must leave the narrow one"
+    assert float(narrow.abs().max()) <= 2**11 * (1 + 1e-5)
+    turns = (wide - narrow) / 2**12
+    assert torch.allclose(turns, turns.round(), atol=1e-3)
+
+
+def test_products_that_lose_bits_lose_them_before_they_are_left_out() -> None:
+    weight, x = case()
+    errors = spec(1.0, product_drop_bits=5.0)
+    assert torch.equal(found(weight, x, errors), torch.zeros(50, 12)), "all that was added is left out again"
+    dropped_bits = sums_of(weight, x, spec(0.3, product_drop_bits=5.0))
+    assert torch.allclose((dropped_bits / 32).round(), dropped_bits / 32, atol=1e-3)
+
+
+def test_two_activations_meet_the_accumulators_end_once() -> None:
+    left, right = torch.ones(2, 3, 600), torch.ones(2, 600, 4)
+    narrow = spec(0.5, accumulator_bits=20.0)
+    full = plugin.product(left, right, narrow, generator(), "full")(left, right, generator(1))
+    none_late = plugin.product(left, right, spec(0.0, accumulator_bits=20.0), generator(), "full")
+    assert torch.equal(full, none_late(left, right, generator()))
+
+
+def test_clipping_after_every_addition_is_refused() -> None:
+    weight, x = case()
+    with pytest.raises(SimulatorError, match="accumulator_overflow"):
+        plugin.program(weight, spec(0.1, accumulator_overflow=1.0), x, generator(), "full")

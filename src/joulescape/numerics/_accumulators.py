@@ -13,7 +13,7 @@ product_rounding (index into ROUNDINGS).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -66,6 +66,20 @@ class Adder:
             if self.overflow == "saturate":
                 total = self._kept(total)
         return self._kept(total).mul_(2**self.dropped_bits)
+
+    @property
+    def unbounded(self) -> Adder:
+        """The same behind an accumulator as wide as it must be."""
+        return replace(self, bits=None)
+
+    def kept(self, sums: Tensor) -> Tensor:
+        """What `bits` hold at the end of sums from `unbounded`, in units of the untruncated product."""
+        unit = 2**self.dropped_bits
+        return self._kept(sums / unit) * unit
+
+    def rounded(self, products: Tensor) -> Tensor:
+        """Products as they are added, in units of the untruncated product."""
+        return self._rounded(products) * 2**self.dropped_bits
 
     def _rounded(self, products: Tensor) -> Tensor:
         """Products in units of 2^dropped_bits."""

@@ -60,10 +60,13 @@ class FixedPointProduct:
     def accumulate(self, input_levels: Tensor) -> Tensor:
         """Whole-number sums of (rows, K) input levels, as the accumulator holds them."""
         dtype = torch.float64 if self.is_wide else torch.float32
-        taken = input_levels.to(dtype)
-        if self.least_level > 0:
-            taken = torch.where(taken.abs() >= self.least_level, taken, torch.zeros((), dtype=dtype))
-        return self.adder.sums(taken, self.weight_levels.to(dtype).T)
+        return self.adder.sums(self.taken(input_levels.to(dtype)), self.weight_levels.to(dtype).T)
+
+    def taken(self, input_levels: Tensor) -> Tensor:
+        """Input levels without those that count as zero."""
+        if self.least_level <= 0:
+            return input_levels
+        return torch.where(input_levels.abs() >= self.least_level, input_levels, torch.zeros_like(input_levels))
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """Whole-number products of an array whose supply is too low for its clock: some multiply-accumulates come too late.
 
-    y[n] = s_w[n] s_x sat_a( sum_k (1 - d[n, k]) q_w[n, k] q_x[k] + 2^b (f+ - f-) )
+    y[n] = s_w[n] s_x over_a( sum_k (1 - d[n, k]) round_d( q_w[n, k] q_x[k] ) + 2^b (f+ - f-) )
 
 A late event is noticed and the product after it is left out (zhang2018, "TE-Drop": d is 1 with probability p, f is 0),
 or it is not, and bit b of the running sum is wrong (d is 0; a bit is set as often as it is not, so that the sum is 2^b
-too large or too small). Events are independent of each other and of the data; each call draws them anew.
+too large or too small). over_a and round_d are those of `_accumulators`; the accumulator's end is met once, behind all
+additions: a rule that clips after each of them is refused. Events are independent of each other and of the data; each
+call draws them anew.
 
 Numbers of an ErrorSpec: those of `fixed_point` forward, and fault_fraction (p), is_dropped (1 or 0), fault_bit (b).
 Without late events the result is that of `fixed_point`, bit by bit. `full` draws every left-out product; `merged` draws
@@ -14,13 +16,15 @@ sums of many (`MANY` or more an output) from the normal law of their mean and va
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from joulescape.compression.quantize.grids import levels
+from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import ErrorSpec
+from joulescape.numerics._accumulators import Adder
 from joulescape.numerics.base import Detail, Product, Programmed
 from joulescape.numerics.fixed_point import FixedPoint, FixedPointProduct, IntegerProduct
 
@@ -29,6 +33,9 @@ MANY = 8.0
 
 BLOCK = 1 << 24
 """Multiply-accumulates whose events are drawn at once."""
+
+PLAIN = Adder.of({})
+"""Every product as it is, and room for every sum."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +60,9 @@ class LateProduct:
         return (sums * (exact.weight_scales[:, 0] * exact.input_scale)).to(x.dtype)
 
     def _sums(self, found: Tensor, generator: torch.Generator) -> Tensor:
-        sums = self.exact.accumulate(found).to(torch.float64) + self._wrong(found.to(torch.float64), generator)
-        bits = self.exact.adder.bits
-        return sums if bits is None else sums.clamp_(-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1)
+        adder = self.exact.adder
+        whole = replace(self.exact, adder=adder.unbounded).accumulate(found).to(torch.float64)
+        return adder.kept(whole + self._wrong(self.exact.taken(found.to(torch.float64)), generator))
 
     def _wrong(self, found: Tensor, generator: torch.Generator) -> Tensor:
         """What late events add to the sums (rows, N)."""
@@ -63,13 +70,14 @@ class LateProduct:
         if not self.is_dropped:
             shape = torch.Size((len(found), len(weight)))
             return flipped(shape, weight.shape[1], self.fault_fraction, self.fault_bit, generator)
-        draw = dropped_normal if self.is_normal else dropped
-        return -draw(found, weight, self.fault_fraction, generator)
+        if self.is_normal:
+            return -dropped_normal(found, weight, self.fault_fraction, generator)
+        return -dropped(found, weight, self.fault_fraction, generator, self.exact.adder)
 
 
 @dataclass(frozen=True)
 class LateActivations:
-    """Two activations on an array below its nominal supply; what late events add is never cut off."""
+    """Two activations on an array below its nominal supply."""
 
     exact: IntegerProduct
     fault_fraction: float
@@ -78,18 +86,19 @@ class LateActivations:
 
     def __call__(self, left: Tensor, right: Tensor, generator: torch.Generator) -> Tensor:
         """(..., M, K) times (..., K, N) -> (..., M, N)."""
-        exact_product = self.exact(left, right, generator)
+        exact = self.exact
         if self.fault_fraction == 0.0:
-            return exact_product
-        scale = self.exact.left.scale * self.exact.right.scale
-        return exact_product + (self._wrong(left, right, generator) * scale).to(left.dtype)
+            return exact(left, right, generator)
+        whole = exact.adder.unbounded.sums(exact.left(left), exact.right(right))
+        sums = exact.adder.kept(whole + self._wrong(left, right, generator))
+        return (sums * (exact.left.scale * exact.right.scale)).to(left.dtype)
 
     def _wrong(self, left: Tensor, right: Tensor, generator: torch.Generator) -> Tensor:
         shape = torch.Size((*left.shape[:-1], right.shape[-1]))
         if not self.is_dropped:
             return flipped(shape, left.shape[-1], self.fault_fraction, self.fault_bit, generator)
         pairs = (self.exact.left(left).flatten(0, -3), self.exact.right(right).flatten(0, -3))
-        return -dropped_pairs(*pairs, self.fault_fraction, generator).view(shape)
+        return -dropped_pairs(*pairs, self.fault_fraction, generator, self.exact.adder).view(shape)
 
 
 def flipped(shape: torch.Size, reduction: int, fraction: float, bit: int, generator: torch.Generator) -> Tensor:
@@ -99,18 +108,20 @@ def flipped(shape: torch.Size, reduction: int, fraction: float, bit: int, genera
     return (2 * up - events) * 2.0**bit
 
 
-def dropped(x: Tensor, weight: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
+def dropped(x: Tensor, weight: Tensor, fraction: float, generator: torch.Generator, adder: Adder = PLAIN) -> Tensor:
     """Sum of the products that are left out: each of (rows, K) times (N, K) by itself with probability `fraction`."""
-    return dropped_pairs(x[None], weight.T[None], fraction, generator)[0]
+    return dropped_pairs(x[None], weight.T[None], fraction, generator, adder)[0]
 
 
-def dropped_pairs(left: Tensor, right: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
-    """The same of pairs of matrices, (P, M, K) times (P, K, N) -> (P, M, N)."""
+def dropped_pairs(
+    left: Tensor, right: Tensor, fraction: float, generator: torch.Generator, adder: Adder = PLAIN
+) -> Tensor:
+    """The same of pairs of matrices, (P, M, K) times (P, K, N) -> (P, M, N); products as `adder` rounds them."""
     (pairs, rows, reduction), outputs = left.shape, right.shape[-1]
     places = events(pairs * rows * outputs * reduction, fraction, generator)
     output, k = places // reduction, places % reduction
     row, n = output // outputs, output % outputs
-    products = left.reshape(-1, reduction)[row, k] * right[row // rows, k, n]
+    products = adder.rounded(left.reshape(-1, reduction)[row, k] * right[row // rows, k, n])
     lost = torch.zeros(pairs * rows * outputs, dtype=left.dtype)
     return lost.index_add_(0, output, products).view(pairs, rows, outputs)
 
@@ -150,7 +161,9 @@ class TimingFaults(FixedPoint):
         exact = super().program(weight, errors, calibration, generator, detail)
         assert isinstance(exact, FixedPointProduct)
         fraction = errors.numbers["fault_fraction"]
-        is_many = detail == "merged" and fraction * weight.shape[1] >= MANY
+        _refuse_clipping_on_the_way(exact.adder)
+        # The normal law is that of products as they are: rounded ones are drawn one by one.
+        is_many = detail == "merged" and fraction * weight.shape[1] >= MANY and not exact.adder.dropped_bits
         is_dropped, bit = bool(errors.numbers["is_dropped"]), int(errors.numbers["fault_bit"])
         return LateProduct(exact, fraction, is_dropped, bit, is_many)
 
@@ -160,8 +173,16 @@ class TimingFaults(FixedPoint):
         """The exact array's product of two activations, and how it errs; every product is drawn."""
         exact = super().product(left, right, errors, generator, detail)
         assert isinstance(exact, IntegerProduct)
+        _refuse_clipping_on_the_way(exact.adder)
         numbers = errors.numbers
         return LateActivations(exact, numbers["fault_fraction"], bool(numbers["is_dropped"]), int(numbers["fault_bit"]))
+
+
+def _refuse_clipping_on_the_way(adder: Adder) -> None:
+    if adder.overflow == "saturate" and adder.bits is not None:
+        raise SimulatorError(
+            "timing_faults: accumulator_overflow saturate depends on the order of late events; take 0 or 2"
+        )
 
 
 def _all(shape: torch.Size, value: float) -> Tensor:

@@ -6,7 +6,7 @@ tabulated nodes they are interpolated in log(factor) over log(nm). The high-perf
 mixing families makes a step at 32 nm.
 
 `tpuv4i` (jouppi2021): the same operations at 45 and at 7 nm, as a maker of processors counts them. The geometric mean
-of their ratios (2.8; 1.3 to 7.1) holds from 45 to 7 nm, a power of the node in between; above 45 nm, and for area, the
+of their ratios (2.86; 1.3 to 7.1) holds from 45 to 7 nm, a power of the node in between; above 45 nm, and for area, the
 table has nothing and the first rule stands in. From 45 to 7 nm the two differ 6-fold, 2.5 to 14-fold by operation: no
 result that was scaled that far is known better.
 """

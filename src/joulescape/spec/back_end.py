@@ -48,7 +48,7 @@ class PublishedRow(Shape):
     source: str
     where: str
     confidence: Literal["high", "medium"] = "high"
-    """Of the figure and of what it is about: medium where one is recalled or only quoted elsewhere; lower ones are left out."""
+    """Of the figure and of what it is about: medium where one is recalled or quoted elsewhere; lower are left out."""
     workload: str | None = None
     layer: str | None = None
     """One layer of the workload: its time, power, units at work, bytes of each memory; absent: the whole of it."""
@@ -81,8 +81,10 @@ class PublishedRow(Shape):
     def _miss_has_reason(self) -> Self:
         if self.expected == "miss" and not self.reason:
             raise ValueError("an expected miss needs a reason")
-        if (self.layer is not None or self.layers or self.sets) and self.workload is None:
+        if (self.layer is not None or self.layers) and self.workload is None:
             raise ValueError("a layer needs its workload")
+        if self.sets and self.workload is None:
+            raise ValueError("sets, the settings of a run, needs its workload")
         if self.layer is not None and self.layers:
             raise ValueError("either one layer or several together")
         return self

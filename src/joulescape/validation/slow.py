@@ -15,6 +15,9 @@ from joulescape.validation.figures import model_figure
 STORE = Path("results") / "validation.json"
 """Where slow figures are kept, below the project's root."""
 
+SAID = ("value", "role", "source", "where", "confidence", "kind", "expected", "reason")
+"""What a row says of its figure and no figure of the model depends on."""
+
 
 def slow_figure(
     root: Path,
@@ -24,7 +27,7 @@ def slow_figure(
     measured: Callable[[Path, str, PublishedRow], float] = model_figure,
 ) -> tuple[float | None, str | None]:
     """The stored figure, or a new one; with the row's reason and when, for which entry, it was measured."""
-    store, key = root / STORE, digest(name, row.what, row.workload, row.batch, row.overrides)
+    store, key = root / STORE, _key(name, row)
     known = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
     if slow:
         entry = {
@@ -40,6 +43,11 @@ def slow_figure(
         return None, joined(row.reason, "not measured yet: run with --slow")
     changed = "" if found["digest"] == _entry_digest(root, name) else ", the entry has changed since"
     return found["model"], joined(row.reason, f"measured {found['date']}, entry {found['digest']}{changed}")
+
+
+def _key(name: str, row: PublishedRow) -> str:
+    """Of everything that tells two figures apart: the row without what its source says of it."""
+    return digest(name, row.model_dump(mode="json", exclude=set(SAID)))
 
 
 def _entry_digest(root: Path, name: str) -> str:
