@@ -33,7 +33,7 @@ def test_traffic_is_that_of_the_cost() -> None:
         for (index, _), (read, written) in words.items()
     )
     assert accesses + 0.04 * ALEXNET["conv5"].macs == pytest.approx(mapped.energy_pj)
-    assert "words read and written" in explain(mapped)
+    assert "read and written" in explain(mapped)
 
 
 def test_a_truncated_search_says_how_much_may_be_left() -> None:

@@ -60,11 +60,12 @@ def _units(mapped: Mapped) -> list[str]:
 
 def _traffic(mapped: Mapped) -> list[str]:
     """Accesses of a full port width, by memory and operand."""
-    lines = ["words read and written:"]
+    lines = ["accesses of a full port width, read and written:"]
+    wide = 2 + max(len(memory.name) for memory in mapped.spatial.hierarchy.memories)
     for (index, operand), (read, written) in sorted(mapped.cost.words_by_memory().items()):
         memory = mapped.spatial.hierarchy.memories[index]
         energy = read * memory.read_pj + written * memory.write_pj
-        lines.append(f"  {memory.name:<16}{operand}{read:>16.0f}{written:>16.0f}{energy:>14.4g} pJ")
+        lines.append(f"  {memory.name:<{wide}}{operand}{read:>16.0f}{written:>16.0f}{energy:>14.4g} pJ")
     return lines
 
 
