@@ -79,7 +79,7 @@ def test_every_miss_says_why() -> None:
 
 def test_shapes_are_exact_and_peaks_agree() -> None:
     assert [row[5] for row in cells("D1")] == ["exact"] * 4
-    assert all(row[5] == "within" for row in cells("D10"))
+    assert all(row[5] == "input" for row in cells("D10"))
     peaks = [row for row in cells("D12") if row[1].startswith("peak")]
     assert len(peaks) == 4 and all(abs(float(row[4].removesuffix(" %"))) <= 1.0 for row in peaks)
 
