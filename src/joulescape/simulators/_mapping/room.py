@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from joulescape.errors import Infeasible
 from joulescape.simulators._mapping.chain_search import Chain
-from joulescape.simulators._mapping.layer import OPERANDS, Operand
+from joulescape.simulators._mapping.hierarchy import Memory
+from joulescape.simulators._mapping.layer import Operand
 from joulescape.simulators._mapping.moved_words import Tiles
 from joulescape.simulators._mapping.plan import Slot
+from joulescape.units import BITS_PER_BYTE
+
+NAMES: Mapping[Operand, str] = {"O": "outputs", "W": "weights", "I": "inputs"}
 
 Limits = Mapping[Slot, float]
 """Most bits that one instance may hold of an operand at a level."""
@@ -36,16 +41,16 @@ def sharings(tiles: Tiles) -> tuple[Sharing, ...]:
     frame = tiles.frame
     for index, memory in enumerate(frame.spatial.hierarchy.memories):
         least: dict[Slot, float] = {}
-        room = float(memory.size_bits)
+        whole: dict[Operand, float] = {}
         for operand in memory.operands:
             level = frame.spatial.hierarchy.levels[operand].index(index)
             if level == frame.levels(operand) - 1:
-                room -= frame.spatial.layer.elements(operand) * frame.spatial.layer.widths.of(operand)
+                whole[operand] = frame.spatial.layer.elements(operand) * frame.spatial.layer.widths.of(operand)
             else:
                 copies = 2 if memory.buffering == "always" else 1
                 least[operand, level] = copies * _least_bits(tiles, operand, level)
-        _check_fits(memory.name, memory.size_bits, room, sum(least.values()))
-        found.append(Sharing(memory.name, room, least))
+        _check_fits(memory, whole, {operand: bits for (operand, _), bits in least.items()})
+        found.append(Sharing(memory.name, float(memory.size_bits) - sum(whole.values()), least))
     return tuple(found)
 
 
@@ -161,12 +166,17 @@ def _least_bits(tiles: Tiles, operand: Operand, level: int) -> float:
     return float(tiles.held[operand, level][0]) * widths.of(operand, is_partial)
 
 
-def _check_fits(name: str, size_bits: int, room: float, needed: float) -> None:
-    if needed > room:
-        more = (needed - room) / size_bits
-        held = ", ".join(OPERANDS)
-        raise Infeasible(
-            f"memory {name} of {size_bits} bits is too small for one element of each of {held} that it serves: "
-            f"it needs {size_bits * (1 + more):.0f} bits",
-            more,
-        )
+def _check_fits(memory: Memory, whole: Mapping[Operand, float], tiles: Mapping[Operand, float]) -> None:
+    """Raises Infeasible with each tensor, the room that it needs, the room that there is, and what would do."""
+    needed = sum(whole.values()) + sum(tiles.values())
+    if needed <= memory.size_bits:
+        return
+    times = ", this and the next" if memory.buffering == "always" else ""
+    kept = [f"{NAMES[operand]} {bits:.0f} (whole, padding included)" for operand, bits in whole.items()]
+    more = math.ceil((needed - memory.size_bits) / BITS_PER_BYTE)
+    passing = [f"{NAMES[operand]} {bits:.0f} (for one step of the units{times})" for operand, bits in tiles.items()]
+    raise Infeasible(
+        f"memory {memory.name} of {memory.size_bits} bits is too small: it needs {needed:.0f} bits, "
+        f"{' and '.join([*kept, *passing])}; {more} bytes more would do",
+        needed / memory.size_bits - 1,
+    )

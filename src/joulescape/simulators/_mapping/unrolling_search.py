@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from joulescape.errors import Infeasible
 from joulescape.simulators._mapping.hierarchy import Hierarchy
 from joulescape.simulators._mapping.layer import DIMS, INPUTS, Layer, Operand
 from joulescape.simulators._mapping.mapper import PLENTY, Effort, Mapped, map_layer
+from joulescape.simulators._mapping.moved_words import Tiles
 from joulescape.simulators._mapping.objectives import TOLERANCE, Objective
+from joulescape.simulators._mapping.room import sharings
 from joulescape.simulators._mapping.unrolling import Spatial, Unrolling
 
 Dataflow = Literal[
@@ -94,24 +96,45 @@ def map_freely(
     most_unrollings: int = 24,
     effort: Effort = PLENTY,
 ) -> Unrolled:
-    """The best mapping over unrollings, those that need fewest steps first.
+    """The best mapping over unrollings, those that need fewest steps first; where none fits, over narrower ones.
 
-    Beyond `most_unrollings` none is tried, and the answer is marked truncated. Infeasible where none fits.
+    Beyond `most_unrollings` of a width none is tried, and the answer is marked truncated. Infeasible where none fits.
     """
-    candidates = unrollings(layer, hierarchy, dataflow)
-    found: list[Mapped] = []
-    reason = f"the array cannot run {dataflow} on this layer"
-    for unrolling in candidates[:most_unrollings]:
-        try:
-            found.append(map_layer(layer, hierarchy, unrolling, objective, effort, KEEPS[dataflow]))
-        except Infeasible as error:
-            reason = error.reason
-    if not found:
-        raise Infeasible(reason, 1.0)
-    best = min(found, key=lambda mapped: value_of(mapped, objective))
-    is_truncated = len(candidates) > most_unrollings
-    gap = 1.0 if is_truncated else _gap(found, best, objective)
-    return Unrolled(best, min(len(candidates), most_unrollings), is_truncated, gap)
+    known = unrollings(layer, hierarchy, dataflow)
+    rounds = itertools.chain([known], _narrower(layer, hierarchy, dataflow))
+    reason, violation = f"the array cannot run {dataflow} on this layer", 1.0
+    for place, candidates in enumerate(rounds):
+        tried, found = candidates[:most_unrollings], list[Mapped]()
+        for unrolling in tried:
+            try:
+                found.append(map_layer(layer, hierarchy, unrolling, objective, effort, KEEPS[dataflow]))
+            except Infeasible as error:
+                if place == 0:
+                    reason, violation = error.reason, error.violation
+        if found:
+            best = min(found, key=lambda mapped: value_of(mapped, objective))
+            is_truncated = place > 0 or len(candidates) > most_unrollings
+            return Unrolled(best, len(tried), is_truncated, 1.0 if is_truncated else _gap(found, best, objective))
+    raise Infeasible(reason, violation)
+
+
+def _narrower(layer: Layer, hierarchy: Hierarchy, dataflow: Dataflow) -> Iterator[tuple[Unrolling, ...]]:
+    """Unrollings on less and less of the array, its dimensions halved, by number of units left.
+
+    Raises Infeasible, with the least room that would do, where not even one unit can be fed.
+    """
+    alone = tuple((name, ()) for name, _ in hierarchy.array.sizes)
+    sharings(Tiles(Spatial.of(layer, hierarchy, alone), "own"))
+    halves = [[size >> step for step in range(size.bit_length())] for _, size in hierarchy.array.sizes]
+    shapes = sorted(itertools.product(*halves), key=lambda shape: -math.prod(shape))[1:]
+    names = [name for name, _ in hierarchy.array.sizes]
+    for _, alike in itertools.groupby(shapes, key=math.prod):
+        found: dict[Unrolling, int] = {}
+        for shape in alike:
+            array = replace(hierarchy.array, sizes=tuple(zip(names, shape, strict=True)))
+            for unrolling in unrollings(layer, replace(hierarchy, array=array), dataflow):
+                found[unrolling] = Spatial.of(layer, hierarchy, unrolling).cycles
+        yield tuple(sorted(found, key=lambda unrolling: (found[unrolling], unrolling)))
 
 
 def _gap(found: Sequence[Mapped], best: Mapped, objective: Objective) -> float:

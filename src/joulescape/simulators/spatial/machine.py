@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
 from joulescape.errors import Infeasible
 from joulescape.network.work import MatrixWork, Work
 from joulescape.simulators._mapping.declared import BEYOND, OperandName
+from joulescape.simulators._mapping.footprints import footprints
 from joulescape.simulators._mapping.hierarchy import Hierarchy
 from joulescape.simulators._mapping.layer import Layer, Widths
 from joulescape.simulators._mapping.unrolling_search import Unrolled, map_freely
@@ -38,15 +40,19 @@ class SpatialMachine:
     """Whether all weights of the network lie on chip."""
     lanes: int = 1
     """Narrow values that a unit works on side by side."""
+    places: Mapping[int, int] = field(default_factory=dict)
+    """By number of elements, the room of a tensor that stays, in elements: padding is stored."""
 
     @classmethod
     def of(cls, works: Sequence[Work], settings: SpatialSettings, context: Context) -> SpatialMachine:
         """The machine for these works; weights stay where all of them fit the memory that `weights_in` names."""
         memory = settings.memories.get(settings.weights_in or "")
-        products = [work for work in works if isinstance(work, MatrixWork) and work.is_weight_stored]
-        stored = sum(work.weight.elements for work in products) * settings.widths.weight / BITS_PER_BYTE
+        products = [work for work in works if isinstance(work, MatrixWork)]
+        elements = sum(work.weight.elements for work in products if work.is_weight_stored)
+        stored = elements * settings.widths.weight / BITS_PER_BYTE
         is_there = memory is not None and settings.weights_in not in settings.bypass
-        return cls(settings, context, memory is not None and is_there and stored <= memory.bytes)
+        places = footprints((work, work.loops) for work in products)
+        return cls(settings, context, memory is not None and is_there and stored <= memory.bytes, places=places)
 
     def at(self, work: MatrixWork) -> SpatialMachine:
         """The machine as it runs this work: without what is bypassed, and split into lanes as narrow as the work."""
@@ -70,29 +76,35 @@ class SpatialMachine:
 
     def beyond(self, work: MatrixWork) -> frozenset[OperandName]:
         """Operands that cross the chip's edge: weights, what enters or leaves the network, what does not stay."""
-        widths = self.settings.widths
         stays = set[OperandName]()
         if self.keeps_weights and work.is_weight_stored:
             stays.add("weight")
-        if self.is_sensed(work) or self.keeps(work.input.elements * widths.input / BITS_PER_BYTE, work.layer, "first"):
+        if self.is_sensed(work) or self.keeps(work.input.elements, work.layer, "first"):
             stays.add("input")
-        if self.keeps(work.output.elements * widths.output / BITS_PER_BYTE, work.layer, "last"):
+        if self.keeps(work.output.elements, work.layer, "last"):
             stays.add("output")
         return BEYOND - stays
 
-    def keeps(self, tensor_bytes: float, layer: str, edge: Literal["first", "last"]) -> bool:
-        """Whether a tensor stays on chip beside a layer: it fits half of that memory, and is no edge of the network."""
-        name, edges = self.settings.hand_over, getattr(self.context, edge)
-        return name is not None and layer not in edges and tensor_bytes <= self.settings.memories[name].bytes / 2
+    def keeps(self, elements: int, layer: str, edge: Literal["first", "last"]) -> bool:
+        """Whether a tensor stays on chip beside a layer: it has room, and is no edge of the network."""
+        return layer not in getattr(self.context, edge) and self._has_room(elements)
+
+    def _has_room(self, elements: int) -> bool:
+        """Whether a tensor, padded, fits half of the memory of the hand-over beside weights that pass through it."""
+        settings = self.settings
+        if settings.hand_over is None:
+            return False
+        memory, widths = settings.memories[settings.hand_over], settings.widths
+        units = math.prod(settings.array.dimensions.values())
+        tile = units * widths.weight if "weight" in memory.holds else 0
+        bits = self.places.get(elements, elements) * max(widths.input, widths.output)
+        return 2 * bits + tile * (2 if memory.buffering == "always" else 1) <= memory.bytes * BITS_PER_BYTE
 
     def is_sensed(self, work: MatrixWork) -> bool:
         """Whether the input of a work comes straight from the camera."""
-        sensor, name = self.settings.sensor, self.settings.hand_over
-        if sensor is None or name is None or not sensor.is_on or work.layer not in self.context.first:
-            return False
-        return (
-            work.input.elements * self.settings.widths.input / BITS_PER_BYTE <= self.settings.memories[name].bytes / 2
-        )
+        sensor = self.settings.sensor
+        is_seen = sensor is not None and sensor.is_on and work.layer in self.context.first
+        return is_seen and self._has_room(work.input.elements)
 
     def mapped(self, work: MatrixWork) -> Unrolled:
         """The best mapping of a work. Raises Infeasible where the layer cannot be held or run."""

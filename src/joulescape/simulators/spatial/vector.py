@@ -20,8 +20,8 @@ def vector_cost(work: VectorWork, machine: SpatialMachine) -> LayerCost:
         raise SimulatorError(f"{work.layer} was given to an array without lanes")
     width = settings.widths.output / BITS_PER_BYTE
     read, written = work.read_elements * width, work.write_elements * width
-    fetched = 0.0 if machine.keeps(read, work.layer, "first") else read
-    sent = 0.0 if machine.keeps(written, work.layer, "last") else written
+    fetched = 0.0 if machine.keeps(work.read_elements, work.layer, "first") else read
+    sent = 0.0 if machine.keeps(work.write_elements, work.layer, "last") else written
     traffic = [Traffic(OFF_CHIP, "input", fetched, 0.0), Traffic(OFF_CHIP, "output", 0.0, sent)]
     lanes = Energy(Component.of("vector_unit", "chip", vector.op_pj, scales=True), work.ops * vector.op_pj.value)
     parts = [lanes]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from joulescape.network.work import MatrixWork, Operand, Work
+from joulescape.simulators._mapping.layer import Layer
 from joulescape.simulators.base import Context
 from joulescape.simulators.training_core.settings import TrainingCoreSettings
 from joulescape.units import BITS_PER_BYTE
@@ -64,7 +65,7 @@ def _waiting(
     waiting, dearest, current = 0.0, 0.0, 0.0
     again: dict[str, MatrixWork] = {}
     for place, work in enumerate(forward):
-        held = stash_bytes(work.input, width(work.layer, settings, context), settings)
+        held = stash_bytes(_padded(work), width(work.layer, settings, context), settings)
         if place % segment == 0:
             waiting, current = waiting + held, 0.0
         else:
@@ -72,3 +73,9 @@ def _waiting(
             dearest = max(dearest, current)
             again[work.layer] = forward[place - 1]
     return waiting + dearest, again
+
+
+def _padded(work: MatrixWork) -> Operand:
+    """The input as it lies in memory: with its padding, which is zero."""
+    operand, places = work.input, Layer(work.loops).elements("I")
+    return replace(operand, elements=places, density=operand.density * operand.elements / max(places, 1))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from joulescape.errors import Infeasible
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork, Work
-from joulescape.simulators._mapping.declared import BEYOND, OperandName
+from joulescape.simulators._mapping.declared import BEYOND, OPERAND, OperandName
+from joulescape.simulators._mapping.footprints import footprints, least_weights_bits
 from joulescape.simulators._mapping.hierarchy import Hierarchy
 from joulescape.simulators._mapping.layer import DIMS, Layer, Widths
 from joulescape.simulators._mapping.mapper import Effort, Mapped, map_layer
@@ -37,13 +38,24 @@ class TrainingMachine:
     kept: Kept
     classes: int
     """Outputs of the network: what feedback starts from; 0 where the works do not show it."""
+    places: Mapping[int, int] = field(default_factory=dict)
+    """By number of elements, the room of a tensor that stays, in elements: padding is stored."""
+    tile_bits: int = 0
+    """Room for the least weights that pass through the store."""
+    spilt: frozenset[str] = frozenset()
+    """Layers whose weights stay, but whose weight gradient waits off the chip for the update."""
 
     @classmethod
     def of(cls, works: Sequence[Work], settings: TrainingCoreSettings, context: Context) -> TrainingMachine:
         """What stays, and what feedback starts from."""
-        forward = [work for work in works if isinstance(work, MatrixWork) and work.role == "forward"]
+        products = [work for work in works if isinstance(work, MatrixWork)]
+        forward = [work for work in products if work.role == "forward"]
         classes = forward[-1].output.elements // context.batch if forward else 0
-        return cls(settings, context, Kept.of(works, settings, context), classes)
+        machine = cls(settings, context, Kept.of(works, settings, context), classes)
+        places = footprints((work, machine.loops(work)) for work in products)
+        tile_bits = max(map(machine._least_bits, products), default=0)
+        machine = replace(machine, places=places, tile_bits=tile_bits)
+        return replace(machine, spilt=frozenset(machine._spilt(products)))
 
     @property
     def gbps(self) -> float:
@@ -77,7 +89,7 @@ class TrainingMachine:
             stays |= {"weight"} if self._passes_on(work.weight.elements, work.layer) else set()
             is_made = work.layer in self.kept.again and self._passes_on(work.input.elements, work.layer)
             stays |= {"input"} if self.kept.stash_stays or is_made else set()
-            stays |= {"output"} if self.kept.weights_stay else set()
+            stays |= {"output"} if self.kept.weights_stay and work.layer not in self.spilt else set()
             return BEYOND - stays
         is_first, is_last = work.layer in self.context.first, work.layer in self.context.last
         if self._passes_on(work.input.elements, work.layer) and not (work.role == "forward" and is_first):
@@ -91,8 +103,29 @@ class TrainingMachine:
         return self._passes_on(elements, layer) and not is_edge
 
     def _passes_on(self, elements: int, layer: str) -> bool:
-        """Whether a tensor between two products fits half of what the chip's memory has left."""
-        return elements * self.bits(layer) / BITS_PER_BYTE <= self._room_bytes / 2
+        """Whether a tensor between two products, padded, fits half of what is left beside weights that pass."""
+        needed = self.places.get(elements, elements) * self.bits(layer)
+        return 2 * needed + self.tile_bits <= self._room_bytes * BITS_PER_BYTE
+
+    def _least_bits(self, work: MatrixWork) -> int:
+        """The least room for the weights of a work, where they pass through the store and do not stay in it."""
+        if self.kept.weights_stay and work.is_weight_stored and not self.is_direct(work):
+            return 0
+        store = self.settings.memories[self.settings.store]
+        return least_weights_bits(self._unrolling(work), self.bits(work.layer), store)
+
+    def _spilt(self, products: Sequence[MatrixWork]) -> Iterator[str]:
+        """Layers whose gradient has no room beside what else of its product lies on the chip and is no tenant there."""
+        tenants = {"input"} if self.kept.stash_stays else set()
+        for work in products if self.kept.weights_stay else ():
+            here = BEYOND - self.beyond(work) - tenants
+            needed = sum(self._whole_bits(work, operand) for operand in here) + self.tile_bits
+            if work.role == "weight_gradient" and needed > self._room_bytes * BITS_PER_BYTE:
+                yield work.layer
+
+    def _whole_bits(self, work: MatrixWork, operand: OperandName) -> int:
+        """Room of a whole operand, padding included."""
+        return Layer(self.loops(work)).elements(OPERAND[operand]) * self.bits(work.layer)
 
     @property
     def _room_bytes(self) -> float:
@@ -112,14 +145,15 @@ class TrainingMachine:
     def _mapped(self, work: MatrixWork, hierarchy: Hierarchy) -> Mapped:
         bits, sums = self.bits(work.layer), self.settings.arithmetic.sum_bits
         layer = Layer(self.loops(work), Widths(bits, bits, sums, bits))
-        return map_layer(layer, hierarchy, self._unrolling(work, layer, hierarchy), self.settings.objective, EFFORT)
+        return map_layer(layer, hierarchy, self._unrolling(work), self.settings.objective, EFFORT)
 
-    def _unrolling(self, work: MatrixWork, layer: Layer, hierarchy: Hierarchy) -> Unrolling:
+    def _unrolling(self, work: MatrixWork) -> Unrolling:
         """Loops along each dimension in the order in which the phase's dataflow names them, as many as find room."""
         named = getattr(self.settings.dataflow, "forward" if self.is_direct(work) else work.role)
+        layer = Layer(self.loops(work))
         left = {loop: layer.size(loop) for loop in DIMS}
         found = []
-        for dimension, size in hierarchy.array.sizes:
+        for dimension, size in self._sizes(work.layer):
             chosen: list[tuple[str, int]] = []
             room = size
             for loop in named[dimension]:
@@ -134,17 +168,16 @@ class TrainingMachine:
         settings = self.settings
         found = settings.hierarchy("the array", self._fast, settings.clock_ghz, self.beyond(work))
         own = sum(self._own_bits(work, operand) for operand in BEYOND - self.beyond(work))
-        whole = settings.memories[settings.store].bytes * BITS_PER_BYTE
-        room = min(int(self._room_bytes * BITS_PER_BYTE + own), whole)
+        room = int(self._room_bytes * BITS_PER_BYTE) + own
         memories = tuple(replace(m, size_bits=room) if m.name == settings.store else m for m in found.memories)
         return replace(found, array=replace(found.array, sizes=self._sizes(work.layer)), memories=memories)
 
-    def _own_bits(self, work: MatrixWork, operand: OperandName) -> float:
-        """Room that an operand of this work has among what stays anyway."""
+    def _own_bits(self, work: MatrixWork, operand: OperandName) -> int:
+        """Room that an operand of this work has among what stays; coded, it takes less there than is counted here."""
         is_tenant = (operand == "weight" and self.kept.weights_stay and work.is_weight_stored) or (
             work.role == "weight_gradient" and operand == "input" and self.kept.stash_stays
         )
-        return float(getattr(work, operand).elements * self.bits(work.layer)) if is_tenant else 0.0
+        return self._whole_bits(work, operand) if is_tenant else 0
 
     def _sizes(self, layer: str) -> tuple[tuple[str, int], ...]:
         """Array dimensions; where narrow operands share a unit the last one is so much longer."""

@@ -47,9 +47,12 @@ def _bits(work: VectorWork, machine: TrainingMachine) -> int:
 
 
 def _crossing(work: VectorWork, machine: TrainingMachine, read: float, written: float) -> tuple[float, float]:
-    """Bytes from and to off-chip memory; backward, a bit an element says what waited there let through."""
+    """Bytes from and to off-chip memory: an update's weights and gradients where they are no tenants; backward, a bit
+    an element says what waited there let through."""
     if work.role == "update":
-        return (0.0, 0.0) if machine.kept.weights_stay else (read, written)
+        if not machine.kept.weights_stay:
+            return read, written
+        return read - written if work.layer in machine.spilt else 0.0, 0.0
     is_first = work.role == "forward" and work.layer in machine.context.first
     is_last = work.role == "forward" and work.layer in machine.context.last
     fetched = 0.0 if machine.stays(work.read_elements, work.layer, is_first) else read
