@@ -156,9 +156,9 @@ def test_narrow_operands(kind: str, bits: int, energy: float, rate: float) -> No
 
 def test_the_rated_state_is_one_convolution() -> None:
     work = rated_work(plain(rated__input_density=0.1))
-    assert work.macs == 150 * 150 * 9 * 14 * 14
+    assert work.macs == 75 * 120 * 9 * 14 * 14
     assert work.input.density == 0.1
-    assert work.input.elements == 150 * 16 * 16
+    assert work.input.elements == 75 * 16 * 16
 
 
 def test_copies_of_memories() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from math import prod
 
 from joulescape.network.operators import Loops
@@ -53,24 +52,27 @@ def figures(
 
 
 def rated_work(settings: TrainingCoreSettings) -> MatrixWork:
-    """One 3 x 3 convolution with as many channels in as out, its zeros as the state says."""
+    """One 3 x 3 convolution inside a network, its zeros as the state says."""
     rated = settings.rated
-    loops = Loops(K=rated.channels, C=rated.channels, OY=rated.side, OX=rated.side, FY=TAPS, FX=TAPS)
+    loops = Loops(K=rated.filters, C=rated.channels, OY=rated.side, OX=rated.side, FY=TAPS, FX=TAPS)
     bits, inputs = settings.arithmetic.bits, rated.channels * (rated.side + TAPS - 1) ** 2
     return MatrixWork(
         "rated", "forward", loops,
-        Operand(rated.channels * rated.channels * TAPS * TAPS, bits, rated.weight_density, "unstructured"),
+        Operand(rated.filters * rated.channels * TAPS * TAPS, bits, rated.weight_density, "unstructured"),
         Operand(inputs, bits, rated.input_density, "unstructured"),
-        Operand(rated.channels * rated.side**2, bits, needed=rated.output_share),
+        Operand(rated.filters * rated.side**2, bits, needed=rated.output_share),
     )  # fmt: skip
 
 
 def _rated(settings: TrainingCoreSettings) -> tuple[float, float, int]:
-    """pJ on the chip, ns, and products of the rated convolution; off-chip memory is no part of a chip's figure."""
+    """pJ on the chip, ns, and products of the rated convolution in the memories that there are; off-chip memory is no
+    part of a chip's figure.
+
+    Raises Infeasible where the memories cannot hold it.
+    """
     work = rated_work(settings)
     machine = TrainingMachine.of([work], settings, _context())
-    machine = replace(machine, kept=replace(machine.kept, weights_stay=True))
-    run = Run(work, machine, machine.unlimited(work))
+    run = Run(work, machine, machine.mapped(work))
     energy = sum(float(part.energy_pj) for part in run.energies())
     return energy, run.latency_ns, work.macs
 

@@ -160,13 +160,15 @@ class VectorSettings(Shape):
 
 
 class RatedSettings(Shape):
-    """The state in which efficiency is quoted: every unit at work on one convolution, operations of zeros counted."""
+    """The state in which efficiency is quoted: one convolution that all units work on and whose tensors stay on the
+    chip; operations of zeros are counted as done."""
 
     input_density: Fraction = 1.0
     weight_density: Fraction = 1.0
     output_share: Fraction = 1.0
     """Results that a rectifier leaves."""
     channels: Positive = 64
+    filters: Positive = 64
     side: Positive = 16
 
 
