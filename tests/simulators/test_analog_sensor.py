@@ -168,3 +168,61 @@ def test_only_the_first_convolution_is_taken_where_it_is_to_go_no_deeper() -> No
     }
     assert taken == {"first": ["conv1"], "chain": ["conv1", "relu1", "pool1"]}
     assert not REDEYE.simulator.takes(graph.operator("conv1"), "weight_gradient", REDEYE.settings)
+
+
+def test_kernels_and_capacitors_take_area_and_kernels_leak() -> None:
+    def standing(machine: Case) -> tuple[dict[str, float], dict[str, float]]:
+        areas = {part.component.name: number(part.area_mm2) for part in machine.simulator.area(machine.settings)}
+        powers = machine.simulator.static_power(machine.settings)
+        return areas, {power.component.name: number(power.power_mw) for power in powers}
+
+    areas, powers = standing(REDEYE)
+    more_areas, more_powers = standing(REDEYE.at({"kernels.bytes": 2 * 102400, "held.values": 3 * 393216}))
+    assert areas["kernels"] == pytest.approx(100 * 0.06)
+    assert more_areas["kernels"] == 2 * areas["kernels"]
+    assert more_powers["kernel_leakage"] == 2 * powers["kernel_leakage"] > 0
+    assert more_areas["analog_memory"] == pytest.approx(3 * areas["analog_memory"])
+
+
+@given(loops=small_loops())
+@MANY
+def test_inputs_are_driven_for_every_window_that_does_not_stand_beside_another(loops: Loops) -> None:
+    asked = work(loops)
+    found = part(run(REDEYE, asked), "analog_memory")
+    assert found == pytest.approx(asked.output.elements * 2.0 + asked.macs / loops.FX * 0.3)
+
+
+@given(values=st.integers(1, 200_000))
+@MANY
+def test_a_frame_that_has_too_few_capacitors_says_how_many_would_do(values: int) -> None:
+    """A layer that gets and gives analog values holds both; the image is in the pixels, what leaves is converted."""
+    asked = replace(work(Loops(K=32, C=3, OY=56, OX=56, FY=5, FX=5, B=2)), layer="conv2")
+    inner = replace(example_context(2), first=frozenset({"conv1"}))
+    first = replace(asked, layer="conv1")
+    needed = 3 * 60 * 60 + 32 * 56 * 56
+    found = REDEYE.at({"held.values": values})
+    reasons = [limit.reason for limit in found.simulator.limits([first, asked], found.settings, inner)]
+    assert bool(reasons) == (values < needed)
+    assert all(f"conv2: {needed} values" in reason and "depth 'first'" in reason for reason in reasons)
+    leaves = replace(inner, handed_on=frozenset({"conv1"}))
+    one = found.at({"held.values": 1})
+    assert list(one.simulator.limits([first], one.settings, leaves)) == []
+
+
+def test_kernels_that_do_not_fit_come_with_every_frame_and_where_not_two_fit_with_every_row() -> None:
+    frames = work(replace(CONV, B=4))
+    size = 32 * 3 * 25
+
+    def fetched(held: int) -> float:
+        moves = run(REDEYE.at({"kernels.bytes": held}), frames).traffic
+        return sum(number(move.read_bytes) for move in moves if move.memory == "off_chip_memory")
+
+    assert fetched(size) == 0
+    assert fetched(size - 1) == fetched(150) == 4 * size
+    assert fetched(149) == 4 * 56 * size
+
+
+def test_a_refusal_of_many_layers_names_three() -> None:
+    with pytest.raises(Infeasible, match=r"stem_relu, .* and 14 more: .*depth 'first'") as refused:
+        cost("resnet18", "electronic/redeye", {}, root=ROOT)
+    assert len(str(refused.value)) < 300
