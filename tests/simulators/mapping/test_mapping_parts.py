@@ -22,11 +22,12 @@ from joulescape.simulators._mapping.known_sweep import KnownSweep
 from joulescape.simulators._mapping.lattice import lattice
 from joulescape.simulators._mapping.layer import AXIS, DIMS, IRRELEVANT, OPERANDS, Layer, Operand, Widths
 from joulescape.simulators._mapping.mapper import map_layer
-from joulescape.simulators._mapping.moved_words import Tiles, rows_of, slots_of
+from joulescape.simulators._mapping.moved_words import Tiles
 from joulescape.simulators._mapping.nest import Nest, tile_of
 from joulescape.simulators._mapping.objectives import best_for
 from joulescape.simulators._mapping.quantities import Quantities
 from joulescape.simulators._mapping.room import first_limits, sharings
+from joulescape.simulators._mapping.rows import rows_of, slots_of
 from joulescape.simulators._mapping.search import Search
 from joulescape.simulators._mapping.unrolling import ONES, Spatial, Unrolling, distinct, instances, steps_of
 from joulescape.simulators._mapping.unrolling_search import KEEPS, Dataflow, map_freely, unrollings, value_of

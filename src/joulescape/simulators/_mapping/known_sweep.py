@@ -18,11 +18,12 @@ from joulescape.simulators._mapping.chain_search import Chain
 from joulescape.simulators._mapping.hierarchy import Hierarchy
 from joulescape.simulators._mapping.lattice import Flags, Floats
 from joulescape.simulators._mapping.layer import INPUTS
-from joulescape.simulators._mapping.moved_words import Row, Tiles
+from joulescape.simulators._mapping.moved_words import Tiles
 from joulescape.simulators._mapping.objectives import TOLERANCE, Objective, best_for
 from joulescape.simulators._mapping.plan import Indices, Slot
 from joulescape.simulators._mapping.quantities import Quantities
 from joulescape.simulators._mapping.room import sharings
+from joulescape.simulators._mapping.rows import Row
 from joulescape.simulators._mapping.search import Search
 from joulescape.simulators._mapping.unrolling import Spatial
 

@@ -6,20 +6,19 @@ Nothing here depends on energies or sizes of memories, so that the tables outliv
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from joulescape.simulators._mapping.frame import ABOVE, BELOW, Frame
-from joulescape.simulators._mapping.hierarchy import READS, Direction, Hierarchy
+from joulescape.simulators._mapping.frame import Frame
+from joulescape.simulators._mapping.hierarchy import Direction, Hierarchy
 from joulescape.simulators._mapping.lattice import Flags, Floats, Lattice, lattice
 from joulescape.simulators._mapping.layer import (
     AXIS,
     DIMS,
-    INPUTS,
     IRRELEVANT,
     OPERANDS,
     RELEVANT,
@@ -28,27 +27,11 @@ from joulescape.simulators._mapping.layer import (
     Operand,
 )
 from joulescape.simulators._mapping.plan import Reuse, Slot
+from joulescape.simulators._mapping.rows import Row, rows_of, slots_of
 from joulescape.simulators._mapping.unrolling import Factors, Spatial
 
 Accounting = Literal["own", "zigzag"]
 """`own` does not charge the first, empty read of a partial sum and rounds nothing down; `zigzag` is the tool's."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One movement over one boundary: level `level` is the inner side of the boundary (-1: the unit itself)."""
-
-    operand: Operand
-    level: int
-    memory: int
-    at: int
-    """The operand's level whose memory moves the words: `level` or `level + 1`."""
-    direction: Direction
-
-    @property
-    def is_read(self) -> bool:
-        """Whether the memory is read."""
-        return self.direction in READS
 
 
 @dataclass(frozen=True)
@@ -305,31 +288,3 @@ def _spans(layer: Layer, tiles: Lattice, pair: tuple[str, str], factors: Factors
     if layer.size(pair[1]) > 1:
         positions = positions * taps - np.maximum(0.0, taps - layer.stride(pair)) * (positions - 1)
     return np.asarray(np.minimum(positions, layer.extent(pair)))
-
-
-@lru_cache(maxsize=256)
-def rows_of(levels: tuple[tuple[Operand, tuple[int, ...]], ...]) -> tuple[Row, ...]:
-    """Every movement between the memories that hold each operand, innermost first."""
-    return tuple(_rows(dict(levels)))
-
-
-@lru_cache(maxsize=256)
-def slots_of(rows: tuple[Row, ...]) -> Mapping[Slot, tuple[int, ...]]:
-    """Indices of the movements over each boundary."""
-    found: dict[Slot, tuple[int, ...]] = {}
-    for index, row in enumerate(rows):
-        found[row.operand, row.level] = (*found.get((row.operand, row.level), ()), index)
-    return found
-
-
-def _rows(levels: Mapping[Operand, tuple[int, ...]]) -> Iterator[Row]:
-    for operand in INPUTS:
-        yield Row(operand, -1, levels[operand][0], 0, "to_low")
-    for direction in BELOW["O"]:
-        yield Row("O", -1, levels["O"][0], 0, direction)
-    for operand in OPERANDS:
-        for level in range(len(levels[operand]) - 1):
-            for direction in ABOVE[operand]:
-                yield Row(operand, level, levels[operand][level], level, direction)
-            for direction in BELOW[operand]:
-                yield Row(operand, level, levels[operand][level + 1], level + 1, direction)

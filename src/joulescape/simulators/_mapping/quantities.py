@@ -18,8 +18,9 @@ from joulescape.simulators._mapping.boundary import Boundary, Paths
 from joulescape.simulators._mapping.hierarchy import Buffering, Hierarchy
 from joulescape.simulators._mapping.lattice import Floats
 from joulescape.simulators._mapping.layer import INPUTS, OPERANDS, Operand
-from joulescape.simulators._mapping.moved_words import Row, Tiles
+from joulescape.simulators._mapping.moved_words import Tiles
 from joulescape.simulators._mapping.plan import Buffers, Indices, Plan, Slot, plan
+from joulescape.simulators._mapping.rows import Row
 
 Lane = tuple[int, int] | Operand
 """A port (memory, port), or the path of an input."""
