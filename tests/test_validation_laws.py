@@ -180,6 +180,6 @@ def test_a_batch_of_rows_is_made_of_its_parts() -> None:
 
 def test_a_claim_against_nobody_has_no_verdict() -> None:
     row = published(what="inference_speed_ratio", role="claim", workload="lenet5", reason="the rival is not printed")
-    found = claim_row(ROOT, SYSTOLIC, row)
+    found = claim_row(ROOT, SYSTOLIC, row, Reports(ROOT))
     assert [found[key] for key in ("model", "model_low", "model_high", "error_fraction", "pass")] == [None] * 5
     assert found["reason"] == "the rival is not printed"

@@ -26,6 +26,14 @@ class Reports:
 
     root: Path
     known: dict[str, CostReport] = field(default_factory=dict)
+    simulators: dict[str, str] = field(default_factory=dict)
+    """By back end."""
+
+    def simulator(self, name: str) -> str:
+        """What the back end `name` is computed by; read once however many figures it has."""
+        if name not in self.simulators:
+            self.simulators[name] = load_back_end(self.root, name).spec.simulator
+        return self.simulators[name]
 
     def of(self, name: str, row: PublishedRow) -> CostReport:
         """What the row's network costs on the back end `name`."""

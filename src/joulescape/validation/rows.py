@@ -47,11 +47,11 @@ def published_row(root: Path, name: str, row: PublishedRow, slow: bool, reports:
 
     `reports` keeps what networks cost, for rows about parts of the same cost.
     """
-    absent = _absent(root, row)
+    absent, reports = _absent(root, row), reports or Reports(root)
     if absent is not None:
-        return _named_row(root, name, row) | {"reason": joined(row.reason, f"not computed: {absent}")}
+        return _named_row(name, row, reports) | {"reason": joined(row.reason, f"not computed: {absent}")}
     if row.role == "claim":
-        return claim_row(root, name, row)
+        return claim_row(root, name, row, reports)
     model, reason = (
         slow_figure(root, name, row, slow)
         if row.kind == "slow"
@@ -59,7 +59,7 @@ def published_row(root: Path, name: str, row: PublishedRow, slow: bool, reports:
     )
     error = None if model is None else model / row.value - 1 if row.value else model
     limit = tolerance_fraction(row.what)
-    return _named_row(root, name, row) | {
+    return _named_row(name, row, reports) | {
         "model": model,
         "error_fraction": error,
         "tolerance_fraction": limit,
@@ -77,10 +77,10 @@ def _absent(root: Path, row: PublishedRow) -> str | None:
     return None
 
 
-def claim_row(root: Path, name: str, row: PublishedRow) -> Row:
+def claim_row(root: Path, name: str, row: PublishedRow, reports: Reports) -> Row:
     """One claimed ratio with the model's and its ends over all corners: it passes where the model's is as large."""
     found = None if row.against is None else claimed(root, name, row)
-    return _named_row(root, name, row) | {
+    return _named_row(name, row, reports) | {
         "model": None if found is None else found.typical,
         "model_low": None if found is None else found.low,
         "model_high": None if found is None else found.high,
@@ -89,12 +89,12 @@ def claim_row(root: Path, name: str, row: PublishedRow) -> Row:
     }
 
 
-def _named_row(root: Path, name: str, row: PublishedRow) -> Row:
+def _named_row(name: str, row: PublishedRow, reports: Reports) -> Row:
     """What the YAML says; every column of the table."""
     return {
         "back_end": name,
         "family": name.partition("/")[0],
-        "simulator": load_back_end(root, name).spec.simulator,
+        "simulator": reports.simulator(name),
         "what": row.what,
         "class": figure_class(row.what).name,
         "workload": _workload(row),
