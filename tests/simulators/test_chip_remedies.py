@@ -41,7 +41,7 @@ def test_elements_and_pointers_that_are_named_are_the_fewest(inputs: int, output
     plain = product(Loops(K=outputs, C=inputs))
     structure: Any = "unstructured" if density < 1 else "dense"
     work = replace(plain, weight=replace(plain.weight, density=density, structure=structure))
-    entries, pointers = limits(EIE, work)
+    entries, pointers, _ = limits(EIE, work)
     elements = int(named(r"(\d+) elements would hold them", entries.reason))
     size = int(named(r"(\d+) bytes of pointers would do", pointers.reason))
     enough = {"elements": elements, "element.pointer_bytes": size}

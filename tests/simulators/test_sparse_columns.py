@@ -189,7 +189,7 @@ def test_zeros_in_no_order_are_the_only_ones_it_leaves_out() -> None:
 def test_a_network_beyond_its_memories_is_refused_with_the_elements_that_would_hold_it() -> None:
     large = dense(9216, 8192, 0.2, 0.5)
     limits = EIE.simulator.limits([large], EIE.settings, example_context())
-    (entries, pointers) = limits
+    (entries, pointers, _) = limits
     assert entries.overshoot > 0
     assert pointers.overshoot <= 0
     needed = int(entries.reason.rpartition("; ")[2].split()[0])

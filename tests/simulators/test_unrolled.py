@@ -205,7 +205,7 @@ def test_element_wise_work_runs_beside_the_product_before_it() -> None:
 
 
 def test_what_does_not_fit_is_refused_with_what_would() -> None:
-    blocks, tile = ZHANG.simulator.limits(
+    blocks, _, tile, _ = ZHANG.simulator.limits(
         [product(CONV, 32)], settings_of("zhang2015", array__rows=128, buffer__bytes=4096), example_context()
     )
     assert blocks.overshoot == pytest.approx(128 * 7 * 5 / 2800 - 1)

@@ -75,11 +75,13 @@ class Adder:
     def kept(self, sums: Tensor) -> Tensor:
         """What `bits` hold at the end of sums from `unbounded`, in units of the untruncated product."""
         unit = 2**self.dropped_bits
-        return self._kept(sums / unit) * unit
+        held: Tensor = self._kept(sums / unit) * unit
+        return held
 
     def rounded(self, products: Tensor) -> Tensor:
         """Products as they are added, in units of the untruncated product."""
-        return self._rounded(products) * 2**self.dropped_bits
+        found: Tensor = self._rounded(products) * 2**self.dropped_bits
+        return found
 
     def _rounded(self, products: Tensor) -> Tensor:
         """Products in units of 2^dropped_bits."""

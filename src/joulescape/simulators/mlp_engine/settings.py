@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from joulescape.spec.base import Shape
-from joulescape.spec.sourced import LowerIsBetter
+from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
 
 Count = Annotated[int, Field(ge=1)]
 Bits = Annotated[int, Field(ge=2, le=32)]
@@ -77,6 +77,8 @@ class MlpEngineSettings(Shape):
 
     lanes: Count
     clock_ghz: Annotated[float, Field(gt=0)]
+    max_clock_ghz: HigherIsBetter
+    """A faster one is infeasible: nothing here says what it would take."""
     fill_cycles: Annotated[int, Field(ge=0)]
     """Pipeline cycles of every round of outputs."""
     widths: Widths

@@ -10,6 +10,7 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, Work
+from joulescape.simulators._clock import clock_limit
 from joulescape.simulators._streams import Unit, least_limits
 from joulescape.simulators._variants import stacked, stacked_limits, variants
 from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Quantity, Simulator, StaticPower
@@ -88,9 +89,10 @@ class MlpEngine(Simulator[MlpEngineSettings]):
         ]
 
     def limits(self, works: Sequence[Work], settings: MlpEngineSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
-        """Memories too small for what the lanes take at once."""
+        """A clock above its ceiling, and memories too small for what the lanes take at once."""
         matrix = [_matrix(work) for work in works]
-        return stacked_limits([_limits(matrix, machine) for machine in variants(settings, self.searchable)])
+        rooms_ = stacked_limits([_limits(matrix, machine) for machine in variants(settings, self.searchable)])
+        return [*rooms_, clock_limit(settings.clock_ghz, settings.max_clock_ghz)]
 
     def published(self, settings: MlpEngineSettings) -> Mapping[str, float]:
         """Peak rate, capacity, faults, area."""

@@ -84,6 +84,8 @@ class NfuSettings(Shape):
     tiles: Positive
     """Of one chip."""
     clock_ghz: Annotated[float, Field(gt=0)]
+    max_clock_ghz: HigherIsBetter
+    """A faster one is infeasible: nothing here says what it would take."""
     inputs: Inputs
     unit: UnitSettings
     synapses: EmbeddedDram

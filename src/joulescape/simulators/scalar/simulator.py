@@ -23,6 +23,7 @@ from joulescape.network.arithmetic import operations_of
 from joulescape.network.error_spec import Errors
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
+from joulescape.simulators._clock import clock_limit
 from joulescape.simulators._sram import SramTable
 from joulescape.simulators.base import (
     Area,
@@ -108,8 +109,7 @@ class Scalar(Simulator[ScalarSettings]):
 
     def limits(self, works: Sequence[Work], settings: ScalarSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """A clock above the process's."""
-        overshoot = np.asarray(settings.clock_ghz) / settings.max_clock_ghz.value - 1
-        return [Limit("clock faster than the process allows", overshoot)]
+        return [clock_limit(settings.clock_ghz, settings.max_clock_ghz)]
 
     def published(self, settings: ScalarSettings) -> Mapping[str, float]:
         """Peak rate: one multiply-accumulate a lane and cycle."""

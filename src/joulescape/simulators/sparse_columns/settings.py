@@ -8,7 +8,7 @@ from pydantic import Field
 
 from joulescape.simulators._sram import SramTable
 from joulescape.spec.base import Shape
-from joulescape.spec.sourced import LowerIsBetter
+from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -52,6 +52,8 @@ class SparseColumnsSettings(Shape):
 
     elements: Positive
     clock_ghz: Annotated[float, Field(gt=0)]
+    max_clock_ghz: HigherIsBetter
+    """A faster one is infeasible: nothing here says what it would take."""
     code: CodeSettings
     element: ElementSettings
     broadcast_pj_per_bit: LowerIsBetter

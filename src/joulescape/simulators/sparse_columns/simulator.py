@@ -14,6 +14,7 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, Work
+from joulescape.simulators._clock import clock_limit
 from joulescape.simulators._variants import stacked, stacked_limits, variants
 from joulescape.simulators.base import (
     Area,
@@ -98,9 +99,10 @@ class SparseColumns(Simulator[SparseColumnsSettings]):
         ]
 
     def limits(self, works: Sequence[Work], settings: SparseColumnsSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
-        """Each layer alone must lie in the elements, with its pointers."""
+        """A clock above its ceiling; each layer alone must lie in the elements, with its pointers."""
         matrix = [work for work in works if isinstance(work, MatrixWork)]
-        return stacked_limits([_limits(matrix, machine) for machine in variants(settings, self.searchable)])
+        layers = stacked_limits([_limits(matrix, machine) for machine in variants(settings, self.searchable)])
+        return [*layers, clock_limit(settings.clock_ghz, settings.max_clock_ghz)]
 
     def published(self, settings: SparseColumnsSettings) -> Mapping[str, float]:
         """Peak rate on entries, standing power, area of an element, its memories and all, and what these hold."""

@@ -13,7 +13,7 @@ from joulescape.simulators._mapping.objectives import Objective
 from joulescape.simulators._mapping.unrolling_search import Dataflow
 from joulescape.simulators.spatial.precision import PrecisionSettings
 from joulescape.spec.base import Shape
-from joulescape.spec.sourced import LowerIsBetter
+from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
 
 Positive = Annotated[int, Field(ge=1)]
 Bits = Annotated[int, Field(ge=1, le=32)]
@@ -159,6 +159,9 @@ class SpatialSettings(HierarchyDeclaration):
     """An array of units below a declared hierarchy of memories."""
 
     clock_ghz: Annotated[float, Field(gt=0)]
+    max_clock_ghz: HigherIsBetter | None = None
+    """A faster one is infeasible: nothing here says what it would take. Absent: `precision.supply` says it, or nobody
+    knows."""
     dataflow: Dataflow
     widths: WidthSettings
     gating: GatingSettings | None = None

@@ -17,6 +17,7 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
+from joulescape.simulators._clock import clock_limit
 from joulescape.simulators._mapping.explain import explain
 from joulescape.simulators._variants import stacked, stacked_limits, variants
 from joulescape.simulators.base import (
@@ -101,7 +102,7 @@ class Spatial(Simulator[SpatialSettings]):
         return found
 
     def limits(self, works: Sequence[Work], settings: SpatialSettings, context: Context) -> Sequence[Limit]:
-        """Layers that no mapping can hold or run, with the memory and the room that it would need."""
+        """Layers that no mapping can hold or run, with the memory and the room that it would need; a clock too fast."""
         machines = [SpatialMachine.of(works, one, context) for one in variants(settings, self.searchable)]
         return stacked_limits([_limits(machine, works) for machine in machines])
 
@@ -198,6 +199,8 @@ def _limits(machine: SpatialMachine, works: Sequence[Work]) -> list[Limit]:
     vaults = machine.settings.vaults
     parts = works if vaults is None else [_part(work, machine, vaults) for work in works]
     found = [Limit(f"{layer}: {error.reason}", error.violation) for layer, error in machine.misfits(parts).items()]
+    if machine.settings.max_clock_ghz is not None:
+        found.append(clock_limit(machine.settings.clock_ghz, machine.settings.max_clock_ghz))
     supply = machine.settings.precision.supply if machine.settings.precision else None
     if supply is not None:
         overshoot = machine.settings.clock_ghz / supply.nominal_ghz - 1.0

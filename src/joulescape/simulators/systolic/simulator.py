@@ -20,6 +20,7 @@ from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import ROLES, Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
 from joulescape.simulators._beside import exposed
+from joulescape.simulators._clock import clock_limit
 from joulescape.simulators._node import area_factor
 from joulescape.simulators.base import (
     Area,
@@ -117,12 +118,13 @@ class Systolic(Simulator[SystolicSettings]):
         return [*logic, *sram, clock]
 
     def limits(self, works: Sequence[Work], settings: SystolicSettings, context: Context) -> Sequence[Limit]:
-        """A clock above the process's, and buffers too small for one array tile of any work."""
-        clock = np.asarray(settings.clock_ghz) / settings.cell.max_clock_ghz.value - 1
+        """A clock above the process's, a supply below its least, buffers too small for one array tile of any work."""
+        clock = clock_limit(settings.clock_ghz, settings.cell.max_clock_ghz, "cell.max_clock_ghz")
+        lowered = () if settings.supply is None else (settings.supply.limit,)
         works = _as_they_stand(works)
         machine = SystolicMachine.of(works, settings, context)
         products = [product_of(work, settings) for work in works if isinstance(work, MatrixWork)]
-        return [Limit("clock faster than the process allows", clock)] + [
+        return [clock, *lowered] + [
             Limit(f"{name} buffer holds no array tile", overshoot)
             for product in products
             for name, overshoot in _overshoots(product, machine).items()

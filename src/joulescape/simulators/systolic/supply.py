@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from joulescape.simulators.base import Limit
 from joulescape.spec.base import Shape
 from joulescape.spec.sourced import Better, LowerIsBetter, Sourced
 
@@ -28,6 +29,8 @@ class SupplySettings(Shape):
 
     voltage_v: Volt
     nominal_v: Volt
+    least_v: LowerIsBetter
+    """Below, cells do not work at any clock, and no table of late results says anything."""
     recovery: Recovery
     """`te_drop`: a late result is noticed and the product after it left out; `none`: it goes on with a bit wrong."""
     fault_bit: Annotated[int, Field(ge=8, le=46)]
@@ -51,6 +54,12 @@ class SupplySettings(Shape):
     def ratio(self) -> float:
         """Supply over the nominal one."""
         return self.voltage_v / self.nominal_v
+
+    @property
+    def limit(self) -> Limit:
+        """A supply below the least one."""
+        least = self.least_v.value
+        return Limit(f"supply.voltage_v below supply.least_v: at least {least:g} V", least / self.voltage_v - 1.0)
 
     @property
     def notices(self) -> bool:

@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from joulescape.spec.base import Shape
-from joulescape.spec.sourced import LowerIsBetter
+from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
 
 LoopName = Literal["B", "K", "C", "OY", "OX", "FY", "FX"]
 Positive = Annotated[int, Field(ge=1)]
@@ -70,10 +70,13 @@ class BroadcastSettings(Shape):
 
 
 class ResourceSettings(Shape):
-    """Multiplier blocks of the device, and how many one unit takes (half a block where it multiplies twice)."""
+    """Blocks of the device: multipliers, of which one unit takes some (half a block where it multiplies twice), and
+    memories, of which the buffer takes as many as hold it."""
 
     blocks: Positive
     blocks_per_unit: Annotated[float, Field(gt=0)]
+    memory_blocks: Positive
+    memory_block_bytes: Positive
 
 
 class BoardSettings(Shape):
@@ -96,6 +99,8 @@ class UnrolledSettings(Shape):
     """One design on one board."""
 
     clock_ghz: Annotated[float, Field(gt=0)]
+    max_clock_ghz: HigherIsBetter
+    """A faster one is infeasible: nothing here says what it would take."""
     array: ArraySettings
     loops: dict[Side, Annotated[tuple[LoopName, ...], Field(min_length=1)]]
     """Loops of which one is unrolled along a side."""
@@ -150,3 +155,8 @@ class UnrolledSettings(Shape):
     def blocks(self) -> int:
         """Multiplier blocks that the units take."""
         return math.ceil(self.units * self.resources.blocks_per_unit)
+
+    @property
+    def memory_blocks(self) -> int:
+        """Memory blocks that the buffer takes."""
+        return math.ceil(self.buffer.bytes / self.resources.memory_block_bytes)

@@ -14,6 +14,7 @@ from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
 from joulescape.simulators._beside import exposed
+from joulescape.simulators._clock import clock_limit
 from joulescape.simulators._variants import stacked, stacked_limits, variants
 from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Simulator, StaticPower
 from joulescape.simulators.unrolled.cost import matrix_cost, vector_cost
@@ -66,8 +67,9 @@ class Unrolled(Simulator[UnrolledSettings]):
         return [StaticPower(Component.of("board_idle", "system", settings.board.idle_mw), settings.board.idle_mw.value)]
 
     def limits(self, works: Sequence[Work], settings: UnrolledSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
-        """Multiplier blocks that the device lacks, and block memory too small for one tile of a layer."""
-        return stacked_limits([_limits(works, machine) for machine in variants(settings, self.searchable)])
+        """A clock above its ceiling, blocks that the device lacks, block memory too small for one tile of a layer."""
+        built = stacked_limits([_limits(works, machine) for machine in variants(settings, self.searchable)])
+        return [*built, clock_limit(settings.clock_ghz, settings.max_clock_ghz)]
 
     def explain(self, work: Work, settings: UnrolledSettings, context: Context) -> str | None:  # noqa: ARG002
         """Which loops are unrolled, were this layer alone."""
@@ -110,7 +112,15 @@ def _chosen(works: Sequence[Work], settings: UnrolledSettings) -> Mapping[int, U
 def _limits(works: Sequence[Work], settings: UnrolledSettings) -> list[Limit]:
     have, wanted = settings.resources.blocks, settings.blocks
     most = int(have / settings.resources.blocks_per_unit)
-    found = [Limit(f"{wanted} multiplier blocks of {have}; {most} units would fit", wanted / have - 1)]
+    memories = settings.resources.memory_blocks
+    room = memories * settings.resources.memory_block_bytes
+    found = [
+        Limit(f"{wanted} multiplier blocks of {have}; {most} units would fit", wanted / have - 1),
+        Limit(
+            f"{settings.memory_blocks} memory blocks of {memories}; buffer.bytes of {room} would fit",
+            settings.memory_blocks / memories - 1,
+        ),
+    ]
     for index, unrolled in _chosen(works, settings).items():
         work = works[index]
         assert isinstance(work, MatrixWork)
