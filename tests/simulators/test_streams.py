@@ -152,6 +152,8 @@ def test_partial_sums_that_do_not_fit_go_off_chip() -> None:
     back, away = moved(found, "off_chip_memory", "output")
     assert back == 35 * outputs * 10 / 8
     assert away == back + outputs * 4 / 8
+    assert moved(found, "sram", "output") == (2 * back + outputs * 4 / 8, 2 * back + outputs * 4 / 8), "on their way"
+    assert moved(found, "sram", "input")[1] == moved(found, "off_chip_memory", "input")[0] > 0
     beside = cost(FLASH.at({"buffer.kib": 64}), middle(VGG_3_2, 4))
     assert moved(beside, "off_chip_memory", "output") == (0, outputs * 4 / 8), "they fit, and go first"
 

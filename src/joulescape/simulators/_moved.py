@@ -21,6 +21,8 @@ class MovedBytes:
     off_output: Quantity
     off_sums: Quantity = 0.0
     """Partial sums that leave, and as many that come back."""
+    input_write: Quantity = 0.0
+    """Inputs written into the buffer on their way in."""
 
     @property
     def off_chip(self) -> Quantity:
@@ -30,7 +32,7 @@ class MovedBytes:
     def traffic(self) -> tuple[Traffic, ...]:
         """The same, by memory and operand."""
         return (
-            Traffic("sram", "input", self.input_read, 0.0),
+            Traffic("sram", "input", self.input_read, self.input_write),
             Traffic("sram", "output", self.output_read, self.output_write),
             Traffic("sram", "weight", self.weight_read, 0.0),
             Traffic("off_chip_memory", "input", self.off_input, 0.0),
@@ -41,7 +43,7 @@ class MovedBytes:
     def energies(self, buffer: Buffer, context: Context) -> tuple[Energy, ...]:
         """Of the buffer and of off-chip memory."""
         read = self.input_read + self.output_read + self.weight_read
-        sram = Energy(buffer_component(buffer), buffer.transfer_pj(read, self.output_write))
+        sram = Energy(buffer_component(buffer), buffer.transfer_pj(read, self.output_write + self.input_write))
         if not context.includes_off_chip:
             return (sram,)
         fetched = self.off_input + self.off_weight + self.off_sums

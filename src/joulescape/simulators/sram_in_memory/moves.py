@@ -1,6 +1,7 @@
 """What one product moves between buffer and arrays, and across the chip's edge.
 
-    buffer:   inputs once a pass and position; outputs once; partial sums written and read `rests` times
+    buffer:   inputs once a pass and position; outputs once; partial sums written and read `rests` times; once more
+              whatever crosses the edge, on its way
     off chip: weights that do not stay; tensors that do not fit beside what else lies in the buffer
 
 Weights stand still while all positions pass. Inputs that are not in the buffer whole come anew for every pass: once
@@ -70,13 +71,14 @@ def moved_bytes(
     rested = sums.rests * sums.total_bytes
     return MovedBytes(
         input_read=passing.passes * sent * input_byte(work, settings),
-        output_read=rested,
-        output_write=_output_bytes(work) + rested,
+        output_read=rested + stay.sum_bytes + stay.output_bytes,
+        output_write=_output_bytes(work) + rested + stay.sum_bytes,
         weight_read=0.0,
         off_input=stay.input_bytes,
         off_weight=0.0 if is_resident else weights,
         off_output=stay.output_bytes,
         off_sums=stay.sum_bytes,
+        input_write=stay.input_bytes,
     )
 
 
