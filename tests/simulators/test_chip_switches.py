@@ -51,8 +51,8 @@ SWITCHES: list[tuple[str, dict[str, Any], dict[bool, set[str]]]] = [
     ("wei2017", {"broadcast.is_on": True}, {UP: {"latency"}}),
     ("wei2017", {"hands_on": False}, {UP: {"energy of buffer", "bytes of buffer", "energy"}, DOWN: {"latency"}}),
     ("qiu2016", {"packs_weights": False}, {UP: CODED | {"latency", "energy"}}),
-    ("gpu_titan_x", {"sparse": None}, {UP: {"latency", "energy of board", "energy"}}),
-    ("gpu_titan_x", {"tile": None}, {DOWN: {"latency", "energy of board", "energy"}}),
+    ("gpu_titan_x", {"sparse": None}, {UP: {"latency", "energy of board", "energy of processor", "energy"}}),
+    ("gpu_titan_x", {"tile": None}, {DOWN: {"latency", "energy of board", "energy of processor", "energy"}}),
     ("lnpu", {"zeros.is_balanced": False}, {UP: {"latency"}}),
     ("lnpu", {"zeros.is_coded": False}, {UP: CODED | DOUBLED}),
     ("lnpu", {"zeros.is_on": False}, {UP: CODED | DOUBLED | SKIPPED | {"energy of mac_array"}}),
@@ -106,7 +106,7 @@ def test_a_faster_clock_moves_time_and_clocked_power_alone(name: str) -> None:
     machine = CASES[name]
     clock = machine.settings.clock_ghz  # type: ignore[attr-defined]
     found = moved(said(machine), said(machine.at({"clock_ghz": 2 * clock})))
-    timed = {"latency", "power of clock_tree", "energy of control", "energy", "energy of board"}
+    timed = {"latency", "power of clock_tree", "energy of control", "energy", "energy of board", "energy of processor"}
     assert found.keys() <= timed
     assert 0.49 < found.get("latency", 1.0) <= 1.0
     if name not in TRAINED:

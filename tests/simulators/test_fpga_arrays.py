@@ -10,6 +10,7 @@ from machine_cases import ROOT, case
 
 from joulescape import cost
 from joulescape.network.operators import Loops
+from joulescape.simulators._node import energy_factor
 from joulescape.simulators.unrolled.settings import UnrolledSettings
 from joulescape.simulators.unrolled.unrolling import cycles
 
@@ -114,9 +115,30 @@ def test_a_stream_grid_reaches_the_published_rate_on_its_filter_bank() -> None:
     assert 2 * 1_542_918_400 / time / 1e6 == pytest.approx(147, rel=0.1)
 
 
-def test_the_board_draws_its_power_in_the_widest_boundary_alone() -> None:
-    powers = {boundary: cost("alexnet_grouped", "electronic/zhang2015", boundary=boundary, root=ROOT).totals[
-        "mean_power_mw"] for boundary in ("chip", "system")}  # type: ignore[arg-type]  # fmt: skip
+def test_a_chip_has_its_device_idle_and_the_widest_boundary_the_board() -> None:
+    settings = case("electronic/zhang2015").settings
+    reports = {boundary: cost("alexnet_grouped", "electronic/zhang2015", boundary=boundary, root=ROOT)
+               for boundary in ("core", "chip", "system")}  # type: ignore[arg-type]  # fmt: skip
+    powers = {boundary: float(report.totals["mean_power_mw"] or 0) for boundary, report in reports.items()}
     assert powers["system"] == pytest.approx(18610, rel=0.01)
-    assert powers["chip"] is not None
-    assert powers["chip"] < 3000
+    board = settings.board  # type: ignore[attr-defined]
+    device_mw = board.idle_mw.value * board.device_fraction.value
+    assert device_mw < powers["chip"] < powers["system"] - board.idle_mw.value + device_mw
+    assert powers["core"] < powers["chip"] - device_mw
+
+
+def test_a_node_moves_the_device_and_leaves_the_rest_of_the_board() -> None:
+    here, there = (
+        cost("alexnet_grouped", "electronic/zhang2015", node, boundary="system", root=ROOT)
+        for node in ({}, {"node": "16"})
+    )
+    before, after = (
+        {name: sum(float(part["energy_pj"]) for part in report.energy if part["component"] == name)
+         for name in ("device_idle", "board_idle", "units", "off_chip_memory")}
+        for report in (here, there)
+    )  # fmt: skip
+    assert before["board_idle"] > 0
+    for name in ("board_idle", "off_chip_memory"):
+        assert after[name] == pytest.approx(before[name])
+    for name in ("device_idle", "units"):
+        assert after[name] == pytest.approx(energy_factor(28, 16) * before[name])

@@ -15,6 +15,7 @@ from joulescape.network.operators import ROLES, Loops, Operator, Role
 from joulescape.network.work import MatrixWork, Operand, PhysicalWork, VectorWork
 from joulescape.pricing import cost as price
 from joulescape.resolve.back_end import load_back_end
+from joulescape.simulators._node import energy_factor
 from joulescape.simulators.base import Context, LayerCost
 from joulescape.simulators.roofline import RooflineSettings, plugin
 from joulescape.testing import check_simulator, example_context, example_graph
@@ -161,9 +162,33 @@ def test_energy_is_power_times_time() -> None:
     report = price("lenet5", "electronic/gpu_titan_x", {"batch": "8"}, root=ROOT)
     time_ns = max(float(layer["end_ns"]) for layer in report.layers)
     assert sum(float(part["energy_pj"]) for part in report.energy) == pytest.approx(159_000 * time_ns / 8)
-    inner = price("lenet5", "electronic/gpu_titan_x", {"batch": "8"}, boundary="core", root=ROOT)
-    assert inner.totals["inference_energy_pj"] == report.totals["inference_energy_pj"], "a board cannot be cut"
     assert all(part["component"] != "off_chip_memory" for part in report.energy), "measured with its memory"
+
+
+def test_a_chip_has_its_share_of_the_power_and_no_memory_or_board() -> None:
+    whole, chip, core = (
+        price("lenet5", "electronic/gpu_titan_x", {"batch": "8"}, boundary=edge, root=ROOT).totals
+        for edge in ("system", "chip", "core")
+    )
+    energies = [found["inference_energy_pj"] for found in (whole, chip, core)]
+    assert energies[1] == pytest.approx(TITAN.power.device_fraction.value * energies[0])
+    assert energies[2] == energies[1], "nothing cuts a processor's power further"
+    assert whole["inference_latency_ns"] == chip["inference_latency_ns"]
+
+
+def test_a_node_moves_the_processor_and_leaves_memory_and_board_as_they_are() -> None:
+    here, there = (
+        price("lenet5", "electronic/gpu_titan_x", {"batch": "8", **node}, boundary="system", root=ROOT)
+        for node in ({}, {"node": "16"})
+    )
+    before, after = (
+        {name: sum(float(p["energy_pj"]) for p in report.energy if p["component"] == name)
+         for name in ("board", "board_idle", "processor", "processor_idle")}
+        for report in (here, there)
+    )  # fmt: skip
+    for name, factor in (("board", 1.0), ("processor", energy_factor(28, 16))):
+        assert after[name] == pytest.approx(factor * before[name])
+        assert after[f"{name}_idle"] == pytest.approx(factor * before[f"{name}_idle"])
 
 
 def test_training_is_three_products_and_an_update() -> None:

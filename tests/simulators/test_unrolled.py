@@ -73,8 +73,10 @@ def test_laws_of_cost(name: str, loops: Loops, grown: str) -> None:
     less, greater = (machine.cost(product(work, 16))[0] for work in (loops, more))
     assert 0 < number(less.utilisation_fraction) <= 1 + 1e-9
     assert 0 < number(less.active_units) <= machine.settings.units  # type: ignore[attr-defined]
-    assert number(energy(greater)) >= number(energy(less)) * (1 - 1e-9)
     assert number(greater.latency_ns) >= number(less.latency_ns) * (1 - 1e-9)
+    if best([loops], machine.settings) == best([more], machine.settings):  # type: ignore[arg-type]
+        # Loops are chosen for the fewest steps: others may take more energy for less work.
+        assert number(energy(greater)) >= number(energy(less)) * (1 - 1e-9)
 
 
 @FEW

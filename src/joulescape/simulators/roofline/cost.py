@@ -53,7 +53,6 @@ def layer_cost(
     latency_ns, launch_ns = kernel.latency_ns(settings), settings.launch_ns.value
     used = kernel.products / (peak(settings) * settings.clock_ghz * latency_ns)
     times = {"launch": launch_ns, "multipliers": kernel.busy_ns(settings), "memory": kernel.moving_ns(settings)}
-    running = Component.of("board", "core", settings.power.running_mw, scales=True)
     return LayerCost(
         layer=work.layer,
         role=work.role,
@@ -62,9 +61,18 @@ def layer_cost(
         active_units=used * settings.multipliers,
         utilisation_fraction=used,
         bound_by=max(times, key=lambda name: times[name]),
-        energies=(Energy(running, settings.power.running_mw.value * latency_ns),),
+        energies=_energies(settings, latency_ns),
         traffic=kernel.traffic,
     )
+
+
+def _energies(settings: RooflineSettings, latency_ns: float) -> tuple[Energy, Energy]:
+    """Of the processor, and of its memory and board, which only a system has within its boundary."""
+    running, share = settings.power.running_mw, settings.power.device_fraction
+    processor = Component.resting_on("processor", "core", running, share, scales=True)
+    board = Component.resting_on("board", "system", running, share)
+    energy_pj = running.value * latency_ns
+    return Energy(processor, energy_pj * share.value), Energy(board, energy_pj * (1.0 - share.value))
 
 
 def _kernel(

@@ -31,6 +31,8 @@ class PowerSettings(Shape):
     idle_mw: LowerIsBetter
     running_mw: LowerIsBetter
     """Beside the idle power, while anything runs."""
+    device_fraction: LowerIsBetter
+    """Share of both that the processor draws, inside its chip; memory, regulators and board are the system's."""
 
 
 class TileSettings(Shape):

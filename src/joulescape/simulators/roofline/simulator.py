@@ -1,7 +1,8 @@
 """A processor as a back end, by its roofline.
 
 Assumptions: one kernel a layer, one after the other; zeros are skipped by kernels of their own alone; power is that
-of the board or socket with its memory, which no boundary can cut, so the core has all of it and the memory none.
+of the board or socket with its memory. A stated share of it is the processor's; nothing cuts that any further, so it is
+the core's and the chip's alike. The rest, memory among it, is the system's, and no node changes it.
 """
 
 from __future__ import annotations
@@ -63,9 +64,14 @@ class Roofline(Simulator[RooflineSettings]):
         return [Area(Component.of("die", "core", settings.die_mm2, scales=True), settings.die_mm2.value)]
 
     def static_power(self, settings: RooflineSettings) -> Sequence[StaticPower]:
-        """What the board draws while nothing runs."""
-        idle = settings.power.idle_mw
-        return [StaticPower(Component.of("board_idle", "core", idle, scales=True), idle.value)]
+        """What processor and board draw while nothing runs."""
+        idle, share = settings.power.idle_mw, settings.power.device_fraction
+        processor = Component.resting_on("processor_idle", "core", idle, share, scales=True)
+        board = Component.resting_on("board_idle", "system", idle, share)
+        return [
+            StaticPower(processor, idle.value * share.value),
+            StaticPower(board, idle.value * (1.0 - share.value)),
+        ]
 
     def limits(self, works: Sequence[Work], settings: RooflineSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """Weights, and what a phase keeps, must fit the memory: all outputs while training, else one layer's data."""

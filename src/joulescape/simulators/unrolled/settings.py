@@ -84,6 +84,8 @@ class BoardSettings(Shape):
 
     idle_mw: LowerIsBetter
     """The whole board: device, regulators, memory, clocks; drawn for the whole time."""
+    device_fraction: LowerIsBetter
+    """Share of it that the device draws: leakage, clocks and routing, inside its chip; the rest is the system's."""
     device_mm2: LowerIsBetter
     """The device's die, all of it, however much of it the design uses."""
 

@@ -60,11 +60,18 @@ class Unrolled(Simulator[UnrolledSettings]):
 
     def area(self, settings: UnrolledSettings) -> Sequence[Area]:
         """The device's die."""
-        return [Area(Component.of("device", "core", settings.board.device_mm2), settings.board.device_mm2.value)]
+        die = settings.board.device_mm2
+        return [Area(Component.of("device", "core", die, scales=True), die.value)]
 
     def static_power(self, settings: UnrolledSettings) -> Sequence[StaticPower]:
-        """The board, drawn for the whole time: a figure of the system, not of the chip."""
-        return [StaticPower(Component.of("board_idle", "system", settings.board.idle_mw), settings.board.idle_mw.value)]
+        """The device, which a chip has within its boundary, and the rest of the board; both for the whole time."""
+        idle, share = settings.board.idle_mw, settings.board.device_fraction
+        device = Component.resting_on("device_idle", "chip", idle, share, scales=True)
+        rest = Component.resting_on("board_idle", "system", idle, share)
+        return [
+            StaticPower(device, idle.value * share.value),
+            StaticPower(rest, idle.value * (1.0 - share.value)),
+        ]
 
     def limits(self, works: Sequence[Work], settings: UnrolledSettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """A clock above its ceiling, blocks that the device lacks, block memory too small for one tile of a layer."""
