@@ -133,6 +133,20 @@ def test_the_machine_asks_for_its_levels() -> None:
     assert "at most 1 bits" in limits[1][-1].reason
 
 
+@pytest.mark.parametrize("remapping", ["sign", "pairs"])
+def test_ways_around_stuck_cells_that_need_a_pair_are_infeasible_without_one(remapping: str) -> None:
+    def broken(encoding: str, way: str) -> list[str]:
+        settings = isaac(array__encoding=encoding, cell__remapping=way)
+        found = SIMULATOR.limits([dense(64, 64)], settings, example_context())
+        return [limit.reason for limit in found if float(limit.overshoot) > 0]
+
+    (reason,) = broken("offset", remapping)
+    assert reason.startswith(f"cell.remapping {remapping} needs a second array")
+    assert reason.endswith("cell.remapping rows, or array.encoding differential")
+    for encoding, way in (("offset", "rows"), ("offset", "none"), ("differential", remapping)):
+        assert broken(encoding, way) == []
+
+
 @pytest.mark.parametrize("name", ["memristive/isaac", "memristive/pipelayer"])
 def test_machines_pick_their_device_off_the_shelf_and_may_take_another(name: str) -> None:
     text = yaml.safe_load((Path(ROOT) / "hwlib" / f"{name}.yaml").read_text(encoding="utf-8"))

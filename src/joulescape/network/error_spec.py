@@ -8,6 +8,14 @@ from types import MappingProxyType
 
 from joulescape.network.operators import Role
 
+DRAWN_ABOVE_ZERO: Mapping[str, tuple[str, ...]] = {
+    "fixed_point": ("weight_fault_fraction",),
+    "timing_faults": ("fault_fraction", "weight_fault_fraction"),
+    "small_float": (),
+    "dynamic_fixed_point": (),
+}
+"""Kinds whose forward pass is the same each time while these numbers are 0; any other kind draws."""
+
 
 @dataclass(frozen=True)
 class ErrorSpec:
@@ -27,6 +35,13 @@ class ErrorSpec:
 
     def __reduce__(self) -> tuple[type[ErrorSpec], tuple[object, ...]]:
         return (ErrorSpec, (self.kind, self.operator, self.role, dict(self.numbers)))
+
+    @property
+    def drawn_by(self) -> str | None:
+        """What makes a forward pass of this spec random: a number's name or the kind; None where nothing does."""
+        if self.kind not in DRAWN_ABOVE_ZERO:
+            return self.kind
+        return next((name for name in DRAWN_ABOVE_ZERO[self.kind] if self.numbers.get(name, 0.0) > 0), None)
 
     def as_key(self) -> tuple[object, ...]:
         """A canonical, hashable form: part of the cache key."""

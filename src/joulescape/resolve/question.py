@@ -19,6 +19,7 @@ from joulescape.network.operators import Graph
 from joulescape.network.task import TASKS
 from joulescape.resolve.back_end import BackEnd, resolve_back_end
 from joulescape.resolve.candidate import Pair
+from joulescape.resolve.exactness import drawing_faults
 from joulescape.resolve.filling import fixed_domains
 from joulescape.resolve.hardware import HardwarePlan, read_hardware
 from joulescape.resolve.metrics import check_metrics
@@ -198,6 +199,8 @@ def _pair(question: Question) -> None:
         *hosted_products(question.pairs, question.graphs, question.hardware),
         *rung_notes(question.spec),
     )
+    if not question.faults:
+        question.faults.extend(drawing_faults(question.document, question.pairs, question.graphs, question.hardware))
     content = question.document.content
     found = {"networks": tuple(question.graphs), "back_ends": tuple(question.back_ends)}
     if question.broken or any(len(names) < len(content[shelf]) for shelf, names in found.items()):

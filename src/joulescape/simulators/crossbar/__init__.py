@@ -29,7 +29,7 @@ from joulescape.simulators.base import (
     StaticPower,
     Traffic,
 )
-from joulescape.simulators.crossbar.capacity import capacity_limits, wear_limit
+from joulescape.simulators.crossbar.capacity import capacity_limits, remapping_limit, wear_limit
 from joulescape.simulators.crossbar.devices import level_limit
 from joulescape.simulators.crossbar.error_numbers import crossbar_errors
 from joulescape.simulators.crossbar.events import buffer_traffic, io_bytes, link_energy, matrix_energies
@@ -116,9 +116,10 @@ class Crossbar(Simulator[CrossbarSettings]):
         ]
 
     def limits(self, works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Sequence[Limit]:
-        """Arrays of all layers on the chip, samples in its buffers, writes that cells outlive, levels they have."""
+        """Arrays of all layers on the chip, samples in its buffers, writes cells outlive, levels and pairs of them."""
         capacity = capacity_limits(works, settings, context)
-        return (*capacity, *wear_limit(works, settings, context), *level_limit(settings.cell.bits, settings.cell))
+        cells = (*level_limit(settings.cell.bits, settings.cell), *remapping_limit(settings))
+        return (*capacity, *wear_limit(works, settings, context), *cells)
 
     def published(self, settings: CrossbarSettings) -> Mapping[str, float]:
         """Roll-ups and peak figures at the datapath's full width."""

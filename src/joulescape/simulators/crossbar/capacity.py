@@ -14,6 +14,9 @@ from joulescape.simulators.crossbar.mapping import map_product
 from joulescape.simulators.crossbar.settings import CrossbarSettings
 from joulescape.simulators.crossbar.spiking import subarray_bytes
 
+PAIRED = ("sign", "pairs")
+"""Ways around stuck cells that differential pairs alone have."""
+
 
 def crossbars_needed(works: Sequence[Work], settings: CrossbarSettings) -> Quantity:
     """Arrays of all layers, copies included; averaged updates need transposed weights and errors in arrays too."""
@@ -36,6 +39,18 @@ def capacity_limits(works: Sequence[Work], settings: CrossbarSettings, context: 
     )
     arrays = "the network's weights need more crossbars than the chip has"
     return (_limit(arrays, crossbars_needed(works, settings), per_tile, tiles), _limit(*memory, tiles))
+
+
+def remapping_limit(settings: CrossbarSettings) -> tuple[Limit, ...]:
+    """Stored signs and pairs are of two cells a weight: offset columns have no second one; empty where they fit."""
+    encoding, remapping = settings.array.encoding, settings.cell.remapping
+    if encoding == "differential" or remapping not in PAIRED:
+        return ()
+    reason = (
+        f"cell.remapping {remapping} needs a second array and array.encoding {encoding} has none: "
+        "cell.remapping rows, or array.encoding differential"
+    )
+    return (Limit(reason, 1.0),)
 
 
 def wear_limit(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[Limit, ...]:
