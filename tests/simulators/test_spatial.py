@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machine_cases import ROOT, case, product, small_loops
+from machine_cases import ROOT, Case, case, product, small_loops
 from pydantic import ValidationError
 
 from joulescape import cost
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork
 from joulescape.resolve.back_end import load_back_end
-from joulescape.simulators.base import LayerCost
+from joulescape.simulators.base import LayerCost, Limit
 from joulescape.simulators.spatial.settings import RunLengthSettings, SpatialSettings
 from joulescape.testing.examples import example_context
 from joulescape.testing.simulators import check_simulator
@@ -129,12 +129,17 @@ def test_a_layer_that_does_not_fit_is_refused_with_the_memory() -> None:
     raw = EYERISS.settings.model_dump()
     raw["memories"]["sum_spad"]["bytes"] = 1
     tiny = replace(EYERISS, settings=SpatialSettings.model_validate(raw))
-    (limit,) = tiny.simulator.limits([product(LOOPS)], tiny.settings, example_context())
+    (limit,) = _broken(tiny)
     assert "sum_spad" in limit.reason
-    assert np.max(limit.overshoot) > 0
     (found,) = tiny.cost(product(LOOPS))
     assert found.latency_ns > 0
-    assert not EYERISS.simulator.limits([product(LOOPS)], EYERISS.settings, example_context())
+    assert not _broken(EYERISS)
+
+
+def _broken(machine: Case) -> list[Limit]:
+    """Limits that a layer breaks."""
+    limits = machine.simulator.limits([product(LOOPS)], machine.settings, example_context())
+    return [limit for limit in limits if np.max(limit.overshoot) > 0]
 
 
 @pytest.mark.parametrize(
