@@ -13,7 +13,7 @@ from joulescape.simulators.spatial.settings import SearchSettings
 ENOUGH_FRACTION = 0.02
 """Stated gap of a product or a latency below which no further weighting is tried."""
 
-AGAIN_ENERGY = Effort(most_mappings=0, most_tiles=100_000)
+AGAIN_ENERGY = Effort(most_mappings=0, most_tiles=250_000)
 AGAIN_WEIGHED = Effort(
     most_divisions=2, most_rounds=6, most_mappings=0, most_tiles=28_000, enough_fraction=ENOUGH_FRACTION
 )
