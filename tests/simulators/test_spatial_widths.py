@@ -196,7 +196,7 @@ def test_a_clock_beyond_the_supply_is_refused_with_the_one_it_allows(clock: floa
     fast = wide("full", supply=True, clock_ghz=clock)
     limits = Spatial().limits([of(8)], fast, inside())
     reasons = [limit.reason for limit in limits if float(limit.overshoot) > 0]
-    assert reasons == (["clock faster than 1 V allow; at most 0.5 GHz"] if clock > 0.5 else [])
+    assert reasons == (["clock_ghz above precision.supply at 1 V: at most 0.5 GHz"] if clock > 0.5 else [])
 
 
 def test_modes_are_ordered_for_a_narrow_layer() -> None:

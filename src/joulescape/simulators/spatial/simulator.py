@@ -204,6 +204,6 @@ def _limits(machine: SpatialMachine, works: Sequence[Work]) -> list[Limit]:
     supply = machine.settings.precision.supply if machine.settings.precision else None
     if supply is not None:
         overshoot = machine.settings.clock_ghz / supply.nominal_ghz - 1.0
-        reason = f"clock faster than {supply.nominal_v:g} V allow; at most {supply.nominal_ghz:g} GHz"
+        reason = f"clock_ghz above precision.supply at {supply.nominal_v:g} V: at most {supply.nominal_ghz:g} GHz"
         found.append(Limit(reason, overshoot))
     return found
