@@ -10,7 +10,6 @@ from typing import Any
 from joulescape import tables
 from joulescape.report.inputs import Tables
 
-
 USUAL = {"batch": 1, "node": "as_published", "scaling_rule": "stillmaker"}
 """What a question says plainly, and the value that needs no saying."""
 
