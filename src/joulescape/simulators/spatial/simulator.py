@@ -29,6 +29,7 @@ from joulescape.simulators.base import (
     Simulator,
     StaticPower,
 )
+from joulescape.simulators.spatial.dataflow import dataflow_limit
 from joulescape.simulators.spatial.lanes import sum_bits, supplied
 from joulescape.simulators.spatial.machine import SpatialMachine
 from joulescape.simulators.spatial.matrix import matrix_cost, memory_component
@@ -199,6 +200,9 @@ def _limits(machine: SpatialMachine, works: Sequence[Work]) -> list[Limit]:
     vaults = machine.settings.vaults
     parts = works if vaults is None else [_part(work, machine, vaults) for work in works]
     found = [Limit(f"{layer}: {error.reason}", error.violation) for layer, error in machine.misfits(parts).items()]
+    unfit = dataflow_limit(machine.settings)
+    if np.any(unfit.overshoot):
+        found.append(unfit)
     if machine.settings.max_clock_ghz is not None:
         found.append(clock_limit(machine.settings.clock_ghz, machine.settings.max_clock_ghz))
     supply = machine.settings.precision.supply if machine.settings.precision else None
