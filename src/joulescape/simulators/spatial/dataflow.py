@@ -1,4 +1,4 @@
-"""Whether an array can run the dataflow that it is asked for: what the dataflow keeps still must lie beside each unit."""
+"""Whether an array can run the dataflow that it is asked for: what that keeps still must lie beside each unit."""
 
 from __future__ import annotations
 
