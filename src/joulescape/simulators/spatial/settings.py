@@ -139,7 +139,7 @@ class LogicSettings(Shape):
 
 
 class VectorSettings(Shape):
-    """Lanes for all that is no matrix product."""
+    """Lanes for all that is no matrix product, updates included."""
 
     lanes: Positive
     op_pj: LowerIsBetter

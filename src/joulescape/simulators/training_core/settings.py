@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from joulescape.simulators._mapping.declared import HierarchyDeclaration, OperandName
 from joulescape.simulators._mapping.objectives import Objective
 from joulescape.simulators.base import Quantity
+from joulescape.simulators.spatial.settings import LogicSettings, VectorSettings
 from joulescape.spec.base import Shape
 from joulescape.spec.sourced import LowerIsBetter
 
@@ -138,25 +139,6 @@ class FastestSettings(Shape):
         """Lowest supply factor at which a clock runs."""
         slope = (self.high_supply - self.low_supply) / max(self.high_ghz - self.low_ghz, SLOWEST_GHZ)
         return np.maximum(self.low_supply + slope * (np.asarray(clock_ghz) - self.low_ghz), self.low_supply)
-
-
-class LogicSettings(Shape):
-    """Units beside their memories, and what steers them."""
-
-    unit_mm2: LowerIsBetter
-    leakage_mw_per_mm2: LowerIsBetter
-    clock_mw_per_unit: LowerIsBetter
-    """Clock tree at 1 GHz; in proportion to the clock."""
-    control_fraction: LowerIsBetter
-    """Energy of sequencer and networks' control over that of units and memories."""
-
-
-class VectorSettings(Shape):
-    """Lanes for all that is no matrix product, updates included."""
-
-    lanes: Positive
-    op_pj: LowerIsBetter
-    lane_mm2: LowerIsBetter
 
 
 class RatedSettings(Shape):
