@@ -13,7 +13,7 @@ from typing import Any
 
 from joulescape.errors import JoulescapeError
 
-GROUPS = ("joulescape.simulators", "joulescape.numerics", "joulescape.compression")
+GROUPS = ("joulescape.simulators", "joulescape.numerics", "joulescape.compression", "joulescape.network.systems")
 """Entry point groups; each is also the package that holds the built-ins."""
 
 RESERVED = frozenset({"base", "pipeline", "storage"})

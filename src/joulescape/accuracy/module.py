@@ -79,6 +79,11 @@ def plain(operator: Operator, inputs: Inputs, tensors: Tensors) -> Tensor:
     return nnf.conv2d(inputs[0], weight, bias, stride, padding, 1, int(operator.attributes["groups"]))
 
 
+def digital(operator: Operator, inputs: Inputs, tensors: Tensors, is_training: bool) -> Tensor:
+    """Any operator that is no physical system, in float32."""
+    return plain(operator, inputs, tensors) if operator.is_matrix else _vector(operator, inputs, tensors, is_training)
+
+
 def scale_of(operator: Operator) -> float:
     """What a product of two activations is multiplied by."""
     return float(operator.attributes.get("scale", 1.0))

@@ -1,26 +1,29 @@
-"""A network that is a machine: physical operators on a device or its twin, digital scales between them.
+"""A network that is a machine: physical operators on a device or its twin, digital operators between them.
 
-A chain of physical operators, each input clipped to what the system can be driven with, and `scale_offset` operators
-that follow a calibration: the mean and spread of each recorded value over training data, tracked while the network
+Each input of a physical operator is clipped to what the system can be driven with. `scale_offset` operators follow a
+calibration: the mean and spread of each recorded value over training data, tracked while the network
 trains and folded into scale and offset once it is trained:
 
     y' = centre + gain ((y - mean) / spread * scale + offset).
 
-Between layers centre 0.5 and gain 0.25 put recorded values in the middle of the drive; at the end centre is 0.
+Where a physical operator follows, centre 0.5 and gain 0.25 put the values in the middle of its drive; else centre is 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 import torch
 from torch import Tensor
 
 from joulescape import registry
+from joulescape.accuracy.module import digital, initial
+from joulescape.accuracy.training import as_leaves
 from joulescape.errors import SimulatorError
+from joulescape.network.build import DATA
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator
 from joulescape.numerics.base import DeviceLayer, PhysicalLayer
@@ -97,10 +100,17 @@ class Bench:
     reading: torch.Generator
 
     @classmethod
-    def draw(cls, graph: Graph, errors: Errors, device_state: Tensor, reading: torch.Generator) -> Bench:
-        """One bench that every layer passes in turn: each is drawn from a generator in the same state."""
+    def draw(
+        cls, graph: Graph, errors: Errors, device_state: Tensor, reading: torch.Generator, is_replaced: bool = False
+    ) -> Bench:
+        """One bench that every layer passes in turn: each is drawn from a generator in the same state.
+
+        `is_replaced` puts the identity in the place of every physical layer: a control.
+        """
         specs = {o.name: _spec(o, errors) for o in graph.physical_operators}
-        layers = {o.name: physical_layer(specs[o.name].kind) for o in graph.physical_operators}
+        layers: dict[str, PhysicalLayer] = {
+            o.name: Identity() if is_replaced else physical_layer(specs[o.name].kind) for o in graph.physical_operators
+        }
         devices = {}
         for operator in graph.physical_operators:
             stream = torch.Generator()
@@ -127,16 +137,18 @@ class Bench:
 
 
 class OwnNetwork:
-    """Trained parameters of a chain of operators on one bench."""
+    """Trained parameters of physical layers on one bench, and of the digital operators around them."""
 
     def __init__(self, graph: Graph, bench: Bench, stream: torch.Generator) -> None:
-        _check_chain(graph)
+        _check_inputs(graph)
         self._graph, self._bench = graph, bench
         self.physical = {o.name: self._fresh(o, stream) for o in graph.physical_operators}
-        last = max(i for i, o in enumerate(graph.operators) if o.kind == "scale_offset")
+        driving = _driving(graph)
         self.calibrated = {
-            o.name: Calibrated(o, i == last) for i, o in enumerate(graph.operators) if o.kind == "scale_offset"
+            o.name: Calibrated(o, o.name not in driving) for o in graph.operators if o.kind == "scale_offset"
         }
+        others = tuple(o for o in graph.operators if o.kind != "scale_offset")
+        self.weights = as_leaves(initial(replace(graph, operators=others), stream))
 
     def _fresh(self, operator: Operator, stream: torch.Generator) -> dict[str, Tensor]:
         fresh = self._bench.layers[operator.name].initial(operator, stream)
@@ -144,7 +156,8 @@ class OwnNetwork:
 
     def digital(self) -> list[Tensor]:
         """Trained numbers of the digital part."""
-        return [t for part in self.calibrated.values() for t in (part.scale, part.offset)]
+        scales = [t for part in self.calibrated.values() for t in (part.scale, part.offset)]
+        return [*scales, *(tensor for tensor in self.weights.values() if tensor.requires_grad)]
 
     def openings(self) -> list[Tensor]:
         """Trained numbers of the physical part."""
@@ -152,17 +165,21 @@ class OwnNetwork:
 
     def scores(self, samples: Tensor, algorithm: Algorithm, is_training: bool = False) -> tuple[Tensor, Tensor]:
         """(class scores (B, classes), penalty on drives that had to be clipped)."""
-        values, penalty = samples, torch.zeros(())
+        values, penalty = {DATA: samples}, torch.zeros(())
         for operator in self._graph.operators:
+            inputs = tuple(values[name] for name in operator.inputs)
             if operator.is_physical:
-                values, excess = self._bench.layers[operator.name].in_range(values)
+                driven, excess = self._bench.layers[operator.name].in_range(inputs[0])
                 penalty = penalty + excess
-                values = self._bench.run(operator, values, self.physical[operator.name], algorithm)
+                found = self._bench.run(operator, driven, self.physical[operator.name], algorithm)
             elif operator.kind == "scale_offset":
-                values = self.calibrated[operator.name](values, is_training)
+                found = self.calibrated[operator.name](inputs[0], is_training)
+            elif operator.kind == "spectral_sum":
+                found = inputs[0] @ grouping(inputs[0].shape[1], operator.out_elements)
             else:
-                values = values @ grouping(values.shape[1], operator.out_elements)
-        return values, penalty
+                found = digital(operator, inputs, self.weights, is_training)
+            values[operator.name] = found
+        return values[self._graph.output.name], penalty
 
     def confine(self) -> None:
         """Move physical parameters back into their range."""
@@ -179,6 +196,7 @@ class OwnNetwork:
     def tensors(self) -> dict[str, Tensor]:
         """Every trained number by dotted name, calibrations folded into `.scale` and `.offset`."""
         found = {f"{o}.{name}": t.detach() for o, parameters in self.physical.items() for name, t in parameters.items()}
+        found.update({name: tensor.detach() for name, tensor in self.weights.items()})
         for name, part in self.calibrated.items():
             found[f"{name}.scale"], found[f"{name}.offset"] = part.folded()
         return found
@@ -205,11 +223,44 @@ def _spec(operator: Operator, errors: Errors) -> ErrorSpec:
     return errors[operator.name, "forward"]
 
 
-def _check_chain(graph: Graph) -> None:
-    """Raise SimulatorError where the graph is not a chain of shg-like operators, scales and sums."""
-    for before, operator in pairwise((None, *graph.operators)):
-        wanted = ("input",) if before is None else (before.name,)
-        if operator is None or operator.inputs != wanted:
-            raise SimulatorError(f"a machine that is its own network is a chain; '{operator}' reads elsewhere")
-        if not (operator.is_physical or operator.kind in {"scale_offset", "spectral_sum"}):
-            raise SimulatorError(f"a machine that is its own network cannot run '{operator.name}' ({operator.kind})")
+def _driving(graph: Graph) -> frozenset[str]:
+    """Operators whose output reaches a physical one: their values are what drives it."""
+    found: set[str] = set()
+    for operator in reversed(graph.operators):
+        if operator.is_physical or operator.name in found:
+            found.update(operator.inputs)
+    return frozenset(found)
+
+
+def _check_inputs(graph: Graph) -> None:
+    """Raise SimulatorError where a physical operator reads more than one tensor."""
+    for operator in graph.physical_operators:
+        if len(operator.inputs) != 1:
+            raise SimulatorError(f"a physical system is driven by one tensor; '{operator.name}' reads {operator.inputs}")
+
+
+class Identity(PhysicalLayer):
+    """A control in the place of a physical layer: its inputs, averaged or repeated to as many outputs."""
+
+    kind: ClassVar[str] = "identity"
+
+    def initial(self, operator: Operator, generator: torch.Generator) -> Mapping[str, Tensor]:  # noqa: ARG002
+        """Nothing is trained."""
+        return {}
+
+    def twin(self, operator: Operator, x: Tensor, parameters: Mapping[str, Tensor], errors: ErrorSpec | None) -> Tensor:  # noqa: ARG002
+        """The inputs themselves."""
+        if x.shape[1] == operator.out_elements:
+            return x
+        return torch.nn.functional.adaptive_avg_pool1d(x.unsqueeze(1), operator.out_elements).squeeze(1)
+
+    def device(self, operator: Operator, errors: ErrorSpec, generator: torch.Generator) -> DeviceLayer:  # noqa: ARG002
+        """The same on every device."""
+        return lambda x, parameters, _: self.twin(operator, x, parameters, errors)
+
+    def in_range(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Anything."""
+        return x, torch.zeros(())
+
+    def confine(self, parameters: Mapping[str, Tensor]) -> None:
+        """Nothing to confine."""

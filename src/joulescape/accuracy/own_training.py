@@ -30,7 +30,8 @@ FIRST_CALIBRATION = 512
 
 @dataclass(frozen=True)
 class OwnRun:
-    """One training: how it goes, on which device draw; `is_frozen` leaves the physical parameters at random."""
+    """One training: how it goes, on which device draw; `is_frozen` leaves the physical parameters at random,
+    `is_replaced` puts the identity in the place of every physical layer."""
 
     how: TrainingRun
     algorithm: Algorithm
@@ -38,6 +39,7 @@ class OwnRun:
     draw: int = 0
     target_fraction: float | None = None
     is_frozen: bool = False
+    is_replaced: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def train(graph: Graph, errors: Errors, run: OwnRun, data: Data) -> Trained:
 def fresh(graph: Graph, errors: Errors, run: OwnRun) -> OwnNetwork:
     """An untrained network on the drawn device."""
     device = generator(run.seed, "device", run.draw).get_state()
-    bench = Bench.draw(graph, errors, device, generator(run.seed, "read", run.draw))
+    bench = Bench.draw(graph, errors, device, generator(run.seed, "read", run.draw), run.is_replaced)
     return OwnNetwork(graph, bench, generator(run.seed, "initial weights", run.draw))
 
 

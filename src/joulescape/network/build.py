@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from joulescape.errors import nearest
-from joulescape.network.operators import Attribute, Graph, Operator
+from joulescape.network.operators import PHYSICAL_KINDS, Attribute, Graph, Operator
 from joulescape.network.request import Request, Shape
 from joulescape.network.shapes import infer
 from joulescape.network.unfold import DATA, unfolded
@@ -14,7 +15,8 @@ from joulescape.spec.network import BaseNetworkSpec, OneOperator
 
 __all__ = ["DATA", "build_graph", "replaced", "reshape"]
 
-_STRUCTURE = frozenset({"name", "kind", "inputs"})
+_STRUCTURE = frozenset({"name", "kind", "inputs", "system", "sizes"})
+_PHYSICAL = "physical"
 
 
 def build_graph(name: str, spec: BaseNetworkSpec) -> Graph:
@@ -57,8 +59,20 @@ def replaced(graph: Graph, parts: Mapping[str, Sequence[Request]]) -> Graph:
 
 def _request(operator: OneOperator) -> Request:
     given = operator.model_dump(exclude_none=True)
-    attributes = {key: value for key, value in given.items() if key not in _STRUCTURE}
-    return Request(operator.name, operator.kind, operator.inputs or (), (), attributes)
+    attributes = {key: value for key, value in given.items() if key not in _STRUCTURE} | given.get("sizes", {})
+    return Request(operator.name, _kind(operator, given), operator.inputs or (), (), attributes)
+
+
+def _kind(operator: OneOperator, given: Mapping[str, Any]) -> str:
+    """The operator's kind: of a `physical` one the system that it names."""
+    if operator.kind != _PHYSICAL:
+        return operator.kind
+    system = given.get("system")
+    if system not in PHYSICAL_KINDS:
+        raise ValueError(
+            f"operator '{operator.name}' (physical): needs system, one of {', '.join(sorted(PHYSICAL_KINDS))}; got {system}"
+        )
+    return str(system)
 
 
 def _infer_all(requests: Sequence[Request], input_shape: Shape) -> tuple[Operator, ...]:

@@ -42,9 +42,6 @@ FREE_KINDS = frozenset(name for name, kind in KINDS.items() if kind.is_free)
 UPDATE_OPS_PER_PARAMETER = 2.0
 """Stochastic gradient descent: multiply by the learning rate, add."""
 
-SHG_TWIN_OPS = 15.0
-"""One pass of the second-harmonic twin: 15 n log2 n operations, n the padded FFT length (FFT, square, inverse)."""
-
 
 def lower(
     graph: Graph, formats: Mapping[str, OperandFormat], phase: Phase, batch: int, statistics: Statistics
@@ -83,11 +80,6 @@ def reads_trained(graph: Graph) -> frozenset[str]:
         if operator.parameter_count or operator.name in found:
             trained.add(operator.name)
     return frozenset(found)
-
-
-def twin_length(bins: int) -> int:
-    """FFT length of the second-harmonic twin: the next power of two that holds 2 bins - 1 output bins."""
-    return 1 << (2 * bins - 2).bit_length()
 
 
 def _input_gradient_loops(operator: Operator, batch: int) -> Loops:
@@ -259,8 +251,8 @@ class _Lowering:
         )  # fmt: skip
 
     def _twin(self, operator: Operator, role: Role) -> VectorWork:
-        length = twin_length(int(operator.attributes["bins"]))
-        ops = SHG_TWIN_OPS * length * math.log2(length)
+        twin_ops = KINDS[operator.kind].twin_ops
+        ops = 0.0 if twin_ops is None else twin_ops(operator)
         writes = operator.in_elements if role == "input_gradient" else operator.parameter_count
         reads = operator.in_elements + operator.out_elements
         kind, batch = f"{operator.kind}_twin", self.batch

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from joulescape import registry
+
 Role = Literal["forward", "input_gradient", "weight_gradient", "update"]
 ROLES: tuple[Role, ...] = ("forward", "input_gradient", "weight_gradient", "update")
 
@@ -19,7 +21,10 @@ NORM_EPSILON = 1e-5
 MATRIX_KINDS = frozenset({"conv", "dense", "matmul"})
 """Operators with loop bounds: a matrix machine can take them."""
 
-PHYSICAL_KINDS = frozenset({"shg"})
+SYSTEMS = "joulescape.network.systems"
+"""The group of physical systems; each is a kind of operator."""
+
+PHYSICAL_KINDS = frozenset(registry.names(SYSTEMS))
 """Operators that are a physical system's own evolution; the kind names the system (numerics and twin)."""
 
 

@@ -37,6 +37,15 @@ class Request:
             raise self.fault(f"needs {key}")
         return int(value)
 
+    def number(self, key: str, default: float | None = None) -> float:
+        """A positive attribute; without default it must be given."""
+        value = self.attributes.get(key, default)
+        if value is None:
+            raise self.fault(f"needs {key}")
+        if float(value) <= 0:
+            raise self.fault(f"{key} must be above 0, got {value}")
+        return float(value)
+
     def pair(self, key: str, default: int | None = None) -> tuple[int, int]:
         """A window's attribute down and across: `<key>` is both unless `<key>_x` says otherwise."""
         down = self.whole(key, default)
@@ -95,3 +104,5 @@ class Kind:
     """Whether channel c of the output depends on channel c of the inputs only, so that both can be removed together."""
     is_free: bool = False
     """Whether elements are only renamed: no work."""
+    twin_ops: Callable[[Operator], float] | None = None
+    """Of a physical system: operations of one pass of its twin, a sample."""

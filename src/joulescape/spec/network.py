@@ -12,7 +12,7 @@ from joulescape.spec.reported import ReportedSpec
 
 OperatorKind = Literal[
     "conv", "dense", "matmul", "relu", "sigmoid", "softmax", "max_pool", "avg_pool", "global_avg_pool",
-    "norm", "add", "flatten", "scale_offset", "spectral_sum", "shg",
+    "norm", "add", "flatten", "scale_offset", "spectral_sum", "shg", "oscillators", "plate", "circuit", "physical",
     "relu6", "local_response_norm", "concat", "channel_shuffle", "channel_slice",
     "layer_norm", "gelu", "position", "mean_tokens", "patches", "split_heads", "merge_heads", "transpose",
 ]  # fmt: skip
@@ -59,6 +59,10 @@ class OperatorSpec(Shape):
     """shg: spectral phase at the band's edge."""
     envelope: float | None = None
     """shg: exponent of the Gaussian amplitude envelope at the band's edge."""
+    system: str | None = None
+    """physical: a system that another package brings along."""
+    sizes: dict[str, float] | None = None
+    """Of physical systems other than shg: how many units, modes or samples, and what they are tuned to."""
 
 
 class ForeignOperatorSpec(Shape):

@@ -1,0 +1,41 @@
+"""Coupled pendula that start where the data put them and are read after a while (Wright et al.'s example of a system).
+
+    q_i'' = -w_i^2 sin q_i + sum_j J_ij (sin q_j - sin q_i) + e_i
+
+Trained are the couplings J (symmetric, with self-couplings) and the drives e: units (units + 3) / 2 numbers.
+"""
+
+from __future__ import annotations
+
+from joulescape.network.operators import Operator
+from joulescape.network.request import Kind, Request
+
+DURATION, STEPS = 0.5, 5
+SINE_OPS, OTHER_OPS = 8.0, 8.0
+"""Operations of a sine, and of the integrator and the drive, per unit and step."""
+
+
+def _oscillators(request: Request) -> Operator:
+    (features,) = request.one_input((1,))
+    units = request.whole("units", features)
+    out = request.whole("out_features", units)
+    if features > units:
+        raise request.fault(f"{features} inputs do not fit {units} oscillators")
+    if out > units:
+        raise request.fault(f"cannot read {out} of {units} oscillators")
+    extra = {
+        "units": units,
+        "duration": request.number("duration", DURATION),
+        "steps": request.whole("steps", STEPS),
+    }
+    return request.operator(
+        (out,), 0.0, weight_shape=(units, units), parameter_count=units * (units + 3) // 2, extra=extra
+    )
+
+
+def _twin_ops(operator: Operator) -> float:
+    units = float(operator.attributes["units"])
+    return float(operator.attributes["steps"]) * units * (2 * units + SINE_OPS + OTHER_OPS)
+
+
+plugin = Kind(_oscillators, frozenset({"out_features", "units", "duration", "steps"}), twin_ops=_twin_ops)
