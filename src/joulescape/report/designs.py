@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -24,6 +25,7 @@ def front_ids(given: Tables) -> set[str]:
     return set(given.front["design_id"].to_list())
 
 
+@lru_cache(maxsize=2)
 def design_columns(given: Tables) -> Columns:
     """Neutral names for the space's metrics, valid designs only, in table order; no accuracy where none was asked for.
 

@@ -28,8 +28,8 @@ class Figure:
     """What the chart shows in one sentence, for a reader who cannot see it."""
 
     def spec(self) -> dict[str, Any]:
-        """The Vega-Lite spec, without rows."""
-        spec: dict[str, Any] = self.chart.to_dict()
+        """The Vega-Lite spec, without rows; not held against Vega-Lite's schema, which takes a second a page."""
+        spec: dict[str, Any] = self.chart.to_dict(validate=False)
         spec["description"] = self.summary or self.title
         spec.pop("config", None)
         return spec

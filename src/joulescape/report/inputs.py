@@ -35,9 +35,9 @@ class Axes:
         return costs if self.accuracy is None else (("accuracy", self.accuracy), *costs)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tables:
-    """Everything a report may speak of. Any table may be empty."""
+    """Everything a report may speak of. Any table may be empty. Equal only to itself: facts are kept by it."""
 
     name: str
     trials: pl.DataFrame

@@ -26,6 +26,7 @@ from joulescape.report.sections import (
     decision,
     families,
     headline,
+    knobs,
     mappings,
     normalised,
     pareto,
@@ -62,6 +63,7 @@ class Facts:
     refused: refused.RefusedFacts
     convergence: convergence.ConvergenceFacts
     audit: audit.AuditFacts
+    knobs: knobs.KnobsFacts
     assumed: assumed.AssumedFacts
     provenance: provenance.ProvenanceFacts
 
@@ -83,6 +85,7 @@ class Facts:
             refused=refused.facts(given),
             convergence=convergence.facts(given),
             audit=audit.facts(given),
+            knobs=knobs.facts(given),
             assumed=assumed.facts(given),
             provenance=provenance.facts(given),
         )
@@ -99,6 +102,7 @@ class Facts:
             *tested.figures(self.tested),
             *published.figures(self.published),
             *convergence.figures(self.convergence),
+            *knobs.figures(self.knobs),
         )
         return {figure.id: figure for figure in drawn}
 
@@ -115,6 +119,7 @@ def render(given: Tables) -> str:
             facts=found,
             figures=figures,
             family_charts=[name for name in figures if name.startswith("family_")],
+            knob_charts=[name for name in figures if name.startswith("knob_")],
             metrics=dict(given.axes.items()),
             css=Markup(asset("report.css")),
             palettes={mode: theme.colours(mode) for mode in ("light", "dark")},
@@ -157,6 +162,7 @@ def summary(given: Tables) -> dict[str, Any]:
         "search": found.convergence.verdict,
         "search_ended": found.convergence.ended,
         "search_effort": found.convergence.effort,
+        "knobs": list(found.knobs.sentences),
         "rungs": list(found.audit.sentences),
         "promotion": found.audit.promotion,
         "citations": [citation.key for citation in found.provenance.citations],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import altair as alt
@@ -59,6 +60,7 @@ def facts(given: Tables) -> BreakdownFacts:
     )
 
 
+@lru_cache(maxsize=2)
 def shown_designs(given: Tables) -> dict[str, str]:
     """One design with parts for each back end: the panel's choice, made again among the confirmed designs.
 

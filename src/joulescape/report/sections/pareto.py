@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from joulescape.report import certainty, pareto_layers, theme
@@ -34,6 +35,7 @@ class ParetoFacts:
     """Designs that a cheaper rung kept from the top one: never drawn."""
 
 
+@lru_cache(maxsize=2)
 def facts(given: Tables) -> ParetoFacts:
     """Fronts of each back end by each cost, confirmed accuracies and comparable published points."""
     columns = design_columns(given)
