@@ -30,22 +30,17 @@ def _write_report(
 ) -> None:
     from joulescape.report.inputs import read_tables
     from joulescape.report.page import render, summary_text
+    from joulescape.report.written import write_text
 
     given = read_tables(folder, published, references, networks)
-    _write(out, render(given))
-    _write(out.with_suffix(".json"), summary_text(given))
+    write_text(out, render(given))
+    write_text(out.with_suffix(".json"), summary_text(given))
     typer.echo(f"{out}")
 
 
 def _write_index(folders: list[Path], out: Path) -> None:
     from joulescape.report.index import entries, render_index
+    from joulescape.report.written import write_text
 
-    _write(out, render_index(entries(folders, out)))
+    write_text(out, render_index(entries(folders, out)))
     typer.echo(f"{out}")
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)

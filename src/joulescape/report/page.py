@@ -202,6 +202,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters["show"] = theme.show
+    made.filters["factor"] = theme.factor_text
     made.filters["glyph"] = lambda family: theme.FAMILY_GLYPHS.get(family, "●")
     return made
 

@@ -110,7 +110,8 @@ def _rows(back_end: str, found: Importance) -> list[dict[str, object]]:
 
 def _sentence(given: Tables, back_end: str, found: Importance) -> str:
     """`memristive/isaac: accuracy moves most with cell.bits (19 %), energy with replication (17 %).`"""
-    labels, told = _labels([knob for knob, role in found.shares if role == "energy"]), []
+    labels = _labels([knob for knob, role in found.shares if role == "energy"])
+    told: list[str] = []
     for role, _ in given.axes.items():
         mine = {knob: share.value for (knob, of), share in found.shares.items() if of == role}
         best = max(mine, key=lambda knob: (mine[knob], knob))
