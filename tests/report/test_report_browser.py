@@ -104,7 +104,7 @@ def test_it_draws_without_an_error_or_a_request(browser: Any, page: str) -> None
     assert browser.get_log("browser") == []
     assert requests(browser) == {page}
     charts = browser.execute_script("return [...document.querySelectorAll('[data-chart]')].map((c) => c.dataset.chart)")
-    assert len(charts) == 16
+    assert len(charts) == 20
     assert min(painted(browser, chart) for chart in charts) > 10
 
 
@@ -247,6 +247,26 @@ def test_a_click_on_a_front_point_tells_what_it_is(browser: Any, page: str) -> N
             break
         time.sleep(0.25)
     assert told.startswith("Clicked: shg_digits on physical/shg: ")
+    sheet = browser.execute_script(
+        "return ['sheet-name', 'sheet-question', 'sheet-command', 'sheet-onnx-line']"
+        ".map((id) => document.getElementById(id)).map((found) => found.hidden ? 'hidden' : found.textContent)"
+    )
+    assert sheet[0] == "shg_digits on physical/shg" and "joulescape cost shg_digits physical/shg" in sheet[2]
+    assert 'back_ends: ["physical/shg"]' in sheet[1]
+    assert sheet[3] == "hidden"  # no ONNX file holds a machine's own network
+
+
+def test_the_sheet_opens_with_the_choice_and_shows_both_phases(browser: Any, page: str) -> None:
+    opened(browser, page)
+    wanted = Facts.of(synthetic())
+    chosen = wanted.pareto.columns["id"][wanted.decision.decision.index or 0]
+    assert browser.execute_script("return document.getElementById('sheet-id').textContent") == f"design {chosen}"
+    for phase in ("training", "inference"):
+        browser.execute_script(f"document.querySelector('#sheet-phases button[value={phase}]').click()")
+        rows = browser.execute_script(
+            "return [...document.querySelectorAll('#sheet-energy tbody tr')].map((row) => row.cells[0].textContent)"
+        )
+        assert rows == [row["class"] for row in wanted.sheet.parts if (row["id"], row["phase"]) == (chosen, phase)]
 
 
 def mark_at(browser: Any, x: float, y: float) -> tuple[float, float]:

@@ -34,6 +34,7 @@ from joulescape.report.sections import (
     published,
     refused,
     schedule,
+    sheet,
     tested,
     training,
 )
@@ -41,7 +42,7 @@ from joulescape.report.sections import (
 VEGA_LITE = "6.4"
 """The version that Altair emits and that the bundle must match."""
 
-SCRIPTS = ("decide.js", "numbers.js", "certainty.js", "charts.js", "panel.js", "table.js", "main.js")
+SCRIPTS = ("decide.js", "numbers.js", "certainty.js", "charts.js", "panel.js", "table.js", "sheet.js", "main.js")
 """Joined in this order inside one function."""
 
 
@@ -64,6 +65,7 @@ class Facts:
     convergence: convergence.ConvergenceFacts
     audit: audit.AuditFacts
     knobs: knobs.KnobsFacts
+    sheet: sheet.SheetFacts
     assumed: assumed.AssumedFacts
     provenance: provenance.ProvenanceFacts
 
@@ -86,6 +88,7 @@ class Facts:
             convergence=convergence.facts(given),
             audit=audit.facts(given),
             knobs=knobs.facts(given),
+            sheet=sheet.facts(given),
             assumed=assumed.facts(given),
             provenance=provenance.facts(given),
         )
@@ -220,7 +223,8 @@ def _datasets(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dic
         rows.update(figure.data)
     own = {name: columns_of(values) for name, values in sorted(rows.items())}
     screened = {"screened": screened_columns(given), "more_screened": table_columns(given, given.screened)}
-    return {"designs": found.pareto.columns, "more": table_columns(given), **screened, **own}
+    sheets = {"sheet_parts": columns_of(found.sheet.parts), "sheet_layers": columns_of(found.sheet.layers)}
+    return {"designs": found.pareto.columns, **sheets, "more": table_columns(given), **screened, **own}
 
 
 def _page(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dict[str, Any]:
@@ -238,6 +242,7 @@ def _page(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dict[st
         "units": units,
         "plain_units": theme.PLAIN_UNITS,
         "panel": decision.panel(found.decision),
+        "sheet": {name: getattr(found.sheet, name) for name in ("question", "folder", "own")},
         "back_ends": [list(pair) for pair in given.back_ends],
         "picked": found.decision.decision.index,
     }

@@ -1,6 +1,6 @@
 // Draws charts when they come near the screen, and passes the panel's state to those that are drawn.
 const NO_LIMIT = 1e300;
-const OFF_CHARTS = ["more", "screened", "more_screened"]; // what the table alone shows
+const OFF_CHARTS = ["more", "screened", "more_screened", "sheet_parts", "sheet_layers"]; // what the table alone shows
 
 function makeCharts(page, datasets, theme) {
   const views = new Map();

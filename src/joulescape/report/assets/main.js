@@ -50,11 +50,18 @@ async function start() {
   const charts = makeCharts(page, datasets, mode);
   if (hasDesigns) {
     const table = makeTable(page, datasets);
-    const panel = makePanel(page, datasets.designs, datasets.more, ({ limits, signals }) => { table.limit(limits); charts.push(signals); });
+    let sheet = null;
+    const panel = makePanel(page, datasets.designs, datasets.more, ({ found, limits, signals }) => {
+      table.limit(limits);
+      charts.push(signals);
+      if (sheet && found.index !== null) sheet.open(found.index);
+    });
+    sheet = makeSheet(page, datasets, panel.sentence);
     panel.update();
     charts.onPick = (row) => {
       document.getElementById("looked").textContent = `Clicked: ${panel.sentence(row)}`;
       charts.push({ pick: row });
+      sheet.open(row);
     };
     addEventListener("beforeprint", () => table.print());
     addEventListener("afterprint", () => table.screen());
