@@ -44,6 +44,7 @@ CHARTS = [
     "family_photonic",
     "family_memristive",
     "family_physical",
+    "parallel",
     "training",
     "components",
     "layers",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -38,7 +37,7 @@ def chosen(given: Tables, design: str | None) -> Mapping[str, Any]:
         several = ", ".join(found["design_id"].head(4).to_list())
         raise ResultsError(f"{found.height} designs begin with '{design}': {several}; give more characters")
     known = given.trials["design_id"].drop_nulls().to_list()
-    near = max(known, key=lambda name: len(os.path.commonprefix([name, design])), default=None)
+    near = max(known, key=lambda name: _alike(name, design), default=None)
     raise ResultsError(f"no design begins with '{design}'" + (f"; the nearest is {near}" if near else ""))
 
 
@@ -61,6 +60,12 @@ def lines(given: Tables, row: Mapping[str, Any], folder: Path) -> Iterator[str]:
         yield f"write it as ONNX: {shlex.join(words)}"
     yield "the question that holds it alone:"
     yield question_text(given, row).rstrip()
+
+
+def _alike(name: str, other: str) -> int:
+    """How many first characters two names share."""
+    pairs = zip(name, other, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(name), len(other)))
 
 
 def _listed(what: str, rows: Any, design: Mapping[str, Any], words: Any) -> Iterator[str]:

@@ -24,11 +24,13 @@ from joulescape.report.sections import (
     breakdown,
     convergence,
     decision,
+    equal_terms,
     families,
     headline,
     knobs,
     mappings,
     normalised,
+    parallel,
     pareto,
     provenance,
     published,
@@ -65,6 +67,8 @@ class Facts:
     convergence: convergence.ConvergenceFacts
     audit: audit.AuditFacts
     knobs: knobs.KnobsFacts
+    equal: equal_terms.EqualTermsFacts
+    parallel: parallel.ParallelFacts
     sheet: sheet.SheetFacts
     assumed: assumed.AssumedFacts
     provenance: provenance.ProvenanceFacts
@@ -88,6 +92,8 @@ class Facts:
             convergence=convergence.facts(given),
             audit=audit.facts(given),
             knobs=knobs.facts(given),
+            equal=equal_terms.facts(given),
+            parallel=parallel.facts(given),
             sheet=sheet.facts(given),
             assumed=assumed.facts(given),
             provenance=provenance.facts(given),
@@ -98,6 +104,7 @@ class Facts:
         drawn = (
             *pareto.figures(self.pareto),
             *families.figures(self.families),
+            *parallel.figures(self.parallel),
             *training.figures(self.training),
             *breakdown.figures(self.breakdown),
             *schedule.figures(self.schedule),
@@ -165,6 +172,7 @@ def summary(given: Tables) -> dict[str, Any]:
         "search": found.convergence.verdict,
         "search_ended": found.convergence.ended,
         "search_effort": found.convergence.effort,
+        "equal_terms": found.equal.sentence,
         "knobs": list(found.knobs.sentences),
         "rungs": list(found.audit.sentences),
         "promotion": found.audit.promotion,

@@ -1,0 +1,120 @@
+"""What equal silicon and equal speed cost: copies of each back end's design, as one area holds or one rate asks.
+
+Copies share nothing and hand nothing over: energy per inference stays, area and rate multiply.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from joulescape.report import theme
+from joulescape.report.decide import Limits, decide, default_limit
+from joulescape.report.designs import design_columns
+from joulescape.report.inputs import Tables
+
+SECONDS = 1e-9
+"""Of a nanosecond."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One back end's design on equal terms; a dash where its area or its rate is not known."""
+
+    back_end: str
+    family: str
+    area: str
+    rate: str
+    copies_on_area: int | None
+    rate_on_area: str
+    power_on_area: str
+    copies_at_rate: int | None
+    area_at_rate: str
+    power_at_rate: str
+
+
+@dataclass(frozen=True)
+class EqualTermsFacts:
+    """One row a back end with a design within the limit; empty for fewer than two that can be compared."""
+
+    rows: tuple[Terms, ...]
+    area: str
+    """The area that is filled: of the largest of the designs."""
+    rate: str
+    """The rate that is met: of the fastest of the designs."""
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One design: mm2, inferences a second, pJ an inference."""
+
+    area: float
+    rate: float
+    energy: float
+
+
+def facts(given: Tables) -> EqualTermsFacts:
+    """The panel's best of each back end, filled up to the largest area and to the highest rate among them."""
+    columns = design_columns(given)
+    best = decide(columns, Limits(accuracy=default_limit(columns))).best
+    known = {name: machine for name, row in best.items() if (machine := _machine(given, row)) is not None}
+    if len(known) < 2:
+        return EqualTermsFacts((), "–", "–", "")
+    area, rate = max(m.area for m in known.values()), max(m.rate for m in known.values())
+    rows = [_terms(name, family, known.get(name), area, rate) for name, family in given.back_ends if name in best]
+    shown = theme.show(area, "area_mm2")
+    return EqualTermsFacts(tuple(rows), shown, rate_text(rate), _sentence(known, area, shown))
+
+
+def _machine(given: Tables, row: int) -> Machine | None:
+    """None where a figure is not known or is nothing: a copy of it would cost nothing."""
+    found = given.valid.row(row, named=True)
+    area, interval, energy = found["area_mm2"], found["inference_interval_ns"], found["inference_energy_pj"]
+    return Machine(area, 1 / (interval * SECONDS), energy) if area and interval and energy else None
+
+
+def copies_on(machine: Machine, area: float) -> int:
+    """Whole copies that an area holds; an area as large as one machine holds one whatever its last digit."""
+    return math.floor(area / machine.area * (1 + 1e-9))
+
+
+def copies_for(machine: Machine, rate: float) -> int:
+    """Fewest copies that reach a rate."""
+    return max(1, math.ceil(rate / machine.rate * (1 - 1e-9)))
+
+
+def rate_text(rate: float) -> str:
+    """Inferences a second with an SI prefix: `1.25 M/s`."""
+    return f"{theme.prefixed(rate, '')}/s"
+
+
+def _power(machine: Machine, rate: float) -> str:
+    return theme.show(machine.energy * 1e-12 * rate * 1e3, "mean_power_mw")
+
+
+def _terms(name: str, family: str, machine: Machine | None, area: float, rate: float) -> Terms:
+    if machine is None:
+        return Terms(name, family, "–", "–", None, "–", "–", None, "–", "–")
+    many, enough = copies_on(machine, area), copies_for(machine, rate)
+    return Terms(
+        back_end=name,
+        family=family,
+        area=theme.show(machine.area, "area_mm2"),
+        rate=rate_text(machine.rate),
+        copies_on_area=many,
+        rate_on_area=rate_text(many * machine.rate),
+        power_on_area=_power(machine, many * machine.rate),
+        copies_at_rate=enough,
+        area_at_rate=theme.show(enough * machine.area, "area_mm2"),
+        power_at_rate=_power(machine, rate),
+    )
+
+
+def _sentence(known: Mapping[str, Machine], area: float, shown: str) -> str:
+    """`On 85.4 mm² memristive/isaac does most, 12.3 M/s; photonic/mzi_mesh least, 98.1 k/s.`"""
+    rates = {name: copies_on(machine, area) * machine.rate for name, machine in known.items()}
+    most, least = max(rates, key=lambda name: rates[name]), min(rates, key=lambda name: rates[name])
+    said = f"On {shown}, {most} does most: {rate_text(rates[most])}"
+    return f"{said}; {least} least: {rate_text(rates[least])}."

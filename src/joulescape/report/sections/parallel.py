@@ -1,0 +1,134 @@
+"""How do the designs of the front trade: one line a design over all metrics, every axis turned so that up is better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from joulescape.report import figure, theme
+from joulescape.report.blob import rounded
+from joulescape.report.designs import design_columns
+from joulescape.report.figure import Figure, Rows
+from joulescape.report.inputs import Tables
+
+LINES = 400
+"""At most so many designs, evenly spread over the front in the order of its energies."""
+
+
+@dataclass(frozen=True)
+class ParallelFacts:
+    """Rows of (design, axis, height 0..1), and the words at both ends of every axis."""
+
+    rows: Rows
+    ends: Rows
+    shown: int
+    total: int
+    axes: tuple[str, ...]
+
+
+def facts(given: Tables) -> ParallelFacts:
+    """Designs of the front with every metric known; costs on the logarithm."""
+    columns, metrics = design_columns(given), dict(given.axes.items())
+    places = [row for row, on_front in enumerate(columns["front"]) if on_front and _is_whole(columns, row, metrics)]
+    ordered = sorted(places, key=lambda row: (columns["energy"][row], row))
+    kept = ordered[:: 1 + (len(ordered) - 1) // LINES] if ordered else []
+    axes = {role: given.labels[metric] for role, metric in metrics.items()}
+    spans = {role: _span([columns[role][row] for row in kept], role) for role in axes} if kept else {}
+    rows = [
+        {
+            **{name: columns[name][row] for name in ("id", "back_end", "family", "network")}, "row": row, "axis": label,
+            "height": rounded(_height(columns[role][row], role, spans[role])),
+            "text": theme.show(columns[role][row], metrics[role]),
+        }
+        for row in kept for role, label in axes.items()
+    ]  # fmt: skip
+    ends = [
+        {"axis": axes[role], "height": height, "text": theme.show(_value(at, role), metrics[role])}
+        for role, (low, high) in spans.items()
+        for height, at in ((1.0, high), (0.0, low))
+    ]
+    return ParallelFacts(rows, ends, len(kept), len(places), tuple(axes.values()))
+
+
+def _is_whole(columns: Mapping[str, Sequence[Any]], row: int, metrics: Mapping[str, str]) -> bool:
+    return all(columns[role][row] is not None for role in metrics)
+
+
+def _turned(value: float, role: str) -> float:
+    """Larger is better: accuracy as it stands, costs as -log10."""
+    return value if role == "accuracy" else -math.log10(value)
+
+
+def _value(turned: float, role: str) -> float:
+    return turned if role == "accuracy" else 10**-turned
+
+
+def _span(values: Sequence[float], role: str) -> tuple[float, float]:
+    turned = [_turned(value, role) for value in values]
+    return min(turned), max(turned)
+
+
+def _height(value: float, role: str, span: tuple[float, float]) -> float:
+    low, high = span
+    return (_turned(value, role) - low) / (high - low) if high > low else 0.5
+
+
+def figures(found: ParallelFacts) -> tuple[Figure, ...]:
+    """One chart; none for fewer than two designs."""
+    if found.shown < 2:
+        return ()
+    x = alt.X(
+        "axis:N",
+        sort=None,
+        scale=alt.Scale(domain=list(found.axes), padding=0.32),
+        axis=alt.Axis(
+            orient="top", title=None, labelAngle=0, labelFontWeight=600, ticks=False, domain=False, grid=True
+        ),
+    )
+    y = alt.Y("height:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=None)
+    hover = alt.selection_point(name="line", on="pointerover", fields=["id"], empty=False, clear="pointerout")
+    base = alt.Chart(alt.NamedData("parallel")).transform_filter("indexof(hidden, datum.back_end) < 0")
+    tooltip = [
+        alt.Tooltip("back_end:N", title="Back end"),
+        alt.Tooltip("network:N", title="Network"),
+        alt.Tooltip("axis:N", title="Metric"),
+        alt.Tooltip("text:N", title="Value"),
+    ]
+    lines = base.mark_line(interpolate="linear").encode(
+        x=x, y=y, color=figure.family_colour(), strokeDash=figure.family_dash(), detail="id:N",
+        opacity=alt.condition(hover, alt.value(1), alt.value(0.35)),
+        strokeWidth=alt.condition(hover, alt.value(3.2), alt.value(1.3)),
+    )  # fmt: skip
+    points = base.mark_point(filled=True, size=34).encode(
+        x=x, y=y, color=figure.family_colour(), shape=figure.family_shape(), tooltip=tooltip
+    )
+    picked = base.transform_filter("datum.row === pick").mark_line(strokeWidth=2.6, stroke=alt.expr("ring"))
+    ends = alt.Chart(alt.NamedData("parallel_ends")).mark_text(
+        align="left", dx=9, dy=alt.expr("datum.height ? 11 : -3"), fontSize=11, fill=alt.expr("ink")
+    )
+    chart = figure.layered(
+        lines, picked.encode(x=x, y=y, detail="id:N"), points.add_params(hover), ends.encode(x=x, y=y, text="text:N")
+    )
+    light = theme.colours("light")
+    params = (
+        alt.param(name="hidden", value=[]),
+        alt.param(name="pick", value=-1),
+        alt.param(name="ring", value=light["ring"]),
+        alt.param(name="ink", value=light["ink"]),
+    )
+    count = f"{found.shown:,}" if found.shown == found.total else f"{found.shown:,} of {found.total:,}"
+    return (
+        Figure(
+            "parallel",
+            "How the front trades",
+            f"{count} designs of the front, one line each; up is better on every axis, costs on the logarithm. "
+            "The numbers are the ends of each axis; the ringed colour is the panel's choice.",
+            chart.add_params(*params).properties(width="container", height=320),
+            {"parallel": found.rows, "parallel_ends": found.ends},
+            summary=f"Parallel coordinates of {count} designs of the front over {', '.join(found.axes).lower()}.",
+        ),
+    )
