@@ -50,8 +50,13 @@ rule report:
         published="results/published.parquet",
         references="hwlib/references.bib",
     output:
-        page="results/{space}/report.html",
+        page=report(
+            "results/{space}/report.html",
+            category="Questions",
+            labels={"question": "{space}"},
+        ),
         summary="results/{space}/report.json",
+        words="results/{space}/report.md",
     log:
         "results/logs/report/{space}.log",
     params:

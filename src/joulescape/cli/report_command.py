@@ -10,7 +10,9 @@ import typer
 
 def report_command(
     folders: Annotated[list[Path], typer.Argument(help="Results folder of a space; several with --index.")],
-    out: Annotated[Path | None, typer.Option(help="The page to write; report.json is written beside it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The page to write; report.json and report.md are written beside it.")
+    ] = None,
     published: Annotated[Path | None, typer.Option(help="Table of `joulescape validate --format parquet`.")] = None,
     references: Annotated[Path | None, typer.Option(help="BibTeX file of the sources.")] = None,
     networks: Annotated[Path | None, typer.Option(help="Folder of the reference networks' metrics.")] = None,
@@ -29,12 +31,14 @@ def _write_report(
     folder: Path, out: Path, published: Path | None, references: Path | None, networks: Path | None
 ) -> None:
     from joulescape.report.inputs import read_tables
-    from joulescape.report.page import render, summary_text
+    from joulescape.report.in_words import markdown
+    from joulescape.report.page import render, summary, summary_text
     from joulescape.report.written import write_text
 
     given = read_tables(folder, published, references, networks)
     write_text(out, render(given))
     write_text(out.with_suffix(".json"), summary_text(given))
+    write_text(out.with_suffix(".md"), markdown(summary(given)))
     typer.echo(f"{out}")
 
 
