@@ -218,13 +218,19 @@ def test_a_bin_that_never_changes_stays_finite() -> None:
     assert bool(torch.isfinite(Calibrated(operator, is_last=False)(recorded, is_training=True)).all())
 
 
-def test_graphs_that_are_no_chain_are_refused(small: Graph) -> None:
-    branched = replace(small, operators=(*small.operators[:-1], replace(small.operators[-1], inputs=("shg2",))))
-    with pytest.raises(SimulatorError, match="is a chain"):
-        fresh(branched, {}, OwnRun(QUICK, "pat", 0))
-    foreign = replace(small, operators=(*small.operators[:-1], replace(small.operators[-1], kind="relu")))
-    with pytest.raises(SimulatorError, match="cannot run 'classes'"):
-        fresh(foreign, {}, OwnRun(QUICK, "pat", 0))
+def test_graphs_that_are_no_chain_run_their_branches(small: Graph) -> None:
+    both = replace(small.operators[-1], name="both", kind="add", inputs=("scale1", "scale2"), in_shapes=((64,), (64,)))
+    branched = replace(small, operators=(*small.operators[:-1], replace(both, out_shape=(64,))))
+    network = fresh(branched, {}, OwnRun(QUICK, "pat", 0))
+    scores, _ = network.scores(_data(small).train.images[:8], "pat")
+    assert scores.shape == (8, 64)
+
+
+def test_a_system_with_two_drives_is_refused(small: Graph) -> None:
+    first, second = small.operators[0], small.operators[2]
+    crossed = replace(small, operators=(first, replace(second, inputs=("shg1", "input"))))
+    with pytest.raises(SimulatorError, match="driven by one tensor; 'shg2' reads shg1, input"):
+        fresh(crossed, {}, OwnRun(QUICK, "pat", 0))
 
 
 @pytest.mark.slow

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from joulescape.network.build import build_graph
 from joulescape.network.lower import is_nonnegative, lower, reads_trained
-from joulescape.network.systems.shg import twin_length
 from joulescape.network.operators import Graph, Loops
+from joulescape.network.systems.shg import twin_length
 from joulescape.network.work import LayerStatistics, MatrixWork, OperandFormat, PhysicalWork, VectorWork
 from joulescape.spec.network import NetworkSpec
 

@@ -236,7 +236,9 @@ def _check_inputs(graph: Graph) -> None:
     """Raise SimulatorError where a physical operator reads more than one tensor."""
     for operator in graph.physical_operators:
         if len(operator.inputs) != 1:
-            raise SimulatorError(f"a physical system is driven by one tensor; '{operator.name}' reads {operator.inputs}")
+            raise SimulatorError(
+                f"a physical system is driven by one tensor; '{operator.name}' reads {', '.join(operator.inputs)}"
+            )
 
 
 class Identity(PhysicalLayer):

@@ -36,7 +36,9 @@ class Departures:
         """From an ErrorSpec's numbers; raises ValueError on a name that is not a departure."""
         unknown = set(numbers) - {field.name for field in fields(cls)}
         if unknown:
-            raise ValueError(f"{cls.__module__.rpartition('.')[2]} knows no departure named {', '.join(sorted(unknown))}")
+            raise ValueError(
+                f"{cls.__module__.rpartition('.')[2]} knows no departure named {', '.join(sorted(unknown))}"
+            )
         return cls(**numbers)
 
 

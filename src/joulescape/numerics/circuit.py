@@ -2,8 +2,8 @@
 
     i' = u(t) - i / Q - v,   v' = i - k softplus((v - t) / s)^2
 
-in units of the loop's 1 / w and of its impedance (L = C = 1), Q its quality. The transistor conducts above its threshold t,
-quadratically (a MOSFET in saturation) and smoothly below it (s). By steps of semi-implicit Euler.
+in units of the loop's 1 / w and of its impedance (L = C = 1), Q its quality. The transistor conducts above its
+threshold t, quadratically (a MOSFET in saturation) and smoothly below it (s). By steps of semi-implicit Euler.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ THRESHOLD, SLOPE, GAIN = 0.4, 0.15, 0.1
 
 @dataclass(frozen=True)
 class Departures(_systems.Departures):
-    """Relative sds of the loop's `frequency_fraction`, of its `resistance_fraction` and of the transistor's `gain_fraction`;
-    `threshold`: sd of its threshold, in units of the drive."""
+    """Relative sds: `frequency_fraction` of the loop, `resistance_fraction` of its loss, `gain_fraction` of the
+    transistor; `threshold`: sd of its threshold, in units of the drive."""
 
     frequency_fraction: float = 0.0
     resistance_fraction: float = 0.0
@@ -39,7 +39,7 @@ class Departures(_systems.Departures):
 
 @dataclass(frozen=True)
 class Parts:
-    """Angle that the loop turns in one sample, its 1 / Q, the transistor's gain and threshold, the drive's amplitude."""
+    """Angle that the loop turns in one sample, 1 / Q, the transistor's gain and threshold, the voltage of a 1."""
 
     angle: float
     loss: float

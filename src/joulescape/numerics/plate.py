@@ -34,8 +34,8 @@ COIL, MICROPHONE = (0.37, 0.29), (0.71, 0.58)
 
 @dataclass(frozen=True)
 class Departures(_systems.Departures):
-    """Relative sds: `frequency_fraction` of each mode, `damping_fraction` of the damping, `shape_fraction` of each mode's
-    amplitude at the coil and at the microphone; `stretch_fraction`: relative error of the coupling by stretching."""
+    """Relative sds: `frequency_fraction` of each mode, `damping_fraction` of the damping, `shape_fraction` of each
+    mode's amplitude at coil and microphone; `stretch_fraction`: relative error of the coupling by stretching."""
 
     frequency_fraction: float = 0.0
     damping_fraction: float = 0.0
@@ -137,8 +137,8 @@ class _Steps:
         """From the physics, `SUBSTEPS` steps a sample."""
         step = 1.0 / SUBSTEPS
         push = step * modes.coil * modes.angle[0]
-        parts = (step * modes.angle, 1 - step * modes.damping, push)
-        return cls(*(part.numpy().astype(np.float32) for part in parts), np.float32(modes.stretch))
+        turn, keep = step * modes.angle, 1 - step * modes.damping
+        return cls(turn.numpy(), keep.numpy(), push.numpy(), np.float32(modes.stretch))
 
 
 class _Hear(torch.autograd.Function):

@@ -1,8 +1,9 @@
 """One resistor, coil, capacitor loop with a transistor across the capacitor, driven by a voltage in time.
 
-    L i' = u(t) - R i - v,   C v' = i - g softplus((v - t) / s)^2 s^2
+    i' = u(t) - i / Q - v,   v' = i - k softplus((v - t) / s)^2
 
-in units where L = C = 1. The voltage u is a series of data and trained samples in turns; v is averaged into the outputs.
+in units where L = C = 1. The voltage u is a series of data and trained samples in turns; v is averaged
+into the outputs. `quality` is Q, `spacing` the angle that the loop turns in one sample, `drive` the voltage of a 1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A driven plate: modes that a loudspeaker's coil excites and a microphone hears, coupled by stretching (Berger's plate).
+"""A driven plate: modes that a coil excites and a microphone hears, coupled by stretching (Berger's plate).
 
     q_m'' + 2 z w_m q_m' + w_m^2 (1 + a sum_n q_n^2) q_m = b_m u(t),   y = sum_m c_m q_m
 

@@ -36,5 +36,8 @@ def _twin_ops(operator: Operator) -> float:
 
 
 plugin = Kind(
-    _shg, frozenset({"out_features", "bins", "data_bins", "chirp_rad", "envelope"}), sign="nonnegative", twin_ops=_twin_ops
+    _shg,
+    frozenset({"out_features", "bins", "data_bins", "chirp_rad", "envelope"}),
+    sign="nonnegative",
+    twin_ops=_twin_ops,
 )
