@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -52,9 +54,16 @@ class Cells:
         return (self.effective * self.scale).T
 
 
+def own_stream(purpose: str, sizes: Sequence[int]) -> torch.Generator:
+    """What calibration draws from: one stream a purpose and shape, the same for every device, draw and detail, so that
+    both details meet the same devices in later layers."""
+    name = hashlib.sha256(f"{purpose}/{tuple(sizes)}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(name[:8], "little") >> 1)
+
+
 def some_rows(calibration: Tensor) -> Tensor:
     """At most CALIBRATION_ROWS of them, shuffled: a stride would meet one position of a convolution alone."""
-    order = torch.randperm(len(calibration), generator=torch.Generator().manual_seed(0))
+    order = torch.randperm(len(calibration), generator=own_stream("rows", calibration.shape))
     return calibration[order[:CALIBRATION_ROWS]]
 
 
@@ -65,7 +74,7 @@ def write(
     integers, scale = quantise_weights(weight.detach().float(), numbers.weight_bits)
     if numbers.is_differential:
         pair = [into_tiles(into_slices(half.clamp(min=0), numbers), numbers) for half in (integers, -integers)]
-        positive, negative = _placed(pair, numbers, generator, writing)
+        positive, negative = _placed(pair, integers.shape[1], numbers, generator, writing)
         held, halves = positive - negative, (positive, negative)
         return Cells(held, halves, torch.zeros(held.shape[0], held.shape[2]), 0.0, integers, scale, numbers)
     offset = float(2 ** (max(2, numbers.weight_bits) - 1))
@@ -73,19 +82,24 @@ def write(
     top = float(numbers.top_level)
     is_inverted = (levels.sum(dim=1) > top * levels.shape[1] / 2).float()
     stored = levels + is_inverted[:, None] * (top - 2 * levels)
-    held = _placed([stored], numbers, generator, writing)[0] * (1 - 2 * is_inverted)[:, None]
+    held = _placed([stored], integers.shape[1], numbers, generator, writing)[0] * (1 - 2 * is_inverted)[:, None]
     return Cells(held, (held,), top * is_inverted, offset, integers, scale, numbers)
 
 
 def _placed(
-    arrays: list[Tensor], numbers: CrossbarNumbers, generator: torch.Generator, writing: torch.Generator | None
+    arrays: list[Tensor],
+    inputs: int,
+    numbers: CrossbarNumbers,
+    generator: torch.Generator,
+    writing: torch.Generator | None,
 ) -> list[Tensor]:
-    """Arrays as programmed, around stuck cells where the machine maps around them; given back in their own order."""
+    """Arrays as programmed, around stuck cells where the machine maps around them; given back in their own order.
+    `inputs` of their rows are driven."""
     if not (numbers.is_remapped_by_sign or numbers.is_remapped_by_rows or numbers.is_remapped_by_pairs):
         return program_arrays(arrays, numbers, generator, writing)
     stuck = [draw_faults(array, numbers, generator) for array in arrays]
     if numbers.is_remapped_by_rows:
-        order = best_rows(arrays, stuck, numbers.slice_weights)
+        order = best_rows(arrays, stuck, numbers.slice_weights, inputs)
         held = program_arrays([moved_rows(one, order) for one in arrays], numbers, generator, writing, stuck)
         return [moved_rows(one, order.argsort(dim=1)) for one in held]
     if len(arrays) == 1:
