@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork
 from joulescape.simulators.base import Component, Energy, Quantity, Traffic
+from joulescape.simulators.crossbar.converters import conversion_energy, conversion_ns
 from joulescape.simulators.crossbar.mapping import Mapping
 from joulescape.simulators.crossbar.roll_up import Fitted, Parts
-from joulescape.simulators.crossbar.rules import adc_energy, is_counted, mean_drive_square, operand_width, step_ns
+from joulescape.simulators.crossbar.rules import (
+    columns_per_converter,
+    is_counted,
+    mean_drive_square,
+    operand_width,
+    step_ns,
+)
 from joulescape.simulators.crossbar.settings import CrossbarSettings, PerBit
 from joulescape.simulators.crossbar.spiking import cells_of, spike_energies, subarray_read, subarray_write
 from joulescape.units import BITS_PER_BYTE
@@ -71,19 +80,29 @@ def buffer_traffic(work: MatrixWork, mapping: Mapping, settings: CrossbarSetting
 
 
 def _converted(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
-    step, conversion = step_ns(settings), adc_energy(settings)
+    step, conversion = step_ns(settings), conversion_energy(settings.adc)
     pulse = settings.cell.g_on_msiemens
     cells = Component("crossbar", "core", pulse.basis, pulse.source)
-    shift_add_ns = 1 / settings.adc.rate_gsps.value
+    converting = conversion_ns(settings.adc)
+    adding = np.minimum(converting, 1 / settings.clock_ghz.value)
     return (
         Energy(found["adc"].component(conversion), mapping.conversions * conversion.value),
+        *_ramps(mapping, found, settings),
         _use(found["dac"], mapping.drives * step),
         Energy(cells, mapping.cell_reads * cell_read_pj(work, settings)),
         _use(found["sample_hold"], mapping.conversions * step),
-        _use(found["shift_add"], mapping.conversions * shift_add_ns),
+        _use(found["shift_add"], mapping.conversions * adding),
         _use(found["input_register"], mapping.drives * step),
         _use(found["output_register"], mapping.conversions * step),
     )
+
+
+def _ramps(mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
+    """Ramps of every array: one for as many columns as it has converters."""
+    if "ramp_generator" not in found:
+        return ()
+    ramps = mapping.array_reads * columns_per_converter(settings)
+    return (_use(found["ramp_generator"], ramps * conversion_ns(settings.adc)),)
 
 
 def _buffer(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:

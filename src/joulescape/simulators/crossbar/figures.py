@@ -10,6 +10,7 @@ import numpy as np
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork, Operand
 from joulescape.simulators.base import Quantity
+from joulescape.simulators.crossbar.converters import conversion_energy, conversion_ns
 from joulescape.simulators.crossbar.mapping import map_product
 from joulescape.simulators.crossbar.roll_up import (
     chip_area_mm2,
@@ -21,7 +22,6 @@ from joulescape.simulators.crossbar.roll_up import (
     tile_power_mw,
 )
 from joulescape.simulators.crossbar.rules import (
-    adc_energy,
     column_attenuation,
     columns_per_weight,
     counter_ghz,
@@ -101,7 +101,8 @@ def _reader_figures(settings: CrossbarSettings) -> dict[str, Quantity]:
         return {"counter_ghz": counter_ghz(settings), "conv_tops_per_w": conv_tops_per_w(settings)}
     array, is_flipped = settings.array, settings.array.encoding == "offset"
     return {
-        "adc_energy_pj": adc_energy(settings).value,
+        "adc_energy_pj": conversion_energy(settings.adc).value,
+        "adc_conversion_ns": conversion_ns(settings.adc),
         "adc_area_mm2": parts(settings)["adc"].unit_area_mm2.value,
         "adc_lossless_bits": lossless_adc_bits(array.rows, settings.dac.bits, settings.cell.bits, is_flipped),
     }

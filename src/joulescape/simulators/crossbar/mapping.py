@@ -55,6 +55,11 @@ class Mapping:
         return self.loops.positions * self.cycles
 
     @property
+    def array_reads(self) -> Quantity:
+        """The same, counted for each array of a copy."""
+        return self.reads * self.arrays
+
+    @property
     def conversions(self) -> Quantity:
         """Column conversions: every used column of every read, and one unit column an array for the offset."""
         columns = self.loops.K * self.converters_per_weight + self.column_tiles * self.unit_columns

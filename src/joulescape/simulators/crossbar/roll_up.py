@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from joulescape.simulators.base import Component, Quantity, Scope
-from joulescape.simulators.crossbar.rules import adc_factor, is_counted, spikes_of
-from joulescape.simulators.crossbar.settings import CrossbarSettings, TableRow
+from joulescape.simulators.crossbar.converters import converter_area, converter_power, driver_growth
+from joulescape.simulators.crossbar.rules import is_counted, spikes_of
+from joulescape.simulators.crossbar.settings import CrossbarSettings
+from joulescape.simulators.crossbar.table import TableRow
 from joulescape.spec.sourced import Sourced
 
 
@@ -123,7 +125,7 @@ def _converted_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
     arrays, rows, columns = np.asarray(settings.crossbars_per_ima), settings.array.rows, settings.array.columns
     converters = arrays * settings.adc.per_crossbar
     return (
-        _adc(settings, converters),
+        *_adc(settings, converters),
         _dac(settings, arrays * rows),
         _fitted("sample_hold", "core", "ima", settings.sample_hold, arrays * columns, scales=False),
         _fitted("crossbar", "core", "ima", settings.crossbar, arrays * rows * columns, scales=False),
@@ -160,17 +162,17 @@ def _fitted(name: str, scope: Scope, level: str, row: TableRow, units: Quantity,
     return Fitted(name, scope, level, units, power, area, scales)
 
 
-def _adc(settings: CrossbarSettings, units: Quantity) -> Fitted:
-    adc, row = settings.adc, settings.adc.table
-    power, area = (
-        adc_factor(adc.scaling, adc.bits, adc.table_bits, quantity) / row.count
-        for quantity in ("energy_pj", "area_mm2")
-    )
-    rule = "adc table over bits"
-    return Fitted("adc", "core", "ima", units, row.power_mw.scaled(power, rule), row.area_mm2.scaled(area, rule), False)
+def _adc(settings: CrossbarSettings, units: Quantity) -> tuple[Fitted, ...]:
+    """Converters, and of those that follow a ramp the generator that an array's converters share."""
+    adc = settings.adc
+    converters = Fitted("adc", "core", "ima", units, converter_power(adc), converter_area(adc), False)
+    if adc.model != "ramp" or adc.ramp is None:
+        return (converters,)
+    arrays, ramp = np.asarray(settings.crossbars_per_ima), adc.ramp
+    return (converters, Fitted("ramp_generator", "core", "ima", arrays, ramp.generator_mw, ramp.generator_mm2, False))
 
 
 def _dac(settings: CrossbarSettings, units: Quantity) -> Fitted:
-    row, ladder = settings.dac.table, (2 ** np.asarray(settings.dac.bits) - 1) / settings.dac.table.count
-    rule = "unit drivers of a ladder"
-    return Fitted("dac", "core", "ima", units, row.power_mw.scaled(ladder, rule), row.area_mm2.scaled(ladder, rule))
+    row, rule = settings.dac.table, "dac over bits"
+    factor = driver_growth(settings.dac) / row.count
+    return Fitted("dac", "core", "ima", units, row.power_mw.scaled(factor, rule), row.area_mm2.scaled(factor, rule))

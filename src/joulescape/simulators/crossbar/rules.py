@@ -1,4 +1,4 @@
-"""Closed forms of crossbar design: lossless converter bits, converter scaling, slices, IR drop."""
+"""Closed forms of crossbar design: lossless converter bits, columns a converter takes, slices, IR drop."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from joulescape.errors import SimulatorError
 from joulescape.simulators.base import Quantity, ceil_div
-from joulescape.simulators.crossbar.settings import AdcScaling, CrossbarSettings, Spikes
-from joulescape.spec.sourced import Sourced
+from joulescape.simulators.crossbar.converters import conversion_ns
+from joulescape.simulators.crossbar.settings import CrossbarSettings, Spikes
 
 
 def lossless_adc_bits(rows: int, dac_bits: int, cell_bits: int, is_flipped: bool = False) -> int:
@@ -21,19 +21,6 @@ def lossless_adc_bits(rows: int, dac_bits: int, cell_bits: int, is_flipped: bool
     both_wide = dac_bits > 1 and cell_bits > 1
     bits = math.ceil(math.log2(rows)) + dac_bits + cell_bits - (0 if both_wide else 1)
     return bits - 1 if is_flipped else bits
-
-
-def adc_factor(scaling: AdcScaling, bits: Any, table_bits: int, quantity: str) -> Quantity:
-    """Energy or area (`energy_pj`, `area_mm2`) at `bits` over that at `table_bits`, log-linear between table points."""
-    points, logs = np.asarray(scaling.bits, dtype=float), np.log(getattr(scaling, quantity))
-    return np.asarray(np.exp(np.interp(bits, points, logs) - np.interp(table_bits, points, logs)))
-
-
-def adc_energy(settings: CrossbarSettings) -> Sourced:
-    """Energy of one conversion at the chosen resolution."""
-    adc = settings.adc
-    factor = adc_factor(adc.scaling, adc.bits, adc.table_bits, "energy_pj")
-    return adc.energy_pj.scaled(factor, "adc energy over bits")
 
 
 def slices(weight_bits: Any, settings: CrossbarSettings) -> Any:
@@ -85,11 +72,16 @@ def copies_of(vectors: Any, settings: CrossbarSettings) -> Any:
     return ceil_div(vectors, settings.positions_per_copy)
 
 
+def columns_per_converter(settings: CrossbarSettings) -> Quantity:
+    """Columns that one converter takes in turn, each in a slot of its own: both of a pair, though one result is made."""
+    return np.asarray(ceil_div(settings.array.columns, settings.adc.per_crossbar))
+
+
 def step_ns(settings: CrossbarSettings) -> Quantity:
     """One analog read: the array's own time, or that of converting every column with the converters that share them."""
     if is_counted(settings):
         return settings.array.step_ns.value
-    conversion = settings.array.columns / (settings.adc.per_crossbar * settings.adc.rate_gsps.value)
+    conversion = columns_per_converter(settings) * conversion_ns(settings.adc)
     return np.asarray(np.maximum(settings.array.step_ns.value, conversion))
 
 

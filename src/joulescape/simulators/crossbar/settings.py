@@ -6,19 +6,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from joulescape.simulators.crossbar.converters import Adc, Dac
 from joulescape.simulators.crossbar.devices import AgedCell
+from joulescape.simulators.crossbar.table import Count, TableRow
 from joulescape.spec.base import Shape
 from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
-
-Count = Annotated[int, Field(ge=1)]
-
-
-class TableRow(Shape):
-    """One row of a component table: power and area of `count` units together, as the source prints them."""
-
-    count: Count
-    power_mw: LowerIsBetter
-    area_mm2: LowerIsBetter
 
 
 class ArrayShape(Shape):
@@ -33,58 +25,6 @@ class ArrayShape(Shape):
     """Shortest time of one analog read of the array."""
     fill_cycles: Annotated[int, Field(ge=0)]
     """Pipeline cycles before the first and after the last analog read (fetch, merge, activate, write back)."""
-
-
-class AdcScaling(Shape):
-    """Energy and area of one converter design at several resolutions, log-linear between the points."""
-
-    bits: tuple[int, ...]
-    energy_pj: tuple[float, ...]
-    area_mm2: tuple[float, ...]
-    source: str
-    where: str
-
-    @model_validator(mode="after")
-    def _one_length(self) -> Self:
-        if not len(self.bits) == len(self.energy_pj) == len(self.area_mm2) >= 2:
-            raise ValueError("bits, energy_pj and area_mm2 need one length of at least 2")
-        if list(self.bits) != sorted(set(self.bits)):
-            raise ValueError("bits must rise")
-        return self
-
-
-class Adc(Shape):
-    """Column converter: its table row and energy hold at `table_bits`; other resolutions follow `scaling`."""
-
-    bits: Count
-    per_crossbar: Count
-    table_bits: Count
-    table: TableRow
-    energy_pj: LowerIsBetter
-    """Energy of one conversion at `table_bits`."""
-    rate_gsps: HigherIsBetter
-    """Conversions per ns of one converter (GS/s), held at every resolution."""
-    clip_fraction: Annotated[float, Field(gt=0, le=1)]
-    """Full scale of the converter as a share of the largest column sum seen in calibration."""
-    least_step_levels: Annotated[float, Field(ge=0, le=16)] = 1.0
-    """A step of the converter is at least so many cell levels: 1 counts whole levels, 0 lets bits alone decide."""
-    scaling: AdcScaling
-
-    @model_validator(mode="after")
-    def _inside_table(self) -> Self:
-        for name in ("bits", "table_bits"):
-            if not self.scaling.bits[0] <= getattr(self, name) <= self.scaling.bits[-1]:
-                raise ValueError(
-                    f"{name} must lie in {self.scaling.bits[0]}..{self.scaling.bits[-1]}, the scaling table"
-                )
-        return self
-
-
-class Dac(Shape):
-    """Row driver. Above one bit it is a ladder of 2^bits - 1 unit drivers: power and area follow that count."""
-
-    bits: Annotated[int, Field(ge=1, le=4)]
-    table: TableRow
 
 
 class Cell(AgedCell):
