@@ -13,6 +13,7 @@ from joulescape.accuracy.module import Inputs, Rule, Tensors, grouped, plain, ru
 from joulescape.accuracy.winograd import tile_rows
 from joulescape.compression.base import Described
 from joulescape.compression.quantize.grids import coprime_step
+from joulescape.network.histograms import BINS, Histogram, shares_of
 from joulescape.network.operators import Operator
 from joulescape.network.work import LayerStatistics
 from joulescape.units import FLOAT_BITS
@@ -76,10 +77,21 @@ def calibrate(
 
 
 def layer_statistics(inputs: Tensor, weight: Tensor | None) -> LayerStatistics:
-    """Densities, and means of magnitude and square relative to the largest magnitude."""
+    """Densities, means of magnitude and square relative to the largest magnitude, and histograms of both operands."""
     x_density, x_mean, x_square = _moments(inputs)
     w_density, w_mean, w_square = (1.0, 0.5, 1 / 3) if weight is None else _moments(weight)
-    return LayerStatistics(w_density, x_density, x_mean, x_square, w_mean, w_square)
+    seen = histogram_of(inputs), () if weight is None else histogram_of(weight)
+    return LayerStatistics(w_density, x_density, x_mean, x_square, w_mean, w_square, *seen)
+
+
+def histogram_of(values: Tensor) -> Histogram:
+    """Shares of values at each of BINS equal steps of their magnitude over the largest; empty where all are zero."""
+    magnitude = values.detach().abs().flatten()
+    peak = float(magnitude.max())
+    if peak == 0.0:
+        return ()
+    codes = (magnitude * ((BINS - 1) / peak)).round_().int()
+    return shares_of(torch.bincount(codes, minlength=BINS).tolist())
 
 
 class _Seen:
