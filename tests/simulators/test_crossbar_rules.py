@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from joulescape.simulators._values import uniform_digit_square
 from joulescape.simulators.crossbar.converters import AdcScaling
 from joulescape.simulators.crossbar.rules import (
     column_attenuation,
     input_cycles,
     lossless_adc_bits,
-    mean_drive_square,
 )
 
 TABLE = AdcScaling(
@@ -86,4 +86,4 @@ def test_a_signed_input_drives_its_sign_in_a_cycle_of_its_own() -> None:
 @pytest.mark.parametrize("bits", [1, 2, 3])
 def test_mean_square_of_uniform_digits(bits: int) -> None:
     digits = np.arange(2**bits) / (2**bits - 1)
-    assert float(np.asarray(mean_drive_square(0.5, bits))) == pytest.approx(float(np.mean(digits**2)))
+    assert float(np.asarray(uniform_digit_square(0.5, bits))) == pytest.approx(float(np.mean(digits**2)))

@@ -1,7 +1,7 @@
 """Histograms of measured values: what bit-serial drives and multi-level cells of real operands are, digit by digit.
 
-A histogram is the share of values at each of BINS equal steps of |value| / largest |value|, nearest step: the codes that
-a grid of eight bits gives them. Of wider grids the digits below its eighth bit are taken to be spread evenly.
+A histogram is the share of values at each of BINS equal steps of |value| / largest |value|, nearest step: the codes
+that a grid of eight bits gives them. Of wider grids the digits below its eighth bit are taken to be spread evenly.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def mean_digit_square(histogram: Histogram, bits: int, digit_bits: int) -> float
 
 
 def mean_digit(histogram: Histogram, bits: int, digit_bits: int) -> float:
-    """Mean over the digits of digit / largest digit: the mean level of the cells that hold such magnitudes in slices."""
+    """Mean over the digits of digit / largest digit: the mean level of cells that hold such magnitudes in slices."""
     return _digit_moment(histogram, bits, digit_bits, 1)
 
 

@@ -47,6 +47,12 @@ def operand_width(bits: float, settings: CrossbarSettings) -> int:
     return int(min(max(2, math.ceil(bits)), settings.operand_bits))
 
 
+def input_width(bits: float, settings: CrossbarSettings) -> int:
+    """The same of an input, whose drivers may give less."""
+    width = operand_width(bits, settings)
+    return width if settings.input_bits is None else min(width, settings.input_bits)
+
+
 def is_counted(settings: CrossbarSettings) -> bool:
     """Whether columns are read by integrate-and-fire circuits."""
     return settings.converter == "integrate_and_fire"
@@ -83,16 +89,6 @@ def step_ns(settings: CrossbarSettings) -> Quantity:
         return settings.array.step_ns.value
     conversion = columns_per_converter(settings) * conversion_ns(settings.adc)
     return np.asarray(np.maximum(settings.array.step_ns.value, conversion))
-
-
-def mean_drive_square(mean_fraction: float, dac_bits: Any) -> Quantity:
-    """Mean square of the row voltage over its full scale.
-
-    Digits of b bits that are uniform have a mean of 1/2 and a mean square of (2M + 1) / (6M), M = 2^b - 1; both are
-    taken in proportion to the operand's mean: exact for independent bits at b = 1.
-    """
-    top = 2 ** np.asarray(dac_bits) - 1
-    return np.asarray(mean_fraction * (2 * top + 1) / (3 * top))
 
 
 def column_attenuation(wire_kohm: float, g_msiemens: float, rows: int) -> float:
