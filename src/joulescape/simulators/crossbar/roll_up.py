@@ -9,6 +9,7 @@ import numpy as np
 
 from joulescape.simulators.base import Component, Quantity, Scope
 from joulescape.simulators.crossbar.converters import converter_area, converter_power, driver_growth
+from joulescape.simulators.crossbar.mechanisms import AnalogActivations
 from joulescape.simulators.crossbar.rules import is_counted, spikes_of
 from joulescape.simulators.crossbar.settings import CrossbarSettings
 from joulescape.simulators.crossbar.table import TableRow
@@ -51,7 +52,11 @@ Parts = Mapping[str, Fitted]
 
 def parts(settings: CrossbarSettings) -> Parts:
     """Every component by name."""
-    found = (*_ima_parts(settings), *_tile_parts(settings), _links(settings))
+    analog = settings.analog_activations
+    if analog is None:
+        found = (*_ima_parts(settings), *_tile_parts(settings), *_program_parts(settings), _links(settings))
+    else:
+        found = (*_chain_parts(settings, analog), _links(settings))
     return {part.name: part for part in found}
 
 
@@ -84,13 +89,15 @@ def tile_area_mm2(settings: CrossbarSettings) -> Quantity:
 
 
 def chip_power_mw(settings: CrossbarSettings) -> Quantity:
-    """Power of the chip at full use: tiles and links."""
-    return settings.tiles * tile_power_mw(settings) + parts(settings)["hypertransport"].power_mw
+    """Power of the chip at full use: tiles, links, and what else it has but once."""
+    own = sum((p.power_mw for p in parts(settings).values() if p.level == "chip"), start=np.float64(0))
+    return settings.tiles * tile_power_mw(settings) + own
 
 
 def chip_area_mm2(settings: CrossbarSettings) -> Quantity:
-    """Area of the chip: tiles and links."""
-    return settings.tiles * tile_area_mm2(settings) + parts(settings)["hypertransport"].area_mm2
+    """Area of the chip: tiles, links, and what else it has but once."""
+    own = sum((p.area_mm2 for p in parts(settings).values() if p.level == "chip"), start=np.float64(0))
+    return settings.tiles * tile_area_mm2(settings) + own
 
 
 def _ima_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
@@ -149,6 +156,28 @@ def _tile_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
     }
     shared = {"sigmoid": settings.sigmoid.count, "subarrays": 0 if memory is None else memory.per_tile}
     return tuple(_fitted(name, "chip", "tile", row, one * shared.get(name, 1)) for name, row in rows.items())
+
+
+def _program_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
+    program = settings.programmable
+    if program is None:
+        return ()
+    one, lanes = np.asarray(1), {"vector": program.vector.count}
+    core = (_fitted(name, "core", "ima", row, one * lanes.get(name, 1)) for name, row in program.core_rows.items())
+    return (*core, *(_fitted(name, "chip", "tile", row, one) for name, row in program.tile_rows.items()))
+
+
+def _chain_parts(settings: CrossbarSettings, analog: AnalogActivations) -> tuple[Fitted, ...]:
+    """Arrays with an amplifier a pair of columns; converters once a chip, at both ends. Cells draw what events say."""
+    arrays, array, ends = np.asarray(settings.crossbars_per_ima), settings.array, analog.inputs
+    draws = ends.energy_pj.scaled(1 / analog.settle_ns.value, "a conversion each settling time")
+    (converters, *_) = _adc(settings, np.asarray(analog.outputs))
+    return (
+        _fitted("crossbar", "core", "ima", settings.crossbar, arrays * array.rows * array.columns, scales=False),
+        _fitted("amplifier", "core", "ima", analog.amplifier, arrays * array.columns / 2, scales=False),
+        Fitted("input_dac", "core", "chip", np.asarray(ends.count), draws, ends.area_mm2, scales=False),
+        replace(converters, level="chip"),
+    )
 
 
 def _links(settings: CrossbarSettings) -> Fitted:
