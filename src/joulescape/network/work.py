@@ -52,6 +52,8 @@ class Operand:
     """Shares of values by magnitude, where they were measured: what digits of bit-serial drives and slices are."""
     needed: float = 1.0
     """Of a result: the share of values that a rectifier behind it does not put to zero whatever they are."""
+    spikes: float | None = None
+    """Of an input: how many spikes one element sends in one inference on a spiking machine (None: not counted)."""
 
     @property
     def dense_bytes(self) -> float:
@@ -219,6 +221,8 @@ class LayerStatistics:
     """Bytes of the stored weights, index and tables included, as the encoder wrote them (None: not measured)."""
     index_bytes: float | None = None
     """The index's share of `weight_bytes`."""
+    input_spikes: float | None = None
+    """Spikes that one element of the input sends in one inference, mean over elements and samples (spiking machines)."""
 
 
 Statistics = Mapping[str, LayerStatistics]

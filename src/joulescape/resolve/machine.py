@@ -13,7 +13,7 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import ErrorSpec
 from joulescape.network.lower import FREE_KINDS, reads_trained
 from joulescape.network.operators import Graph, Operator, Role
-from joulescape.network.work import PhaseWork, Work
+from joulescape.network.work import PhaseWork, VectorWork, Work
 from joulescape.resolve.hand_over import crossings
 from joulescape.resolve.schedule import Stage, schedule
 from joulescape.simulators.base import (
@@ -139,6 +139,16 @@ class Machine:
             for limit in station.simulator.limits(works, station.settings, context)
         )
 
+    def programming_pj(self, network: Described, work: PhaseWork) -> FloatArray:
+        """Energy, inside the boundary, of writing the weights once: no part of any inference."""
+        energies = (
+            energy.energy_pj
+            for station, works in self._assigned(network.graph, work.works)
+            for energy in station.simulator.programming(works, station.settings)
+            if self._inside(energy.component, station)
+        )
+        return np.asarray(sum((self._array(energy) for energy in energies), start=np.zeros(len(self.variants))))
+
     def area(self) -> tuple[Area, ...]:
         """Area by component inside the boundary; the host's names are prefixed."""
         return tuple(
@@ -242,11 +252,16 @@ class Machine:
     def _assigned(self, graph: Graph, works: Sequence[Work]) -> list[tuple[Station, list[Work]]]:
         lists: dict[str, list[Work]] = {station.name: [] for station in self.stations}
         for work in works:
-            station = self.station(graph.operator(work.layer), work.role)
+            station = self._taker(graph.operator(work.layer), work)
             if station is None:
                 raise SimulatorError(f"nothing in {self.name} takes {work.layer} in role {work.role}")
             lists[station.name].append(work)
         return [(station, lists[station.name]) for station in self.stations if lists[station.name]]
+
+    def _taker(self, operator: Operator, work: Work) -> Station | None:
+        """Who runs a work: a system that is simulated forward runs where its twin runs backward."""
+        is_simulated = operator.is_physical and work.role == "forward" and isinstance(work, VectorWork)
+        return self.station(operator, "weight_gradient" if is_simulated else work.role)
 
     def _context(self, network: Described, work: PhaseWork) -> Context:
         graph = network.graph
