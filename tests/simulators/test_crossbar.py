@@ -26,6 +26,7 @@ SWEEP = {
     "replication": [1, 3, 8],
     "adc.per_crossbar": [1, 2, 4],
     "hypertransport.links": [0, 1, 4],
+    "layout.duplication": ["fixed", "balanced", "balanced"],
 }
 
 

@@ -31,6 +31,7 @@ from joulescape.simulators.base import (
 )
 from joulescape.simulators.crossbar.capacity import capacity_limits, remapping_limit, wear_limit
 from joulescape.simulators.crossbar.devices import level_limit
+from joulescape.simulators.crossbar.duplication import paced
 from joulescape.simulators.crossbar.error_numbers import crossbar_errors
 from joulescape.simulators.crossbar.events import buffer_traffic, io_bytes, link_energy, matrix_energies
 from joulescape.simulators.crossbar.figures import published_figures
@@ -70,7 +71,7 @@ class Crossbar(Simulator[CrossbarSettings]):
     })  # fmt: skip
     searchable: ClassVar[frozenset[str]] = frozenset({
         "tiles", "imas_per_tile", "crossbars_per_ima", "replication", "hypertransport.links", "adc.per_crossbar",
-        "converter", "spikes.counter_bits", "positions_per_copy",
+        "converter", "spikes.counter_bits", "positions_per_copy", "layout.duplication",
         "array.rows", "array.columns", "array.encoding", "adc.bits", "adc.clip_fraction", "dac.bits", "cell.bits",
         "cell.copies", "cell.remapping", "training.update_scheme",
     })  # fmt: skip
@@ -96,6 +97,7 @@ class Crossbar(Simulator[CrossbarSettings]):
 
     def cost(self, works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Sequence[LayerCost]:
         """Cost of each work; SimulatorError for a work that it does not take."""
+        settings = paced(works, settings)
         found = _Found.of(works, settings)
         return [_work_cost(work, found, settings, context) for work in works]
 
@@ -117,7 +119,7 @@ class Crossbar(Simulator[CrossbarSettings]):
 
     def limits(self, works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Sequence[Limit]:
         """Arrays of all layers on the chip, samples in its buffers, writes cells outlive, levels and pairs of them."""
-        capacity = capacity_limits(works, settings, context)
+        capacity = capacity_limits(works, paced(works, settings), context)
         cells = (*level_limit(settings.cell.bits, settings.cell), *remapping_limit(settings))
         return (*capacity, *wear_limit(works, settings, context), *cells)
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from joulescape.network.work import MatrixWork, VectorWork, Work
 from joulescape.simulators.base import Context, Limit, Quantity
+from joulescape.simulators.crossbar.duplication import held_mappings
 from joulescape.simulators.crossbar.events import io_bytes
-from joulescape.simulators.crossbar.gradients import gradient_mapping
-from joulescape.simulators.crossbar.mapping import map_product
+from joulescape.simulators.crossbar.rules import whole_pieces
 from joulescape.simulators.crossbar.settings import CrossbarSettings
 from joulescape.simulators.crossbar.spiking import subarray_bytes
 
@@ -19,15 +19,9 @@ PAIRED = ("sign", "pairs")
 
 
 def crossbars_needed(works: Sequence[Work], settings: CrossbarSettings) -> Quantity:
-    """Arrays of all layers, copies included; averaged updates need transposed weights and errors in arrays too."""
-    is_averaged = settings.training.update_scheme == "batch_average"
-    total: Quantity = np.float64(0)
-    for work in works:
-        if isinstance(work, MatrixWork) and (work.role == "forward" or is_averaged):
-            layout = gradient_mapping if work.role == "weight_gradient" else map_product
-            mapping = layout(work, settings)
-            total = total + mapping.arrays * mapping.copies
-    return total
+    """Arrays of all layers, copies included, in whole pieces of the chip."""
+    held = held_mappings(works, settings)
+    return sum((whole_pieces(mapping.arrays * mapping.copies, settings) for mapping in held), start=np.float64(0))
 
 
 def capacity_limits(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[Limit, ...]:

@@ -96,6 +96,7 @@ def map_product(work: MatrixWork, settings: CrossbarSettings, forward: MatrixWor
     outputs, reduction = (loops.reduction, loops.K) if is_transposed else (loops.K, loops.reduction)
     along_rows = ceil_div(reduction, settings.array.rows)
     along_columns = ceil_div(outputs * cells_per_weight, settings.array.columns)
+    cycles = input_cycles(operand_width(work.input.bits, settings), work.input.is_signed, settings.dac.bits)
     return Mapping(
         loops=loops,
         slices=slice_count,
@@ -104,8 +105,8 @@ def map_product(work: MatrixWork, settings: CrossbarSettings, forward: MatrixWor
         column_tiles=along_rows if is_transposed else along_columns,
         turns=slice_count if is_transposed else 1,
         trains=2 if work.input.is_signed else 1,
-        copies=copies_of(loops.OY * loops.OX, settings),
-        cycles=input_cycles(operand_width(work.input.bits, settings), work.input.is_signed, settings.dac.bits),
+        copies=copies_of(loops.OY * loops.OX, settings, cycles),
+        cycles=cycles,
         converters_per_weight=slice_count if is_offset else slice_count / 2,
         unit_columns=1 if is_offset else 0,
     )

@@ -71,15 +71,40 @@ def counter_ghz(settings: CrossbarSettings) -> float:
     return float(2 ** (spikes_of(settings).counter_bits - 1) / settings.array.step_ns.value)
 
 
-def copies_of(vectors: Any, settings: CrossbarSettings) -> Any:
-    """Copies of arrays that share `vectors` input vectors of a sample."""
+def is_balanced(settings: CrossbarSettings) -> Any:
+    """Whether copies are given out by pace."""
+    return np.asarray(settings.layout.duplication) == "balanced"
+
+
+def copies_of(vectors: Any, settings: CrossbarSettings, cycles: Any = 1) -> Any:
+    """Copies of arrays that share `vectors` input vectors of a sample, of so many cycles each."""
     if settings.positions_per_copy is None:
-        return np.minimum(settings.replication, vectors)
-    return ceil_div(vectors, settings.positions_per_copy)
+        fixed = np.minimum(settings.replication, vectors)
+    else:
+        fixed = ceil_div(vectors, settings.positions_per_copy)
+    reads = settings.layout.reads_per_copy
+    return fixed if reads is None else np.where(is_balanced(settings), paced_copies(vectors, cycles, reads), fixed)
+
+
+def paced_copies(vectors: Any, cycles: Any, reads: Any) -> Any:
+    """Fewest copies that make at most so many reads each; one a vector where a single vector takes more."""
+    return ceil_div(vectors, np.maximum(1, reads // np.asarray(cycles)))
+
+
+def crossbars(settings: CrossbarSettings) -> Any:
+    """Arrays that there are."""
+    return np.asarray(settings.tiles) * settings.imas_per_tile * settings.crossbars_per_ima
+
+
+def whole_pieces(arrays: Quantity, settings: CrossbarSettings) -> Any:
+    """Arrays that a layer keeps from others: whole pieces of the chip."""
+    ima = np.asarray(settings.crossbars_per_ima)
+    piece = {"array": 1, "ima": ima, "tile": ima * settings.imas_per_tile}[settings.layout.placement]
+    return ceil_div(arrays, piece) * piece
 
 
 def columns_per_converter(settings: CrossbarSettings) -> Quantity:
-    """Columns that one converter takes in turn, each in a slot of its own: both of a pair, though one result is made."""
+    """Columns that one converter takes in turn, each in a slot of its own: both of a pair, which give one result."""
     return np.asarray(ceil_div(settings.array.columns, settings.adc.per_crossbar))
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from joulescape.simulators.crossbar.converters import Adc, Dac
 from joulescape.simulators.crossbar.devices import AgedCell
+from joulescape.simulators.crossbar.layout import Layout
 from joulescape.simulators.crossbar.table import Count, TableRow
 from joulescape.spec.base import Shape
 from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
@@ -133,6 +134,7 @@ class CrossbarSettings(Shape):
     positions_per_copy: Count | None = None
     """In the place of `replication`: as many copies of each layer as leave each at most so many output positions of a
     sample, so that layers keep pace with each other (the parallelism granularity of song2017)."""
+    layout: Layout = Layout()
     operand_bits: Annotated[int, Field(ge=2, le=16)]
     """Widest operand of the datapath; wider formats are computed at this width."""
     clock_ghz: HigherIsBetter
