@@ -89,7 +89,7 @@ def chain_limits(works: Sequence[Work], settings: CrossbarSettings, context: Con
 
 
 def _cells(work: MatrixWork, mapping: Mapping, held_ns: Quantity, settings: CrossbarSettings) -> Energy:
-    """V^2 * mean square of the drive * mean conductance * time, for every cell: the current flows while a layer is held.
+    """V^2 * mean square of the drive * mean conductance * time, for every cell: its current flows while its layer holds.
 
     A value that is as likely anywhere between 0 and full scale has a mean of 1/2 and a mean square of 1/3; both are
     taken in proportion to the input's mean.
@@ -132,7 +132,10 @@ def _first_limit(work: MatrixWork, analog: AnalogActivations, settings: Crossbar
         )
         return Limit(reason, width / drivers.bits - 1)
     values = work.input.elements / work.loops.B
-    reason = f"{work.layer} has {values:g} inputs that must stand at once, and analog_activations.inputs.count is {drivers.count}"
+    reason = (
+        f"{work.layer} has {values:g} inputs that must stand at once: analog_activations.inputs.count {values:g}, not "
+        f"{drivers.count}"
+    )
     return Limit(reason, values / drivers.count - 1)
 
 

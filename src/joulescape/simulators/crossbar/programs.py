@@ -6,7 +6,6 @@ core that holds part of the layer; inputs and results pass the registers, partia
 
 from __future__ import annotations
 
-from joulescape.network.work import MatrixWork
 from joulescape.simulators.base import Energy, Quantity, ceil_div
 from joulescape.simulators.crossbar.mapping import Mapping
 from joulescape.simulators.crossbar.roll_up import Fitted, Parts
@@ -16,9 +15,7 @@ PACKET_VALUES = 16
 """Values that a tile's memory and its receive buffer take at once: 256 bits (pumasim2019, edram_buswidth)."""
 
 
-def program_energies(
-    work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings
-) -> tuple[Energy, ...]:
+def program_energies(mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
     """What one product takes of its program; nothing without one. Each access takes a clock; in every tile a vector is
     received once and its results are sent once."""
     program = settings.programmable

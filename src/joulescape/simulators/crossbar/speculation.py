@@ -34,7 +34,7 @@ def drive_fraction(width: int, is_signed: bool, settings: CrossbarSettings) -> Q
     """Energy of cells and drivers in a mean read, over that of one bit."""
     if settings.speculation is None:
         return 1.0
-    serial = input_cycles(width, is_signed, settings.dac.bits)
+    serial = float(input_cycles(width, is_signed, settings.dac.bits))
     return settings.speculation.drive_factor.value * serial / reads_of_input(width, is_signed, settings)
 
 
