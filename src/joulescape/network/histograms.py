@@ -48,7 +48,7 @@ def _digits(bits: int, low: int, width: int, power: int) -> NDArray[np.float64]:
     steps = np.arange(BINS)
     if bits <= CODE_BITS:
         codes = np.rint(steps * ((2**bits - 1) / (BINS - 1))).astype(np.int64)
-        return ((codes >> low) & (2**width - 1)).astype(np.float64) ** power
+        return np.asarray(((codes >> low) & (2**width - 1)).astype(np.float64) ** power)
     finer = bits - CODE_BITS
     # Zero is zero in every digit; any other step stands for 2^finer codes around it.
     spread = np.arange(2**finer) - 2 ** (finer - 1) + 1 if low < finer else np.zeros(1, dtype=np.int64)

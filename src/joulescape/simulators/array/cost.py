@@ -34,7 +34,6 @@ def matrix_cost(work: MatrixWork, settings: ArraySettings, context: Context, is_
         bound_by="off_chip_memory" if off_ns > arrays_ns else ("writing" if written_ns > busy_ns else "arrays"),
         energies=(*energies, *writing, _moving(work, settings), *crossing),
         traffic=moves,
-        occupancy_ns=latency_ns,
     )
 
 
