@@ -82,13 +82,38 @@ class Chance:
     """Programming errors of the first write: those of cells that are moved by pulses and never written again."""
 
 
+class Returning(Protocol):
+    """The transposed product as this device reads it."""
+
+    def __call__(self, errors: Tensor, generator: torch.Generator) -> Tensor:
+        """(rows, N) -> (rows, K)."""
+        ...
+
+
 @dataclass(frozen=True)
 class Stored:
     """One operator as a device that is being trained holds it."""
 
     forward: Programmed
-    backward: Tensor | None = None
-    """What stands for the weight (N, K) when errors are multiplied by its transpose; None: the exact weight."""
+    backward: Tensor | Returning | None = None
+    """What stands for the weight (N, K) when errors are multiplied by its transpose, or how that product is read; None:
+    the exact weight."""
+
+
+class Held(Protocol):
+    """One matrix (N, K) in cells that remember more than their weight: updates move it, nothing else does."""
+
+    counts_vectors: bool
+    """Whether every vector of a batch moves cells by itself, so that `move` must be told the sum of all magnitudes."""
+
+    @property
+    def weight(self) -> Tensor:
+        """The weights as they are read now."""
+        ...
+
+    def move(self, step: Tensor, total: Tensor | None, generator: torch.Generator) -> Tensor:
+        """The weights after the cells were asked for `step`, a sum over vectors of which `total` adds magnitudes."""
+        ...
 
 
 class MatrixNumerics(ABC):
@@ -145,6 +170,11 @@ class MatrixNumerics(ABC):
     def update(self, weight: Tensor, step: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:  # noqa: ARG002
         """The stored weight after the machine was asked to add `step` (role update)."""
         return weight + step
+
+    def hold(self, weight: Tensor, errors: ErrorSpec, device: torch.Generator) -> Held | None:  # noqa: ARG002
+        """`weight` (N, K) in cells with a memory of their own, drawn from `device` (role update); by default cells have
+        none, and `update` says all."""
+        return None
 
 
 @dataclass(frozen=True)

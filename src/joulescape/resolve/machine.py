@@ -11,9 +11,10 @@ import numpy as np
 from joulescape.compression.base import Described
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import ErrorSpec
-from joulescape.network.lower import FREE_KINDS, reads_trained
+from joulescape.network.evolved import is_simulated
+from joulescape.network.lower import has_work, reads_trained
 from joulescape.network.operators import Graph, Operator, Role
-from joulescape.network.work import PhaseWork, VectorWork, Work
+from joulescape.network.work import PhaseWork, Work
 from joulescape.resolve.hand_over import crossings
 from joulescape.resolve.schedule import Stage, schedule
 from joulescape.simulators.base import (
@@ -113,7 +114,7 @@ class Machine:
         trained = reads_trained(graph)
         for role in roles:
             for operator in graph.operators:
-                if _has_work(operator, role, trained) and self.station(operator, role) is None:
+                if has_work(operator, role, trained) and self.station(operator, role) is None:
                     return f"nothing in {self.name} takes operator '{operator.name}' ({operator.kind}) in role {role}"
         if not any(self.own.takes(operator, "forward") for operator in graph.operators):
             return f"{self.name} itself takes none of the operators, only its host would work"
@@ -252,16 +253,12 @@ class Machine:
     def _assigned(self, graph: Graph, works: Sequence[Work]) -> list[tuple[Station, list[Work]]]:
         lists: dict[str, list[Work]] = {station.name: [] for station in self.stations}
         for work in works:
-            station = self._taker(graph.operator(work.layer), work)
+            operator = graph.operator(work.layer)
+            station = self.station(operator, "weight_gradient" if is_simulated(operator, work) else work.role)
             if station is None:
                 raise SimulatorError(f"nothing in {self.name} takes {work.layer} in role {work.role}")
             lists[station.name].append(work)
         return [(station, lists[station.name]) for station in self.stations if lists[station.name]]
-
-    def _taker(self, operator: Operator, work: Work) -> Station | None:
-        """Who runs a work: a system that is simulated forward runs where its twin runs backward."""
-        is_simulated = operator.is_physical and work.role == "forward" and isinstance(work, VectorWork)
-        return self.station(operator, "weight_gradient" if is_simulated else work.role)
 
     def _context(self, network: Described, work: PhaseWork) -> Context:
         graph = network.graph
@@ -289,17 +286,6 @@ class Machine:
         if isinstance(quantity, np.ndarray) and quantity.shape == shape and quantity.dtype == float:
             return quantity
         return np.broadcast_to(np.asarray(quantity, dtype=float), shape)
-
-
-def _has_work(operator: Operator, role: Role, trained: frozenset[str]) -> bool:
-    """Whether lowering yields a work for the operator in this role; `trained` are those that read something trained."""
-    if operator.kind in FREE_KINDS:
-        return False
-    if role == "input_gradient":
-        return operator.name in trained
-    if role == "weight_gradient":
-        return operator.is_matrix or operator.is_physical
-    return role == "forward" or operator.parameter_count > 0
 
 
 def _prefixed(component: Component, station: Station) -> Component:

@@ -157,7 +157,8 @@ class ConfirmSpec(Shape):
 
 
 class LifecycleSpec(Shape):
-    """How often a trained machine is used: lifecycle energy = training + inferences * inference energy."""
+    """How often a trained machine is used: lifecycle energy = first programming of its cells, where weights stay in
+    cells, + training + inferences * inference energy."""
 
     inferences: Annotated[float, Field(gt=0)]
 

@@ -6,6 +6,7 @@ A read spike goes down one row of one array and is charged with all that it sets
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from joulescape.network.work import MatrixWork
@@ -15,6 +16,7 @@ from joulescape.simulators.crossbar.mapping import Mapping
 from joulescape.simulators.crossbar.roll_up import Parts
 from joulescape.simulators.crossbar.rules import operand_width, spikes_of
 from joulescape.simulators.crossbar.settings import CrossbarSettings
+from joulescape.simulators.crossbar.writes import write_energy
 from joulescape.units import BITS_PER_BYTE
 
 
