@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from joulescape.network.kinds import KINDS
 from joulescape.network.operators import Operator, Role
-from joulescape.network.work import PhysicalWork, VectorWork
+from joulescape.network.work import PhysicalWork, VectorWork, Work
 from joulescape.units import FLOAT_BITS, OPS_PER_MAC
 
 
@@ -46,6 +46,11 @@ def twin(operator: Operator, role: Role, batch: int, algorithm: str = "pat") -> 
     reads = operator.in_elements + operator.out_elements
     kind = f"{operator.kind}_twin"
     return VectorWork(operator.name, role, kind, ops * batch, reads * batch, writes * batch, float(FLOAT_BITS))
+
+
+def is_simulated(operator: Operator, work: Work) -> bool:
+    """Whether a forward work is the twin's: it runs where the twin runs backward, not on the device."""
+    return operator.is_physical and work.role == "forward" and isinstance(work, VectorWork)
 
 
 def twin_ops(operator: Operator) -> float:

@@ -88,6 +88,17 @@ def reads_trained(graph: Graph) -> frozenset[str]:
     return frozenset(found)
 
 
+def has_work(operator: Operator, role: Role, trained: frozenset[str]) -> bool:
+    """Whether the operator yields a work in this role; `trained` are those that read something trained."""
+    if operator.kind in FREE_KINDS:
+        return False
+    if role == "input_gradient":
+        return operator.name in trained
+    if role == "weight_gradient":
+        return operator.is_matrix or operator.is_physical
+    return role == "forward" or operator.parameter_count > 0
+
+
 def _input_gradient_loops(operator: Operator, batch: int) -> Loops:
     loops = _loops(operator)
     if operator.kind == "matmul":

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from joulescape.network.operators import Operator
 from joulescape.network.request import Kind, Request
-from joulescape.network.systems._driven import driven, samples
+from joulescape.network.systems._driven import driven, resized, samples
 
 QUALITY, SPACING, DRIVE = 8.0, 0.6, 2.0
 SUBSTEPS = 2
@@ -33,4 +33,9 @@ def _twin_ops(operator: Operator) -> float:
     return float(samples(operator) * SUBSTEPS) * STEP_OPS
 
 
-plugin = Kind(_circuit, frozenset({"out_features", "trained", "quality", "spacing", "drive"}), twin_ops=_twin_ops)
+plugin = Kind(
+    _circuit,
+    frozenset({"out_features", "trained", "quality", "spacing", "drive"}),
+    twin_ops=_twin_ops,
+    resized=resized,
+)

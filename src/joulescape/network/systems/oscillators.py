@@ -7,7 +7,9 @@ Trained are the couplings J (symmetric, with self-couplings) and the drives e: u
 
 from __future__ import annotations
 
-from joulescape.network.operators import Operator
+from collections.abc import Mapping
+
+from joulescape.network.operators import Attribute, Operator
 from joulescape.network.request import Kind, Request
 
 DURATION, STEPS = 0.5, 5
@@ -38,4 +40,14 @@ def _twin_ops(operator: Operator) -> float:
     return float(operator.attributes["steps"]) * units * (2 * units + SINE_OPS + OTHER_OPS)
 
 
-plugin = Kind(_oscillators, frozenset({"out_features", "units", "duration", "steps"}), twin_ops=_twin_ops)
+def _resized(operator: Operator, channels: int) -> Mapping[str, Attribute]:
+    """So many oscillators beside those that data or results need."""
+    return {"units": max(operator.in_elements, operator.out_elements) + channels}
+
+
+plugin = Kind(
+    _oscillators,
+    frozenset({"out_features", "units", "duration", "steps"}),
+    twin_ops=_twin_ops,
+    resized=_resized,
+)

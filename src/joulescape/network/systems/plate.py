@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from joulescape.network.operators import Operator
 from joulescape.network.request import Kind, Request
-from joulescape.network.systems._driven import driven, samples
+from joulescape.network.systems._driven import driven, resized, samples
 
 MODES, QUALITY, STRETCH, HIGHEST = 24, 20.0, 1.0, 0.25
 SUBSTEPS = 2
@@ -36,5 +36,8 @@ def _twin_ops(operator: Operator) -> float:
 
 
 plugin = Kind(
-    _plate, frozenset({"out_features", "trained", "modes", "quality", "stretch", "highest"}), twin_ops=_twin_ops
+    _plate,
+    frozenset({"out_features", "trained", "modes", "quality", "stretch", "highest"}),
+    twin_ops=_twin_ops,
+    resized=resized,
 )
