@@ -48,8 +48,14 @@ def is_exact(recipe: Recipe, errors: Errors) -> bool:
 
 
 def draws_count(recipe: Recipe, errors: Errors, fidelity: Fidelity) -> int:
-    """Draws that are worth making."""
-    return 1 if is_exact(recipe, errors) else fidelity.draws
+    """Draws that are worth making: of a spiking machine whose neurons are all alike every one is the same."""
+    return 1 if is_exact(recipe, errors) or _is_settled(errors) else fidelity.draws
+
+
+def _is_settled(errors: Errors) -> bool:
+    """Whether spiking neurons are told what to do by nothing that is drawn."""
+    forward = [spec for (_, role), spec in errors.items() if role == "forward"]
+    return all(spec.kind == "spiking" and spec.drawn_by is None for spec in forward)
 
 
 def fine_tuning_acts(network: Described, how: Mapping[str, Any], errors: Errors) -> bool:
