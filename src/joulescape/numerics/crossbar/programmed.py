@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from joulescape.errors import SimulatorError
+from joulescape.numerics.crossbar.centring import less_centres
 from joulescape.numerics.crossbar.coding import (
     InputCode,
     into_slices,
@@ -19,6 +20,7 @@ from joulescape.numerics.crossbar.coding import (
 )
 from joulescape.numerics.crossbar.device import CrossbarNumbers, draw_faults, program_arrays
 from joulescape.numerics.crossbar.placing import best_rows, better_negated, corrected_pair, moved_rows
+from joulescape.numerics.crossbar.whole import on_whole, unit_of
 
 CALIBRATION_ROWS = 256
 """Calibration inputs from which ranges are taken: more rows move the maximum little and cost time."""
@@ -40,6 +42,8 @@ class Cells:
     integers: Tensor
     scale: Tensor
     numbers: CrossbarNumbers
+    unit: Tensor | None = None
+    """Levels of one whole number, a column, where `held` is kept on whole numbers."""
 
     @property
     def effective(self) -> Tensor:
@@ -73,17 +77,28 @@ def write(
     """Quantise, slice, invert full columns, program; what the write misses comes from `writing`, if that is given."""
     integers, scale = quantise_weights(weight.detach().float(), numbers.weight_bits)
     if numbers.is_differential:
-        pair = [into_tiles(into_slices(half.clamp(min=0), numbers), numbers) for half in (integers, -integers)]
+        rest, constant = less_centres(integers, numbers)
+        pair = [into_tiles(into_slices(half.clamp(min=0), numbers), numbers) for half in (rest, -rest)]
         positive, negative = _placed(pair, integers.shape[1], numbers, generator, writing)
-        held, halves = positive - negative, (positive, negative)
-        return Cells(held, halves, torch.zeros(held.shape[0], held.shape[2]), 0.0, integers, scale, numbers)
+        held, unit = _kept(positive - negative, pair[0] - pair[1], numbers)
+        return Cells(held, (positive, negative), constant, 0.0, integers, scale, numbers, unit)
     offset = float(2 ** (max(2, numbers.weight_bits) - 1))
     levels = into_tiles(into_slices(integers + offset, numbers), numbers)
     top = float(numbers.top_level)
     is_inverted = (levels.sum(dim=1) > top * levels.shape[1] / 2).float()
     stored = levels + is_inverted[:, None] * (top - 2 * levels)
-    held = _placed([stored], integers.shape[1], numbers, generator, writing)[0] * (1 - 2 * is_inverted)[:, None]
-    return Cells(held, (held,), top * is_inverted, offset, integers, scale, numbers)
+    signs = (1 - 2 * is_inverted)[:, None]
+    written = _placed([stored], integers.shape[1], numbers, generator, writing)[0] * signs
+    held, unit = _kept(written, stored * signs, numbers)
+    return Cells(held, (held,), top * is_inverted, offset, integers, scale, numbers, unit)
+
+
+def _kept(held: Tensor, wanted: Tensor, numbers: CrossbarNumbers) -> tuple[Tensor, Tensor | None]:
+    """Levels as the reads need them, and their unit: on whole numbers where converters read bit by bit."""
+    if numbers.is_counted or numbers.is_analog or numbers.dac_bits > 1:
+        return held, None
+    unit = unit_of(held, wanted, numbers.slice_weights)
+    return on_whole(held, unit), unit
 
 
 def _placed(
