@@ -50,6 +50,8 @@ def figures(settings: ArraySettings, areas: Mapping[str, float]) -> dict[str, fl
         "array_inputs_pj": spent.get("row_drivers", 0.0) + spent["cells"],
         "array_cells_pj": spent["cells"],
         "array_readout_pj": spent["readout"],
+        # As demonstrations print it: the cells alone, each of them a product.
+        "cells_tops_per_w": OPS_PER_MAC * array.rows * array.columns / spent["cells"],
         "cells_count": float(cells),
         "weights_count": float(settings.arrays * work.macs),
         "ir_drop_fraction": attenuation,

@@ -11,7 +11,7 @@ import numpy as np
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors
 from joulescape.network.operators import Graph, Operator, Role
-from joulescape.network.work import MatrixWork, OperandFormat, Work
+from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
 from joulescape.simulators._variants import stacked, stacked_limits, variants
 from joulescape.simulators.array.cost import matrix_cost
 from joulescape.simulators.array.error_numbers import array_errors
@@ -40,10 +40,12 @@ class Array(Simulator[ArraySettings]):
         "drive.phases", "readout.bits", "readout.shared_by", "readout.clip_fraction", "cell.remapping",
     })  # fmt: skip
 
-    def takes(self, operator: Operator, role: Role, settings: ArraySettings) -> bool:  # noqa: ARG002
-        """Forward products with stored weights, and what costs nothing (flatten)."""
+    def takes(self, operator: Operator, role: Role, settings: ArraySettings) -> bool:
+        """Forward products with stored weights, and what costs nothing: flatten; rectifiers of analog read-outs, whose
+        voltages cannot fall below zero."""
         is_product = operator.is_matrix and operator.weight_shape is not None
-        return role == "forward" and (is_product or operator.kind == "flatten")
+        is_free = operator.kind == "flatten" or (operator.kind == "relu" and is_analog(settings))
+        return role == "forward" and (is_product or is_free)
 
     def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: ArraySettings) -> Errors:
         """Numbers of the kind `crossbar` for the forward pass of every stored matrix."""
@@ -83,14 +85,22 @@ class Array(Simulator[ArraySettings]):
         return figures(settings, {part.component.name: float(part.area_mm2) for part in self.area(settings)})
 
 
+def is_analog(settings: ArraySettings) -> bool:
+    """Whether sums go on as voltages."""
+    return settings.reading == "columns" and settings.readout.steps == "analog"
+
+
 def _costs(works: Sequence[Work], settings: ArraySettings, context: Context) -> list[LayerCost]:
     products = [work for work in works if isinstance(work, MatrixWork)]
     is_resident = _needed(products, settings) <= _cells(settings) or not settings.can_rewrite
     found = []
     for work in works:
-        if not isinstance(work, MatrixWork):
+        if isinstance(work, MatrixWork):
+            found.append(matrix_cost(work, settings, context, is_resident))
+        elif isinstance(work, VectorWork) and work.kind == "relu" and is_analog(settings):
+            found.append(LayerCost(work.layer, work.role, 0, 0.0, 0.0, 0.0, "arrays", ()))
+        else:
             raise SimulatorError(f"memory arrays were given {work.layer}, {work.role}: no matrix product")
-        found.append(matrix_cost(work, settings, context, is_resident))
     return found
 
 
@@ -111,7 +121,7 @@ def _limits(works: Sequence[Work], settings: ArraySettings) -> tuple[Limit, ...]
         would = math.ceil(needed * settings.arrays / there)
         reason = f"the network's weights need {needed} cells and the arrays have {there}: {would} arrays would do"
         found.append(Limit(reason, needed / there - 1))
-    if settings.reading == "columns" and settings.readout.steps == "analog":
+    if is_analog(settings):
         found += [limit for work in products for limit in _unsummed(work, settings)]
     return tuple(found)
 
