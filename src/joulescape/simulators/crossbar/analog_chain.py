@@ -71,6 +71,7 @@ def chain_cost(
         utilisation_fraction=utilisation(mapping, settings),
         bound_by="adc" if is_last and float(np.max(chain.converting_ns)) > analog.settle_ns.value else "settling",
         energies=energies,
+        occupancy_ns=samples * chain.held_ns(chain.layers[0], analog.settle_ns.value),
     )
 
 

@@ -12,7 +12,8 @@ from joulescape.network.work import MatrixWork, Operand
 from joulescape.simulators.base import Quantity
 from joulescape.simulators.crossbar.composing import shares_of
 from joulescape.simulators.crossbar.converters import conversion_energy, conversion_ns
-from joulescape.simulators.crossbar.mapping import map_product
+from joulescape.simulators.crossbar.events import analog_energies
+from joulescape.simulators.crossbar.mapping import analog_ns, fill_ns, map_product
 from joulescape.simulators.crossbar.roll_up import (
     chip_area_mm2,
     chip_power_mw,
@@ -62,6 +63,17 @@ def conversions_per_mac(settings: CrossbarSettings) -> Quantity:
     return np.asarray(made * slices(weights, settings) / halves / settings.array.rows)
 
 
+def square_product(settings: CrossbarSettings) -> tuple[Quantity, Quantity]:
+    """Energy and time of one product of a square matrix as tall as an array, at full width: arrays, their converters and
+    registers, without buffers and what stands idle."""
+    rows, bits = settings.array.rows, settings.operand_bits
+    vector, weight = Operand(rows, bits, is_signed=False), Operand(rows * rows, bits)
+    work = MatrixWork("square", "forward", Loops(K=rows, C=rows), weight, vector, Operand(rows, bits))
+    mapping = map_product(work, settings)
+    energies = analog_energies(work, mapping, parts(settings), settings)
+    return sum(e.energy_pj for e in energies), analog_ns(mapping, settings) + fill_ns(settings)
+
+
 def conv_tops_per_w(settings: CrossbarSettings) -> Quantity:
     """Efficiency of the layer by which song2017 explains its mapping, at full width: 256 kernels of 3 x 3 x 128, one of
     its 12,544 positions. Its vector is read in half of all spikes; its 256 results are written to memory subarrays."""
@@ -104,9 +116,12 @@ def _reader_figures(settings: CrossbarSettings) -> dict[str, Quantity]:
     """Figures of what reads a column: a converter, or a counter."""
     if is_counted(settings):
         return {"counter_ghz": counter_ghz(settings), "conv_tops_per_w": conv_tops_per_w(settings)}
+    square_pj, square_ns = square_product(settings)
     array, is_flipped = settings.array, settings.array.encoding == "offset"
     return {
         "conversions_per_mac": conversions_per_mac(settings),
+        "square_product_pj": square_pj,
+        "square_product_ns": square_ns,
         "adc_energy_pj": conversion_energy(settings.adc).value,
         "adc_conversion_ns": conversion_ns(settings.adc),
         "adc_area_mm2": parts(settings)["adc"].unit_area_mm2.value,
