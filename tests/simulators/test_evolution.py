@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from joulescape.errors import SimulatorError
 from joulescape.network.build import build_graph
@@ -253,3 +254,24 @@ def test_simulating_costs_what_the_system_s_own_law_says() -> None:
 def test_arithmetic_is_refused_by_name() -> None:
     with pytest.raises(SimulatorError, match="plate has no way to compute s0 in role forward"):
         plugin.cost([VectorWork("s0", "forward", "scale_offset", 1, 1, 1, 32)], at("plate"), example_context())
+
+
+@pytest.mark.parametrize(
+    ("system", "path", "value", "said"),
+    [
+        ("plate", "system", "plat", "no physical system 'plat', known are circuit, .*; did you mean 'plate'"),
+        ("plate", "bench.sample_ns", None, "a drive in series needs sample_ns in bench"),
+        ("oscillators", "held_controls", None, "held_controls must say how many can be held"),
+        ("shg", "sample.grows", "bin", "'bin' is none of its sizes bins, data_bins, out_features"),
+        ("shg", "control_bits", 17, "less than or equal to 16"),
+        ("shg", "averages", 0, "greater than or equal to 1"),
+        ("shg", "mismatch", -0.1, "greater than or equal to 0"),
+        ("circuit", "twin.refresh_steps", 0, "greater than or equal to 1"),
+    ],
+)
+def test_settings_that_no_machine_has_are_refused(system: str, path: str, value: Any, said: str) -> None:
+    plain = at(system).model_dump()
+    inside, _, leaf = path.rpartition(".")
+    (plain[inside] if inside else plain)[leaf] = value
+    with pytest.raises(ValidationError, match=said):
+        EvolutionSettings.model_validate(plain)

@@ -30,7 +30,7 @@ def figures(settings: EvolutionSettings, priced: Priced) -> dict[str, float]:
 
     All are of one more pass: what is set once a batch is not in them. Powers stay as they are while the size grows, so
     a size beyond the entry's `controls` asks for instruments that it does not have."""
-    work = sample_work(settings, int(settings.sample.sizes.get(settings.sample.grows, 0)))
+    work = sample_work(settings, int(settings.sample.sizes[settings.sample.grows]))
     time_ns, energy_pj = priced(work)
     digital_pj, digital_ns = work.twin_ops * settings.twin_op_pj.value, work.twin_ops * settings.twin_op_ns.value
     found = {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
+from joulescape.errors import nearest
+from joulescape.network.operators import PHYSICAL_KINDS
 from joulescape.spec.base import Shape
 from joulescape.spec.sourced import Better, LowerIsBetter, Sourced
 
@@ -124,3 +126,24 @@ class EvolutionSettings(Shape):
     twin_mm2: LowerIsBetter
     """Area of the engine that simulates where nothing evolves."""
     sample: Sample
+
+    @field_validator("system")
+    @classmethod
+    def _is_known(cls, system: str) -> str:
+        if system not in PHYSICAL_KINDS:
+            close = nearest(system, PHYSICAL_KINDS)
+            hint = f"; did you mean '{close}'?" if close else ""
+            raise ValueError(f"no physical system '{system}', known are {', '.join(sorted(PHYSICAL_KINDS))}{hint}")
+        return system
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        ways = {"bench": self.bench, "integrated": self.integrated}
+        silent = [name for name, way in ways.items() if way.sample_ns is None]
+        if self.drive == "series" and silent:
+            raise ValueError(f"a drive in series needs sample_ns in {' and '.join(silent)}")
+        if self.trained == "once" and self.held_controls is None:
+            raise ValueError("trained once: held_controls must say how many can be held")
+        if self.sample.grows not in self.sample.sizes:
+            raise ValueError(f"sample.grows: '{self.sample.grows}' is none of its sizes {', '.join(self.sample.sizes)}")
+        return self
