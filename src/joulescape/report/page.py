@@ -35,6 +35,7 @@ from joulescape.report.sections import (
     schedule,
     tested,
     training,
+    yields,
 )
 
 VEGA_LITE = "6.4"
@@ -58,6 +59,7 @@ class Facts:
     mappings: mappings.MappingFacts
     normalised: normalised.NormalisedFacts
     tested: tested.TestedFacts
+    yields: yields.YieldFacts
     published: published.PublishedFacts
     refused: refused.RefusedFacts
     convergence: convergence.ConvergenceFacts
@@ -79,6 +81,7 @@ class Facts:
             mappings=mappings.facts(given),
             normalised=normalised.facts(given),
             tested=tested.facts(given),
+            yields=yields.facts(given),
             published=published.facts(given),
             refused=refused.facts(given),
             convergence=convergence.facts(given),
