@@ -76,12 +76,22 @@ def calibrate(
     return Calibration(seen.grids, seen.rows, seen.operands, seen.statistics, seen.tiles)
 
 
-def layer_statistics(inputs: Tensor, weight: Tensor | None) -> LayerStatistics:
-    """Densities, means of magnitude and square relative to the largest magnitude, and histograms of both operands."""
+def layer_statistics(inputs: Tensor, weight: Tensor | None, driven: Tensor | None = None) -> LayerStatistics:
+    """Densities, means of magnitude and square relative to the largest magnitude, and histograms of both operands.
+
+    `driven` are rows of a machine's inputs as it meets them, zeros around an image included; absent, the tensor is.
+    """
     x_density, x_mean, x_square = _moments(inputs)
     w_density, w_mean, w_square = (1.0, 0.5, 1 / 3) if weight is None else _moments(weight)
-    seen = histogram_of(inputs), () if weight is None else histogram_of(weight)
-    return LayerStatistics(w_density, x_density, x_mean, x_square, w_mean, w_square, *seen)
+    met = histogram_of(inputs if driven is None else driven)
+    held = () if weight is None else histogram_of(of_largest(weight))
+    return LayerStatistics(w_density, x_density, x_mean, x_square, w_mean, w_square, met, held)
+
+
+def of_largest(weight: Tensor) -> Tensor:
+    """Weights (N, ...) over the largest of their output, which stands on the full range of a cell."""
+    peak = weight.detach().abs().flatten(1).amax(dim=1).reshape(-1, *[1] * (weight.ndim - 1))
+    return weight / torch.where(peak > 0, peak, torch.ones(()))
 
 
 def histogram_of(values: Tensor) -> Histogram:
@@ -118,7 +128,9 @@ class _Seen:
         elif self._most_rows:
             tile = self.tiles.get(operator.name)
             self.rows[operator.name] = some_rows(operator, inputs[0], self._most_rows, tile)
-        self.statistics[operator.name] = layer_statistics(inputs[0], tensors.get(f"{operator.name}.weight"))
+        driven = self.rows.get(operator.name) if operator.name not in self.tiles else None
+        weight = tensors.get(f"{operator.name}.weight")
+        self.statistics[operator.name] = layer_statistics(inputs[0], weight, driven)
         return plain(operator, inputs, tensors)
 
 

@@ -112,8 +112,8 @@ def _mean_square(work: MatrixWork, settings: ArraySettings) -> float:
     if settings.cell_energy == "fixed":
         return FIXED_ONES if is_pulsed else FIXED_SQUARE
     magnitude = input_magnitude(work, settings)
-    if is_pulsed:
-        return float(drive_square(work.input, magnitude + work.input.is_signed, 1))
+    if is_pulsed or work.input.histogram:
+        return float(drive_square(work.input, magnitude + work.input.is_signed, 1 if is_pulsed else magnitude))
     return work.input.mean_square_fraction
 
 
