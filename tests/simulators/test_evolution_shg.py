@@ -205,3 +205,23 @@ def _space(network: str, back_end: str, more: dict[str, object]) -> DesignSpace:
 def _training(space: DesignSpace) -> dict[str, object]:
     training = space.candidate({"pair": space.pairs[0].name}).training
     return {name: training[name] for name in ("epochs", "batch", "learning_rate")}
+
+
+def test_in_silico_training_unplugs_the_bench_and_ideal_keeps_it_longest() -> None:
+    found = {
+        name: cost("shg_digits", "physical/shg", {"training.algorithm": name}, phases=("training",), root=ROOT)
+        for name in ("pat", "in_silico", "ideal")
+    }
+    stations = {name: {row["station"] for row in report.layers} for name, report in found.items()}
+    assert stations["in_silico"] == {"electronic/scalar_core"} and "physical/shg" in stations["pat"]
+    assert {row["component"].partition("_")[0] for row in found["in_silico"].energy} == {"host", "off"}
+    energies = [found[name].totals["training_energy_pj"] or 0.0 for name in ("in_silico", "pat", "ideal")]
+    assert energies[0] < 1e-4 * energies[1] < 1e-2 * energies[2]
+
+
+def test_the_device_computes_forward_alike_whoever_trains_it() -> None:
+    found = [
+        cost("shg_digits", "physical/shg", {"training.algorithm": name}, phases=("inference", "training"), root=ROOT)
+        for name in ("pat", "in_silico", "ideal")
+    ]
+    assert len({report.totals["inference_energy_pj"] for report in found}) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -165,7 +166,7 @@ class Machine:
         costs = self._ordered_costs(network.graph, work.works, context)
         starts, ends = schedule(self._stages(costs), work.batch if self._overlaps(work) else 1)
         shares = self._shares(costs, ends[-1])
-        static = self._static()
+        static = self._static({station.name for station, _ in costs})
         runs = tuple(
             LayerRun(cost, station.name, start, end, self._energies(station, cost, static, share))
             for (station, cost), start, end, share in zip(costs, starts, ends, shares, strict=True)
@@ -215,12 +216,14 @@ class Machine:
         Checked(f"{station.name}, {cost.layer}", {e.component.name: e.energy_pj for e in (*dynamic, *standing)})
         return (*dynamic, *standing)
 
-    def _static(self) -> tuple[StaticPower, ...]:
+    def _static(self, working: AbstractSet[str]) -> tuple[StaticPower, ...]:
+        """Of every host, and of stations that do something in the phase: what only simulates its device unplugs it."""
         standing = self.off_chip.standing() if self.boundary == "system" else ()
         return (
             *(
                 StaticPower(_prefixed(power.component, station), self._array(power.power_mw))
                 for station in self.stations
+                if station.is_host or station.name in working
                 for power in station.simulator.static_power(station.settings)
                 if self._inside(power.component, station)
             ),
