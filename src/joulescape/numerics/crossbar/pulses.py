@@ -61,24 +61,25 @@ class PulsedCells:
         tilt = numbers.imbalance + numbers.imbalance_spread * _normal(shape, numbers.imbalance_spread, device)
         # The stronger direction keeps the step, the weaker one lacks the imbalance (as in aihwkit2021).
         works = 1.0 - _chosen(shape, numbers.corrupt_fraction, device)
-        self._up = step * (1 + tilt.clamp(max=0)).clamp(min=0) * works
-        self._down = step * (1 - tilt.clamp(min=0)).clamp(min=0) * works
-        self._high = numbers.high * bound * _spread(shape, numbers.bound_spread, device)
-        self._low = -numbers.low * bound * _spread(shape, numbers.bound_spread, device)
-        self._up_slope = self._up * numbers.asymmetry / self._high
-        self._down_slope = -self._down * numbers.asymmetry_down / self._low
-        self._held = torch.clamp(weight.flatten(), self._low, self._high)
+        up = step * (1 + tilt.clamp(max=0)).clamp(min=0) * works
+        down = step * (1 - tilt.clamp(min=0)).clamp(min=0) * works
+        high = numbers.high * bound * _spread(shape, numbers.bound_spread, device)
+        low = -numbers.low * bound * _spread(shape, numbers.bound_spread, device)
+        slopes = up * numbers.asymmetry / high, -down * numbers.asymmetry_down / low
+        self._laws = torch.stack([up, slopes[0], down, slopes[1], low, high])
+        self._held = torch.clamp(weight.flatten(), low, high)
         if numbers.corrupt_fraction:
-            anywhere = self._low + (self._high - self._low) * torch.rand(shape, generator=device)
+            anywhere = low + (high - low) * torch.rand(shape, generator=device)
             self._held = torch.where(works > 0, self._held, anywhere)
         self.seen = self._held.clone() if self._write_noise else self._held
 
     @property
     def symmetry_point(self) -> Tensor:
         """Where a pulse moves as far upwards as downwards: where a cell ends that is pulsed to and fro."""
-        slopes = self._up_slope + self._down_slope
-        point = torch.where(slopes > 0, (self._up - self._down) / slopes.clamp(min=1e-12), torch.zeros(()))
-        return torch.clamp(point, self._low, self._high)
+        up, up_slope, down, down_slope, low, high = self._laws
+        slopes = up_slope + down_slope
+        point = torch.where(slopes > 0, (up - down) / slopes.clamp(min=1e-12), torch.zeros(()))
+        return torch.clamp(point, low, high)
 
     def ask(self, step: Tensor, total: Tensor | None, generator: torch.Generator) -> None:
         """Pulses for a `step`: counts rounded stochastically. `total` adds magnitudes of all that the step sums up.
@@ -86,32 +87,38 @@ class PulsedCells:
         Where vectors pulse one after the other, (total + step) / 2 goes upwards and (total - step) / 2 downwards: what
         cancels in the step still moves cells to their symmetry points.
         """
-        wanted = step.flatten() / self.pulse
+        wanted = step.flatten() / (2 * self.pulse)
+        half = wanted.abs() if total is None else total.flatten() / (2 * self.pulse)
+        # One draw decides about both directions: a cell is seldom asked for either.
         chance = torch.rand(wanted.shape, generator=generator)
-        if total is None:
-            count = (wanted.abs() + chance).floor_()
-            up, down = count * (wanted > 0), count * (wanted < 0)
-        else:
-            whole = total.flatten() / self.pulse
-            up, down = (whole + wanted).div_(2).add_(chance).floor_(), (whole - wanted).div_(2).sub_(chance).ceil_()
-        at = (up + down).nonzero().squeeze(1)
-        self.pulse_at(at, up[at], down[at], generator)
+        up = torch.add(half, wanted).add_(chance).floor_()
+        down = half.sub_(wanted).sub_(chance).ceil_()
+        moved = self._moved(self._held, self._laws, up, down, generator)
+        self._held = moved
+        if not self._write_noise:
+            self.seen = moved
+            return
+        noisy = torch.add(moved, torch.randn(moved.shape, generator=generator), alpha=self._write_noise)
+        self.seen = torch.where(up + down > 0, noisy, self.seen)
 
     def pulse_at(self, at: Tensor, up: Tensor, down: Tensor, generator: torch.Generator) -> None:
         """So many pulses upwards and downwards into the cells `at` (flat indices)."""
-        if not len(at):
-            return
-        held = self._held[at]
-        raised = self._up[at] - self._up_slope[at] * held
-        lowered = self._down[at] + self._down_slope[at] * held
-        moved = held + up * raised - down * lowered
-        if self._noise:
-            power = up * raised.square() + down * lowered.square()
-            moved.addcmul_(power.sqrt_(), torch.randn(at.shape, generator=generator), value=self._noise)
-        torch.clamp(moved, self._low[at], self._high[at], out=moved)
+        is_pulsed = (up + down).nonzero().squeeze(1)
+        at, up, down = at[is_pulsed], up[is_pulsed], down[is_pulsed]
+        moved = self._moved(self._held[at], self._laws[:, at], up, down, generator)
         self._held[at] = moved
         if self._write_noise:
             self.seen[at] = moved.add_(torch.randn(at.shape, generator=generator), alpha=self._write_noise)
+
+    def _moved(self, held: Tensor, laws: Tensor, up: Tensor, down: Tensor, generator: torch.Generator) -> Tensor:
+        step_up, up_slope, step_down, down_slope, low, high = laws
+        raised = torch.addcmul(step_up, up_slope, held, value=-1)
+        lowered = torch.addcmul(step_down, down_slope, held)
+        moved = torch.addcmul(held, up, raised).addcmul_(down, lowered, value=-1)
+        if self._noise:
+            power = raised.square_().mul_(up).addcmul_(lowered.square_(), down)
+            moved.addcmul_(power.sqrt_(), torch.randn(held.shape, generator=generator), value=self._noise)
+        return torch.minimum(torch.maximum(moved, low), high)
 
 
 class OneSidedPairs:
