@@ -3,9 +3,9 @@
     python benchmarks/value_energy.py        prints the table of docs/array_demonstrations.md
 
 Exact: every cell of every array in every read, V^2 G t of its own row's drive and its own conductance, on test samples.
-Beside it four models of one layer's energy: `fixed`, the same for any data (operands spread evenly); `one constant`, the
-exact mean of all layers of the network, given to each of them; `means`, from mean magnitudes of training samples, digits
-taken to be uniform; `histograms`, from measured histograms of training samples and weights, digit by digit.
+Beside it four models of one layer's energy: `fixed`, the same for any data (operands spread evenly); `one constant`,
+the exact mean of all layers of the network, given to each of them; `means`, from mean magnitudes of training samples,
+digits taken to be uniform; `histograms`, from measured histograms of training samples and weights, digit by digit.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def numbers_of(array: str) -> CrossbarNumbers:
         rows=1 << 16, columns=128, weight_bits=BITS, input_bits=BITS, cell_copies=1, adc_bits=24, adc_clip_fraction=1.0,
         is_counted=False, is_differential=True, programming_sigma_fraction=0.0, read_sigma_fraction=0.0,
         stuck_off_fraction=0.0, stuck_on_fraction=0.0, g_on_msiemens=0.04, on_off_ratio=1 / OFF, wire_kohm=0.0,
-        **ARRAYS[array],
+        cell_bits=ARRAYS[array]["cell_bits"], dac_bits=ARRAYS[array]["dac_bits"],
     )  # fmt: skip
 
 

@@ -90,8 +90,9 @@ def layer_statistics(inputs: Tensor, weight: Tensor | None, driven: Tensor | Non
 
 def of_largest(weight: Tensor) -> Tensor:
     """Weights (N, ...) over the largest of their output, which stands on the full range of a cell."""
-    peak = weight.detach().abs().flatten(1).amax(dim=1).reshape(-1, *[1] * (weight.ndim - 1))
-    return weight / torch.where(peak > 0, peak, torch.ones(()))
+    rows = weight.detach().reshape(len(weight) if weight.ndim > 1 else 1, -1)
+    peak = rows.abs().amax(dim=1, keepdim=True)
+    return rows / torch.where(peak > 0, peak, torch.ones(()))
 
 
 def histogram_of(values: Tensor) -> Histogram:
