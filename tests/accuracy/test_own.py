@@ -13,8 +13,10 @@ from joulescape.accuracy.datasets import load_task
 from joulescape.accuracy.measure import measure
 from joulescape.accuracy.module import run as run_graph
 from joulescape.accuracy.own import train_twin
+from joulescape.accuracy.own_bench import physical_layer
+from joulescape.accuracy.own_calibration import Calibrated
 from joulescape.accuracy.own_controls import ABOUT, controls
-from joulescape.accuracy.own_network import Calibrated, grouping, physical_layer
+from joulescape.accuracy.own_network import grouping
 from joulescape.accuracy.own_training import OwnRun, fresh, train
 from joulescape.accuracy.reference import train_reference
 from joulescape.accuracy.training import TrainingRun, correct, fraction
@@ -199,7 +201,7 @@ def test_groups_are_those_of_the_spectral_sum() -> None:
 
 def test_calibration_tracks_training_and_then_stands_still() -> None:
     operator = Operator("scale1", "scale_offset", ("shg1",), ((3,),), (3,), {"out_features": 3})
-    part = Calibrated(operator, is_last=False)
+    part = Calibrated(operator, drive=(0.0, 1.0))
     recorded = torch.tensor([5.0, -2.0, 0.1]) + torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
     found = part(recorded, is_training=True).detach()
     assert torch.allclose(found.mean(0), torch.full((3,), 0.5), atol=1e-5)
@@ -215,7 +217,7 @@ def test_calibration_tracks_training_and_then_stands_still() -> None:
 def test_a_bin_that_never_changes_stays_finite() -> None:
     operator = Operator("scale1", "scale_offset", ("shg1",), ((2,),), (2,), {"out_features": 2})
     recorded = torch.stack([torch.zeros(50), torch.linspace(0, 1, 50)], 1)
-    assert bool(torch.isfinite(Calibrated(operator, is_last=False)(recorded, is_training=True)).all())
+    assert bool(torch.isfinite(Calibrated(operator, drive=(0.0, 1.0))(recorded, is_training=True)).all())
 
 
 def test_graphs_that_are_no_chain_run_their_branches(small: Graph) -> None:

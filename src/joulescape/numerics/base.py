@@ -208,6 +208,9 @@ class PhysicalLayer(ABC):
     """One physical operator of a machine that is its own network: a differentiable twin, and devices that depart."""
 
     kind: ClassVar[str]
+    lowest: ClassVar[float] = 0.0
+    highest: ClassVar[float] = 1.0
+    """Between these lie the values that can drive it."""
 
     @abstractmethod
     def initial(self, operator: Operator, generator: torch.Generator) -> Mapping[str, Tensor]:
@@ -221,6 +224,21 @@ class PhysicalLayer(ABC):
     def device(self, operator: Operator, errors: ErrorSpec, generator: torch.Generator) -> DeviceLayer:
         """Draw one device: mismatch is fixed by `generator`, read noise is drawn at each call."""
 
+    def fitted(
+        self,
+        operator: Operator,
+        errors: ErrorSpec,
+        device: DeviceLayer,  # noqa: ARG002
+        generator: torch.Generator,  # noqa: ARG002
+        count: int,  # noqa: ARG002
+    ) -> Twin:
+        """A twin fitted to `count` measurements of `device`; by default nothing is learnt from them."""
+        return lambda x, parameters: self.twin(operator, x, parameters, errors)
+
+    def noisy(self, operator: Operator, read: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+        """What is read with the noise of one reading; by default without any."""
+        return read
+
     @abstractmethod
     def in_range(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs clipped to what the system can be driven with, and a scalar penalty on what was cut off."""
@@ -228,6 +246,14 @@ class PhysicalLayer(ABC):
     @abstractmethod
     def confine(self, parameters: Mapping[str, Tensor]) -> None:
         """Move trained parameters back into the system's range, in place."""
+
+
+class Twin(Protocol):
+    """One physical layer as its model computes it."""
+
+    def __call__(self, x: Tensor, parameters: Mapping[str, Tensor], /) -> Tensor:
+        """(batch, inputs) -> (batch, outputs), differentiable, without noise."""
+        ...
 
 
 class DeviceLayer(Protocol):

@@ -16,11 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from joulescape.errors import SimulatorError
 from joulescape.network.operators import Operator
 from joulescape.network.systems.circuit import SUBSTEPS
 from joulescape.numerics import _series, _systems
-from joulescape.numerics._systems import System
+from joulescape.numerics._systems import System, bounded
 
 THRESHOLD, SLOPE, GAIN = 0.4, 0.15, 0.1
 """t, s and k of the nominal transistor."""
@@ -81,17 +80,10 @@ class Circuit(System[Parts]):
         voltage = _series.series(x, parameters["weight"])
         return _series.averaged(recorded(voltage, physics), operator.out_elements)
 
-    def confine(self, parameters: Mapping[str, Tensor]) -> None:
-        """Move the trained samples back into the drive's range, in place."""
-        parameters["weight"].clamp_(self.lowest, self.highest)
-
 
 def recorded(voltage: Tensor, parts: Parts) -> Tensor:
-    """(time, batch) of the capacitor's voltage at the end of each sample; SimulatorError where it runs away."""
-    out: Tensor = _record(voltage, parts)
-    if not bool(torch.isfinite(out.detach()).all()):
-        raise SimulatorError("the circuit runs away: a smaller drive or closer samples are needed")
-    return out
+    """(time, batch) of the capacitor's voltage at the end of each sample; Infeasible where it runs away."""
+    return bounded(_record(voltage, parts), "the circuit runs away: a smaller drive or closer samples are needed")
 
 
 class _Record(torch.autograd.Function):
@@ -104,11 +96,12 @@ class _Record(torch.autograd.Function):
         held = np.empty((len(drive) * SUBSTEPS + 1, drive.shape[1]), np.float32)
         held[0], current = 0.0, np.zeros(drive.shape[1], np.float32)
         keep, push = np.float32(1 - step * parts.loss), np.float32(step * parts.drive)
-        for index in range(len(held) - 1):
-            before = held[index]
-            current = keep * current + push * drive[index // SUBSTEPS] - step * before
-            open_by = np.logaddexp(np.float32(0), (before - np.float32(parts.threshold)) / np.float32(SLOPE))
-            held[index + 1] = before + step * (current - np.float32(parts.gain) * open_by * open_by)
+        with np.errstate(over="ignore", invalid="ignore"):  # what runs away is found, and said, once it has
+            for index in range(len(held) - 1):
+                before = held[index]
+                current = keep * current + push * drive[index // SUBSTEPS] - step * before
+                open_by = np.logaddexp(np.float32(0), (before - np.float32(parts.threshold)) / np.float32(SLOPE))
+                held[index + 1] = before + step * (current - np.float32(parts.gain) * open_by * open_by)
         ctx.held, ctx.parts = held, parts
         return torch.from_numpy(held[SUBSTEPS::SUBSTEPS].copy())
 

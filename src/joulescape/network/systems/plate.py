@@ -11,7 +11,7 @@ from joulescape.network.operators import Operator
 from joulescape.network.request import Kind, Request
 from joulescape.network.systems._driven import driven, resized, samples
 
-MODES, QUALITY, STRETCH, HIGHEST = 24, 20.0, 1.0, 0.25
+MODES, QUALITY, STRETCH, HIGHEST = 24, 20.0, 1.0, 0.15
 SUBSTEPS = 2
 """Steps of the integrator for one sample of the force."""
 
