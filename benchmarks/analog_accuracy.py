@@ -2,7 +2,7 @@
 
     AIHWKIT_PYTHON=<python with aihwkit 1.1.0, torch 2.13.0> python benchmarks/analog_accuracy.py [section ...]
 
-Sections: speed converters drift faults wires tuning chips; without names all of them. CPU time of one thread; LeNet-5
+Sections: speed converters ranges chain drift faults wires tuning chips; without names all of them. CPU time of one thread; LeNet-5
 and an MLP 784-256-10 on MNIST, looked for where JOULESCAPE_DATA says. Without AIHWKIT_PYTHON `speed` has no peer but
 plain torch. The tables of docs/crossbar_accuracy.md are printed here.
 """
@@ -155,7 +155,9 @@ def _speed_rows(name: str) -> list[tuple[str, ...]]:
         ("programming error, one pair", {**PAIR, "programming_sigma_fraction": PROGRAMMING}, "merged"),
         ("read noise a product, one pair", {**PAIR, "read_sigma_fraction": READ}, "merged"),
         ("both, bit-sliced, merged", both, "merged"),
+        ("exact cells, bit-sliced, full", SLICED, "full"),
         ("programming error, bit-sliced, full", {**SLICED, "programming_sigma_fraction": 0.05}, "full"),
+        ("programming error of 1 %, bit-sliced, full", {**SLICED, "programming_sigma_fraction": 0.01}, "full"),
         ("both, bit-sliced, full", both, "full"),
     )  # fmt: skip
     with torch.no_grad():
@@ -247,20 +249,53 @@ def _rms(net: Case, name: str) -> float:
 # --- what converters, time, faults, wires do --------------------------------------------------------------------------
 
 
+TOGETHER: Mapping[str, float] = {
+    **SLICED, "programming_sigma_fraction": 0.05, "read_sigma_fraction": 0.01, "stuck_off_fraction": 0.001,
+    "stuck_on_fraction": 0.001, "wire_kohm": 0.001,
+}  # fmt: skip
+"""Programming error 5 %, read noise 1 %, 0.2 % of cells stuck, 1 ohm a cell pitch at 25 uS."""
+
+
 def converters() -> str:
-    """Merged against full over converter bits with exact cells, and over programming errors."""
-    net, rows = case("lenet5"), []
-    for bits in (8, 6, 5, 4, 3):
-        numbers = {**SLICED, "adc_bits": bits}
-        found = [net.accuracies(numbers, detail, 1)[0] for detail in ("full", "merged")]  # type: ignore[arg-type]
-        rows.append((str(bits), f"{found[0]:.2f}", f"{found[1]:.2f}", f"{found[1] - found[0]:+.2f}"))
-    errors = []
-    for sigma in (0.05, 0.10):
+    """Merged against full over converter bits, with exact cells and with all that cells and wires do at once."""
+    net = case("lenet5")
+    tables = []
+    for what, base, draws in (("exact cells", SLICED, 1), ("all errors together", TOGETHER, 3)):
+        rows = []
+        for bits in (8, 6, 5, 4, 3):
+            full, merged = (net.accuracies({**base, "adc_bits": bits}, detail, draws) for detail in ("full", "merged"))  # type: ignore[arg-type]
+            rows.append((str(bits), shown(full), shown(merged), f"{fmean(merged) - fmean(full):+.2f}"))
+        tables.append(table(f"converter bits, {what} | full, % | merged, % | difference", rows))
+    rows = []
+    for sigma in (0.02, 0.05, 0.10):
         numbers = {**SLICED, "programming_sigma_fraction": sigma}
         full, merged = net.accuracies(numbers, "full", 3), net.accuracies(numbers, "merged", 3)
-        errors.append((f"{100 * sigma:g} %", shown(full), shown(merged), f"{fmean(merged) - fmean(full):+.2f}"))
-    first = table("converter bits | full, % | merged, % | difference", rows)
-    return first + "\n\n" + table("programming error, 8-bit converter | full, % | merged, % | difference", errors)
+        rows.append((f"{100 * sigma:g} %", shown(full), shown(merged), f"{fmean(merged) - fmean(full):+.2f}"))
+    tables.append(table("programming error, 8-bit converter | full, % | merged, % | difference", rows))
+    return "\n\n".join(tables)
+
+
+def ranges() -> str:
+    """Range of the converters as a share of the largest sum of training inputs, full read, exact cells."""
+    net, rows = case("lenet5"), []
+    for bits in (6, 5, 4, 3):
+        numbers = {**SLICED, "adc_bits": bits, "least_step_levels": 0.0}
+        found = [net.accuracies({**numbers, "adc_clip_fraction": clip}, "full", 1)[0] for clip in CLIPS]
+        rows.append((str(bits), *(f"{value:.2f}" for value in found)))
+    return table(f"converter bits | {' | '.join(f'{clip:g}' for clip in CLIPS)}", rows)
+
+
+CLIPS = (1.0, 0.7, 0.5, 0.35, 0.25)
+
+
+def chain() -> str:
+    """No converter between layers: noise of each hand-over, a share of the largest sum, adds up over the layers."""
+    rows = []
+    for name in NETWORKS:
+        for sigma in (0.0, 0.005, 0.01, 0.02, 0.05):
+            numbers = {**PAIR, "is_analog": 1, "activation_sigma_fraction": sigma, "programming_sigma_fraction": 0.02}
+            rows.append((name, f"{100 * sigma:g} %", shown(case(name).accuracies(numbers))))
+    return table("network | noise of a hand-over | accuracy, %", rows)
 
 
 def shelf(name: str, **changes: Any) -> Mapping[str, float]:
@@ -348,8 +383,8 @@ def chips() -> str:
 
 
 SECTIONS: Mapping[str, Callable[[], str]] = {
-    "speed": speed, "converters": converters, "drift": drift, "faults": faults, "wires": wires, "tuning": tuning,
-    "chips": chips,
+    "speed": speed, "converters": converters, "ranges": ranges, "chain": chain, "drift": drift, "faults": faults,
+    "wires": wires, "tuning": tuning, "chips": chips,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -47,10 +47,13 @@ CONFIRMED = {
     **dict.fromkeys(METRICS, pl.Float64),
     "accuracy_sd_fraction": pl.Float64, "accuracy_draws_count": pl.Int64,
     "trained_accuracy_sd_fraction": pl.Float64, "trained_accuracy_draws_count": pl.Int64,
+    "yield_above_fraction": pl.Float64, "yield_fraction": pl.Float64,
+    "yield_low_fraction": pl.Float64, "yield_high_fraction": pl.Float64,
     "search_accuracy_fraction": pl.Float64, "paired_loss_fraction": pl.Float64, "state": pl.String, "reason": pl.String,
 }  # fmt: skip
 """confirmed.parquet: one row a (design, corner). `pick` says why: front, near_front or best_of_back_end;
-`paired_loss_fraction` is the reference's accuracy minus this design's, on the same test images."""
+`paired_loss_fraction` is the reference's accuracy minus this design's, on the same test images. `yield_fraction` is the
+share of drawn chips whose accuracy is at least `yield_above_fraction`, with its interval of 95 %."""
 
 PARTS = {
     "design_id": pl.String, "node": pl.String, "quantity": pl.String, "phase": pl.String, "layer": pl.String,

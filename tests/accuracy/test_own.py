@@ -13,8 +13,10 @@ from joulescape.accuracy.datasets import load_task
 from joulescape.accuracy.measure import measure
 from joulescape.accuracy.module import run as run_graph
 from joulescape.accuracy.own import train_twin
+from joulescape.accuracy.own_bench import physical_layer
+from joulescape.accuracy.own_calibration import Calibrated
 from joulescape.accuracy.own_controls import ABOUT, controls
-from joulescape.accuracy.own_network import Calibrated, grouping, physical_layer
+from joulescape.accuracy.own_network import grouping
 from joulescape.accuracy.own_training import OwnRun, fresh, train
 from joulescape.accuracy.reference import train_reference
 from joulescape.accuracy.training import TrainingRun, correct, fraction
@@ -199,7 +201,7 @@ def test_groups_are_those_of_the_spectral_sum() -> None:
 
 def test_calibration_tracks_training_and_then_stands_still() -> None:
     operator = Operator("scale1", "scale_offset", ("shg1",), ((3,),), (3,), {"out_features": 3})
-    part = Calibrated(operator, is_last=False)
+    part = Calibrated(operator, drive=(0.0, 1.0))
     recorded = torch.tensor([5.0, -2.0, 0.1]) + torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
     found = part(recorded, is_training=True).detach()
     assert torch.allclose(found.mean(0), torch.full((3,), 0.5), atol=1e-5)
@@ -215,16 +217,22 @@ def test_calibration_tracks_training_and_then_stands_still() -> None:
 def test_a_bin_that_never_changes_stays_finite() -> None:
     operator = Operator("scale1", "scale_offset", ("shg1",), ((2,),), (2,), {"out_features": 2})
     recorded = torch.stack([torch.zeros(50), torch.linspace(0, 1, 50)], 1)
-    assert bool(torch.isfinite(Calibrated(operator, is_last=False)(recorded, is_training=True)).all())
+    assert bool(torch.isfinite(Calibrated(operator, drive=(0.0, 1.0))(recorded, is_training=True)).all())
 
 
-def test_graphs_that_are_no_chain_are_refused(small: Graph) -> None:
-    branched = replace(small, operators=(*small.operators[:-1], replace(small.operators[-1], inputs=("shg2",))))
-    with pytest.raises(SimulatorError, match="is a chain"):
-        fresh(branched, {}, OwnRun(QUICK, "pat", 0))
-    foreign = replace(small, operators=(*small.operators[:-1], replace(small.operators[-1], kind="relu")))
-    with pytest.raises(SimulatorError, match="cannot run 'classes'"):
-        fresh(foreign, {}, OwnRun(QUICK, "pat", 0))
+def test_graphs_that_are_no_chain_run_their_branches(small: Graph) -> None:
+    both = replace(small.operators[-1], name="both", kind="add", inputs=("scale1", "scale2"), in_shapes=((64,), (64,)))
+    branched = replace(small, operators=(*small.operators[:-1], replace(both, out_shape=(64,))))
+    network = fresh(branched, {}, OwnRun(QUICK, "pat", 0))
+    scores, _ = network.scores(_data(small).train.images[:8], "pat")
+    assert scores.shape == (8, 64)
+
+
+def test_a_system_with_two_drives_is_refused(small: Graph) -> None:
+    first, second = small.operators[0], small.operators[2]
+    crossed = replace(small, operators=(first, replace(second, inputs=("shg1", "input"))))
+    with pytest.raises(SimulatorError, match="driven by one tensor; 'shg2' reads shg1, input"):
+        fresh(crossed, {}, OwnRun(QUICK, "pat", 0))
 
 
 @pytest.mark.slow

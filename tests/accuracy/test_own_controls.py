@@ -89,34 +89,34 @@ def _space(**more: Any) -> DesignSpace:
 
 def test_numbers_are_drawn_and_the_interface_is_swept() -> None:
     hardware = {
-        "modulator_bits": {"kind": "int", "low": 2, "high": 8},
+        "control_bits": {"kind": "int", "low": 2, "high": 8},
         "averages": {"kind": "choice", "options": [1, 4, 16]},
-        "interface": {"kind": "choice", "options": ["bench", "comb"]},
+        "interface": {"kind": "choice", "options": ["bench", "integrated"]},
     }
     algorithm = {"kind": "choice", "options": ["pat", "in_silico"]}
     space = _space(hardware={"physical/shg": hardware}, training={"algorithm": algorithm})
     (pair,) = space.pairs
     drawn = [parameter.name for parameter in space.parameters(pair)]
     assert set(drawn) == {
-        "training.algorithm", "hardware.physical/shg.modulator_bits", "hardware.physical/shg.averages"
+        "training.algorithm", "hardware.physical/shg.control_bits", "hardware.physical/shg.averages"
     }  # fmt: skip
     values = {"pair": pair.name, "training.algorithm": "in_silico", drawn[1]: 4, drawn[2]: 4}
     candidate = space.candidate(values)
     machine = space.machine(candidate)
-    assert [variant["interface"] for variant in machine.variants] == ["bench", "comb"]
+    assert [variant["interface"] for variant in machine.variants] == ["bench", "integrated"]
     assert space.recipe(candidate).training["algorithm"] == "in_silico"
 
 
 def test_a_question_judges_the_trained_device() -> None:
-    interface = {"kind": "choice", "options": ["bench", "comb"]}
+    interface = {"kind": "choice", "options": ["bench", "integrated"]}
     space = _space(hardware={"physical/shg": {"interface": interface}}, training={"epochs": 1})
     candidate = space.candidate({"pair": space.pairs[0].name})
-    bench, comb = evaluate(candidate, space, Fidelity(draws=1, samples=60), 0)
-    assert bench.state == comb.state == "valid"
+    bench, integrated = evaluate(candidate, space, Fidelity(draws=1, samples=60), 0)
+    assert bench.state == integrated.state == "valid"
     assert bench.metrics["accuracy_fraction"] == bench.metrics["trained_accuracy_fraction"]
-    assert bench.metrics["accuracy_fraction"] == comb.metrics["accuracy_fraction"]
+    assert bench.metrics["accuracy_fraction"] == integrated.metrics["accuracy_fraction"]
     assert bench.facts["training_steps_count"] == 17 and bench.facts["steps_basis"] == "measured"
     for metric in ("inference_energy_pj", "inference_latency_ns", "training_energy_pj", "area_mm2"):
-        slow, fast = bench.metrics[metric], comb.metrics[metric]
+        slow, fast = bench.metrics[metric], integrated.metrics[metric]
         assert slow is not None and fast is not None and slow > 100 * fast
     assert bench.facts["assumed_energy_fraction"] > 0.99

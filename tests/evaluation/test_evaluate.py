@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from joulescape import evaluate, load_space
+from joulescape.errors import Infeasible
 from joulescape.evaluation import breakdown
 from joulescape.network.fidelity import Fidelity, Measured
 from joulescape.resolve.candidate import Candidate
@@ -154,3 +155,17 @@ def test_a_node_scales_what_is_told(tmp_path: Path) -> None:
     scaled = evaluate(electronic(space), space, QUICK, 0)[0].metrics["inference_energy_pj"]
     published = [r for r in breakdown(electronic(space), space, 0, QUICK, 0).parts if r["node"] == "as_published"]
     assert scaled < sum(r.get("energy_pj") or 0.0 for r in published if r.get("phase") == "inference")  # type: ignore[operator]
+
+
+def test_what_runs_away_when_it_is_measured_is_infeasible_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_away(*_: object) -> Measured:
+        raise Infeasible("the plate runs away: a weaker drive is needed", 1.0)
+
+    monkeypatch.setattr("joulescape.accuracy.measure.measure", run_away)
+    space = question(tmp_path, networks=["shg_digits"], back_ends=["physical/shg"], compression=[], hardware={})
+    (found,) = evaluate(space.candidate({"pair": space.pairs[0].name}), space, QUICK, 0)
+    assert (found.state, found.violation) == ("infeasible", 1.0)
+    assert found.reason == "the plate runs away: a weaker drive is needed"
+    assert set(found.metrics.values()) == {None}

@@ -12,6 +12,7 @@ from torch import Tensor
 from joulescape.network.error_spec import ErrorSpec
 from joulescape.network.operators import Role
 from joulescape.simulators.crossbar.devices import AgedCell, device_numbers
+from joulescape.spec.sourced import Corner, at_corner
 
 SHELF = Path(__file__).resolve().parents[2] / "hwlib" / "components" / "memristive"
 DAY_S, YEAR_S = 86_400.0, 31_557_600.0
@@ -45,9 +46,9 @@ def device(name: str, **changes: Any) -> AgedCell:
     return AgedCell.model_validate({**parameters, **changes})
 
 
-def device_spec(name: str, copies: int = 1, **changes: Any) -> ErrorSpec:
+def device_spec(name: str, copies: int = 1, corner: Corner = "typical", **changes: Any) -> ErrorSpec:
     """An analog pair of such devices a weight."""
-    cell = device(name, **changes)
+    cell = at_corner(device(name, **changes), corner)
     named = ("g_on_msiemens", "on_off_ratio", "programming_sigma_fraction", "read_sigma_fraction",
              "stuck_off_fraction", "stuck_on_fraction")  # fmt: skip
     own = {short: getattr(cell, short).value for short in named}

@@ -17,6 +17,7 @@ from joulescape.numerics.crossbar import plugin
 from joulescape.numerics.crossbar.coding import InputCode
 from joulescape.numerics.crossbar.device import CrossbarNumbers
 from joulescape.numerics.crossbar.merged import DrivePower, MergedCrossbar
+from joulescape.numerics.crossbar.programmed import own_stream
 
 torch.set_num_threads(1)
 REDRAWS = 1000
@@ -207,3 +208,16 @@ def test_a_convolution_of_an_analog_machine_gives_what_its_rows_give() -> None:
     assert isinstance(machine, OnWindows)
     whole, single = machine.on_windows(x, window, generator()), machine(rows, generator())  # type: ignore[operator]
     assert torch.allclose(whole.flatten(2).transpose(1, 2).reshape(single.shape), single, atol=1e-5)
+
+
+# --- what calibration draws ---------------------------------------------------------------------------------------
+
+
+def test_calibration_draws_the_same_every_time_and_other_numbers_for_other_purposes_and_matrices() -> None:
+    first, again, purpose, shape = (
+        torch.randn(200, generator=own_stream(*key))
+        for key in (("noise", (256, 10)), ("noise", (256, 10)), ("rows", (256, 10)), ("noise", (256, 11)))
+    )
+    assert torch.equal(first, again)
+    for other in (purpose, shape):
+        assert abs(float((first * other).mean())) < 0.3

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from crossbar_numbers import ANALOG_PAIR, IDEAL, YEAR_S, device_spec
+from crossbar_numbers import ANALOG_PAIR, DAY_S, IDEAL, SHELF, YEAR_S, device_spec, matrices
+from scipy.stats import spearmanr
 from torch import Tensor
 
 from joulescape.accuracy.activations import calibrate
@@ -26,7 +27,10 @@ from joulescape.compression.pipeline import describe
 from joulescape.network.build import build_graph
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph
+from joulescape.numerics.crossbar.device import CrossbarNumbers
+from joulescape.numerics.crossbar.programmed import write
 from joulescape.spec.network import NetworkSpec
+from joulescape.spec.sourced import CORNERS, Corner
 
 torch.set_num_threads(1)
 MODEL = Path(__file__).resolve().parents[2] / "models" / "digits_mlp.yaml"
@@ -92,3 +96,43 @@ def test_yield_falls_as_cells_get_worse() -> None:
     assert shares == sorted(shares, reverse=True)
     assert shares[0] == 1.0
     assert shares[2] < 0.5
+
+
+# --- every device of the shelf ------------------------------------------------------------------------------------
+
+DEVICES = tuple(
+    path.stem
+    for path in sorted(SHELF.glob("*.yaml"))
+    if yaml.safe_load(path.read_text(encoding="utf-8"))["kind"] == "memory_device"
+)
+
+
+def weight_error(errors: ErrorSpec) -> float:
+    """Root mean square of what a written matrix is off by, over its own."""
+    weight, _ = matrices(100, 30)
+    held = write(weight, CrossbarNumbers.of(errors), torch.Generator().manual_seed(0)).matrix
+    return float((held - weight).norm() / weight.norm())
+
+
+@cache
+def of_device(name: str, corner: Corner) -> tuple[float, float]:
+    """(weight error, mean accuracy) of pairs of these cells, read one day after they were written."""
+    errors = device_spec(name, corner=corner, age_s=DAY_S)
+    return weight_error(errors), fmean(accuracies(errors.numbers, 4))
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_every_device_runs_a_network_and_its_worse_corner_runs_it_worse(name: str) -> None:
+    best, typical, worst = (of_device(name, corner) for corner in ("optimistic", "typical", "pessimistic"))
+    assert best[0] <= typical[0] <= worst[0]
+    assert best[0] < worst[0]
+    assert best[1] >= worst[1] - 0.005
+    assert best[1] > 0.85
+
+
+def test_accuracy_falls_where_the_device_is_worse() -> None:
+    """Over all devices and corners: the more a weight errs, the less is recognised."""
+    found = [of_device(name, corner) for name in DEVICES for corner in CORNERS]
+    assert spearmanr(*zip(*found, strict=True)).statistic < -0.7
+    clean, poor = min(found), max(found)
+    assert clean[1] > poor[1] + 0.05

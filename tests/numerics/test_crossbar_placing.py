@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from joulescape.errors import SimulatorError
 from joulescape.numerics.crossbar import plugin
 from joulescape.numerics.crossbar.device import CrossbarNumbers, draw_faults
-from joulescape.numerics.crossbar.placing import best_rows, better_negated, corrected_pair, fault_cost, moved_rows
+from joulescape.numerics.crossbar.placing import (
+    best_rows,
+    better_negated,
+    corrected_pair,
+    fault_cost,
+    moved_rows,
+    row_costs,
+)
 from joulescape.numerics.crossbar.programmed import write
 
 torch.set_num_threads(1)
@@ -84,7 +91,7 @@ def test_the_assignment_is_one_and_never_worse_than_none(rows: int, seed: int, s
     numbers = CrossbarNumbers.of(spec(stuck_off_fraction=share / 2, stuck_on_fraction=share / 2))
     arrays = [torch.randint(0, 4, (2, rows, 6), generator=generator(seed + k)).float() for k in range(2)]
     stuck = [draw_faults(array, numbers, generator(seed + 7 + k)) for k, array in enumerate(arrays)]
-    order = best_rows(arrays, stuck, SIGNIFICANCE)
+    order = best_rows(arrays, stuck, SIGNIFICANCE, 2 * rows)
     assert torch.equal(order.sort(dim=1).values, torch.arange(rows).expand(2, -1))
     weighs = SIGNIFICANCE.square().repeat(3)
     before, after = (
@@ -92,6 +99,35 @@ def test_the_assignment_is_one_and_never_worse_than_none(rows: int, seed: int, s
         for placed in (arrays, [moved_rows(a, order) for a in arrays])
     )
     assert after <= before + 1e-3
+
+
+def test_rows_that_nothing_drives_take_the_worst_places() -> None:
+    """Three inputs in two tiles of two rows: the last place of the second tile is not driven. Its first row is stuck at
+    the top, where a full cell would cost nothing and the only input there, which wants 0, costs 9."""
+    levels = torch.tensor([[[3.0], [3.0]], [[0.0], [0.0]]])
+    stuck = torch.full((1, 2, 2, 1), NAN)
+    stuck[0, 1, 0] = 3.0
+    one = torch.ones(1)
+    assert best_rows([levels], [stuck], one, 3).tolist() == [[0, 1], [1, 0]]
+
+
+def test_copies_err_by_their_mean_in_either_cost() -> None:
+    """One of two copies stuck at the top over a zero: the pair holds 1.5 too much, 2.25, not the mean of 9 and 0."""
+    levels, stuck = torch.zeros(1, 1, 1), torch.full((2, 1, 1, 1), NAN)
+    stuck[0] = 3.0
+    assert fault_cost(levels, stuck).item() == 2.25
+    assert row_costs(levels, stuck, torch.ones(1)).item() == 2.25
+
+
+@given(st.integers(1, 3), st.integers(0, 50))
+@settings(max_examples=20, deadline=None)
+def test_the_cost_of_leaving_rows_where_they_are_is_the_cost_of_the_faults(copies: int, seed: int) -> None:
+    numbers = CrossbarNumbers.of(spec(cell_copies=copies, stuck_off_fraction=0.2, stuck_on_fraction=0.2))
+    levels = torch.randint(0, 4, (2, 5, 4), generator=generator(seed)).float()
+    stuck = draw_faults(levels, numbers, generator(seed + 1))
+    weighs = SIGNIFICANCE.square().repeat(2)
+    stays = row_costs(levels, stuck, weighs).diagonal(dim1=1, dim2=2)
+    assert torch.allclose(stays, (fault_cost(levels, stuck) * weighs).sum(dim=2), atol=1e-3)
 
 
 def test_rows_move_there_and_back() -> None:

@@ -41,3 +41,9 @@ def test_only_latency_is_called_otherwise() -> None:
     changed = {name for name, label in theme.labels(16).items() if label != theme.LABELS[name]}
     assert changed == {"inference_latency_ns"}
     assert theme.labels() == theme.LABELS
+
+
+def test_a_declared_life_is_named_where_its_energy_is() -> None:
+    found = theme.labels(1, 1e9)
+    assert {name for name, label in found.items() if label != theme.LABELS[name]} == {"lifecycle_energy_pj"}
+    assert found["lifecycle_energy_pj"] == "Energy of training and 1e+09 inferences"

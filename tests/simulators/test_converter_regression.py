@@ -7,7 +7,7 @@ import math
 import pytest
 from crossbar_cases import ISAAC, SIMULATOR, SPEC, isaac
 
-from joulescape.simulators.crossbar.rules import adc_energy
+from joulescape.simulators.crossbar.converters import conversion_energy
 
 NODE_NM, RATE_HZ = 32.0, 1.2e9
 
@@ -50,7 +50,7 @@ def test_the_high_end_of_the_converter_is_the_regression_at_its_own_bits() -> No
 def test_figures_are_what_the_machine_charges(bits: int) -> None:
     settings = isaac(adc__bits=bits)
     figures = SIMULATOR.published(settings)
-    assert figures["adc_energy_pj"] == adc_energy(settings).value
+    assert figures["adc_energy_pj"] == conversion_energy(settings.adc).value
     assert figures["adc_area_mm2"] == pytest.approx(ISAAC.adc.scaling.area_mm2[bits - 4])
     areas = {a.component.name: float(a.area_mm2) for a in SIMULATOR.area(settings)}
     assert areas["adc"] == pytest.approx(168 * 96 * figures["adc_area_mm2"])

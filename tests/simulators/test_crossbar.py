@@ -26,6 +26,7 @@ SWEEP = {
     "replication": [1, 3, 8],
     "adc.per_crossbar": [1, 2, 4],
     "hypertransport.links": [0, 1, 4],
+    "layout.duplication": ["fixed", "balanced", "balanced"],
 }
 
 
@@ -277,15 +278,15 @@ def test_a_serial_update_rewrites_every_crossbar_once_whatever_the_batch() -> No
     settings = isaac(training__update_scheme="serial")
     one, many = (training_costs(settings, batch)["fc1", "update"] for batch in (1, 32))
     arrays = 2 * 2  # 250 rows, 40 outputs of 4 slices
-    assert part(one, "crossbar_write") == pytest.approx(arrays * 21125)
+    assert part(one, "crossbar_write") == pytest.approx(arrays * 128 * 128 * 1.289)
     assert part(one, "crossbar_read_back") == pytest.approx(arrays * 6500)
-    assert float(one.latency_ns) == pytest.approx(10250 + 10969)
+    assert float(one.latency_ns) == pytest.approx(10250 + 128 * 85.7)
     assert part(many, "crossbar_write") == part(one, "crossbar_write")
 
 
 def test_outer_products_pulse_every_crossbar_once_an_input_vector_and_update_for_free() -> None:
     costs = training_costs(isaac(training__update_scheme="outer_product"), 8)
-    assert part(costs["fc1", "weight_gradient"], "crossbar_pulse") == pytest.approx(8 * 4 * 256 * 1.134)
+    assert part(costs["fc1", "weight_gradient"], "crossbar_pulse") == pytest.approx(8 * 4 * 256 * 1.134, rel=1e-3)
     assert float(costs["fc1", "weight_gradient"].latency_ns) == 8 * 256
     assert costs["fc1", "update"].energies == ()
     conv = costs["conv1", "weight_gradient"]
@@ -294,7 +295,7 @@ def test_outer_products_pulse_every_crossbar_once_an_input_vector_and_update_for
 
 def test_serial_writing_pays_off_from_about_a_hundred_reads() -> None:
     """A rewrite takes as long as about 110 reads of one cycle (physics of serial programming): batches amortise it."""
-    assert ISAAC.training.serial_write_ns.value / ISAAC.array.step_ns.value == pytest.approx(110, rel=0.01)
+    assert 128 * ISAAC.cell.writing.write_ns / ISAAC.array.step_ns.value == pytest.approx(110, rel=0.01)
 
 
 def test_a_transposed_read_drives_every_slice_alone() -> None:

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork, VectorWork
 from joulescape.simulators.crossbar.events import io_bytes
-from joulescape.simulators.crossbar.figures import crossbar_count, weight_programming_pj
+from joulescape.simulators.crossbar.figures import weight_programming_pj
 from joulescape.simulators.crossbar.mapping import map_product
 from joulescape.simulators.crossbar.roll_up import copies, parts
+from joulescape.simulators.crossbar.rules import crossbars
 from joulescape.spec.sourced import CORNERS, at_corner, sourced_values
 from joulescape.testing.examples import example_context
 
@@ -203,7 +204,7 @@ def test_corners_move_errors_with_costs() -> None:
 def test_units_of_every_level_multiply_to_the_chip() -> None:
     found = parts(ISAAC)
     assert int(copies(found["adc"], ISAAC)) * int(np.asarray(found["adc"].units)) == 168 * 12 * 8
-    assert int(crossbar_count(ISAAC)) == 168 * 12 * 8
+    assert int(crossbars(ISAAC)) == 168 * 12 * 8
     assert int(copies(found["hypertransport"], ISAAC)) == 1
     assert {part.level for part in found.values()} == {"ima", "tile", "chip"}
 

@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from joulescape.simulators._values import uniform_digit_square
+from joulescape.simulators.crossbar.converters import AdcScaling
 from joulescape.simulators.crossbar.rules import (
-    adc_factor,
     column_attenuation,
     input_cycles,
     lossless_adc_bits,
-    mean_drive_square,
 )
-from joulescape.simulators.crossbar.settings import AdcScaling
 
 TABLE = AdcScaling(
     bits=(4, 6, 8), energy_pj=(1.0, 2.0, 4.0), area_mm2=(1.0, 1.0, 3.0), source="shafiee2016", where="made up"
@@ -74,10 +73,10 @@ def test_ir_drop_grows_with_length_and_resistance(rows: int, wire: float) -> Non
 
 
 def test_converter_scaling_is_exact_at_points_and_log_linear_between() -> None:
-    assert float(np.asarray(adc_factor(TABLE, 8, 8, "energy_pj"))) == pytest.approx(1.0)
-    assert float(np.asarray(adc_factor(TABLE, 4, 8, "energy_pj"))) == pytest.approx(0.25)
-    assert float(np.asarray(adc_factor(TABLE, 7, 8, "energy_pj"))) == pytest.approx(math.sqrt(0.5))
-    assert float(np.asarray(adc_factor(TABLE, 5, 8, "area_mm2"))) == pytest.approx(1 / 3)
+    assert float(np.asarray(TABLE.factor(8, 8, "energy_pj"))) == pytest.approx(1.0)
+    assert float(np.asarray(TABLE.factor(4, 8, "energy_pj"))) == pytest.approx(0.25)
+    assert float(np.asarray(TABLE.factor(7, 8, "energy_pj"))) == pytest.approx(math.sqrt(0.5))
+    assert float(np.asarray(TABLE.factor(5, 8, "area_mm2"))) == pytest.approx(1 / 3)
 
 
 def test_a_signed_input_drives_its_sign_in_a_cycle_of_its_own() -> None:
@@ -87,4 +86,4 @@ def test_a_signed_input_drives_its_sign_in_a_cycle_of_its_own() -> None:
 @pytest.mark.parametrize("bits", [1, 2, 3])
 def test_mean_square_of_uniform_digits(bits: int) -> None:
     digits = np.arange(2**bits) / (2**bits - 1)
-    assert float(np.asarray(mean_drive_square(0.5, bits))) == pytest.approx(float(np.mean(digits**2)))
+    assert float(np.asarray(uniform_digit_square(0.5, bits))) == pytest.approx(float(np.mean(digits**2)))

@@ -36,7 +36,13 @@ from joulescape.testing.simulators import at_paths, check_variants, works_of
 
 MANY = settings(max_examples=15, deadline=None)
 machines = pytest.mark.parametrize("name", list(MACHINES))
-BENCH_SWEEP = {"interface": ["bench", "comb"]}
+BENCH_SWEEP = {
+    "interface": ["bench", "integrated"],
+    "twin.measurements": [0, 100],
+    "twin.refresh_samples": [0, 8],
+    "twin.refresh_steps": [100, 10],
+    "twin.fit_epochs": [1, 2],
+}
 
 
 def sweeps(name: str) -> st.SearchStrategy[dict[str, list[Any]]]:
@@ -52,7 +58,7 @@ def test_the_domains_here_are_all_that_may_be_swept(name: str) -> None:
     assert set(DOMAINS[name]) == set(simulator.searchable - simulator.changes_numbers)
 
 
-def test_the_bench_sweeps_its_interface_alone() -> None:
+def test_the_bench_sweeps_its_interface_and_how_its_twin_is_fitted() -> None:
     assert set(BENCH_SWEEP) == set(BENCH.simulator.searchable - BENCH.simulator.changes_numbers)
 
 
@@ -198,7 +204,9 @@ def test_powers_of_the_link_count_where_the_laser_does_not_make_up_for_them(valu
     assert errors(given_rule.at(values)) != errors(given_rule)
 
 
-@pytest.mark.parametrize("values", [{"averages": 4}, {"modulator_bits": 3}])
+@pytest.mark.parametrize(
+    "values", [{"averages": 4}, {"control_bits": 3}, {"mismatch": 0.5}, {"noise": 2.0}, {"evolves": False}]
+)
 def test_a_bench_that_averages_or_drives_otherwise_errs_otherwise(values: dict[str, Any]) -> None:
     graph = network("shg_digits")
     found = [BENCH.simulator.errors(graph, {}, s) for s in (BENCH.settings, at_paths(BENCH.settings, values))]

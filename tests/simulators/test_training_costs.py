@@ -116,13 +116,14 @@ def test_what_a_step_keeps_goes_off_chip_once_it_does_not_fit() -> None:
 @FEW
 @given(outputs=st.integers(1, 200), inputs=st.integers(1, 300), batch=st.integers(1, 9), copies=st.integers(1, 3))
 def test_pulses_are_one_an_array_and_vector(outputs: int, inputs: int, batch: int, copies: int) -> None:
-    """ceil(inputs / 128) * ceil(outputs * cells / 128) arrays, 1.134 mW * 256 ns each, one after the other."""
+    """ceil(inputs / 128) * ceil(outputs * cells / 128) arrays, 1.134 mW * 256 ns each, one after the other; that power
+    is a pulse of the device into one cell of 73."""
     machine = CROSSBAR.at({"cell.copies": copies})
     loops = Loops(B=inputs, K=outputs, C=batch)
     found = machine.cost(product(loops, 8, "weight_gradient"))[0]
     arrays = -(-inputs // 128) * -(-outputs * 4 * copies // 128)
     assert number(found.active_units) == arrays
-    assert part(found, "crossbar_pulse") == pytest.approx(arrays * batch * 1.134 * 256)
+    assert part(found, "crossbar_pulse") == pytest.approx(arrays * batch * 1.134 * 256, rel=1e-3)
     assert number(found.latency_ns) == pytest.approx(256 * batch)
 
 
@@ -130,9 +131,9 @@ def test_after_pulses_nothing_is_left_to_update_and_a_serial_machine_rewrites() 
     forward = product(Loops(K=100, C=100))
     pulsed, rewritten = (machine.cost(forward, update(10_000, 8))[1] for machine in (CROSSBAR, SERIAL))
     assert number(energy(pulsed)) == number(pulsed.latency_ns) == 0
-    assert part(rewritten, "crossbar_write") == pytest.approx(4 * 21125), "100 x 400 cells stand in four arrays"
+    assert part(rewritten, "crossbar_write") == pytest.approx(4 * 21125, rel=1e-3), "100 x 400 cells stand in four arrays"
     assert part(rewritten, "crossbar_read_back") == pytest.approx(4 * 6500)
-    assert number(rewritten.latency_ns) == pytest.approx(10250 + 10969)
+    assert number(rewritten.latency_ns) == pytest.approx(10250 + 10969, rel=1e-3)
 
 
 def test_a_serial_rewrite_is_worth_about_a_hundred_reads() -> None:

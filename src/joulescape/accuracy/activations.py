@@ -13,6 +13,7 @@ from joulescape.accuracy.module import Inputs, Rule, Tensors, grouped, plain, ru
 from joulescape.accuracy.winograd import tile_rows
 from joulescape.compression.base import Described
 from joulescape.compression.quantize.grids import coprime_step
+from joulescape.network.histograms import BINS, Histogram, shares_of
 from joulescape.network.operators import Operator
 from joulescape.network.work import LayerStatistics
 from joulescape.units import FLOAT_BITS
@@ -75,11 +76,33 @@ def calibrate(
     return Calibration(seen.grids, seen.rows, seen.operands, seen.statistics, seen.tiles)
 
 
-def layer_statistics(inputs: Tensor, weight: Tensor | None) -> LayerStatistics:
-    """Densities, and means of magnitude and square relative to the largest magnitude."""
+def layer_statistics(inputs: Tensor, weight: Tensor | None, driven: Tensor | None = None) -> LayerStatistics:
+    """Densities, means of magnitude and square relative to the largest magnitude, and histograms of both operands.
+
+    `driven` are rows of a machine's inputs as it meets them, zeros around an image included; absent, the tensor is.
+    """
     x_density, x_mean, x_square = _moments(inputs)
     w_density, w_mean, w_square = (1.0, 0.5, 1 / 3) if weight is None else _moments(weight)
-    return LayerStatistics(w_density, x_density, x_mean, x_square, w_mean, w_square)
+    met = histogram_of(inputs if driven is None else driven)
+    held = () if weight is None else histogram_of(of_largest(weight))
+    return LayerStatistics(w_density, x_density, x_mean, x_square, w_mean, w_square, met, held)
+
+
+def of_largest(weight: Tensor) -> Tensor:
+    """Weights (N, ...) over the largest of their output, which stands on the full range of a cell."""
+    rows = weight.detach().reshape(len(weight) if weight.ndim > 1 else 1, -1)
+    peak = rows.abs().amax(dim=1, keepdim=True)
+    return rows / torch.where(peak > 0, peak, torch.ones(()))
+
+
+def histogram_of(values: Tensor) -> Histogram:
+    """Shares of values at each of BINS equal steps of their magnitude over the largest; empty where all are zero."""
+    magnitude = values.detach().abs().flatten()
+    peak = float(magnitude.max())
+    if peak == 0.0:
+        return ()
+    codes = (magnitude * ((BINS - 1) / peak)).round_().int()
+    return shares_of(torch.bincount(codes, minlength=BINS).tolist())
 
 
 class _Seen:
@@ -106,7 +129,9 @@ class _Seen:
         elif self._most_rows:
             tile = self.tiles.get(operator.name)
             self.rows[operator.name] = some_rows(operator, inputs[0], self._most_rows, tile)
-        self.statistics[operator.name] = layer_statistics(inputs[0], tensors.get(f"{operator.name}.weight"))
+        driven = self.rows.get(operator.name) if operator.name not in self.tiles else None
+        weight = tensors.get(f"{operator.name}.weight")
+        self.statistics[operator.name] = layer_statistics(inputs[0], weight, driven)
         return plain(operator, inputs, tensors)
 
 

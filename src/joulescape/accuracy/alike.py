@@ -21,11 +21,13 @@ from joulescape.spec.space import RungName
 def plainest(network: Described, errors: Errors, recipe: Recipe, fidelity: Fidelity) -> tuple[Recipe, Fidelity]:
     """The plainest recipe and fidelity that give the same measurement.
 
-    The corner acts through `errors`; more samples than there are mean all; where nothing is drawn one draw is made, and
+    The corner acts through `errors`, a yield follows from the draws; more samples than there are mean all; where nothing is drawn one draw is made, and
     the full simulation is the merged one; a machine that is its own network always trains, on every rung.
     """
     recipe = replace(recipe, reference=content_of(recipe.reference))
-    common = replace(fidelity, corner="typical", is_screening=False, samples=_samples(recipe, fidelity))
+    common = replace(
+        fidelity, corner="typical", is_screening=False, yield_above=None, samples=_samples(recipe, fidelity)
+    )
     if network.original.physical_operators:
         return replace(recipe, fine_tune={}), replace(common, rung="full", draws=1, trains_on_machine=False)
     acts = fidelity.fine_tunes and fine_tuning_acts(network, recipe.fine_tune, errors)
@@ -48,8 +50,14 @@ def is_exact(recipe: Recipe, errors: Errors) -> bool:
 
 
 def draws_count(recipe: Recipe, errors: Errors, fidelity: Fidelity) -> int:
-    """Draws that are worth making."""
-    return 1 if is_exact(recipe, errors) else fidelity.draws
+    """Draws that are worth making: of a spiking machine whose neurons are all alike every one is the same."""
+    return 1 if is_exact(recipe, errors) or _is_settled(errors) else fidelity.draws
+
+
+def _is_settled(errors: Errors) -> bool:
+    """Whether spiking neurons are told what to do by nothing that is drawn."""
+    forward = [spec for (_, role), spec in errors.items() if role == "forward"]
+    return all(spec.kind == "spiking" and spec.drawn_by is None for spec in forward)
 
 
 def fine_tuning_acts(network: Described, how: Mapping[str, Any], errors: Errors) -> bool:

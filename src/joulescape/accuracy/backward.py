@@ -1,4 +1,4 @@
-"""What happens to errors on their way back through a machine: rounding, or random feedback."""
+"""What happens to errors on their way back through a machine: rounding, reads of its own, or random feedback."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from joulescape.accuracy.module import Inputs
 from joulescape.network.build import DATA
 from joulescape.network.error_spec import ErrorSpec
 from joulescape.network.operators import Graph, Operator
-from joulescape.numerics.base import MatrixNumerics
+from joulescape.numerics.base import MatrixNumerics, Returning
 
 Read = tuple[str, int]
 """One input of an operator: its name and the input's place."""
@@ -31,6 +31,21 @@ class Rounded(torch.autograd.Function):
     def backward(ctx: Any, *errors: Tensor) -> tuple[Tensor, None, None, None]:
         """The error as the machine computes it."""
         return ctx.machine.gradient(errors[0], ctx.spec, ctx.stream), None, None, None
+
+
+class ReadBack(torch.autograd.Function):
+    """A product (rows, K) -> (rows, N) of no value of its own; on the way back errors are read as the device does."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, read: Returning, outputs: int, stream: torch.Generator) -> Tensor:
+        """Zeros: the device's own forward product takes their place."""
+        ctx.read, ctx.stream = read, stream
+        return rows.new_zeros(len(rows), outputs)
+
+    @staticmethod
+    def backward(ctx: Any, *errors: Tensor) -> tuple[Tensor, None, None, None]:
+        """The transposed product as the device reads it."""
+        return ctx.read(errors[0], ctx.stream), None, None, None
 
 
 class Feedback:

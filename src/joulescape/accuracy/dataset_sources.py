@@ -125,6 +125,18 @@ def _vowels(name: str) -> Loaded:
     return read_vowels(path, SHA256["vowdata.dat"]), None
 
 
+_LETTERS = ("110010011", "101101010", "010101101")
+"""z, v, n, row by row (recalled from Prezioso et al. 2015)."""
+
+
+def _letters(_name: str) -> Loaded:
+    """Ten of each letter: as drawn, then each of its nine pixels turned over."""
+    drawn = np.array([[int(pixel) for pixel in letter] for letter in _LETTERS], dtype=np.uint8)
+    turned = np.concatenate([np.zeros((1, 9), dtype=np.uint8), np.eye(9, dtype=np.uint8)])
+    pixels = (drawn[:, None] ^ turned).reshape(-1, 9).astype(np.float32)
+    return Raw(pixels, np.repeat(np.arange(3), 10)), None
+
+
 def _npz_or_openml(name: str, wanted: list[str]) -> Loaded:
     path = find([f"{name}.npz"])
     return read_npz(path) if path is not None else _openml(name, wanted)
@@ -155,4 +167,5 @@ _LOADERS: Mapping[str, Callable[[str], Loaded]] = {
     "cifar10": _cifar10,
     "cifar10_subset": _cifar10_subset,
     "vowels": _vowels,
+    "letters": _letters,
 }

@@ -35,6 +35,11 @@ class Part:
         """The first `samples` (the split is shuffled); all when None."""
         return self if samples is None else Part(self.images[:samples], self.labels[:samples])
 
+    def last(self, samples: int) -> Part:
+        """The last `samples`."""
+        start = len(self.labels) - samples
+        return Part(self.images[start:], self.labels[start:])
+
     def shaped(self, input_shape: tuple[int, ...]) -> Part:
         """The same samples in the shape that a network reads; raises TaskError when the sizes differ."""
         if self.images[0].numel() != int(np.prod(input_shape)):

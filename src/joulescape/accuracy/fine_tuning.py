@@ -17,6 +17,8 @@ from joulescape.accuracy.machine_layers import program
 from joulescape.accuracy.module import plain, run
 from joulescape.accuracy.needs import Source, without_needs
 from joulescape.accuracy.randomness import generator
+from joulescape.accuracy.spiking import SurrogateTraining
+from joulescape.accuracy.spiking_plan import is_spiking
 from joulescape.accuracy.splitting import Splitting
 from joulescape.accuracy.training import TrainingRun, as_leaves, fit
 from joulescape.compression.base import FREE_SHARE, GRADUAL_SHARE, Described
@@ -133,11 +135,14 @@ class _Tuning:
         self._calibration: Calibration = calibrate(
             network, seen, source.part.images, rows=TRAINING_ROWS if errors else 0
         )
+        self._in_time = SurrogateTraining(network, errors, source.part.images, seed) if is_spiking(errors) else None
         self._go_on(0.0)
 
     def logits(self, samples: Tensor) -> Tensor:
         seen = self._seen()
         graph, self._batch = self._network.graph, self._batch + 1
+        if self._in_time is not None:
+            return self._in_time.logits(seen, samples)
         if not self._errors:
             return run(graph, seen, samples, self._calibration.quantised(plain), is_training=True)
         device_stream = generator(self._seed, "tuning device", self._batch)

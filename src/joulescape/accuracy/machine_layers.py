@@ -12,6 +12,7 @@ from torch import Tensor
 
 from joulescape import registry
 from joulescape.accuracy.activations import Calibration
+from joulescape.accuracy.backward import ReadBack
 from joulescape.accuracy.module import (
     Inputs,
     Rule,
@@ -35,6 +36,7 @@ from joulescape.numerics.base import (
     OnWindows,
     Product,
     Programmed,
+    Returning,
     Stored,
     Window,
 )
@@ -58,8 +60,9 @@ class MachineLayers:
     calibration: Calibration
     reading: torch.Generator
     """Stream of read errors."""
-    backward: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
-    """While it is trained: matrices (N, K) whose transposes errors meet, of operators that do not use exact weights."""
+    backward: Mapping[str, tuple[Tensor | Returning, ...]] = field(default_factory=dict)
+    """While it is trained: matrices (N, K) whose transposes errors meet, or how the device reads that product, of
+    operators that do not use exact weights."""
 
     def rule(self, operator: Operator, inputs: Inputs, tensors: Tensors) -> Tensor:
         """The operator on this device, input on its grid, bias added digitally. Not differentiable."""
@@ -91,8 +94,15 @@ class MachineLayers:
         back, x = self.backward.get(operator.name), inputs[0]
         if back is None or not x.requires_grad:
             return plain(operator, inputs, seen)
-        met = [partial(nnf.linear, weight=matrix) for matrix in back]
+        met = [self._way_back(held, operator) for held in back]
         return plain(operator, (x.detach(),), seen) + self._through(operator, x, met)
+
+    def _way_back(self, held: Tensor | Returning, operator: Operator) -> Callable[[Tensor], Tensor]:
+        if isinstance(held, Tensor):
+            return partial(nnf.linear, weight=held)
+        groups = int(operator.attributes.get("groups", 1))
+        outputs = operator.weight_shape[0] // groups if operator.weight_shape else 0
+        return lambda rows: ReadBack.apply(rows, held, outputs, self.reading)  # type: ignore[no-untyped-call]
 
     def _multiply(self, operator: Operator, inputs: Inputs, tensors: Tensors) -> Tensor:
         if operator.name in self.products:
@@ -197,7 +207,7 @@ def _layers(
     return MachineLayers(forward, products, calibration, reading, _backward(held))
 
 
-def _backward(held: Mapping[str, tuple[Stored, ...]]) -> dict[str, tuple[Tensor, ...]]:
+def _backward(held: Mapping[str, tuple[Stored, ...]]) -> dict[str, tuple[Tensor | Returning, ...]]:
     """Matrices of the way back by operator; one that goes back through exact weights is absent."""
     found = {name: tuple(one.backward for one in stored if one.backward is not None) for name, stored in held.items()}
     return {name: matrices for name, matrices in found.items() if matrices}

@@ -19,6 +19,8 @@ from joulescape.accuracy.module import run
 from joulescape.accuracy.on_machine import Trained, train_on_machine
 from joulescape.accuracy.randomness import generator
 from joulescape.accuracy.reference import is_own, reference_tensors, single_thread
+from joulescape.accuracy.spiking import spiking_draw, spiking_extras, with_spikes
+from joulescape.accuracy.spiking_plan import is_spiking
 from joulescape.accuracy.stored import with_stored_bytes, written
 from joulescape.accuracy.training import correct, fraction
 from joulescape.accuracy.winograd import tiles_of
@@ -49,9 +51,12 @@ def measure(
     tensors = weights(network, errors, recipe, fidelity, seed, networks_dir, data)
     calibration = calibrate(network, tensors, data.train.images, tiles=tiles_of(errors))
     part = data.part(fidelity.split).first(fidelity.samples)
-    right = tuple(
-        _one_draw(network, tensors, errors, calibration, part, fidelity, seed, draw)
-        for draw in range(draws_count(recipe, errors, fidelity))
+    draws = range(draws_count(recipe, errors, fidelity))
+    in_time = [
+        spiking_draw(network, tensors, errors, data, fidelity, seed, draw) for draw in draws if is_spiking(errors)
+    ]
+    right = tuple(one.right for one in in_time) or tuple(
+        _one_draw(network, tensors, errors, calibration, part, fidelity, seed, draw) for draw in draws
     )
     trained = _trained(network, errors, recipe, fidelity, seed, data)
     file = written(network, tensors)
@@ -60,9 +65,9 @@ def measure(
         trained_accuracy_fraction=None if trained is None else trained.accuracy_fraction,
         training_steps=None if trained is None else trained.steps,
         reached_target=None if trained is None else trained.reached_target,
-        statistics=with_stored_bytes(calibration.statistics, file),
+        statistics=with_stored_bytes(with_spikes(calibration.statistics, in_time), file),
         correct=right,
-        extras={"file_bytes": float(len(file.data))},
+        extras={"file_bytes": float(len(file.data)), **spiking_extras(in_time)},
     )
 
 

@@ -24,6 +24,7 @@ from joulescape.accuracy.datasets import Data, Part
 from joulescape.accuracy.fine_tuning import begun, masks, straight_through
 from joulescape.accuracy.machine_layers import MachineLayers, numerics, program_training
 from joulescape.accuracy.module import Inputs, Tensors, initial, run
+from joulescape.accuracy.pulsed import PulsedUpdates
 from joulescape.accuracy.randomness import generator
 from joulescape.accuracy.training import TrainingRun, as_leaves, batches, correct, fraction
 from joulescape.compression.base import Described
@@ -86,6 +87,7 @@ class _Run:
         self._again = projector(network, True)
         self._masks = masks(network, fresh)
         self._leaves = as_leaves(fresh)
+        self._pulsed = PulsedUpdates(self._leaves, self._errors, generator(seed, "pulsed cells", draw))
         self._move({name: torch.zeros_like(leaf) for name, leaf in self._leaves.items() if leaf.requires_grad})
         self._calibration = self._calibrated()
         is_dfa = recipe.training.get("feedback") == "dfa"
@@ -137,7 +139,7 @@ class _Run:
         if self._feedback is not None:
             # After the rounding on the way there, so before it on the way back: random feedback is rounded as well.
             inputs = self._feedback.replaced(operator, inputs)
-        return self._rule(operator, inputs, tensors)
+        return self._pulsed.watched(operator, inputs, self._rule(operator, inputs, tensors))
 
     def _move(self, steps: Mapping[str, Tensor], is_gradient: bool = False) -> None:
         """Add `steps` to the stored values, as the machine can."""
@@ -158,6 +160,9 @@ class _Run:
             change = numerics(gradient.kind).gradient(change, gradient, stream)
         if update is None:
             return (rows + change).reshape(weight.shape)
+        if name in self._pulsed:
+            moved = self._pulsed.moved(name, change, self._how.learning_rate, stream) if is_gradient else None
+            return (self._pulsed.weight(name) if moved is None else moved).reshape(weight.shape)
         return numerics(update.kind).update(rows, change, update, stream).reshape(weight.shape)
 
     def _calibrated(self) -> Calibration:

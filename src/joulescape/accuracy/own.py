@@ -13,8 +13,8 @@ from typing import Any, cast
 
 from joulescape.accuracy.datasets import Part, load_task
 from joulescape.accuracy.kept import identity
-from joulescape.accuracy.own_network import ALGORITHMS, Algorithm
-from joulescape.accuracy.own_training import OwnRun, Trained, train
+from joulescape.accuracy.own_bench import ALGORITHMS, Algorithm
+from joulescape.accuracy.own_training import OwnRun, Trained, is_in_silico, train
 from joulescape.accuracy.reference import Reference, ReferenceMetrics
 from joulescape.accuracy.training import TrainingRun, fraction
 from joulescape.compression.base import Described
@@ -40,7 +40,7 @@ def measure_own(
     trained = [train(network.graph, errors, run, data) for run in runs]
     right = tuple(one.right(part) for one in trained)
     extras = {"twin_accuracy_fraction": _mean([one.accuracy(part, "in_silico") for one in trained])}
-    if runs[0].algorithm == "in_silico":
+    if is_in_silico(runs[0].algorithm):
         extras["recalibrated_accuracy_fraction"] = _mean([recalibrated(one, data.train, part) for one in trained])
     reached = tuple(fraction(one) for one in right)
     return Measured(

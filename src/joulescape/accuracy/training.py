@@ -33,11 +33,13 @@ class TrainingRun:
     schedule: str = "one_cycle"
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
+    input_noise_fraction: float = 0.1
+    early_stopping: bool = False
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> TrainingRun:
-        """From plain values; keys that mean something elsewhere (noise_aware) are left out."""
-        return cls(**{key: values[key] for key in cls.__dataclass_fields__ if key in values})
+        """From plain values; keys that mean something elsewhere (noise_aware) or stand for nothing are left out."""
+        return cls(**{key: values[key] for key in cls.__dataclass_fields__ if values.get(key) is not None})
 
     def steps_per_epoch(self, samples: int) -> int:
         """Mini-batches of one epoch, the last one smaller."""
@@ -77,7 +79,7 @@ def fit(
     step, loss = 0, torch.zeros(())
     for _ in range(how.epochs):
         for chosen in batches(len(part.labels), how.batch, stream):
-            optimizer.param_groups[0]["lr"] = how.learning_rate * _rate(how.schedule, step, total)
+            optimizer.param_groups[0]["lr"] = how.learning_rate * relative_rate(how.schedule, step, total)
             loss = nnf.cross_entropy(
                 logits(part.images[chosen]), part.labels[chosen], label_smoothing=how.label_smoothing
             )
@@ -116,7 +118,7 @@ def _optimizer(parameters: Sequence[Tensor], how: TrainingRun) -> torch.optim.Op
     return torch.optim.SGD(parameters, how.learning_rate, momentum=0.9, weight_decay=how.weight_decay, fused=True)
 
 
-def _rate(schedule: str, step: int, total: int) -> float:
+def relative_rate(schedule: str, step: int, total: int) -> float:
     """The learning rate relative to its peak."""
     if schedule == "constant":
         return 1.0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from joulescape.accuracy.chips import yield_fraction
 from joulescape.errors import Infeasible
 from joulescape.evaluation.case import Case, Memory
 from joulescape.evaluation.verdicts import Verdict, admit, judged
@@ -63,15 +64,16 @@ def evaluate(
 ) -> tuple[Evaluation, ...]:
     """Judge one candidate on every hardware variant: cheap questions first, so a hopeless design never trains.
 
-    A fidelity that measures nothing gives costs at nominal statistics and null accuracies.
+    A fidelity that measures nothing gives costs at nominal statistics and null accuracies. What a measurement finds
+    infeasible (dynamics that are not stable) is one row without metrics.
     """
     began = time.perf_counter()
     case = Case.of(candidate, space, fidelity, seed, memory)
     try:
         admitted = admit(case)
-    except Infeasible as error:
+        measured = case.measured()
+    except Infeasible as error:  # nothing that can be built, or a system that runs away once it is driven
         return (_refused(case, error),)
-    measured = case.measured()
     priced = case.priced(measured)
     facts = {"paired_loss_fraction": case.paired_loss(measured)}
     return _judge(case, measured, priced, admitted, {**facts, "seconds": time.perf_counter() - began})
@@ -110,7 +112,7 @@ def _judge(
     life = spec.lifecycle.inferences if spec.lifecycle else None
     metrics: Metrics = {**_accuracies(measured, count), **metrics_of(priced, count, life)}
     verdict = admitted.then(judged(metrics, spec, measured, case.fidelity, count))
-    known = {**_network_facts(case, measured, priced), **_measured_facts(measured), **facts}
+    known = {**_network_facts(case, measured, priced), **_measured_facts(measured, case.fidelity), **facts}
     shared, share = {**known, "variants_count": count}, _assumed(priced, count)
     gap = worst_gap(priced, count)
     return tuple(
@@ -161,7 +163,7 @@ def _accuracies(measured: Measured | None, count: int) -> dict[str, FloatArray |
     }
 
 
-def _measured_facts(measured: Measured | None) -> dict[str, Any]:
+def _measured_facts(measured: Measured | None, fidelity: Fidelity) -> dict[str, Any]:
     if measured is None:
         return {}
     draws, trained = measured.accuracy_fraction, measured.trained_accuracy_fraction or ()
@@ -172,6 +174,20 @@ def _measured_facts(measured: Measured | None) -> dict[str, Any]:
         "trained_accuracy_draws_count": len(trained) or None,
         "correct": measured.correct,
         "extras": dict(measured.extras),
+        **_yield_facts(draws, fidelity.yield_above),
+    }
+
+
+def _yield_facts(chips: tuple[float, ...], at_least: float | None) -> dict[str, float]:
+    """The share of good chips; a machine whose chips are all alike (one draw) has none."""
+    if at_least is None or len(chips) < 2:
+        return {}
+    share = yield_fraction(chips, at_least)
+    return {
+        "yield_above_fraction": at_least,
+        "yield_fraction": share.value,
+        "yield_low_fraction": share.low,
+        "yield_high_fraction": share.high,
     }
 
 

@@ -69,9 +69,8 @@ def _kind(operator: OneOperator, given: Mapping[str, Any]) -> str:
         return operator.kind
     system = given.get("system")
     if system not in PHYSICAL_KINDS:
-        raise ValueError(
-            f"operator '{operator.name}' (physical): needs system, one of {', '.join(sorted(PHYSICAL_KINDS))}; got {system}"
-        )
+        known = ", ".join(sorted(PHYSICAL_KINDS))
+        raise ValueError(f"operator '{operator.name}' (physical): needs system, one of {known}; got {system}")
     return str(system)
 
 

@@ -13,6 +13,7 @@ DRAWN_ABOVE_ZERO: Mapping[str, tuple[str, ...]] = {
     "timing_faults": ("fault_fraction", "weight_fault_fraction"),
     "small_float": (),
     "dynamic_fixed_point": (),
+    "spiking": ("weight_sigma_fraction", "threshold_sigma_fraction", "is_poisson"),
 }
 """Kinds whose forward pass is the same each time while these numbers are 0; any other kind draws."""
 

@@ -36,6 +36,8 @@ class Fidelity:
     corner: Corner = "typical"
     is_screening: bool = False
     """Whether a dearer rung may follow: limits on accuracy then refuse nothing, because fine-tuning may lift it."""
+    yield_above: float | None = None
+    """Accuracy that a good chip has at least; nothing is measured otherwise for it."""
 
     @property
     def measures(self) -> bool:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from joulescape.network.build import DATA
+from joulescape.network.evolved import evolution, twin
 from joulescape.network.kinds import KINDS
 from joulescape.network.operators import Graph, Loops, Operator, Phase, Role
 from joulescape.network.work import (
@@ -28,7 +29,6 @@ from joulescape.network.work import (
     Operand,
     OperandFormat,
     PhaseWork,
-    PhysicalWork,
     Statistics,
     Structure,
     VectorWork,
@@ -44,14 +44,20 @@ UPDATE_OPS_PER_PARAMETER = 2.0
 
 
 def lower(
-    graph: Graph, formats: Mapping[str, OperandFormat], phase: Phase, batch: int, statistics: Statistics
+    graph: Graph,
+    formats: Mapping[str, OperandFormat],
+    phase: Phase,
+    batch: int,
+    statistics: Statistics,
+    algorithm: str = "pat",
 ) -> PhaseWork:
     """The works of one phase, in the order in which they run; for training those of ONE step.
 
     Inference: one work an operator. Training: forward in order, then per operator in reverse order its input gradient
-    (left out where nothing trained stands before it) and weight gradient, then the updates.
+    (left out where nothing trained stands before it) and weight gradient, then the updates. What a physical system does
+    in it depends on the training's `algorithm` (`network.evolved`).
     """
-    lowering = _Lowering(graph, formats, batch, statistics, phase)
+    lowering = _Lowering(graph, formats, batch, statistics, phase, algorithm)
     works = [work for operator in graph.operators for work in lowering.forward(operator)]
     if phase == "training":
         works += [work for operator in reversed(graph.operators) for work in lowering.backward(operator)]
@@ -80,6 +86,17 @@ def reads_trained(graph: Graph) -> frozenset[str]:
         if operator.parameter_count or operator.name in found:
             trained.add(operator.name)
     return frozenset(found)
+
+
+def has_work(operator: Operator, role: Role, trained: frozenset[str]) -> bool:
+    """Whether the operator yields a work in this role; `trained` are those that read something trained."""
+    if operator.kind in FREE_KINDS:
+        return False
+    if role == "input_gradient":
+        return operator.name in trained
+    if role == "weight_gradient":
+        return operator.is_matrix or operator.is_physical
+    return role == "forward" or operator.parameter_count > 0
 
 
 def _input_gradient_loops(operator: Operator, batch: int) -> Loops:
@@ -119,12 +136,13 @@ class _Lowering:
     batch: int
     statistics: Statistics
     phase: Phase
+    algorithm: str
 
     def forward(self, operator: Operator) -> Iterator[Work]:
         if operator.is_matrix:
             yield self._matrix_forward(operator)
         elif operator.is_physical:
-            yield self._physical(operator)
+            yield self._physical_forward(operator)
         elif operator.kind not in FREE_KINDS:
             training = KINDS[operator.kind].training_ops_per_element if self.phase == "training" else None
             ops = operator.ops_per_element if training is None else training
@@ -139,7 +157,7 @@ class _Lowering:
         if operator.is_matrix and operator.kind != "matmul":
             yield self._weight_gradient(operator)
         elif operator.is_physical:
-            yield self._twin(operator, "weight_gradient")
+            yield twin(operator, "weight_gradient", self.batch, self.algorithm)
 
     def update(self, operator: Operator) -> VectorWork:
         count, form = operator.parameter_count, self._format(operator.name)
@@ -147,6 +165,11 @@ class _Lowering:
         return VectorWork(
             operator.name, "update", "update", UPDATE_OPS_PER_PARAMETER * count, 2 * count, count, bits,
         )  # fmt: skip
+
+    def _physical_forward(self, operator: Operator) -> Work:
+        if self.phase == "training" and self.algorithm == "in_silico":
+            return twin(operator, "forward", self.batch, self.algorithm)
+        return evolution(operator, self.batch, self.algorithm if self.phase == "training" else "pat")
 
     def _matrix_forward(self, operator: Operator) -> MatrixWork:
         return MatrixWork(
@@ -162,7 +185,7 @@ class _Lowering:
 
     def _input_gradient(self, operator: Operator) -> Iterator[Work]:
         if operator.is_physical:
-            yield self._twin(operator, "input_gradient")
+            yield twin(operator, "input_gradient", self.batch, self.algorithm)
         elif operator.is_matrix:
             yield self._matrix_input_gradient(operator)
         else:
@@ -219,6 +242,7 @@ class _Lowering:
             index_bytes=form.index_bytes if seen.index_bytes is None else seen.index_bytes,
             mean_fraction=seen.weight_mean_fraction,
             mean_square_fraction=seen.weight_mean_square_fraction,
+            histogram=seen.weight_histogram,
         )
 
     def _input(self, operator: Operator) -> Operand:
@@ -231,7 +255,9 @@ class _Lowering:
             structure="unstructured" if seen.input_density < 1 else "dense",
             mean_fraction=seen.input_mean_fraction,
             mean_square_fraction=seen.input_mean_square_fraction,
+            histogram=seen.input_histogram,
             is_signed=not is_nonnegative(self.graph, operator.inputs[0]),
+            spikes=seen.input_spikes,
         )
 
     def _output(self, operator: Operator) -> Operand:
@@ -243,20 +269,6 @@ class _Lowering:
         width = self._width(operator.name)
         kind, batch = operator.kind, self.batch
         return VectorWork(operator.name, role, kind, ops * batch, reads * batch, writes * batch, width)
-
-    def _physical(self, operator: Operator) -> PhysicalWork:
-        numbers = {key: float(value) for key, value in operator.attributes.items() if not isinstance(value, str)}
-        return PhysicalWork(
-            operator.name, "forward", operator.kind, self.batch, operator.in_elements, operator.out_elements, numbers,
-        )  # fmt: skip
-
-    def _twin(self, operator: Operator, role: Role) -> VectorWork:
-        twin_ops = KINDS[operator.kind].twin_ops
-        ops = 0.0 if twin_ops is None else twin_ops(operator)
-        writes = operator.in_elements if role == "input_gradient" else operator.parameter_count
-        reads = operator.in_elements + operator.out_elements
-        kind, batch = f"{operator.kind}_twin", self.batch
-        return VectorWork(operator.name, role, kind, ops * batch, reads * batch, writes * batch, 32.0)
 
     def _format(self, name: str) -> OperandFormat:
         return self.formats.get(name, OperandFormat())

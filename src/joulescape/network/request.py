@@ -106,3 +106,5 @@ class Kind:
     """Whether elements are only renamed: no work."""
     twin_ops: Callable[[Operator], float] | None = None
     """Of a physical system: operations of one pass of its twin, a sample."""
+    resized: Callable[[Operator, int], Mapping[str, Attribute]] | None = None
+    """Of a physical system: the attributes that change where it has so many trained channels."""

@@ -16,7 +16,7 @@ DATA = "input"
 
 _STRUCTURE = frozenset({"name", "kind", "inputs", "block", "repeat", "values"})
 
-_TEXTS = frozenset({"onnx"})
+_TEXTS = frozenset({"onnx", "system", "measurements", "sha256"})
 """Attributes that are text themselves, and never name a value."""
 
 Line = Mapping[str, Any]
@@ -58,7 +58,9 @@ class _Scope:
         return self.outputs.get(source, source)
 
     def value(self, name: str, key: str, value: Any) -> Any:
-        """An attribute as it stands, or the value that it names."""
+        """An attribute as it stands, or the value that it names; of `sizes` each one."""
+        if isinstance(value, dict):
+            return {inner: self.value(name, inner, one) for inner, one in value.items()}
         if not isinstance(value, str) or key in _TEXTS:
             return value
         if value not in self.values:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from joulescape.network.histograms import Histogram
 from joulescape.network.operators import Loops, Phase, Role
 
 Structure = Literal["dense", "unstructured", "n_of_m"]
@@ -47,8 +48,12 @@ class Operand:
     mean_fraction: float = 0.5
     mean_square_fraction: float = 1.0 / 3.0
     is_signed: bool = True
+    histogram: Histogram = ()
+    """Shares of values by magnitude, where they were measured: what digits of bit-serial drives and slices are."""
     needed: float = 1.0
     """Of a result: the share of values that a rectifier behind it does not put to zero whatever they are."""
+    spikes: float | None = None
+    """Of an input: how many spikes one element sends in one inference on a spiking machine (None: not counted)."""
 
     @property
     def dense_bytes(self) -> float:
@@ -186,6 +191,10 @@ class PhysicalWork:
     inputs: int
     outputs: int
     numbers: Mapping[str, float] = field(default_factory=dict)
+    parameters: int = 0
+    """Trained controls."""
+    twin_ops: float = 0.0
+    """Digital operations that simulate one pass."""
 
     @property
     def macs(self) -> int:
@@ -206,10 +215,14 @@ class LayerStatistics:
     input_mean_square_fraction: float = 1.0 / 3.0
     weight_mean_fraction: float = 0.5
     weight_mean_square_fraction: float = 1.0 / 3.0
+    input_histogram: Histogram = ()
+    weight_histogram: Histogram = ()
     weight_bytes: float | None = None
     """Bytes of the stored weights, index and tables included, as the encoder wrote them (None: not measured)."""
     index_bytes: float | None = None
     """The index's share of `weight_bytes`."""
+    input_spikes: float | None = None
+    """Spikes that one element of the input sends in one inference, mean over elements and samples (spiking machines)."""
 
 
 Statistics = Mapping[str, LayerStatistics]
@@ -232,6 +245,7 @@ class TrainingPlan:
     steps_basis: Literal["nominal", "measured"]
     feedback: str = "backprop"
     rounding: str = "stochastic"
+    algorithm: str = "pat"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What physical systems share: a nominal one is the twin, a drawn one with noise is the device.
 
-A system says how it evolves under given physics, what its nominal physics is, and how a device departs from it.
+A system says how it evolves under given physics, what its nominal physics is, and how a device departs from it. From
+that follow its twin, its devices, and a twin fitted to measurements of one of them.
 """
 
 from __future__ import annotations
@@ -13,11 +14,19 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import torch
 from torch import Tensor
 
+from joulescape.errors import Infeasible
 from joulescape.network.error_spec import ErrorSpec
 from joulescape.network.operators import Operator
-from joulescape.numerics.base import DeviceLayer, PhysicalLayer
+from joulescape.numerics._fitting import fit
+from joulescape.numerics.base import DeviceLayer, PhysicalLayer, Twin
 
 Physics = TypeVar("Physics")
+
+SETTINGS = 8
+"""Draws of the trained parameters among which the measurements of a fitted twin are divided."""
+
+RUNAWAY = 1.0
+"""Violation of dynamics that are not bounded: how far they overshoot is not known."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +40,18 @@ class Departures:
     control_bits: float = 0.0
     read_noise_fraction: float = 0.0
 
+    @property
+    def levels_bits(self) -> float:
+        """Levels of the controls, under whatever name; 0 for continuous ones."""
+        return self.control_bits
+
     @classmethod
     def of(cls, numbers: Mapping[str, float]) -> Self:
         """From an ErrorSpec's numbers; raises ValueError on a name that is not a departure."""
-        unknown = set(numbers) - {field.name for field in fields(cls)}
+        unknown = ", ".join(sorted(set(numbers) - {field.name for field in fields(cls)}))
         if unknown:
-            raise ValueError(
-                f"{cls.__module__.rpartition('.')[2]} knows no departure named {', '.join(sorted(unknown))}"
-            )
+            known = ", ".join(sorted(field.name for field in fields(cls)))
+            raise ValueError(f"{cls.__module__.split('.')[2]} knows no departure named {unknown}; known: {known}")
         return cls(**numbers)
 
 
@@ -46,9 +59,6 @@ class System(PhysicalLayer, Generic[Physics]):
     """One system: drive limits, nominal and drawn physics, and the evolution that both share."""
 
     departures: ClassVar[type[Departures]]
-    lowest: ClassVar[float] = 0.0
-    highest: ClassVar[float] = 1.0
-    """Between these lie the values that data and trained samples may take."""
 
     @abstractmethod
     def nominal(self, operator: Operator) -> Physics:
@@ -60,11 +70,26 @@ class System(PhysicalLayer, Generic[Physics]):
 
     @abstractmethod
     def evolve(self, operator: Operator, x: Tensor, parameters: Mapping[str, Tensor], physics: Physics) -> Tensor:
-        """(batch, inputs) -> (batch, outputs), differentiable in x and parameters, without noise."""
+        """(batch, inputs) -> (batch, outputs), differentiable in x and parameters, without noise.
+
+        Raises Infeasible where the system runs away.
+        """
+
+    def guess(self, operator: Operator) -> Physics:
+        """The physics from which a fit to measurements starts; by default the nominal one."""
+        return self.nominal(operator)
+
+    def read(self, operator: Operator, clean: Tensor, departures: Any, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+        """One reading of `clean`, with noise."""
+        spread = departures.read_noise_fraction
+        if spread == 0:
+            return clean
+        sd: Tensor = spread * clean.detach().square().mean().sqrt()
+        return clean + sd * torch.randn(clean.shape, generator=generator)
 
     def twin(self, operator: Operator, x: Tensor, parameters: Mapping[str, Tensor], errors: ErrorSpec | None) -> Tensor:
         """Nominal physics without noise; it knows the levels of the controls."""
-        bits = 0.0 if errors is None else errors.numbers.get("control_bits", 0.0)
+        bits = 0.0 if errors is None else self.departures.of(errors.numbers).levels_bits
         return self.controlled(operator, x, parameters, self.nominal(operator), bits)
 
     def device(self, operator: Operator, errors: ErrorSpec, generator: torch.Generator) -> DeviceLayer:
@@ -72,10 +97,40 @@ class System(PhysicalLayer, Generic[Physics]):
         departures = self.departures.of(errors.numbers)
         return _Device(self, operator, self.drawn(operator, departures, generator), departures)
 
+    def fitted(
+        self, operator: Operator, errors: ErrorSpec, device: DeviceLayer, generator: torch.Generator, count: int
+    ) -> Twin:
+        """The twin whose physics explains `count` readings of the device best, by least squares.
+
+        Inputs are uniform in the range that drives the system; parameters are fresh ones, drawn SETTINGS times.
+        """
+        bits = self.departures.of(errors.numbers).levels_bits
+        asked = []
+        for _ in range(SETTINGS):
+            uniform = torch.rand(-(-count // SETTINGS), operator.in_elements, generator=generator)
+            asked.append((self.lowest + (self.highest - self.lowest) * uniform, self.initial(operator, generator)))
+        found = torch.cat([device(x, parameters, generator) for x, parameters in asked])
+
+        def explained(physics: Physics) -> Tensor:
+            return torch.cat([self.controlled(operator, x, values, physics, bits) for x, values in asked])
+
+        with torch.no_grad():
+            physics = fit(self.guess(operator), explained, found)
+        return lambda x, parameters: self.controlled(operator, x, parameters, physics, bits)
+
+    def noisy(self, operator: Operator, read: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:
+        """What is read with the noise of one reading."""
+        return self.read(operator, read, self.departures.of(errors.numbers), generator)
+
     def in_range(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs clipped to what can be driven, and the mean square of what was cut off."""
         inside = x.clamp(self.lowest, self.highest)
         return inside, (x - inside).square().mean()
+
+    def confine(self, parameters: Mapping[str, Tensor]) -> None:
+        """Move trained parameters back into the range of what can be driven, in place."""
+        for value in parameters.values():
+            value.clamp_(self.lowest, self.highest)
 
     def controlled(
         self, operator: Operator, x: Tensor, parameters: Mapping[str, Tensor], physics: Physics, bits: float
@@ -97,13 +152,15 @@ class _Device(Generic[Physics]):
     departures: Departures
 
     def __call__(self, x: Tensor, parameters: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
-        bits = self.departures.control_bits
-        read = self.system.controlled(self.operator, x, parameters, self.physics, bits)
-        spread = self.departures.read_noise_fraction
-        if spread == 0:
-            return read
-        sd = spread * read.detach().square().mean().sqrt()
-        return read + sd * torch.randn(read.shape, generator=generator)
+        clean = self.system.controlled(self.operator, x, parameters, self.physics, self.departures.levels_bits)
+        return self.system.read(self.operator, clean, self.departures, generator)
+
+
+def bounded(values: Tensor, reason: str) -> Tensor:
+    """The same values; Infeasible with the reason where one of them is no number."""
+    if not bool(torch.isfinite(values.detach()).all()):
+        raise Infeasible(reason, RUNAWAY)
+    return values
 
 
 def quantised(values: Tensor, bits: float, lowest: float = 0.0, highest: float = 1.0) -> Tensor:

@@ -82,13 +82,38 @@ class Chance:
     """Programming errors of the first write: those of cells that are moved by pulses and never written again."""
 
 
+class Returning(Protocol):
+    """The transposed product as this device reads it."""
+
+    def __call__(self, errors: Tensor, generator: torch.Generator) -> Tensor:
+        """(rows, N) -> (rows, K)."""
+        ...
+
+
 @dataclass(frozen=True)
 class Stored:
     """One operator as a device that is being trained holds it."""
 
     forward: Programmed
-    backward: Tensor | None = None
-    """What stands for the weight (N, K) when errors are multiplied by its transpose; None: the exact weight."""
+    backward: Tensor | Returning | None = None
+    """What stands for the weight (N, K) when errors are multiplied by its transpose, or how that product is read; None:
+    the exact weight."""
+
+
+class Held(Protocol):
+    """One matrix (N, K) in cells that remember more than their weight: updates move it, nothing else does."""
+
+    counts_vectors: bool
+    """Whether every vector of a batch moves cells by itself, so that `move` must be told the sum of all magnitudes."""
+
+    @property
+    def weight(self) -> Tensor:
+        """The weights as they are read now."""
+        ...
+
+    def move(self, step: Tensor, total: Tensor | None, generator: torch.Generator) -> Tensor:
+        """The weights after the cells were asked for `step`, a sum over vectors of which `total` adds magnitudes."""
+        ...
 
 
 class MatrixNumerics(ABC):
@@ -146,6 +171,11 @@ class MatrixNumerics(ABC):
         """The stored weight after the machine was asked to add `step` (role update)."""
         return weight + step
 
+    def hold(self, weight: Tensor, errors: ErrorSpec, device: torch.Generator) -> Held | None:  # noqa: ARG002
+        """`weight` (N, K) in cells with a memory of their own, drawn from `device` (role update); by default cells have
+        none, and `update` says all."""
+        return None
+
 
 @dataclass(frozen=True)
 class Rewritten:
@@ -178,6 +208,9 @@ class PhysicalLayer(ABC):
     """One physical operator of a machine that is its own network: a differentiable twin, and devices that depart."""
 
     kind: ClassVar[str]
+    lowest: ClassVar[float] = 0.0
+    highest: ClassVar[float] = 1.0
+    """Between these lie the values that can drive it."""
 
     @abstractmethod
     def initial(self, operator: Operator, generator: torch.Generator) -> Mapping[str, Tensor]:
@@ -191,6 +224,21 @@ class PhysicalLayer(ABC):
     def device(self, operator: Operator, errors: ErrorSpec, generator: torch.Generator) -> DeviceLayer:
         """Draw one device: mismatch is fixed by `generator`, read noise is drawn at each call."""
 
+    def fitted(
+        self,
+        operator: Operator,
+        errors: ErrorSpec,
+        device: DeviceLayer,  # noqa: ARG002
+        generator: torch.Generator,  # noqa: ARG002
+        count: int,  # noqa: ARG002
+    ) -> Twin:
+        """A twin fitted to `count` measurements of `device`; by default nothing is learnt from them."""
+        return lambda x, parameters: self.twin(operator, x, parameters, errors)
+
+    def noisy(self, operator: Operator, read: Tensor, errors: ErrorSpec, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+        """What is read with the noise of one reading; by default without any."""
+        return read
+
     @abstractmethod
     def in_range(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs clipped to what the system can be driven with, and a scalar penalty on what was cut off."""
@@ -198,6 +246,14 @@ class PhysicalLayer(ABC):
     @abstractmethod
     def confine(self, parameters: Mapping[str, Tensor]) -> None:
         """Move trained parameters back into the system's range, in place."""
+
+
+class Twin(Protocol):
+    """One physical layer as its model computes it."""
+
+    def __call__(self, x: Tensor, parameters: Mapping[str, Tensor], /) -> Tensor:
+        """(batch, inputs) -> (batch, outputs), differentiable, without noise."""
+        ...
 
 
 class DeviceLayer(Protocol):

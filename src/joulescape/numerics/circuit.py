@@ -2,8 +2,8 @@
 
     i' = u(t) - i / Q - v,   v' = i - k softplus((v - t) / s)^2
 
-in units of the loop's 1 / w and of its impedance (L = C = 1), Q its quality. The transistor conducts above its threshold t,
-quadratically (a MOSFET in saturation) and smoothly below it (s). By steps of semi-implicit Euler.
+in units of the loop's 1 / w and of its impedance (L = C = 1), Q its quality. The transistor conducts above its
+threshold t, quadratically (a MOSFET in saturation) and smoothly below it (s). By steps of semi-implicit Euler.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from joulescape.errors import SimulatorError
 from joulescape.network.operators import Operator
 from joulescape.network.systems.circuit import SUBSTEPS
 from joulescape.numerics import _series, _systems
-from joulescape.numerics._systems import System
+from joulescape.numerics._systems import System, bounded
 
 THRESHOLD, SLOPE, GAIN = 0.4, 0.15, 0.1
 """t, s and k of the nominal transistor."""
@@ -28,8 +27,8 @@ THRESHOLD, SLOPE, GAIN = 0.4, 0.15, 0.1
 
 @dataclass(frozen=True)
 class Departures(_systems.Departures):
-    """Relative sds of the loop's `frequency_fraction`, of its `resistance_fraction` and of the transistor's `gain_fraction`;
-    `threshold`: sd of its threshold, in units of the drive."""
+    """Relative sds: `frequency_fraction` of the loop, `resistance_fraction` of its loss, `gain_fraction` of the
+    transistor; `threshold`: sd of its threshold, in units of the drive."""
 
     frequency_fraction: float = 0.0
     resistance_fraction: float = 0.0
@@ -39,7 +38,7 @@ class Departures(_systems.Departures):
 
 @dataclass(frozen=True)
 class Parts:
-    """Angle that the loop turns in one sample, its 1 / Q, the transistor's gain and threshold, the drive's amplitude."""
+    """Angle that the loop turns in one sample, 1 / Q, the transistor's gain and threshold, the voltage of a 1."""
 
     angle: float
     loss: float
@@ -81,17 +80,10 @@ class Circuit(System[Parts]):
         voltage = _series.series(x, parameters["weight"])
         return _series.averaged(recorded(voltage, physics), operator.out_elements)
 
-    def confine(self, parameters: Mapping[str, Tensor]) -> None:
-        """Move the trained samples back into the drive's range, in place."""
-        parameters["weight"].clamp_(self.lowest, self.highest)
-
 
 def recorded(voltage: Tensor, parts: Parts) -> Tensor:
-    """(time, batch) of the capacitor's voltage at the end of each sample; SimulatorError where it runs away."""
-    out: Tensor = _record(voltage, parts)
-    if not bool(torch.isfinite(out.detach()).all()):
-        raise SimulatorError("the circuit runs away: a smaller drive or closer samples are needed")
-    return out
+    """(time, batch) of the capacitor's voltage at the end of each sample; Infeasible where it runs away."""
+    return bounded(_record(voltage, parts), "the circuit runs away: a smaller drive or closer samples are needed")
 
 
 class _Record(torch.autograd.Function):
@@ -104,11 +96,12 @@ class _Record(torch.autograd.Function):
         held = np.empty((len(drive) * SUBSTEPS + 1, drive.shape[1]), np.float32)
         held[0], current = 0.0, np.zeros(drive.shape[1], np.float32)
         keep, push = np.float32(1 - step * parts.loss), np.float32(step * parts.drive)
-        for index in range(len(held) - 1):
-            before = held[index]
-            current = keep * current + push * drive[index // SUBSTEPS] - step * before
-            open_by = np.logaddexp(np.float32(0), (before - np.float32(parts.threshold)) / np.float32(SLOPE))
-            held[index + 1] = before + step * (current - np.float32(parts.gain) * open_by * open_by)
+        with np.errstate(over="ignore", invalid="ignore"):  # what runs away is found, and said, once it has
+            for index in range(len(held) - 1):
+                before = held[index]
+                current = keep * current + push * drive[index // SUBSTEPS] - step * before
+                open_by = np.logaddexp(np.float32(0), (before - np.float32(parts.threshold)) / np.float32(SLOPE))
+                held[index + 1] = before + step * (current - np.float32(parts.gain) * open_by * open_by)
         ctx.held, ctx.parts = held, parts
         return torch.from_numpy(held[SUBSTEPS::SUBSTEPS].copy())
 

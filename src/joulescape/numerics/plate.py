@@ -20,11 +20,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from joulescape.errors import SimulatorError
 from joulescape.network.operators import Operator
 from joulescape.network.systems.plate import SUBSTEPS
 from joulescape.numerics import _series, _systems
-from joulescape.numerics._systems import System
+from joulescape.numerics._systems import System, bounded
 
 Floats = npt.NDArray[np.float32]
 
@@ -34,8 +33,8 @@ COIL, MICROPHONE = (0.37, 0.29), (0.71, 0.58)
 
 @dataclass(frozen=True)
 class Departures(_systems.Departures):
-    """Relative sds: `frequency_fraction` of each mode, `damping_fraction` of the damping, `shape_fraction` of each mode's
-    amplitude at the coil and at the microphone; `stretch_fraction`: relative error of the coupling by stretching."""
+    """Relative sds: `frequency_fraction` of each mode, `damping_fraction` of the damping, `shape_fraction` of each
+    mode's amplitude at coil and microphone; `stretch_fraction`: relative error of the coupling by stretching."""
 
     frequency_fraction: float = 0.0
     damping_fraction: float = 0.0
@@ -90,10 +89,6 @@ class Plate(System[Modes]):
         force = _series.series(x, parameters["weight"])
         return _series.averaged(heard(force, physics), operator.out_elements)
 
-    def confine(self, parameters: Mapping[str, Tensor]) -> None:
-        """Move the trained samples back into the drive's range, in place."""
-        parameters["weight"].clamp_(self.lowest, self.highest)
-
 
 @lru_cache(maxsize=32)
 def ladder(modes: int, highest: float, quality: float, stretch: float) -> Modes:
@@ -112,15 +107,15 @@ def _shape(pairs: list[tuple[int, int, int]], place: tuple[float, float]) -> Ten
 
 
 def heard(force: Tensor, modes: Modes) -> Tensor:
-    """(time, batch) of what the microphone hears at the end of each sample; SimulatorError where it runs away.
+    """(time, batch) of what the microphone hears at the end of each sample; Infeasible where it runs away.
 
     A mode's speed p is counted in amplitudes (q' = w p), so that both have one scale. The coil pushes mode m by
     coil_m w_1 w_m: a constant force of 1 bends the lowest mode by its amplitude at the coil.
     """
-    out: Tensor = _hear(force, modes) @ modes.microphone
-    if not bool(torch.isfinite(out.detach()).all()):
-        raise SimulatorError("the plate runs away: less stretching, a lower highest mode or a weaker drive is needed")
-    return out
+    return bounded(
+        _hear(force, modes) @ modes.microphone,
+        "the plate runs away: less stretching, a lower highest mode or a weaker drive is needed",
+    )
 
 
 @dataclass(frozen=True)
@@ -137,8 +132,8 @@ class _Steps:
         """From the physics, `SUBSTEPS` steps a sample."""
         step = 1.0 / SUBSTEPS
         push = step * modes.coil * modes.angle[0]
-        parts = (step * modes.angle, 1 - step * modes.damping, push)
-        return cls(*(part.numpy().astype(np.float32) for part in parts), np.float32(modes.stretch))
+        turn, keep = step * modes.angle, 1 - step * modes.damping
+        return cls(turn.numpy(), keep.numpy(), push.numpy(), np.float32(modes.stretch))
 
 
 class _Hear(torch.autograd.Function):
@@ -150,13 +145,14 @@ class _Hear(torch.autograd.Function):
         shape = (drive.shape[1], len(by.turn))
         place = np.zeros((len(drive) * SUBSTEPS + 1, *shape), np.float32)
         speed = np.zeros(shape, np.float32)
-        for index in range(len(place) - 1):
-            before = place[index]
-            stiff = 1 + by.stretch * np.einsum("bm,bm->b", before, before)
-            speed *= by.keep
-            speed -= by.turn * stiff[:, None] * before
-            speed += drive[index // SUBSTEPS][:, None] * by.push
-            np.add(before, by.turn * speed, out=place[index + 1])
+        with np.errstate(over="ignore", invalid="ignore"):  # what runs away is found, and said, once it has
+            for index in range(len(place) - 1):
+                before = place[index]
+                stiff = 1 + by.stretch * np.einsum("bm,bm->b", before, before)
+                speed *= by.keep
+                speed -= by.turn * stiff[:, None] * before
+                speed += drive[index // SUBSTEPS][:, None] * by.push
+                np.add(before, by.turn * speed, out=place[index + 1])
         ctx.place, ctx.by = place, by
         return torch.from_numpy(place[SUBSTEPS::SUBSTEPS])
 

@@ -122,7 +122,8 @@ def training_plan(space: DesignSpace, candidate: Candidate) -> TrainingPlan | No
         return None
     training = candidate.training
     plan = nominal_plan(TASKS[space.spec.task], int(training["batch"]), int(training["epochs"]))
-    return replace(plan, feedback=str(training["feedback"]), rounding=str(training["rounding"]))
+    feedback, rounding, algorithm = (str(training[name]) for name in ("feedback", "rounding", "algorithm"))
+    return replace(plan, feedback=feedback, rounding=rounding, algorithm=algorithm)
 
 
 def all_works(space: DesignSpace, network: Described, plan: TrainingPlan | None) -> dict[Phase, PhaseWork]:

@@ -31,6 +31,8 @@ class Priced:
     plan: TrainingPlan | None
     macs: int
     """Multiply-accumulates of one inference."""
+    programming_pj: FloatArray | None = None
+    """Energy of writing the weights once, before the first inference; None where no inference was asked for."""
 
 
 def phase_work(
@@ -39,7 +41,7 @@ def phase_work(
     """The works of one phase: inference at the space's batch, training at the plan's (one step)."""
     if phase == "inference" or plan is None:
         return lower(network.graph, network.formats, phase, batch, statistics)
-    step = lower(network.graph, network.formats, phase, plan.batch, statistics)
+    step = lower(network.graph, network.formats, phase, plan.batch, statistics, plan.algorithm)
     return replace(step, steps=plan.steps, feedback=plan.feedback, rounding=plan.rounding)
 
 
@@ -51,7 +53,9 @@ def nominal_plan(task: Task, batch: int, epochs: int) -> TrainingPlan:
 def price(machine: Machine, network: Described, works: Mapping[Phase, PhaseWork], plan: TrainingPlan | None) -> Priced:
     """Ask the machine for every phase."""
     costs = {phase: machine.cost(network, work) for phase, work in works.items()}
-    return Priced(costs, machine.area(), plan, network.graph.macs)
+    first = works.get("inference")
+    programming = None if first is None else machine.programming_pj(network, first)
+    return Priced(costs, machine.area(), plan, network.graph.macs, programming)
 
 
 def at_node(priced: Priced, from_nm: int, to_nm: int, rule: ScalingRule = "stillmaker") -> Priced:
@@ -63,13 +67,15 @@ def at_node(priced: Priced, from_nm: int, to_nm: int, rule: ScalingRule = "still
 
 
 def metrics_of(priced: Priced, variants: int, inferences: float | None) -> dict[str, FloatArray | None]:
-    """Every cost metric of every variant; `inferences` is the stated life, for lifecycle energy."""
+    """Every cost metric of every variant; `inferences` is the stated life, for lifecycle energy: weights are written
+    once, trained, and used so often."""
     area = area_mm2(priced, variants)
     metrics = {**_inference(priced, area), **_training(priced), "area_mm2": area}
     once, per_use = metrics.get("training_energy_pj"), metrics.get("inference_energy_pj")
     if inferences is None or once is None or per_use is None:
         return {**metrics, "lifecycle_energy_pj": None}
-    return {**metrics, "lifecycle_energy_pj": once + inferences * per_use}
+    written = 0.0 if priced.programming_pj is None else priced.programming_pj
+    return {**metrics, "lifecycle_energy_pj": written + once + inferences * per_use}
 
 
 def area_mm2(priced: Priced, variants: int) -> FloatArray:

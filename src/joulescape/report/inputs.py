@@ -102,8 +102,9 @@ class Tables:
 
     @cached_property
     def labels(self) -> Mapping[str, str]:
-        """What each metric is called in a heading, at the batch of the question."""
-        return theme.labels(self.spec.get("batch") or 1)
+        """What each metric is called in a heading, at the batch and the life that the question declares."""
+        life = (self.spec.get("lifecycle") or {}).get("inferences")
+        return theme.labels(self.spec.get("batch") or 1, life)
 
     @cached_property
     def valid(self) -> pl.DataFrame:

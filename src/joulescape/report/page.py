@@ -39,6 +39,7 @@ from joulescape.report.sections import (
     sheet,
     tested,
     training,
+    yields,
 )
 
 VEGA_LITE = "6.4"
@@ -62,6 +63,7 @@ class Facts:
     mappings: mappings.MappingFacts
     normalised: normalised.NormalisedFacts
     tested: tested.TestedFacts
+    yields: yields.YieldFacts
     published: published.PublishedFacts
     refused: refused.RefusedFacts
     convergence: convergence.ConvergenceFacts
@@ -87,6 +89,7 @@ class Facts:
             mappings=mappings.facts(given),
             normalised=normalised.facts(given),
             tested=tested.facts(given),
+            yields=yields.facts(given),
             published=published.facts(given),
             refused=refused.facts(given),
             convergence=convergence.facts(given),

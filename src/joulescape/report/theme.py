@@ -104,10 +104,12 @@ def factor_text(factor: float) -> str:
     return f"×{significant(factor, 2)}" if factor >= 1 else f"÷{significant(1 / factor, 2)}"
 
 
-def labels(batch: int = 1) -> dict[str, str]:
-    """LABELS at a batch: the latency is then that of the whole batch, from its first operator to its last."""
+def labels(batch: int = 1, inferences: float | None = None) -> dict[str, str]:
+    """LABELS at a batch: the latency is then that of the whole batch, from its first operator to its last; and at a
+    declared life, which the lifecycle's energy is of."""
     whole = {} if batch == 1 else {"inference_latency_ns": f"Latency of a batch of {batch}"}
-    return {**LABELS, **whole}
+    life = {} if inferences is None else {"lifecycle_energy_pj": f"Energy of training and {inferences:g} inferences"}
+    return {**LABELS, **whole, **life}
 
 
 def unit_of(metric: str) -> tuple[float, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 from joulescape.compression.base import Described
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import ErrorSpec
-from joulescape.network.lower import FREE_KINDS, reads_trained
+from joulescape.network.evolved import is_simulated
+from joulescape.network.lower import has_work, reads_trained
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import PhaseWork, Work
 from joulescape.resolve.hand_over import crossings
@@ -113,7 +115,7 @@ class Machine:
         trained = reads_trained(graph)
         for role in roles:
             for operator in graph.operators:
-                if _has_work(operator, role, trained) and self.station(operator, role) is None:
+                if has_work(operator, role, trained) and self.station(operator, role) is None:
                     return f"nothing in {self.name} takes operator '{operator.name}' ({operator.kind}) in role {role}"
         if not any(self.own.takes(operator, "forward") for operator in graph.operators):
             return f"{self.name} itself takes none of the operators, only its host would work"
@@ -139,6 +141,16 @@ class Machine:
             for limit in station.simulator.limits(works, station.settings, context)
         )
 
+    def programming_pj(self, network: Described, work: PhaseWork) -> FloatArray:
+        """Energy, inside the boundary, of writing the weights once: no part of any inference."""
+        energies = (
+            energy.energy_pj
+            for station, works in self._assigned(network.graph, work.works)
+            for energy in station.simulator.programming(works, station.settings)
+            if self._inside(energy.component, station)
+        )
+        return np.asarray(sum((self._array(energy) for energy in energies), start=np.zeros(len(self.variants))))
+
     def area(self) -> tuple[Area, ...]:
         """Area by component inside the boundary; the host's names are prefixed."""
         return tuple(
@@ -154,7 +166,7 @@ class Machine:
         costs = self._ordered_costs(network.graph, work.works, context)
         starts, ends = schedule(self._stages(costs), work.batch if self._overlaps(work) else 1)
         shares = self._shares(costs, ends[-1])
-        static = self._static()
+        static = self._static({station.name for station, _ in costs})
         runs = tuple(
             LayerRun(cost, station.name, start, end, self._energies(station, cost, static, share))
             for (station, cost), start, end, share in zip(costs, starts, ends, shares, strict=True)
@@ -204,12 +216,14 @@ class Machine:
         Checked(f"{station.name}, {cost.layer}", {e.component.name: e.energy_pj for e in (*dynamic, *standing)})
         return (*dynamic, *standing)
 
-    def _static(self) -> tuple[StaticPower, ...]:
+    def _static(self, working: AbstractSet[str]) -> tuple[StaticPower, ...]:
+        """Of every host, and of stations that do something in the phase: what only simulates its device unplugs it."""
         standing = self.off_chip.standing() if self.boundary == "system" else ()
         return (
             *(
                 StaticPower(_prefixed(power.component, station), self._array(power.power_mw))
                 for station in self.stations
+                if station.is_host or station.name in working
                 for power in station.simulator.static_power(station.settings)
                 if self._inside(power.component, station)
             ),
@@ -242,7 +256,8 @@ class Machine:
     def _assigned(self, graph: Graph, works: Sequence[Work]) -> list[tuple[Station, list[Work]]]:
         lists: dict[str, list[Work]] = {station.name: [] for station in self.stations}
         for work in works:
-            station = self.station(graph.operator(work.layer), work.role)
+            operator = graph.operator(work.layer)
+            station = self.station(operator, "weight_gradient" if is_simulated(operator, work) else work.role)
             if station is None:
                 raise SimulatorError(f"nothing in {self.name} takes {work.layer} in role {work.role}")
             lists[station.name].append(work)
@@ -274,17 +289,6 @@ class Machine:
         if isinstance(quantity, np.ndarray) and quantity.shape == shape and quantity.dtype == float:
             return quantity
         return np.broadcast_to(np.asarray(quantity, dtype=float), shape)
-
-
-def _has_work(operator: Operator, role: Role, trained: frozenset[str]) -> bool:
-    """Whether lowering yields a work for the operator in this role; `trained` are those that read something trained."""
-    if operator.kind in FREE_KINDS:
-        return False
-    if role == "input_gradient":
-        return operator.name in trained
-    if role == "weight_gradient":
-        return operator.is_matrix or operator.is_physical
-    return role == "forward" or operator.parameter_count > 0
 
 
 def _prefixed(component: Component, station: Station) -> Component:

@@ -32,9 +32,15 @@ class Option:
     fields: tuple[Field, ...]
 
     def operators(self, graph: Graph) -> tuple[str, ...]:
-        """Operators of the uncompressed graph that the method acts on."""
-        method = self.method
-        return () if method is None else tuple(o.name for o in graph.operators if method.takes(o))
+        """Operators of the uncompressed graph that the method acts on.
+
+        A network of physical systems is trained anew on its machine, digital layers and all: only a method that takes
+        systems acts on it, for no weights are there before.
+        """
+        method, systems = self.method, graph.physical_operators
+        if method is None or (systems and not any(method.takes(one) for one in systems)):
+            return ()
+        return tuple(o.name for o in graph.operators if method.takes(o))
 
     def misfit(self, graph: Graph) -> str | None:
         """Why layers of the graph cannot take these fields, or which of them count at no value; None where all do.

@@ -20,7 +20,7 @@ from joulescape.spec.space import Target, TrainingSpec
 class TrainingSettings(Shape):
     """The values that each field of `training:` may take."""
 
-    algorithm: Literal["pat", "in_silico", "ideal"] = "pat"
+    algorithm: Literal["pat", "pat_fitted", "in_silico", "in_silico_noise", "in_silico_fitted", "ideal"] = "pat"
     rounding: Literal["stochastic", "nearest"] = "stochastic"
     feedback: Literal["backprop", "dfa"] = "backprop"
     batch: Annotated[int, pydantic.Field(ge=1)] = 32

@@ -86,7 +86,8 @@ def are_one(space: DesignSpace, candidate: Candidate, low: RungName, high: RungN
 
 @dataclass(frozen=True)
 class ConfirmPlan:
-    """How each pick is confirmed: full numerics, the whole test split, `confirm.draws` draws.
+    """How each pick is confirmed: full numerics, the whole test split, `confirm.draws` draws; `confirm.chips` of them
+    at the typical corner where a yield is asked for.
 
     A machine that is its own network is trained once a draw, and so is every design where the question names a training
     metric. Elsewhere `shown` candidates are trained `confirm.trainings` times at the typical corner. A question about
@@ -116,8 +117,14 @@ class ConfirmPlan:
         return Fidelity(
             rung="full",
             split="test",
-            draws=spec.confirm.draws,
+            draws=self._draws(corner, is_own=back_end.spec.equivalence == "own"),
             trains_on_machine=spec.names_training or is_shown,
             trainings=spec.confirm.draws if is_full else spec.confirm.trainings,
             corner=corner,
+            yield_above=spec.confirm.yield_above,
         )
+
+    def _draws(self, corner: Corner, *, is_own: bool) -> int:
+        """More chips only where a share of them is read off and a chip costs no training."""
+        asked = self.space.spec.confirm
+        return asked.draws if asked.chips is None or corner != "typical" or is_own else asked.chips

@@ -244,6 +244,10 @@ class Simulator(ABC, Generic[SettingsT]):
     def static_power(self, settings: SettingsT) -> Sequence[StaticPower]:
         """Power that flows whether or not anything is computed."""
 
+    def programming(self, works: Sequence[Work], settings: SettingsT) -> Sequence[Energy]:  # noqa: ARG002
+        """Energy of putting the weights of the forward `works` into the machine, once in its life; none by default."""
+        return ()
+
     def limits(self, works: Sequence[Work], settings: SettingsT, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """What may forbid this machine (does the network fit?); none by default."""
         return ()

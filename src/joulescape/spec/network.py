@@ -102,6 +102,10 @@ class NetworkTraining(Shape):
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    input_noise_fraction: Annotated[float, Field(ge=0)] | None = None
+    """Physical networks: sd of the noise added to training inputs, of full scale; 0.1 where it is left out."""
+    early_stopping: Literal[True] | None = None
+    """Physical networks: a tenth of the training split is held out, and the epoch that does best on it is kept."""
 
 
 class Hosted(Shape):
@@ -143,7 +147,7 @@ class BaseNetworkSpec(Shape):
     @property
     def recipe(self) -> dict[str, Any]:
         """Where its weights come from, as plain values; empty for a workload."""
-        return {} if self.training is None else self.training.model_dump()
+        return {} if self.training is None else self.training.model_dump(exclude_none=True)
 
 
 class NetworkSpec(BaseNetworkSpec):

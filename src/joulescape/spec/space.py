@@ -68,7 +68,8 @@ class TrainingSpec(Shape):
     """Training on the machine; any plain value may be a domain, drawn as `training.<field>`."""
 
     algorithm: Any = "pat"
-    """For a machine that is its own network: pat, in_silico or ideal."""
+    """For a machine that is its own network: pat, in_silico, in_silico_noise, ideal; pat_fitted and in_silico_fitted
+    fit its twin to measurements of the device first."""
     rounding: Any = "stochastic"
     """How a low-precision update is rounded: stochastic or nearest."""
     feedback: Any = "backprop"
@@ -154,10 +155,23 @@ class ConfirmSpec(Shape):
     Where an objective or constraint names a training metric, every design is, at every corner and with all draws."""
     trainings: Annotated[int, Field(ge=1)] = 2
     """Devices that each of the `trained_designs` is trained on."""
+    yield_above: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Accuracy on the test split that a good chip has at least: asks for the share of good chips of machines that
+    differ from chip to chip."""
+    chips: Annotated[int, Field(ge=2)] | None = None
+    """Chips drawn for that share at the typical corner, in the place of `draws`; a machine that is its own network is
+    trained anew for every chip, and keeps `draws`."""
+
+    @model_validator(mode="after")
+    def _knows_a_good_chip(self) -> Self:
+        if self.chips is not None and self.yield_above is None:
+            raise ValueError("chips are drawn for a yield: say what a good chip has at least, yield_above: 0.9")
+        return self
 
 
 class LifecycleSpec(Shape):
-    """How often a trained machine is used: lifecycle energy = training + inferences * inference energy."""
+    """How often a trained machine is used: lifecycle energy = first programming of its cells, where weights stay in
+    cells, + training + inferences * inference energy."""
 
     inferences: Annotated[float, Field(gt=0)]
 

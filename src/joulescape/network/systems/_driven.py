@@ -20,6 +20,11 @@ def driven(request: Request, substeps: int, extra: Mapping[str, Attribute]) -> O
     return request.operator((out,), 0.0, weight_shape=(trained,), parameter_count=trained, extra=extra)
 
 
+def resized(operator: Operator, channels: int) -> Mapping[str, Attribute]:  # noqa: ARG001
+    """So many trained samples."""
+    return {"trained": channels}
+
+
 def samples(operator: Operator) -> int:
     """Length of the series that drives it."""
     return int(operator.attributes["trained"]) + operator.in_elements

@@ -1,15 +1,16 @@
 """One resistor, coil, capacitor loop with a transistor across the capacitor, driven by a voltage in time.
 
-    L i' = u(t) - R i - v,   C v' = i - g softplus((v - t) / s)^2 s^2
+    i' = u(t) - i / Q - v,   v' = i - k softplus((v - t) / s)^2
 
-in units where L = C = 1. The voltage u is a series of data and trained samples in turns; v is averaged into the outputs.
+in units where L = C = 1. The voltage u is a series of data and trained samples in turns; v is averaged
+into the outputs. `quality` is Q, `spacing` the angle that the loop turns in one sample, `drive` the voltage of a 1.
 """
 
 from __future__ import annotations
 
 from joulescape.network.operators import Operator
 from joulescape.network.request import Kind, Request
-from joulescape.network.systems._driven import driven, samples
+from joulescape.network.systems._driven import driven, resized, samples
 
 QUALITY, SPACING, DRIVE = 8.0, 0.6, 2.0
 SUBSTEPS = 2
@@ -32,4 +33,9 @@ def _twin_ops(operator: Operator) -> float:
     return float(samples(operator) * SUBSTEPS) * STEP_OPS
 
 
-plugin = Kind(_circuit, frozenset({"out_features", "trained", "quality", "spacing", "drive"}), twin_ops=_twin_ops)
+plugin = Kind(
+    _circuit,
+    frozenset({"out_features", "trained", "quality", "spacing", "drive"}),
+    twin_ops=_twin_ops,
+    resized=resized,
+)

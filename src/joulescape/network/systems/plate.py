@@ -1,4 +1,4 @@
-"""A driven plate: modes that a loudspeaker's coil excites and a microphone hears, coupled by stretching (Berger's plate).
+"""A driven plate: modes that a coil excites and a microphone hears, coupled by stretching (Berger's plate).
 
     q_m'' + 2 z w_m q_m' + w_m^2 (1 + a sum_n q_n^2) q_m = b_m u(t),   y = sum_m c_m q_m
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from joulescape.network.operators import Operator
 from joulescape.network.request import Kind, Request
-from joulescape.network.systems._driven import driven, samples
+from joulescape.network.systems._driven import driven, resized, samples
 
-MODES, QUALITY, STRETCH, HIGHEST = 24, 20.0, 1.0, 0.25
+MODES, QUALITY, STRETCH, HIGHEST = 24, 20.0, 1.0, 0.15
 SUBSTEPS = 2
 """Steps of the integrator for one sample of the force."""
 
@@ -36,5 +36,8 @@ def _twin_ops(operator: Operator) -> float:
 
 
 plugin = Kind(
-    _plate, frozenset({"out_features", "trained", "modes", "quality", "stretch", "highest"}), twin_ops=_twin_ops
+    _plate,
+    frozenset({"out_features", "trained", "modes", "quality", "stretch", "highest"}),
+    twin_ops=_twin_ops,
+    resized=resized,
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
-from joulescape.network.operators import Operator
+from joulescape.network.operators import Attribute, Operator
 from joulescape.network.request import Kind, Request
 
 TWIN_OPS = 15.0
@@ -35,9 +36,14 @@ def _twin_ops(operator: Operator) -> float:
     return TWIN_OPS * length * math.log2(length)
 
 
+def _resized(operator: Operator, channels: int) -> Mapping[str, Attribute]:
+    return {"bins": int(operator.attributes["data_bins"]) + channels}
+
+
 plugin = Kind(
     _shg,
     frozenset({"out_features", "bins", "data_bins", "chirp_rad", "envelope"}),
     sign="nonnegative",
     twin_ops=_twin_ops,
+    resized=_resized,
 )

@@ -16,14 +16,17 @@ from torch import Tensor
 
 from joulescape.network.error_spec import ErrorSpec
 from joulescape.network.operators import Role
-from joulescape.numerics.base import Chance, Detail, MatrixNumerics, Programmed, Stored
+from joulescape.numerics.base import Chance, Detail, Held, MatrixNumerics, Programmed, Stored
 from joulescape.numerics.crossbar.analog import AnalogCrossbar
 from joulescape.numerics.crossbar.coding import InputCode
 from joulescape.numerics.crossbar.counting import CountedCrossbar, count_charge
 from joulescape.numerics.crossbar.device import CrossbarNumbers
+from joulescape.numerics.crossbar.learning import Descent, FastAndSlow
 from joulescape.numerics.crossbar.merged import MergedCrossbar
+from joulescape.numerics.crossbar.partial import LeadingRead, PartialRead, TriedRead
 from joulescape.numerics.crossbar.programmed import Cells, Converter, some_rows, write
 from joulescape.numerics.crossbar.reading import FullCrossbar
+from joulescape.numerics.crossbar.trained import TrainedArray, read_sigma
 from joulescape.simulators.crossbar.rules import lossless_adc_bits
 
 READ_GRADIENTS = ("input_gradient", "weight_gradient")
@@ -52,9 +55,13 @@ class CrossbarNumerics(MatrixNumerics):
         """Rewritten cells miss anew; those moved by pulses (outer products) keep what their first write missed.
 
         Stuck cells stay where they are. Errors go back through the same cells, read from the other side, or
-        (`has_own_transpose`) through arrays of their own that hold the transposed weights.
+        (`has_own_transpose`) through arrays of their own that hold the transposed weights. Where a weight is one pair of
+        cells that pulses moved (`has_analog_weights`), both reads are of that pair as it is.
         """
         update = errors.get("update")
+        if update is not None and _is_analog(update):
+            array = TrainedArray(weight, CrossbarNumbers.of(errors["forward"]), update.numbers["weight_bound"])
+            return Stored(array, array.transposed if "input_gradient" in errors else None)
         is_pulsed = update is not None and bool(update.numbers["is_outer_product"])
         numbers, writing = CrossbarNumbers.of(errors["forward"]), chance.first if is_pulsed else chance.writing
         cells, back = write(weight, numbers, chance.device, writing), errors.get("input_gradient")
@@ -75,7 +82,7 @@ class CrossbarNumerics(MatrixNumerics):
         numbers = CrossbarNumbers.of(errors)
         drive = numbers.input_bits if numbers.is_counted else numbers.dac_bits
         needed = lossless_adc_bits(numbers.rows, drive, numbers.cell_bits, not numbers.is_differential)
-        if errors.role not in READ_GRADIENTS or numbers.adc_bits >= needed:
+        if _is_analog(errors) or errors.role not in READ_GRADIENTS or numbers.adc_bits >= needed:
             return gradient
         cycles = 2.0 ** torch.arange(0, numbers.input_bits, drive)
         merged = float(cycles.norm() / cycles.sum() * numbers.slice_weights.norm() / numbers.slice_weights.sum())
@@ -102,6 +109,19 @@ class CrossbarNumerics(MatrixNumerics):
         moved: Tensor = weight + pulse * shrink * (direction * count + jitter)
         return moved.clamp_(-bound, bound)
 
+    def hold(self, weight: Tensor, errors: ErrorSpec, device: torch.Generator) -> Held | None:
+        """Pairs of cells that pulses move, by the machine's rule; None where weights stand on a grid of levels."""
+        if not _is_analog(errors):
+            return None
+        if not errors.numbers.get("is_hidden"):
+            return Descent(weight, errors, device)
+        sigma = read_sigma(CrossbarNumbers.of(errors), errors.numbers["weight_bound"])
+        return FastAndSlow(weight, errors, device, sigma)
+
+
+def _is_analog(errors: ErrorSpec) -> bool:
+    return bool(errors.numbers.get("has_analog_weights", 0))
+
 
 def _read(cells: Cells, calibration: Tensor, detail: Detail) -> Programmed:
     """Cells behind what drives and reads them; ranges come from `calibration` (rows, K)."""
@@ -109,9 +129,13 @@ def _read(cells: Cells, calibration: Tensor, detail: Detail) -> Programmed:
         return AnalogCrossbar(cells, calibration)
     inputs = InputCode.calibrated(calibration, cells.numbers)
     seen = inputs.integers(some_rows(calibration))
-    full: FullCrossbar | CountedCrossbar
+    full: FullCrossbar | CountedCrossbar | PartialRead
     if cells.numbers.is_counted:
         full = CountedCrossbar(cells, inputs, count_charge(cells, inputs, seen))
+    elif cells.numbers.is_leading:
+        full = LeadingRead(cells, inputs, seen)
+    elif cells.numbers.speculation_first_bits:
+        full = TriedRead(cells, inputs, Converter.calibrated(cells, inputs, seen))
     else:
         full = FullCrossbar(cells, inputs, Converter.calibrated(cells, inputs, seen))
     return full if detail == "full" else MergedCrossbar(full, cells, inputs, seen)

@@ -11,6 +11,9 @@ from torch.nn.functional import pad
 
 from joulescape.numerics.crossbar.device import CrossbarNumbers
 
+BYTE = 8
+"""Bits of the narrowest word."""
+
 FINE_GRID = 15
 """Largest integer weight for which the scale is searched: on coarse grids a wrong scale costs whole levels."""
 
@@ -65,6 +68,30 @@ class InputCode:
         magnitude = self.bits - 1 if self.is_signed else self.bits
         weights = [float(2**low) for low in range(0, magnitude, self.dac_bits)]
         return [*weights, -float(2**magnitude)] if self.is_signed else weights
+
+    def words(self, integers: Tensor) -> Tensor:
+        """Integers in the machine's words, two's complement: one byte each up to 8 bits, so that little is moved."""
+        if self.bits > BYTE:
+            return integers.to(torch.int32)
+        return integers.to(torch.int8).view(torch.uint8) if self.is_signed else integers.to(torch.uint8)
+
+    def values(self, words: Tensor) -> Tensor:
+        """The integers that words stand for, in a signed type where they are signed."""
+        is_byte = words.dtype == torch.uint8 and self.is_signed
+        # a word of fewer bits than a byte was extended by its sign, so that the byte is the number
+        return words.view(torch.int8) if is_byte else words
+
+    def planes(self, words: Tensor) -> Tensor:
+        """Row drives of each analog read (cycles, *shape), as `cycle_weights` orders them: int8 where each is one bit,
+        else of the words' type."""
+        if self.dac_bits == 1:
+            masks = torch.tensor([2**cycle for cycle in range(self.bits)], dtype=words.dtype)
+            masks = masks.reshape(-1, *[1] * words.ndim)
+            return (words & masks).to(torch.bool).view(torch.int8)
+        magnitude = self.bits - 1 if self.is_signed else self.bits
+        found = [(words >> low) & (2 ** min(self.dac_bits, magnitude - low) - 1)
+                 for low in range(0, magnitude, self.dac_bits)]  # fmt: skip
+        return torch.stack([*found, (words >> magnitude) & 1] if self.is_signed else found)
 
     def digits(self, integers: Tensor) -> list[Tensor]:
         """Row drives of each analog read, least significant first, then the sign bit."""

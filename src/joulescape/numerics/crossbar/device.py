@@ -51,6 +51,10 @@ class CrossbarNumbers:
     is_remapped_by_rows: bool = False
     is_remapped_by_pairs: bool = False
     has_nodal_wires: bool = False
+    is_centred: bool = False
+    is_leading: bool = False
+    speculation_first_bits: int = 0
+    speculation_next_bits: int = 0
     laws: CellLaws = NO_LAWS
 
     @classmethod

@@ -13,7 +13,7 @@ from torch import Tensor
 from joulescape.numerics.base import Window
 from joulescape.numerics.crossbar.coding import InputCode
 from joulescape.numerics.crossbar.device import CrossbarNumbers
-from joulescape.numerics.crossbar.programmed import Cells
+from joulescape.numerics.crossbar.programmed import Cells, own_stream
 
 NEGLIGIBLE = 1e-5
 """Share of a product's spread below which what is left of a full read is rounding of float32, not a machine's error."""
@@ -69,7 +69,7 @@ class MergedCrossbar:
         ideal, wanted = cells.integers.T.double(), x.double()
         error = cells.effective.double() - ideal
         exact, moved = wanted @ ideal, wanted @ error
-        own_noise = torch.Generator().manual_seed(0)  # so that both details meet the same devices in later layers
+        own_noise = own_stream("noise", exact.shape)
         quiet = full.integers(x, None) - exact
         seen = full.integers(x, own_noise) - exact if cells.numbers.read_sigma_fraction else quiet
         rest = Rest.of(seen, quiet, moved)

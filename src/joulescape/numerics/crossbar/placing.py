@@ -47,13 +47,17 @@ def _as_held(levels: Tensor, stuck: Tensor) -> Tensor:
     return held
 
 
-def best_rows(arrays: Arrays, stuck: Arrays, significance: Tensor) -> Tensor:
+def best_rows(arrays: Arrays, stuck: Arrays, significance: Tensor, inputs: int) -> Tensor:
     """The input that each row takes, (tiles, rows): the assignment of least squared error (Hungarian method).
 
-    Both arrays of a pair are driven by the same rows, and move together.
+    Both arrays of a pair are driven by the same rows, and move together. Of the tiles * rows places only `inputs` take
+    an input, in order: what a row that nothing drives holds costs nothing, so that the worst rows are left to those.
     """
     weights = significance.square().repeat(arrays[0].shape[2] // len(significance))
-    cost = torch.stack([_row_costs(a, s, weights) for a, s in zip(arrays, stuck, strict=True)]).sum(dim=0)
+    cost = torch.stack([row_costs(a, s, weights) for a, s in zip(arrays, stuck, strict=True)]).sum(dim=0)
+    tiles, rows = arrays[0].shape[:2]
+    is_driven = (torch.arange(tiles * rows) < inputs).reshape(tiles, 1, rows)
+    cost = torch.where(is_driven, cost, torch.zeros(()))
     return torch.stack([torch.as_tensor(linear_sum_assignment(one.numpy())[1]) for one in cost])
 
 
@@ -62,12 +66,13 @@ def moved_rows(array: Tensor, order: Tensor) -> Tensor:
     return array.gather(1, order[:, :, None].expand(-1, -1, array.shape[2]))
 
 
-def _row_costs(levels: Tensor, stuck: Tensor, weights: Tensor) -> Tensor:
-    """Weighed squared error (tiles, row, input) of every input on every row: sum_c w (stuck - level)^2 over stuck
-    cells, averaged over parallel copies."""
-    is_stuck = (~stuck.isnan()).float() * weights
-    at = torch.nan_to_num(stuck)
-    first = (is_stuck * at * at).sum(dim=3, keepdim=True)
-    turned = levels.transpose(1, 2)[None]
-    cost: Tensor = first - 2 * (is_stuck * at) @ turned + is_stuck @ turned.square()
-    return cost.mean(dim=0)
+def row_costs(levels: Tensor, stuck: Tensor, weights: Tensor) -> Tensor:
+    """Weighed squared error (tiles, row, input) of every input on every row: sum_c w (mean over copies of what stuck
+    cells miss)^2, as `fault_cost` has it: sum_c w (at - share level)^2 with the mean level of stuck copies and their
+    share."""
+    is_stuck = ~stuck.isnan()
+    at, share = torch.nan_to_num(stuck).mean(dim=0), is_stuck.float().mean(dim=0)
+    turned = levels.transpose(1, 2)
+    first = (weights * at * at).sum(dim=2, keepdim=True)
+    cost: Tensor = first - 2 * (weights * at * share) @ turned + (weights * share * share) @ turned.square()
+    return cost

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from joulescape.errors import SimulatorError
+from joulescape.numerics.crossbar.centring import less_centres
 from joulescape.numerics.crossbar.coding import (
     InputCode,
     into_slices,
@@ -17,6 +20,7 @@ from joulescape.numerics.crossbar.coding import (
 )
 from joulescape.numerics.crossbar.device import CrossbarNumbers, draw_faults, program_arrays
 from joulescape.numerics.crossbar.placing import best_rows, better_negated, corrected_pair, moved_rows
+from joulescape.numerics.crossbar.whole import on_whole, unit_of
 
 CALIBRATION_ROWS = 256
 """Calibration inputs from which ranges are taken: more rows move the maximum little and cost time."""
@@ -38,6 +42,8 @@ class Cells:
     integers: Tensor
     scale: Tensor
     numbers: CrossbarNumbers
+    unit: Tensor | None = None
+    """Levels of one whole number, a column, where `held` is kept on whole numbers."""
 
     @property
     def effective(self) -> Tensor:
@@ -52,9 +58,16 @@ class Cells:
         return (self.effective * self.scale).T
 
 
+def own_stream(purpose: str, sizes: Sequence[int]) -> torch.Generator:
+    """What calibration draws from: one stream a purpose and shape, the same for every device, draw and detail, so that
+    both details meet the same devices in later layers."""
+    name = hashlib.sha256(f"{purpose}/{tuple(sizes)}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(name[:8], "little") >> 1)
+
+
 def some_rows(calibration: Tensor) -> Tensor:
     """At most CALIBRATION_ROWS of them, shuffled: a stride would meet one position of a convolution alone."""
-    order = torch.randperm(len(calibration), generator=torch.Generator().manual_seed(0))
+    order = torch.randperm(len(calibration), generator=own_stream("rows", calibration.shape))
     return calibration[order[:CALIBRATION_ROWS]]
 
 
@@ -64,28 +77,44 @@ def write(
     """Quantise, slice, invert full columns, program; what the write misses comes from `writing`, if that is given."""
     integers, scale = quantise_weights(weight.detach().float(), numbers.weight_bits)
     if numbers.is_differential:
-        pair = [into_tiles(into_slices(half.clamp(min=0), numbers), numbers) for half in (integers, -integers)]
-        positive, negative = _placed(pair, numbers, generator, writing)
-        held, halves = positive - negative, (positive, negative)
-        return Cells(held, halves, torch.zeros(held.shape[0], held.shape[2]), 0.0, integers, scale, numbers)
+        rest, constant = less_centres(integers, numbers)
+        pair = [into_tiles(into_slices(half.clamp(min=0), numbers), numbers) for half in (rest, -rest)]
+        positive, negative = _placed(pair, integers.shape[1], numbers, generator, writing)
+        held, unit = _kept(positive - negative, pair[0] - pair[1], numbers)
+        return Cells(held, (positive, negative), constant, 0.0, integers, scale, numbers, unit)
     offset = float(2 ** (max(2, numbers.weight_bits) - 1))
     levels = into_tiles(into_slices(integers + offset, numbers), numbers)
     top = float(numbers.top_level)
     is_inverted = (levels.sum(dim=1) > top * levels.shape[1] / 2).float()
     stored = levels + is_inverted[:, None] * (top - 2 * levels)
-    held = _placed([stored], numbers, generator, writing)[0] * (1 - 2 * is_inverted)[:, None]
-    return Cells(held, (held,), top * is_inverted, offset, integers, scale, numbers)
+    signs = (1 - 2 * is_inverted)[:, None]
+    written = _placed([stored], integers.shape[1], numbers, generator, writing)[0] * signs
+    held, unit = _kept(written, stored * signs, numbers)
+    return Cells(held, (held,), top * is_inverted, offset, integers, scale, numbers, unit)
+
+
+def _kept(held: Tensor, wanted: Tensor, numbers: CrossbarNumbers) -> tuple[Tensor, Tensor | None]:
+    """Levels as the reads need them, and their unit: on whole numbers where converters read bit by bit."""
+    if numbers.is_counted or numbers.is_analog or numbers.dac_bits > 1:
+        return held, None
+    unit = unit_of(held, wanted, numbers.slice_weights)
+    return on_whole(held, unit), unit
 
 
 def _placed(
-    arrays: list[Tensor], numbers: CrossbarNumbers, generator: torch.Generator, writing: torch.Generator | None
+    arrays: list[Tensor],
+    inputs: int,
+    numbers: CrossbarNumbers,
+    generator: torch.Generator,
+    writing: torch.Generator | None,
 ) -> list[Tensor]:
-    """Arrays as programmed, around stuck cells where the machine maps around them; given back in their own order."""
+    """Arrays as programmed, around stuck cells where the machine maps around them; given back in their own order.
+    `inputs` of their rows are driven."""
     if not (numbers.is_remapped_by_sign or numbers.is_remapped_by_rows or numbers.is_remapped_by_pairs):
         return program_arrays(arrays, numbers, generator, writing)
     stuck = [draw_faults(array, numbers, generator) for array in arrays]
     if numbers.is_remapped_by_rows:
-        order = best_rows(arrays, stuck, numbers.slice_weights)
+        order = best_rows(arrays, stuck, numbers.slice_weights, inputs)
         held = program_arrays([moved_rows(one, order) for one in arrays], numbers, generator, writing, stuck)
         return [moved_rows(one, order.argsort(dim=1)) for one in held]
     if len(arrays) == 1:

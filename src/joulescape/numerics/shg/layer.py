@@ -3,62 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from joulescape.network.error_spec import ErrorSpec
 from joulescape.network.operators import Operator
-from joulescape.numerics.base import DeviceLayer, PhysicalLayer
-from joulescape.numerics.shg.device import Bench, Departures
+from joulescape.numerics import _systems
+from joulescape.numerics._systems import System
+from joulescape.numerics.shg.device import Departures, Optics, exposure
 from joulescape.numerics.shg.optics import pulse, recorded
 
 LOWEST, HIGHEST = 0.1, 0.9
 """Fresh parameters are drawn inside the modulator's range, away from its ends."""
 
+FIRST_BLUR = 0.3
+"""Width, in bins, from which a fit starts."""
 
-class ShgLayer(PhysicalLayer):
+
+class ShgLayer(System[Optics]):
     """One pass through the bench. Data bins stand at equal distance with parameter bins between them."""
 
     kind: ClassVar[str] = "shg"
+    departures: ClassVar[type[_systems.Departures]] = Departures
 
     def initial(self, operator: Operator, generator: torch.Generator) -> Mapping[str, Tensor]:
         """Openings of the parameter bins, (bins - data_bins,)."""
         uniform = torch.rand(operator.parameter_count, generator=generator)
         return {"weight": LOWEST + (HIGHEST - LOWEST) * uniform}
 
-    def twin(self, operator: Operator, x: Tensor, parameters: Mapping[str, Tensor], errors: ErrorSpec | None) -> Tensor:
-        """Nominal optics without noise; it knows the modulator's levels. (B, inputs) -> (B, outputs)."""
-        bits = 0.0 if errors is None else errors.numbers.get("modulator_bits", 0.0)
-        frame = quantised(interleaved(operator, x, parameters["weight"]), bits)
-        return recorded(frame, _field(operator), operator.out_elements)
+    def nominal(self, operator: Operator) -> Optics:
+        """The pulse as it was designed, and a modulator that does what it is told."""
+        return Optics(_field(operator), 0.0, 0.0)
 
-    def device(self, operator: Operator, errors: ErrorSpec, generator: torch.Generator) -> DeviceLayer:
-        """Draw one bench. Layers on one bench are drawn from generators in the same state."""
-        departures = Departures.of(errors.numbers)
-        return _OnBench(operator, Bench.draw(_field(operator), operator.out_elements, departures, generator))
+    def guess(self, operator: Operator) -> Optics:
+        """A little blur to begin with: without any, the fit sees no slope towards it."""
+        return Optics(_field(operator), 0.0, FIRST_BLUR)
 
-    def in_range(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs clipped to the modulator's [0, 1], and the mean square of what was cut off."""
-        inside = x.clamp(0, 1)
-        return inside, (x - inside).square().mean()
+    def drawn(self, operator: Operator, departures: Departures, generator: torch.Generator) -> Optics:
+        """One bench. Layers on one bench are drawn from generators in the same state."""
+        return Optics.draw(_field(operator), departures, generator)
 
-    def confine(self, parameters: Mapping[str, Tensor]) -> None:
-        """Move the openings back into [0, 1], in place."""
-        parameters["weight"].clamp_(0, 1)
+    def evolve(self, operator: Operator, x: Tensor, parameters: Mapping[str, Tensor], physics: Optics) -> Tensor:
+        """The recorded spectrum of one frame, (B, inputs) -> (B, outputs)."""
+        return physics.spectrum(interleaved(operator, x, parameters["weight"]), operator.out_elements)
 
-
-@dataclass(frozen=True)
-class _OnBench:
-    operator: Operator
-    bench: Bench
-
-    def __call__(self, x: Tensor, parameters: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
-        frame = quantised(interleaved(self.operator, x, parameters["weight"]), self.bench.departures.modulator_bits)
-        return self.bench.exposure(frame, generator)
+    def read(self, operator: Operator, clean: Tensor, departures: Departures, generator: torch.Generator) -> Tensor:
+        """One exposure."""
+        return exposure(clean, departures, _half_open(operator), generator)
 
 
 def interleaved(operator: Operator, x: Tensor, weight: Tensor) -> Tensor:
@@ -84,19 +77,24 @@ def _order(data_bins: int, parameters: int) -> Tensor:
     return order
 
 
-def quantised(frame: Tensor, bits: float) -> Tensor:
-    """Rounded to the 2^bits levels of [0, 1]; 0 bits: continuous. The gradient passes straight through."""
-    if bits == 0:
-        return frame
-    steps = 2**bits - 1
-    return frame + ((frame.detach() * steps).round() / steps - frame.detach())
-
-
 def _field(operator: Operator) -> Tensor:
+    return _pulse(*_design(operator))
+
+
+def _half_open(operator: Operator) -> Tensor:
+    return _half_open_spectrum(*_design(operator), operator.out_elements)
+
+
+def _design(operator: Operator) -> tuple[int, float, float]:
     chirp, envelope = (float(operator.attributes.get(key, 0.0)) for key in ("chirp_rad", "envelope"))
-    return _cached_field(int(operator.attributes["bins"]), chirp, envelope)
+    return int(operator.attributes["bins"]), chirp, envelope
 
 
 @lru_cache(maxsize=32)
-def _cached_field(bins: int, chirp_rad: float, envelope: float) -> Tensor:
+def _pulse(bins: int, chirp_rad: float, envelope: float) -> Tensor:
     return pulse(bins, chirp_rad, envelope)
+
+
+@lru_cache(maxsize=32)
+def _half_open_spectrum(bins: int, chirp_rad: float, envelope: float, out_bins: int) -> Tensor:
+    return recorded(torch.full((1, bins), 0.5), _pulse(bins, chirp_rad, envelope), out_bins)

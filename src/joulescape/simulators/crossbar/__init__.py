@@ -1,15 +1,15 @@
 """Memristive crossbars with bit-serial inputs, sliced weights, shared column converters and eDRAM tiles.
 
 Energy = events (conversions, drives, cell reads, moved bits) + idle share of the component table * time.
-Weights are resident: they are written once, before the first inference; that energy is not charged to an inference
-(`published` names it per crossbar). In training each step writes; endurance is published, since a single step cannot
-exceed it. Activations kept for the backward pass are read from and written to the tile buffer, as in inference.
+Weights are resident: they are written once, before the first inference; that energy is not charged to an inference but
+to the machine's life. In training each step writes, with what the chosen device takes for it; a run that it does not
+outlive is refused. Activations kept for the backward pass are read from and written to the tile buffer, as in inference.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -29,14 +29,17 @@ from joulescape.simulators.base import (
     StaticPower,
     Traffic,
 )
-from joulescape.simulators.crossbar.capacity import capacity_limits, remapping_limit, wear_limit
+from joulescape.simulators.crossbar.analog_chain import Chain, chain_cost, chain_limits
+from joulescape.simulators.crossbar.capacity import capacity_limits, remapping_limit
 from joulescape.simulators.crossbar.devices import level_limit
+from joulescape.simulators.crossbar.duplication import paced
 from joulescape.simulators.crossbar.error_numbers import crossbar_errors
 from joulescape.simulators.crossbar.events import buffer_traffic, io_bytes, link_energy, matrix_energies
 from joulescape.simulators.crossbar.figures import published_figures
 from joulescape.simulators.crossbar.gradients import Cells, cells_by_layer, gradient_cost, rewrite_cost
 from joulescape.simulators.crossbar.mapping import Mapping as Mapped
 from joulescape.simulators.crossbar.mapping import analog_ns, fill_ns, map_product, utilisation
+from joulescape.simulators.crossbar.mechanisms import AnalogActivations
 from joulescape.simulators.crossbar.roll_up import Parts, copies, parts
 from joulescape.simulators.crossbar.rules import step_ns
 from joulescape.simulators.crossbar.settings import CrossbarSettings
@@ -46,6 +49,7 @@ from joulescape.simulators.crossbar.training import (
     outer_product_cost,
     update_cost,
 )
+from joulescape.simulators.crossbar.writes import programming_energies, wear_limit
 from joulescape.spec.base import Shape
 from joulescape.units import BITS_PER_BYTE
 
@@ -66,28 +70,38 @@ class Crossbar(Simulator[CrossbarSettings]):
         "cell.programming_sigma_fraction",
         "cell.read_sigma_fraction", "cell.stuck_off_fraction", "cell.stuck_on_fraction", "training.update_scheme",
         "cell.age_s", "cell.compensation", "cell.remapping", "cell.has_nodal_wires", "adc.least_step_levels",
-        "training.states", "training.asymmetry", "training.cycle_noise", "training.weight_bound",
+        "conversion", "input_bits", "array.is_centred", "speculation.first_bits", "speculation.next_bits",
+        "analog_activations.sigma_fraction", "training.states", "training.asymmetry", "training.cycle_noise", "training.weight_bound",
+        "training.asymmetry_down", "training.high", "training.low", "training.imbalance", "training.imbalance_spread",
+        "training.step_spread", "training.bound_spread", "training.write_noise_fraction", "training.corrupt_fraction",
+        "training.refresh_every", "training.weights", "training.update_rule", "training.fast_rate",
+        "training.transfer_rate", "training.transfer_columns", "training.transfer_every",
     })  # fmt: skip
     searchable: ClassVar[frozenset[str]] = frozenset({
         "tiles", "imas_per_tile", "crossbars_per_ima", "replication", "hypertransport.links", "adc.per_crossbar",
-        "converter", "spikes.counter_bits", "positions_per_copy",
+        "conversion", "array.is_centred", "speculation.first_bits", "speculation.next_bits",
+        "converter", "spikes.counter_bits", "positions_per_copy", "layout.duplication",
         "array.rows", "array.columns", "array.encoding", "adc.bits", "adc.clip_fraction", "dac.bits", "cell.bits",
-        "cell.copies", "cell.remapping", "training.update_scheme",
+        "cell.copies", "cell.remapping", "training.update_scheme", "training.update_rule", "training.fast_rate",
+        "training.transfer_rate", "training.transfer_columns", "training.transfer_every",
     })  # fmt: skip
 
     def takes(self, operator: Operator, role: Role, settings: CrossbarSettings) -> bool:
-        """Products with stored weights: forward, transposed, update; the weight gradient unless updates are serial.
+        """Products with stored weights: forward, transposed, update; the weight gradient unless a host forms it.
 
         Forward also what the tile's units do (rectifier, sigmoid, maximum pooling) and what costs nothing (flatten).
         """
         if operator.is_matrix:
-            is_own = settings.training.update_scheme != "serial"
+            is_own = settings.training.update_scheme in ("outer_product", "batch_average")
             return operator.weight_shape is not None and (role != "weight_gradient" or is_own)
         return role == "forward" and (operator.kind in VECTOR_UNITS or operator.kind == "flatten")
 
     def overlaps(self, phase: Phase, settings: CrossbarSettings) -> bool:
-        """In a training step only where the backward pass has arrays of its own and is told to follow."""
+        """In a training step only where the backward pass has arrays of its own and is told to follow; never where
+        nothing holds a value between layers."""
         has_own = settings.training.update_scheme == "batch_average" and settings.training.is_pipelined
+        if settings.analog_activations is not None:
+            return False
         return phase == "inference" or has_own
 
     def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: CrossbarSettings) -> Errors:
@@ -96,6 +110,7 @@ class Crossbar(Simulator[CrossbarSettings]):
 
     def cost(self, works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Sequence[LayerCost]:
         """Cost of each work; SimulatorError for a work that it does not take."""
+        settings = paced(works, settings)
         found = _Found.of(works, settings)
         return [_work_cost(work, found, settings, context) for work in works]
 
@@ -115,11 +130,16 @@ class Crossbar(Simulator[CrossbarSettings]):
             if part.name != "crossbar"
         ]
 
+    def programming(self, works: Sequence[Work], settings: CrossbarSettings) -> Sequence[Energy]:
+        """Writing every weight with its device's pulses."""
+        return programming_energies(works, paced(works, settings))
+
     def limits(self, works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Sequence[Limit]:
         """Arrays of all layers on the chip, samples in its buffers, writes cells outlive, levels and pairs of them."""
-        capacity = capacity_limits(works, settings, context)
+        capacity = capacity_limits(works, paced(works, settings), context)
         cells = (*level_limit(settings.cell.bits, settings.cell), *remapping_limit(settings))
-        return (*capacity, *wear_limit(works, settings, context), *cells)
+        chain = chain_limits(works, settings, context)
+        return (*capacity, *wear_limit(works, settings, context), *cells, *chain)
 
     def published(self, settings: CrossbarSettings) -> Mapping[str, float]:
         """Roll-ups and peak figures at the datapath's full width."""
@@ -130,6 +150,7 @@ class Crossbar(Simulator[CrossbarSettings]):
 class _Found:
     """What one work must know of the machine and of the other works of its phase."""
 
+    chain: Chain
     parts: Parts
     crossbars: Crossbars
     cells: Cells
@@ -141,6 +162,7 @@ class _Found:
     def of(cls, works: Sequence[Work], settings: CrossbarSettings) -> _Found:
         products = [work for work in works if isinstance(work, MatrixWork)]
         return cls(
+            Chain.of(works, settings),
             parts(settings),
             crossbars_by_layer(works, settings),
             cells_by_layer(works, settings) if settings.training.update_scheme == "batch_average" else {},
@@ -151,7 +173,9 @@ class _Found:
 
 
 def _work_cost(work: Work, found: _Found, settings: CrossbarSettings, context: Context) -> LayerCost:
-    is_averaged = settings.training.update_scheme == "batch_average"
+    is_averaged, analog = settings.training.update_scheme == "batch_average", settings.analog_activations
+    if analog is not None:
+        return _chain_cost(work, analog, found, settings, context)
     if isinstance(work, MatrixWork) and work.role == "weight_gradient":
         if is_averaged:
             return gradient_cost(work, found.parts, settings, work.layer in found.has_input_gradient)
@@ -162,10 +186,25 @@ def _work_cost(work: Work, found: _Found, settings: CrossbarSettings, context: C
     if isinstance(work, VectorWork) and work.role == "update":
         if is_averaged:
             return rewrite_cost(work, found.cells, found.parts, settings, is_beside=work.layer != found.first_update)
-        return update_cost(work, found.crossbars, settings)
+        return update_cost(work, found.crossbars, found.parts, found.forward.get(work.layer), settings)
     if isinstance(work, VectorWork) and work.kind in VECTOR_UNITS:
         return _vector_cost(work, found.parts, settings, context)
     raise SimulatorError(f"crossbar does not take {work.layer} in role {work.role}")
+
+
+def _chain_cost(
+    work: Work, analog: AnalogActivations, found: _Found, settings: CrossbarSettings, context: Context
+) -> LayerCost:
+    """A layer that hands on voltages; its activation is the amplifier's own."""
+    if work.role != "forward" or not isinstance(work, MatrixWork | VectorWork):
+        raise SimulatorError(f"a chain of voltages does not take {work.layer} in role {work.role}")
+    crossing, transfers, io_ns = _edge(work, found.parts, settings, context)
+    if isinstance(work, VectorWork):
+        own = LayerCost(work.layer, work.role, 0, 0.0, work.ops, 1.0, "settling", ())
+    else:
+        own = chain_cost(work, analog, found.chain, found.parts, settings)
+    latency = np.maximum(own.latency_ns, io_ns)
+    return replace(own, energies=(*own.energies, *crossing), traffic=transfers, latency_ns=latency)
 
 
 def _matrix_cost(
@@ -212,8 +251,9 @@ def _tensor_bytes(work: MatrixWork | VectorWork, settings: CrossbarSettings) -> 
 
 def _vector_cost(work: VectorWork, found: Parts, settings: CrossbarSettings, context: Context) -> LayerCost:
     """One operation a clock and unit, on the units of every tile; energy = unit power / clock per operation."""
-    unit = found[VECTOR_UNITS[work.kind]]
-    units = unit.units * np.asarray(settings.tiles)
+    lanes = settings.programmable is not None and work.kind != "sigmoid"
+    unit = found["vector" if lanes else VECTOR_UNITS[work.kind]]
+    units = unit.units * copies(unit, settings)
     crossing, transfers, io_ns = _edge(work, found, settings, context)
     clocks = np.maximum(1.0, np.ceil(work.ops / units))
     busy = clocks / settings.clock_ghz.value

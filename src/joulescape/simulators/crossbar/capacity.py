@@ -1,4 +1,4 @@
-"""What a crossbar chip cannot do: hold the weights, hold what passes between layers, outlive the writes of training."""
+"""What a crossbar chip cannot do: hold the weights, hold what passes between layers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from joulescape.network.work import MatrixWork, VectorWork, Work
+from joulescape.network.work import MatrixWork, Work
 from joulescape.simulators.base import Context, Limit, Quantity
+from joulescape.simulators.crossbar.duplication import held_mappings
 from joulescape.simulators.crossbar.events import io_bytes
-from joulescape.simulators.crossbar.gradients import gradient_mapping
-from joulescape.simulators.crossbar.mapping import map_product
+from joulescape.simulators.crossbar.rules import whole_pieces
 from joulescape.simulators.crossbar.settings import CrossbarSettings
 from joulescape.simulators.crossbar.spiking import subarray_bytes
 
@@ -19,15 +19,9 @@ PAIRED = ("sign", "pairs")
 
 
 def crossbars_needed(works: Sequence[Work], settings: CrossbarSettings) -> Quantity:
-    """Arrays of all layers, copies included; averaged updates need transposed weights and errors in arrays too."""
-    is_averaged = settings.training.update_scheme == "batch_average"
-    total: Quantity = np.float64(0)
-    for work in works:
-        if isinstance(work, MatrixWork) and (work.role == "forward" or is_averaged):
-            layout = gradient_mapping if work.role == "weight_gradient" else map_product
-            mapping = layout(work, settings)
-            total = total + mapping.arrays * mapping.copies
-    return total
+    """Arrays of all layers, copies included, in whole pieces of the chip."""
+    held = held_mappings(works, settings)
+    return sum((whole_pieces(mapping.arrays * mapping.copies, settings) for mapping in held), start=np.float64(0))
 
 
 def capacity_limits(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[Limit, ...]:
@@ -51,25 +45,6 @@ def remapping_limit(settings: CrossbarSettings) -> tuple[Limit, ...]:
         "cell.remapping rows, or array.encoding differential"
     )
     return (Limit(reason, 1.0),)
-
-
-def wear_limit(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[Limit, ...]:
-    """Writes of a whole run against the cells' endurance; nothing where no training plan is known.
-
-    A step writes every weight once; buffers and sums in cells of the same kind, and errors, once a sample.
-    """
-    if context.steps is None or not any(isinstance(w, VectorWork) and w.role == "update" for w in works):
-        return ()
-    endurance = settings.training.endurance_writes.value
-    is_by_sample = settings.buffer == "subarrays" or settings.training.update_scheme == "batch_average"
-    a_step = context.batch if is_by_sample else 1
-    written = context.steps * a_step
-    what = "some cells once a sample" if is_by_sample else "each cell once a step"
-    reason = (
-        f"{context.steps} steps write {what}, {written:.3g} times, and cells endure {endurance:.3g}: at most "
-        f"{int(endurance // a_step)} steps, or cells that endure {written:.3g} writes"
-    )
-    return (Limit(reason, written / endurance - 1),)
 
 
 def _edram(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[str, Quantity, Quantity]:

@@ -23,6 +23,7 @@ NS = 1e-9
 """Seconds in a nanosecond: a device ages in seconds, is read in nanoseconds."""
 
 HigherIfKnown = Annotated[Sourced | None, Better("high")]
+LowerIfKnown = Annotated[Sourced | None, Better("low")]
 
 
 class ProgrammingLaw(Shape):
@@ -125,10 +126,72 @@ class Writing(Shape):
     """What one write of one cell takes, and how many of them it outlives."""
 
     energy_pj: LowerIsBetter
+    """One pulse into one cell."""
     pulse_ns: LowerIsBetter
-    """One pulse; tuning to a level takes `pulses` of them."""
+    """One pulse; all cells of a row take it at once."""
     pulses: LowerIsBetter
+    """Pulses that tuning a cell to a level takes."""
     endurance_writes: HigherIsBetter
+
+    @property
+    def write_pj(self) -> float:
+        """Energy of tuning one cell to a level."""
+        return float(self.energy_pj.value * self.pulses.value)
+
+    @property
+    def write_ns(self) -> float:
+        """Time of the same, for a whole row."""
+        return float(self.pulse_ns.value * self.pulses.value)
+
+
+class PulseLaw(Shape):
+    """How a cell follows pulses: steps as shares of a range of 2 * weight_bound, spreads relative to the mean.
+
+    A pulse moves 2 weight_bound / states times 1 - asymmetry * w / high upwards, 1 + asymmetry_down * w / low downwards
+    (soft bounds at an asymmetry of 1). What has no value does not err.
+    """
+
+    states: HigherIsBetter
+    """Distinguishable weights between both ends: the range over one step in its middle."""
+    asymmetry: LowerIsBetter
+    asymmetry_down: LowerIfKnown = None
+    """The same downwards where it differs."""
+    cycle_noise: LowerIsBetter
+    """Standard deviation of one pulse's step, as a fraction of the step."""
+    weight_bound: Annotated[float, Field(gt=0)]
+    high: Annotated[float, Field(gt=0)] = 1.0
+    """Upper end over `weight_bound`: a range may be shifted so that up and down balance at zero."""
+    low: Annotated[float, Field(gt=0)] = 1.0
+    imbalance: LowerIfKnown = None
+    """Share of its step that the weaker direction, downwards, lacks."""
+    imbalance_spread: LowerIfKnown = None
+    """The same from cell to cell."""
+    step_spread: LowerIfKnown = None
+    bound_spread: LowerIfKnown = None
+    write_noise_fraction: LowerIfKnown = None
+    """Deviation, over the bound, of what is read from what pulses added up to, drawn at every move."""
+    corrupt_fraction: LowerIfKnown = None
+    """Cells that do not move."""
+    refresh_every: Annotated[int, Field(ge=0)] = 0
+    """Above zero pulses only raise a cell: weights are differences of pairs, and after so many steps pairs with a full
+    cell are reset and written anew (burr2015)."""
+
+
+PULSE_NUMBERS = (
+    "asymmetry_down", "imbalance", "imbalance_spread", "step_spread", "bound_spread", "write_noise_fraction",
+    "corrupt_fraction",
+)  # fmt: skip
+
+
+def pulse_numbers(law: PulseLaw) -> dict[str, float]:
+    """Numbers of role `update`: those that every law has, and what else this one states."""
+    found = {name: float(getattr(law, name).value) for name in ("states", "asymmetry", "cycle_noise")}
+    stated = {name: getattr(law, name) for name in PULSE_NUMBERS}
+    plain = {name: float(getattr(law, name)) for name in ("high", "low") if getattr(law, name) != 1.0}
+    if law.refresh_every:
+        plain["refresh_every"] = float(law.refresh_every)
+    known = {name: float(value.value) for name, value in stated.items() if value is not None}
+    return {**found, "weight_bound": law.weight_bound, **known, **plain}
 
 
 class MemoryDevice(Shape):
@@ -215,5 +278,5 @@ def _over_log_age(values: tuple[float, ...], ages_s: tuple[float, ...], age_s: f
     return values[-1]
 
 
-KINDS: Mapping[str, type[Shape]] = {"memory_device": MemoryDevice}
-"""Kinds of parts in `hwlib/components/memristive` that a crossbar's cell may name."""
+KINDS: Mapping[str, type[Shape]] = {"memory_device": MemoryDevice, "pulse_law": PulseLaw}
+"""Kinds of parts in `hwlib/components/memristive` that a crossbar's cell, or its training, may name."""

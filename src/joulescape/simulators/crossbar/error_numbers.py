@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Role
 from joulescape.network.work import OperandFormat
-from joulescape.simulators.crossbar.devices import device_numbers
-from joulescape.simulators.crossbar.rules import is_counted, operand_width, spikes_of
+from joulescape.simulators.crossbar.devices import device_numbers, pulse_numbers
+from joulescape.simulators.crossbar.rules import input_width, is_counted, operand_width, spikes_of
 from joulescape.simulators.crossbar.settings import CrossbarSettings, Spikes
 
 ROLES_WITH_ERRORS: tuple[Role, ...] = ("forward", "input_gradient", "update")
+
+
+ANALOG: Mapping[str, float] = {"has_analog_weights": 1.0}
+"""Trained weights are pairs of cells as pulses left them."""
 
 
 def crossbar_errors(graph: Graph, formats: Mapping[str, OperandFormat], settings: CrossbarSettings) -> Errors:
@@ -19,7 +23,9 @@ def crossbar_errors(graph: Graph, formats: Mapping[str, OperandFormat], settings
     found: dict[tuple[str, Role], ErrorSpec] = {}
     is_averaged = settings.training.update_scheme == "batch_average"
     roles: tuple[Role, ...] = (*ROLES_WITH_ERRORS, "weight_gradient") if is_averaged else ROLES_WITH_ERRORS
-    own = {"update": _update_numbers(settings), "input_gradient": {"has_own_transpose": float(is_averaged)}}
+    is_analog = settings.training.weights == "analog"
+    back = {"has_own_transpose": float(is_averaged), **(ANALOG if is_analog else {})}
+    own = {"update": _update_numbers(settings), "input_gradient": back}
     for operator in graph.matrix_operators:
         if operator.weight_shape is None:
             continue
@@ -33,7 +39,7 @@ def crossbar_errors(graph: Graph, formats: Mapping[str, OperandFormat], settings
 def _format_numbers(form: OperandFormat, settings: CrossbarSettings) -> dict[str, float]:
     return {
         "weight_bits": operand_width(form.weight_bits, settings),
-        "input_bits": operand_width(form.activation_bits, settings),
+        "input_bits": input_width(form.activation_bits, settings),
     }
 
 
@@ -59,6 +65,7 @@ def _device_numbers(settings: CrossbarSettings) -> dict[str, float]:
         "stuck_on_fraction": cell.stuck_on_fraction.value,
         **device_numbers(cell),
         **_reader_numbers(settings),
+        **_mechanism_numbers(settings),
     }
 
 
@@ -70,12 +77,34 @@ def _reader_numbers(settings: CrossbarSettings) -> dict[str, float]:
     return {"least_step_levels": step} if step != 1.0 and not is_counted(settings) else {}
 
 
+def _mechanism_numbers(settings: CrossbarSettings) -> dict[str, float]:
+    """What is read in a way of the machine's own; none where every part of every read is converted."""
+    found: dict[str, float] = {}
+    if settings.array.is_centred:
+        found["is_centred"] = 1.0
+    if settings.conversion == "leading_bits":
+        found["is_leading"] = 1.0
+    if settings.speculation is not None:
+        found["speculation_first_bits"] = settings.speculation.first_bits
+        found["speculation_next_bits"] = settings.speculation.next_bits
+    return found
+
+
 def _update_numbers(settings: CrossbarSettings) -> dict[str, float]:
     training = settings.training
-    return {
-        "is_outer_product": float(training.update_scheme == "outer_product"),
-        "states": training.states.value,
-        "asymmetry": training.asymmetry.value,
-        "cycle_noise": training.cycle_noise.value,
-        "weight_bound": training.weight_bound,
-    }
+    found = {"is_outer_product": float(training.update_scheme == "outer_product"), **pulse_numbers(training)}
+    if training.weights == "levels":
+        return {**found, **({"is_pulsed": 1.0} if training.update_scheme == "pulses" else {})}
+    found |= ANALOG
+    if training.update_rule == "manhattan":
+        found["is_sign"] = 1.0
+    if training.is_hidden:
+        found |= {
+            "is_hidden": 1.0,
+            "is_buffered": float(training.update_rule == "tiki_taka_buffered"),
+            "fast_rate": training.fast_rate,
+            "transfer_rate": training.transfer_rate,
+            "transfer_columns": training.transfer_columns,
+            "transfer_every": training.transfer_every,
+        }
+    return found

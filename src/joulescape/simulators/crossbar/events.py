@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork
+from joulescape.simulators._values import drive_square, pair_level
 from joulescape.simulators.base import Component, Energy, Quantity, Traffic
+from joulescape.simulators.crossbar.composing import conversion_shares
+from joulescape.simulators.crossbar.converters import conversion_energy, conversion_ns
 from joulescape.simulators.crossbar.mapping import Mapping
+from joulescape.simulators.crossbar.programs import program_energies
 from joulescape.simulators.crossbar.roll_up import Fitted, Parts
-from joulescape.simulators.crossbar.rules import adc_energy, is_counted, mean_drive_square, operand_width, step_ns
+from joulescape.simulators.crossbar.rules import (
+    columns_per_converter,
+    input_width,
+    is_counted,
+    operand_width,
+    step_ns,
+)
 from joulescape.simulators.crossbar.settings import CrossbarSettings, PerBit
+from joulescape.simulators.crossbar.speculation import drive_fraction
 from joulescape.simulators.crossbar.spiking import cells_of, spike_energies, subarray_read, subarray_write
 from joulescape.units import BITS_PER_BYTE
 
@@ -22,6 +35,7 @@ def matrix_energies(work: MatrixWork, mapping: Mapping, found: Parts, settings: 
         *analog_energies(work, mapping, found, settings),
         *_buffer(work, mapping, found, settings),
         *_digital(work, mapping, found, settings),
+        *program_energies(work, mapping, found, settings),
     )
 
 
@@ -34,20 +48,22 @@ def analog_energies(work: MatrixWork, mapping: Mapping, found: Parts, settings: 
 def cell_read_pj(work: MatrixWork, settings: CrossbarSettings) -> Quantity:
     """Mean energy of one cell in one read: V^2 * mean drive square * mean conductance * pulse.
 
-    Offset slices stand at half scale on average whatever the weights are; a differential pair holds |w| in one cell and
-    nothing in the other. Multiplying: V^2 * mS * ns = pJ.
+    Both means are of this network's measured values, digit by digit, where there are any (`_values`). Offset slices
+    stand at half scale on average whatever the weights are; a differential pair holds |w| in one cell and nothing in
+    the other. Multiplying: V^2 * mS * ns = pJ.
     """
     cell = settings.cell
-    level = 0.5 if settings.array.encoding == "offset" else work.weight.mean_fraction / 2
+    width = operand_width(work.weight.bits, settings)
+    level = 0.5 if settings.array.encoding == "offset" else pair_level(work.weight, width, cell.bits)
     g_off = cell.g_on_msiemens.value / cell.on_off_ratio.value
     conductance = g_off + level * (cell.g_on_msiemens.value - g_off)
-    drive = mean_drive_square(work.input.mean_fraction, settings.dac.bits)
+    drive = drive_square(work.input, operand_width(work.input.bits, settings), settings.dac.bits)
     return cell.read_v.value**2 * drive * conductance * cell.read_pulse_ns.value
 
 
 def input_bits(work: MatrixWork, loops: Loops, settings: CrossbarSettings) -> Quantity:
     """Bits fetched from the tile buffer: the whole input vector of every position, as `loops` lay the product out."""
-    return loops.positions * loops.G * loops.reduction * operand_width(work.input.bits, settings)
+    return loops.positions * loops.G * loops.reduction * input_width(work.input.bits, settings)
 
 
 def output_bits(work: MatrixWork, loops: Loops, settings: CrossbarSettings) -> Quantity:
@@ -57,7 +73,7 @@ def output_bits(work: MatrixWork, loops: Loops, settings: CrossbarSettings) -> Q
 
 def io_bytes(work: MatrixWork, settings: CrossbarSettings) -> tuple[float, float]:
     """Bytes of the whole input tensor and of the whole output tensor, at the datapath's width."""
-    widths = operand_width(work.input.bits, settings), operand_width(work.output.bits, settings)
+    widths = input_width(work.input.bits, settings), operand_width(work.output.bits, settings)
     return work.input.elements * widths[0] / BITS_PER_BYTE, work.output.elements * widths[1] / BITS_PER_BYTE
 
 
@@ -71,19 +87,35 @@ def buffer_traffic(work: MatrixWork, mapping: Mapping, settings: CrossbarSetting
 
 
 def _converted(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
-    step, conversion = step_ns(settings), adc_energy(settings)
+    step, conversion = step_ns(settings), conversion_energy(settings.adc)
     pulse = settings.cell.g_on_msiemens
     cells = Component("crossbar", "core", pulse.basis, pulse.source)
-    shift_add_ns = 1 / settings.adc.rate_gsps.value
+    converting = conversion_ns(settings.adc)
+    adding = np.minimum(converting, 1 / settings.clock_ghz.value)
+    shares, driven = conversion_shares(work, settings), _driven(work, settings)
+    conversions = mapping.conversions * shares.made
     return (
-        Energy(found["adc"].component(conversion), mapping.conversions * conversion.value),
-        _use(found["dac"], mapping.drives * step),
-        Energy(cells, mapping.cell_reads * cell_read_pj(work, settings)),
-        _use(found["sample_hold"], mapping.conversions * step),
-        _use(found["shift_add"], mapping.conversions * shift_add_ns),
+        Energy(found["adc"].component(conversion), mapping.conversions * shares.energy * conversion.value),
+        *_ramps(mapping, found, settings, shares.energy),
+        _use(found["dac"], mapping.drives * driven * step),
+        Energy(cells, mapping.cell_reads * driven * cell_read_pj(work, settings)),
+        _use(found["sample_hold"], conversions * step),
+        _use(found["shift_add"], conversions * adding),
         _use(found["input_register"], mapping.drives * step),
-        _use(found["output_register"], mapping.conversions * step),
+        _use(found["output_register"], conversions * step),
     )
+
+
+def _driven(work: MatrixWork, settings: CrossbarSettings) -> Quantity:
+    return drive_fraction(input_width(work.input.bits, settings), work.input.is_signed, settings)
+
+
+def _ramps(mapping: Mapping, found: Parts, settings: CrossbarSettings, share: Quantity) -> tuple[Energy, ...]:
+    """Ramps of every array: one for as many columns as it has converters; `share` of them all rises."""
+    if "ramp_generator" not in found:
+        return ()
+    ramps = mapping.array_reads * columns_per_converter(settings)
+    return (_use(found["ramp_generator"], ramps * share * conversion_ns(settings.adc)),)
 
 
 def _buffer(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:

@@ -15,12 +15,13 @@ import numpy as np
 
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork, VectorWork, Work
-from joulescape.simulators.base import Component, Energy, LayerCost, Quantity, Traffic
+from joulescape.simulators.base import LayerCost, Quantity, Traffic
 from joulescape.simulators.crossbar.events import analog_energies, fetch_energy, input_bits, store_energy
 from joulescape.simulators.crossbar.mapping import Mapping, analog_ns, map_product, utilisation
 from joulescape.simulators.crossbar.roll_up import Parts
-from joulescape.simulators.crossbar.rules import columns_per_weight, operand_width, spikes_of, step_ns
+from joulescape.simulators.crossbar.rules import columns_per_weight, operand_width, step_ns
 from joulescape.simulators.crossbar.settings import CrossbarSettings
+from joulescape.simulators.crossbar.writes import write_energy
 from joulescape.units import BITS_PER_BYTE
 
 Cells = MappingOf[str, Quantity]
@@ -43,7 +44,7 @@ def gradient_mapping(work: MatrixWork, settings: CrossbarSettings) -> Mapping:
 def gradient_cost(work: MatrixWork, found: Parts, settings: CrossbarSettings, is_beside: bool) -> LayerCost:
     """Weight gradients of a batch, sample by sample; the sums of the last sample are written while the next is read."""
     mapping, driven = gradient_mapping(work, settings), gradient_work(work)
-    own, batch, write_ns = mapping.loops, mapping.loops.B, spikes_of(settings).write_ns.value
+    own, batch, write_ns = mapping.loops, mapping.loops.B, settings.cell.writing.write_ns
     into_arrays = batch * np.minimum(own.reduction, settings.array.rows) * write_ns
     into_sums = batch * settings.array.rows * write_ns if settings.buffer == "subarrays" else 0.0
     busy = np.maximum(analog_ns(mapping, settings) + into_arrays, into_sums)
@@ -58,7 +59,7 @@ def gradient_cost(work: MatrixWork, found: Parts, settings: CrossbarSettings, is
         bound_by=np.where(busy > into_sums, "array", "cell writes"),
         energies=(
             *analog_energies(driven, mapping, found, settings),
-            _write("gradient_write", _error_cells(mapping), settings),
+            write_energy("gradient_write", _error_cells(mapping), settings),
             store_energy(batch * work.output.elements, work.output.bits, found, settings),
             fetch_energy(fetched, found, settings),
         ),
@@ -84,7 +85,7 @@ def rewrite_cost(
     """Once a step all arrays at once: every row is read back with its sums, then written, after the last sample."""
     width = operand_width(work.bits, settings)
     held = cells.get(work.layer, work.write_elements * columns_per_weight(width, settings))
-    row_ns = step_ns(settings) + spikes_of(settings).write_ns.value
+    row_ns = step_ns(settings) + settings.cell.writing.write_ns
     sums = work.write_elements * width
     return LayerCost(
         layer=work.layer,
@@ -94,7 +95,7 @@ def rewrite_cost(
         active_units=np.ceil(held / (settings.array.rows * settings.array.columns)),
         utilisation_fraction=1.0,
         bound_by="cell writes",
-        energies=(_write("crossbar_write", held, settings), fetch_energy(2 * sums, found, settings)),
+        energies=(write_energy("crossbar_write", held, settings), fetch_energy(2 * sums, found, settings)),
         occupancy_ns=0.0,
         is_beside=is_beside,
     )
@@ -104,8 +105,3 @@ def _error_cells(mapping: Mapping) -> Quantity:
     """Every sample's errors in every copy of the arrays."""
     own = mapping.loops
     return own.B * own.G * own.reduction * own.K * mapping.cells_per_weight * mapping.copies
-
-
-def _write(name: str, cells: Quantity, settings: CrossbarSettings) -> Energy:
-    write = spikes_of(settings).write_pj
-    return Energy(Component.of(name, "core", write), cells * write.value)

@@ -12,13 +12,14 @@ from joulescape.simulators.base import Quantity, ceil_div
 from joulescape.simulators.crossbar.rules import (
     columns_per_weight,
     copies_of,
-    input_cycles,
+    input_width,
     operand_width,
     slices,
     spikes_of,
     step_ns,
 )
 from joulescape.simulators.crossbar.settings import CrossbarSettings
+from joulescape.simulators.crossbar.speculation import reads_of_input
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Mapping:
     def reads(self) -> Quantity:
         """Analog reads of each array for the whole batch, over all copies."""
         return self.loops.positions * self.cycles
+
+    @property
+    def array_reads(self) -> Quantity:
+        """The same, counted for each array of a copy."""
+        return self.reads * self.arrays
 
     @property
     def conversions(self) -> Quantity:
@@ -91,6 +97,7 @@ def map_product(work: MatrixWork, settings: CrossbarSettings, forward: MatrixWor
     outputs, reduction = (loops.reduction, loops.K) if is_transposed else (loops.K, loops.reduction)
     along_rows = ceil_div(reduction, settings.array.rows)
     along_columns = ceil_div(outputs * cells_per_weight, settings.array.columns)
+    cycles = reads_of_input(input_width(work.input.bits, settings), work.input.is_signed, settings)
     return Mapping(
         loops=loops,
         slices=slice_count,
@@ -99,8 +106,8 @@ def map_product(work: MatrixWork, settings: CrossbarSettings, forward: MatrixWor
         column_tiles=along_rows if is_transposed else along_columns,
         turns=slice_count if is_transposed else 1,
         trains=2 if work.input.is_signed else 1,
-        copies=copies_of(loops.OY * loops.OX, settings),
-        cycles=input_cycles(operand_width(work.input.bits, settings), work.input.is_signed, settings.dac.bits),
+        copies=copies_of(loops.OY * loops.OX, settings, cycles),
+        cycles=cycles,
         converters_per_weight=slice_count if is_offset else slice_count / 2,
         unit_columns=1 if is_offset else 0,
     )
@@ -119,7 +126,7 @@ def analog_ns(mapping: Mapping, settings: CrossbarSettings) -> Quantity:
 
 def fill_ns(settings: CrossbarSettings) -> Quantity:
     """Time before the first and after the last analog read of a layer; results are written into memory subarrays."""
-    write = spikes_of(settings).write_ns.value if settings.buffer == "subarrays" else 0.0
+    write = settings.cell.writing.write_ns if settings.buffer == "subarrays" else 0.0
     return np.asarray(settings.array.fill_cycles * step_ns(settings) + write)
 
 

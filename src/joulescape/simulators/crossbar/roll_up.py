@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from joulescape.simulators.base import Component, Quantity, Scope
-from joulescape.simulators.crossbar.rules import adc_factor, is_counted, spikes_of
-from joulescape.simulators.crossbar.settings import CrossbarSettings, TableRow
+from joulescape.simulators.crossbar.converters import converter_area, converter_power, driver_growth
+from joulescape.simulators.crossbar.mechanisms import AnalogActivations
+from joulescape.simulators.crossbar.rules import is_counted, spikes_of
+from joulescape.simulators.crossbar.settings import CrossbarSettings
+from joulescape.simulators.crossbar.table import TableRow
 from joulescape.spec.sourced import Sourced
 
 
@@ -49,7 +52,11 @@ Parts = Mapping[str, Fitted]
 
 def parts(settings: CrossbarSettings) -> Parts:
     """Every component by name."""
-    found = (*_ima_parts(settings), *_tile_parts(settings), _links(settings))
+    analog = settings.analog_activations
+    if analog is None:
+        found = (*_ima_parts(settings), *_tile_parts(settings), *_program_parts(settings), _links(settings))
+    else:
+        found = (*_chain_parts(settings, analog), _links(settings))
     return {part.name: part for part in found}
 
 
@@ -82,13 +89,15 @@ def tile_area_mm2(settings: CrossbarSettings) -> Quantity:
 
 
 def chip_power_mw(settings: CrossbarSettings) -> Quantity:
-    """Power of the chip at full use: tiles and links."""
-    return settings.tiles * tile_power_mw(settings) + parts(settings)["hypertransport"].power_mw
+    """Power of the chip at full use: tiles, links, and what else it has but once."""
+    own = sum((p.power_mw for p in parts(settings).values() if p.level == "chip"), start=np.float64(0))
+    return settings.tiles * tile_power_mw(settings) + own
 
 
 def chip_area_mm2(settings: CrossbarSettings) -> Quantity:
-    """Area of the chip: tiles and links."""
-    return settings.tiles * tile_area_mm2(settings) + parts(settings)["hypertransport"].area_mm2
+    """Area of the chip: tiles, links, and what else it has but once."""
+    own = sum((p.area_mm2 for p in parts(settings).values() if p.level == "chip"), start=np.float64(0))
+    return settings.tiles * tile_area_mm2(settings) + own
 
 
 def _ima_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
@@ -123,7 +132,7 @@ def _converted_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
     arrays, rows, columns = np.asarray(settings.crossbars_per_ima), settings.array.rows, settings.array.columns
     converters = arrays * settings.adc.per_crossbar
     return (
-        _adc(settings, converters),
+        *_adc(settings, converters),
         _dac(settings, arrays * rows),
         _fitted("sample_hold", "core", "ima", settings.sample_hold, arrays * columns, scales=False),
         _fitted("crossbar", "core", "ima", settings.crossbar, arrays * rows * columns, scales=False),
@@ -149,6 +158,28 @@ def _tile_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
     return tuple(_fitted(name, "chip", "tile", row, one * shared.get(name, 1)) for name, row in rows.items())
 
 
+def _program_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
+    program = settings.programmable
+    if program is None:
+        return ()
+    one, lanes = np.asarray(1), {"vector": program.vector.count}
+    core = (_fitted(name, "core", "ima", row, one * lanes.get(name, 1)) for name, row in program.core_rows.items())
+    return (*core, *(_fitted(name, "chip", "tile", row, one) for name, row in program.tile_rows.items()))
+
+
+def _chain_parts(settings: CrossbarSettings, analog: AnalogActivations) -> tuple[Fitted, ...]:
+    """Arrays with an amplifier a pair of columns; converters once a chip, at both ends. Cells draw what events say."""
+    arrays, array, ends = np.asarray(settings.crossbars_per_ima), settings.array, analog.inputs
+    draws = ends.energy_pj.scaled(1 / analog.settle_ns.value, "a conversion each settling time")
+    (converters, *_) = _adc(settings, np.asarray(analog.outputs))
+    return (
+        _fitted("crossbar", "core", "ima", settings.crossbar, arrays * array.rows * array.columns, scales=False),
+        _fitted("amplifier", "core", "ima", analog.amplifier, arrays * array.columns / 2, scales=False),
+        Fitted("input_dac", "core", "chip", np.asarray(ends.count), draws, ends.area_mm2, scales=False),
+        replace(converters, level="chip"),
+    )
+
+
 def _links(settings: CrossbarSettings) -> Fitted:
     links = settings.hypertransport
     return _fitted("hypertransport", "chip", "chip", links.table, np.asarray(links.links), scales=False)
@@ -160,17 +191,17 @@ def _fitted(name: str, scope: Scope, level: str, row: TableRow, units: Quantity,
     return Fitted(name, scope, level, units, power, area, scales)
 
 
-def _adc(settings: CrossbarSettings, units: Quantity) -> Fitted:
-    adc, row = settings.adc, settings.adc.table
-    power, area = (
-        adc_factor(adc.scaling, adc.bits, adc.table_bits, quantity) / row.count
-        for quantity in ("energy_pj", "area_mm2")
-    )
-    rule = "adc table over bits"
-    return Fitted("adc", "core", "ima", units, row.power_mw.scaled(power, rule), row.area_mm2.scaled(area, rule), False)
+def _adc(settings: CrossbarSettings, units: Quantity) -> tuple[Fitted, ...]:
+    """Converters, and of those that follow a ramp the generator that an array's converters share."""
+    adc = settings.adc
+    converters = Fitted("adc", "core", "ima", units, converter_power(adc), converter_area(adc), False)
+    if adc.model != "ramp" or adc.ramp is None:
+        return (converters,)
+    arrays, ramp = np.asarray(settings.crossbars_per_ima), adc.ramp
+    return (converters, Fitted("ramp_generator", "core", "ima", arrays, ramp.generator_mw, ramp.generator_mm2, False))
 
 
 def _dac(settings: CrossbarSettings, units: Quantity) -> Fitted:
-    row, ladder = settings.dac.table, (2 ** np.asarray(settings.dac.bits) - 1) / settings.dac.table.count
-    rule = "unit drivers of a ladder"
-    return Fitted("dac", "core", "ima", units, row.power_mw.scaled(ladder, rule), row.area_mm2.scaled(ladder, rule))
+    row, rule = settings.dac.table, "dac over bits"
+    factor = driver_growth(settings.dac) / row.count
+    return Fitted("dac", "core", "ima", units, row.power_mw.scaled(factor, rule), row.area_mm2.scaled(factor, rule))

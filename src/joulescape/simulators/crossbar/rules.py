@@ -1,4 +1,4 @@
-"""Closed forms of crossbar design: lossless converter bits, converter scaling, slices, IR drop."""
+"""Closed forms of crossbar design: lossless converter bits, columns a converter takes, slices, IR drop."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from joulescape.errors import SimulatorError
 from joulescape.simulators.base import Quantity, ceil_div
-from joulescape.simulators.crossbar.settings import AdcScaling, CrossbarSettings, Spikes
-from joulescape.spec.sourced import Sourced
+from joulescape.simulators.crossbar.converters import conversion_ns
+from joulescape.simulators.crossbar.settings import CrossbarSettings, Spikes
 
 
 def lossless_adc_bits(rows: int, dac_bits: int, cell_bits: int, is_flipped: bool = False) -> int:
@@ -21,19 +21,6 @@ def lossless_adc_bits(rows: int, dac_bits: int, cell_bits: int, is_flipped: bool
     both_wide = dac_bits > 1 and cell_bits > 1
     bits = math.ceil(math.log2(rows)) + dac_bits + cell_bits - (0 if both_wide else 1)
     return bits - 1 if is_flipped else bits
-
-
-def adc_factor(scaling: AdcScaling, bits: Any, table_bits: int, quantity: str) -> Quantity:
-    """Energy or area (`energy_pj`, `area_mm2`) at `bits` over that at `table_bits`, log-linear between table points."""
-    points, logs = np.asarray(scaling.bits, dtype=float), np.log(getattr(scaling, quantity))
-    return np.asarray(np.exp(np.interp(bits, points, logs) - np.interp(table_bits, points, logs)))
-
-
-def adc_energy(settings: CrossbarSettings) -> Sourced:
-    """Energy of one conversion at the chosen resolution."""
-    adc = settings.adc
-    factor = adc_factor(adc.scaling, adc.bits, adc.table_bits, "energy_pj")
-    return adc.energy_pj.scaled(factor, "adc energy over bits")
 
 
 def slices(weight_bits: Any, settings: CrossbarSettings) -> Any:
@@ -60,6 +47,12 @@ def operand_width(bits: float, settings: CrossbarSettings) -> int:
     return int(min(max(2, math.ceil(bits)), settings.operand_bits))
 
 
+def input_width(bits: float, settings: CrossbarSettings) -> int:
+    """The same of an input, whose drivers may give less."""
+    width = operand_width(bits, settings)
+    return width if settings.input_bits is None else min(width, settings.input_bits)
+
+
 def is_counted(settings: CrossbarSettings) -> bool:
     """Whether columns are read by integrate-and-fire circuits."""
     return settings.converter == "integrate_and_fire"
@@ -78,29 +71,49 @@ def counter_ghz(settings: CrossbarSettings) -> float:
     return float(2 ** (spikes_of(settings).counter_bits - 1) / settings.array.step_ns.value)
 
 
-def copies_of(vectors: Any, settings: CrossbarSettings) -> Any:
-    """Copies of arrays that share `vectors` input vectors of a sample."""
+def is_balanced(settings: CrossbarSettings) -> Any:
+    """Whether copies are given out by pace."""
+    return np.asarray(settings.layout.duplication) == "balanced"
+
+
+def copies_of(vectors: Any, settings: CrossbarSettings, cycles: Any = 1) -> Any:
+    """Copies of arrays that share `vectors` input vectors of a sample, of so many cycles each."""
     if settings.positions_per_copy is None:
-        return np.minimum(settings.replication, vectors)
-    return ceil_div(vectors, settings.positions_per_copy)
+        fixed = np.minimum(settings.replication, vectors)
+    else:
+        fixed = ceil_div(vectors, settings.positions_per_copy)
+    reads = settings.layout.reads_per_copy
+    return fixed if reads is None else np.where(is_balanced(settings), paced_copies(vectors, cycles, reads), fixed)
+
+
+def paced_copies(vectors: Any, cycles: Any, reads: Any) -> Any:
+    """Fewest copies that make at most so many reads each; one a vector where a single vector takes more."""
+    return ceil_div(vectors, np.maximum(1, reads // np.asarray(cycles)))
+
+
+def crossbars(settings: CrossbarSettings) -> Any:
+    """Arrays that there are."""
+    return np.asarray(settings.tiles) * settings.imas_per_tile * settings.crossbars_per_ima
+
+
+def whole_pieces(arrays: Quantity, settings: CrossbarSettings) -> Any:
+    """Arrays that a layer keeps from others: whole pieces of the chip."""
+    ima = np.asarray(settings.crossbars_per_ima)
+    piece = {"array": 1, "ima": ima, "tile": ima * settings.imas_per_tile}[settings.layout.placement]
+    return ceil_div(arrays, piece) * piece
+
+
+def columns_per_converter(settings: CrossbarSettings) -> Quantity:
+    """Columns that one converter takes in turn, each in a slot of its own: both of a pair, which give one result."""
+    return np.asarray(ceil_div(settings.array.columns, settings.adc.per_crossbar))
 
 
 def step_ns(settings: CrossbarSettings) -> Quantity:
     """One analog read: the array's own time, or that of converting every column with the converters that share them."""
     if is_counted(settings):
         return settings.array.step_ns.value
-    conversion = settings.array.columns / (settings.adc.per_crossbar * settings.adc.rate_gsps.value)
+    conversion = columns_per_converter(settings) * conversion_ns(settings.adc)
     return np.asarray(np.maximum(settings.array.step_ns.value, conversion))
-
-
-def mean_drive_square(mean_fraction: float, dac_bits: Any) -> Quantity:
-    """Mean square of the row voltage over its full scale.
-
-    Digits of b bits that are uniform have a mean of 1/2 and a mean square of (2M + 1) / (6M), M = 2^b - 1; both are
-    taken in proportion to the operand's mean: exact for independent bits at b = 1.
-    """
-    top = 2 ** np.asarray(dac_bits) - 1
-    return np.asarray(mean_fraction * (2 * top + 1) / (3 * top))
 
 
 def column_attenuation(wire_kohm: float, g_msiemens: float, rows: int) -> float:

@@ -6,19 +6,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from joulescape.simulators.crossbar.devices import AgedCell
+from joulescape.simulators.crossbar.converters import Adc, Dac
+from joulescape.simulators.crossbar.devices import AgedCell, LowerIfKnown, PulseLaw, Writing
+from joulescape.simulators.crossbar.layout import Layout
+from joulescape.simulators.crossbar.mechanisms import AnalogActivations, Programmable, Speculation
+from joulescape.simulators.crossbar.table import Count, TableRow
 from joulescape.spec.base import Shape
 from joulescape.spec.sourced import HigherIsBetter, LowerIsBetter
-
-Count = Annotated[int, Field(ge=1)]
-
-
-class TableRow(Shape):
-    """One row of a component table: power and area of `count` units together, as the source prints them."""
-
-    count: Count
-    power_mw: LowerIsBetter
-    area_mm2: LowerIsBetter
 
 
 class ArrayShape(Shape):
@@ -29,68 +23,21 @@ class ArrayShape(Shape):
     encoding: Literal["offset", "differential"]
     """offset: w + 2^(b-1) in unsigned slices, a column stored inverted when it is more than half full; differential: a
     pair of columns for the magnitudes of the positive and the negative weights, subtracted before the converter."""
+    is_centred: bool = False
+    """Of a differential pair: weights less a centre of their own for each output and array, which brings sums of
+    columns near zero; the centre times the sum of the inputs is added as a number (andrulis2023raella)."""
     step_ns: LowerIsBetter
     """Shortest time of one analog read of the array."""
     fill_cycles: Annotated[int, Field(ge=0)]
     """Pipeline cycles before the first and after the last analog read (fetch, merge, activate, write back)."""
 
 
-class AdcScaling(Shape):
-    """Energy and area of one converter design at several resolutions, log-linear between the points."""
-
-    bits: tuple[int, ...]
-    energy_pj: tuple[float, ...]
-    area_mm2: tuple[float, ...]
-    source: str
-    where: str
-
-    @model_validator(mode="after")
-    def _one_length(self) -> Self:
-        if not len(self.bits) == len(self.energy_pj) == len(self.area_mm2) >= 2:
-            raise ValueError("bits, energy_pj and area_mm2 need one length of at least 2")
-        if list(self.bits) != sorted(set(self.bits)):
-            raise ValueError("bits must rise")
-        return self
-
-
-class Adc(Shape):
-    """Column converter: its table row and energy hold at `table_bits`; other resolutions follow `scaling`."""
-
-    bits: Count
-    per_crossbar: Count
-    table_bits: Count
-    table: TableRow
-    energy_pj: LowerIsBetter
-    """Energy of one conversion at `table_bits`."""
-    rate_gsps: HigherIsBetter
-    """Conversions per ns of one converter (GS/s), held at every resolution."""
-    clip_fraction: Annotated[float, Field(gt=0, le=1)]
-    """Full scale of the converter as a share of the largest column sum seen in calibration."""
-    least_step_levels: Annotated[float, Field(ge=0, le=16)] = 1.0
-    """A step of the converter is at least so many cell levels: 1 counts whole levels, 0 lets bits alone decide."""
-    scaling: AdcScaling
-
-    @model_validator(mode="after")
-    def _inside_table(self) -> Self:
-        for name in ("bits", "table_bits"):
-            if not self.scaling.bits[0] <= getattr(self, name) <= self.scaling.bits[-1]:
-                raise ValueError(
-                    f"{name} must lie in {self.scaling.bits[0]}..{self.scaling.bits[-1]}, the scaling table"
-                )
-        return self
-
-
-class Dac(Shape):
-    """Row driver. Above one bit it is a ladder of 2^bits - 1 unit drivers: power and area follow that count."""
-
-    bits: Annotated[int, Field(ge=1, le=4)]
-    table: TableRow
-
-
 class Cell(AgedCell):
     """One memory cell as the array uses it: a device, its age, and the wires between it and the next."""
 
     bits: Annotated[int, Field(ge=1, le=8)]
+    writing: Writing
+    """What tuning a cell takes: of weights before inference, of what training writes, of buffers of the same cells."""
     copies: Annotated[int, Field(ge=1, le=16)]
     """Cells in parallel that hold one slice: their currents add on tied columns, so their errors average."""
     wire_kohm: LowerIsBetter
@@ -126,17 +73,6 @@ class Spikes(Shape):
     """Integrate-and-fire circuits with counters of `table_bits`, one a column; area is linear in the counter's bits."""
     read_pj: LowerIsBetter
     """One spike on one row of one array, with all that it sets off: driver, cells, circuits, counters."""
-    write_pj: LowerIsBetter
-    """One spike that writes one cell."""
-    write_ns: LowerIsBetter
-    """One such spike; all cells of a row are written at once."""
-
-
-class AnalogActivations(Shape):
-    """Sums handed to the next layer as voltages, without a converter between."""
-
-    sigma_fraction: LowerIsBetter
-    """Noise that each hand-over adds, as a share of the largest sum met in calibration."""
 
 
 class Subarrays(Shape):
@@ -154,32 +90,58 @@ class Links(Shape):
     gbps_per_link: HigherIsBetter
 
 
-class Training(Shape):
-    """How trained weights get into the cells, per `reference_cells` cells of one crossbar."""
+class Training(PulseLaw):
+    """How trained weights get into the cells, per `reference_cells` cells of one crossbar; what a write of a cell takes
+    and how many it outlives are its device's (`cell.writing`)."""
 
-    update_scheme: Literal["serial", "outer_product", "batch_average"]
+    update_scheme: Literal["serial", "outer_product", "pulses", "batch_average"]
     """serial: the host forms the gradient, each array is read and rewritten row by row once a step; outer_product:
-    gradient and update are one event, a pulse coincidence in every cell for every input vector; batch_average: each
+    gradient and update are one event, a pulse coincidence in every cell for every input vector; pulses: the host forms
+    the gradient and each cell gets as many pulses as it asks for once a step, row by row, unread; batch_average: each
     sample's errors are written into arrays of their own and read with its activations, the sums of a batch stand in
     memory subarrays, and cells are rewritten once a step (song2017). Errors go back through transposed copies."""
+    weights: Literal["levels", "analog"] = "levels"
+    """levels: trained weights are rounded to the levels and slices of inference; analog: one pair of cells a weight,
+    read as pulses left it, each cell with the law below."""
+    update_rule: Literal["sgd", "manhattan", "tiki_taka", "tiki_taka_buffered"] = "sgd"
+    """With analog weights. manhattan: one pulse of the gradient's sign a step (prezioso2015); tiki_taka: gradients go
+    into a hidden second array that the weights follow (gokmen2020), buffered: through digital sums (gokmen2021)."""
+    fast_rate: Annotated[float, Field(gt=0)] = 1.0
+    """tiki_taka: how strongly gradients drive the hidden array, times the learning rate."""
+    transfer_rate: Annotated[float, Field(gt=0)] = 1.0
+    """tiki_taka: step of the weights over what is read from the hidden array."""
+    transfer_columns: Count = 1
+    """tiki_taka: columns of the hidden array that are read at a transfer, one after the other."""
+    transfer_every: Count = 1
+    """tiki_taka: steps between transfers."""
     is_pipelined: bool = False
     """batch_average: samples of a batch follow each other: 2 L + B + 1 cycles a step instead of (2 L + 1) B."""
+    write_probability: LowerIfKnown = None
+    """outer_product, pulses: share of a weight's cells that one vector, or one step, moves. None: every cell."""
     reference_rows: Count
     reference_columns: Count
     serial_read_ns: LowerIsBetter
     serial_read_pj: LowerIsBetter
-    serial_write_ns: LowerIsBetter
-    serial_write_pj: LowerIsBetter
     outer_product_ns: LowerIsBetter
-    outer_product_mw: LowerIsBetter
-    states: HigherIsBetter
-    """Distinguishable weights between both ends: one pulse moves 2 * weight_bound / states at the centre."""
-    asymmetry: LowerIsBetter
-    """Soft bounds: a pulse moves 1 - asymmetry * w / bound upwards and 1 + asymmetry * w / bound downwards."""
-    cycle_noise: LowerIsBetter
-    """Standard deviation of one pulse's step, as a fraction of the step."""
-    weight_bound: Annotated[float, Field(gt=0)]
-    endurance_writes: HigherIsBetter
+    """Time of one coincidence of a row and a column train, at least the pulse of the device."""
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether gradients go into a second array of cells."""
+        return self.update_rule in ("tiki_taka", "tiki_taka_buffered")
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        is_pulsed = self.update_scheme in ("outer_product", "pulses")
+        if self.weights == "analog" and not is_pulsed:
+            raise ValueError(f"weights: analog are moved by pulses, not by update_scheme: {self.update_scheme}")
+        if self.update_rule != "sgd" and self.weights != "analog":
+            raise ValueError(f"update_rule: {self.update_rule} needs weights: analog")
+        if self.update_rule == "manhattan" and self.update_scheme != "pulses":
+            raise ValueError("update_rule: manhattan takes the sign of a whole step and needs update_scheme: pulses")
+        if self.refresh_every and (self.weights != "analog" or self.is_hidden):
+            raise ValueError("cells that are refreshed need weights: analog that pulses move themselves")
+        return self
 
 
 class CrossbarSettings(Shape):
@@ -193,8 +155,11 @@ class CrossbarSettings(Shape):
     positions_per_copy: Count | None = None
     """In the place of `replication`: as many copies of each layer as leave each at most so many output positions of a
     sample, so that layers keep pace with each other (the parallelism granularity of song2017)."""
+    layout: Layout = Layout()
     operand_bits: Annotated[int, Field(ge=2, le=16)]
     """Widest operand of the datapath; wider formats are computed at this width."""
+    input_bits: Annotated[int | None, Field(ge=2, le=16)] = None
+    """Widest input, where drivers give less than `operand_bits`."""
     clock_ghz: HigherIsBetter
     idle_fraction: LowerIsBetter
     """Share of every table power (cells excepted: they hold without power) that flows even when idle; it comes
@@ -205,8 +170,13 @@ class CrossbarSettings(Shape):
     """Where activations stand between layers."""
     spikes: Spikes | None = None
     subarrays: Subarrays | None = None
+    conversion: Literal["every_part", "leading_bits"] = "every_part"
+    """What is converted of a product whose inputs and weights come in parts: every part at all the converter's bits, or
+    of each only the bits that the leading part leaves room for, and nothing of what lies below them (chi2016)."""
+    speculation: Speculation | None = None
+    programmable: Programmable | None = None
     analog_activations: AnalogActivations | None = None
-    """Accuracy alone: noise adds up from layer to layer, since nothing rounds it away. None: every sum is converted."""
+    """None: every sum is converted."""
     array: ArrayShape
     cell: Cell
     crossbar: TableRow
@@ -227,6 +197,23 @@ class CrossbarSettings(Shape):
     training: Training
 
     @model_validator(mode="after")
+    def _mechanisms_meet_their_ground(self) -> Self:
+        is_pair, is_adc = self.array.encoding == "differential", self.converter == "adc"
+        asks = (
+            ("array.is_centred", self.array.is_centred, "array.encoding: differential", is_pair),
+            ("conversion: leading_bits", self.conversion == "leading_bits", "array.encoding: differential", is_pair),
+            ("conversion: leading_bits", self.conversion == "leading_bits", "converter: adc", is_adc),
+            ("speculation", self.speculation is not None, "dac.bits: 1", self.dac.bits == 1),
+            ("speculation", self.speculation is not None, "converter: adc", is_adc),
+            ("speculation", self.speculation is not None, "conversion: every_part", self.conversion == "every_part"),
+            ("analog_activations", self.analog_activations is not None, "converter: adc", is_adc),
+        )
+        for choice, is_chosen, need, is_met in asks:
+            if is_chosen and not is_met:
+                raise ValueError(f"{choice} needs {need}")
+        return self
+
+    @model_validator(mode="after")
     def _is_complete(self) -> Self:
         asks = (
             ("converter: integrate_and_fire", self.converter == "integrate_and_fire", "spikes", self.spikes),
@@ -237,4 +224,13 @@ class CrossbarSettings(Shape):
         for choice, is_chosen, name, block in asks:
             if is_chosen and block is None:
                 raise ValueError(f"{choice} needs {name}")
+        if self.training.weights == "analog":
+            self._check_pairs()
         return self
+
+    def _check_pairs(self) -> None:
+        if self.array.encoding != "differential" or self.cell.bits < self.operand_bits - 1:
+            raise ValueError(
+                "training.weights: analog are one pair of cells each: array.encoding differential and cell.bits of "
+                f"operand_bits - 1, here {self.operand_bits - 1}, at least"
+            )

@@ -1,0 +1,5 @@
+"""Machines that compute by letting a physical system evolve."""
+
+from joulescape.simulators.evolution.model import Evolution
+
+plugin = Evolution()

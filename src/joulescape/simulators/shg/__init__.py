@@ -1,5 +1,0 @@
-"""Physical back end: a trained second-harmonic bench."""
-
-from joulescape.simulators.shg.model import Shg
-
-plugin = Shg()

@@ -1,0 +1,52 @@
+"""The page on machines that evolve: its table is what the benchmark prints, its sentences follow."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "physical_machines.md").read_text(encoding="utf-8")
+
+
+def benchmark() -> Any:
+    spec = importlib.util.spec_from_file_location("self_simulation", ROOT / "benchmarks" / "self_simulation.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_is_what_the_benchmark_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    benchmark().main()
+    assert capsys.readouterr().out.strip() in PAGE
+
+
+def test_what_is_said_of_the_table_follows_from_it() -> None:
+    found = benchmark()
+    ratios = {
+        (name, settings.interface): found.load_back_end(ROOT, name).simulator.published(settings)
+        for name in ("physical/shg", "physical/plate", "physical/circuit", "physical/oscillators")
+        for settings in found.ways(name)
+    }
+    benches = [f["self_simulation_energy_ratio"] for (n, w), f in ratios.items() if w == "bench" and "osc" not in n]
+    chips = [figures["self_simulation_energy_ratio"] for (_, way), figures in ratios.items() if way == "integrated"]
+    assert all(1e-8 < ratio < 1e-6 for ratio in benches)
+    assert 1e-5 < ratios["physical/oscillators", "bench"]["self_simulation_energy_ratio"] < 1e-3
+    assert min(chips) == pytest.approx(0.04, rel=0.1) and max(chips) == pytest.approx(30, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("interface", "algorithm", "joule"),
+    [("bench", "pat", 350e3), ("bench", "in_silico", 0.84), ("bench", "ideal", 87e6), ("integrated", "pat", 420.0),
+     ("integrated", "in_silico", 0.84), ("integrated", "ideal", 77.0)],
+)  # fmt: skip
+def test_trainings_take_what_the_page_says(interface: str, algorithm: str, joule: float) -> None:
+    from joulescape.pricing import cost
+
+    sets = {"hardware.interface": interface, "training.algorithm": algorithm}
+    found = cost("shg_digits", "physical/shg", sets, phases=("training",), root=ROOT).totals["training_energy_pj"]
+    assert found == pytest.approx(joule * 1e12, rel=0.01)
