@@ -148,7 +148,7 @@ def test_print_hides_controls_and_keeps_figures_whole() -> None:
 
 def test_every_class_and_variable_of_the_style_is_used_or_set() -> None:
     page = render(synthetic(160))
-    scripts = "".join(asset(name) for name in ("panel.js", "table.js", "charts.js", "main.js"))
+    scripts = "".join(asset(name) for name in ("panel.js", "table.js", "sheet.js", "charts.js", "main.js"))
     markup = (
         page.split("</style>")[1].split('<script type="application/json"')[0]
         + scripts
