@@ -191,7 +191,7 @@ def test_the_pcm_network_fills_its_array() -> None:
     """528-250-125-10 with biases has 164,885 weights; ours are added digitally: 164,500 of 165,250 pairs."""
     machine = CASES["pcm_500x661"]
     layers = [product(Loops(K=k, C=c), 8, layer=f"fc{k}") for c, k in ((528, 250), (250, 125), (125, 10))]
-    assert sum(Placed.of(work, machine.settings).weights for work in layers) + 385 == 164_885  # type: ignore[arg-type]
+    assert sum(Placed.of(work, machine.settings).weights for work in layers) + 385 == 164_885  # type: ignore[arg-type,misc]
     assert not machine.simulator.limits(layers, machine.settings, example_context())
     larger = [*layers, product(Loops(K=40, C=40), 8, layer="more")]
     assert machine.simulator.limits(larger, machine.settings, example_context())
