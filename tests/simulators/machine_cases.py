@@ -67,6 +67,7 @@ DOMAINS: dict[str, dict[str, list[Any]]] = {
         "tiles": [1, 2, 4, 168], "imas_per_tile": [1, 4, 12], "crossbars_per_ima": [2, 8, 16],
         "replication": [1, 2, 5, 9], "hypertransport.links": [0, 1, 4], "adc.per_crossbar": [1, 2, 4],
         "positions_per_copy": [1, 3, 64], "layout.duplication": ["fixed", "balanced"],
+        "layout.chips": [1, 2, 5],
     },
     "mzi_mesh": {"mesh.count": [1, 3, 8, 64, 1000], "buffer.kib": [1, 4, 256]},
     "ring_bank": {

@@ -27,9 +27,13 @@ def crossbar_errors(graph: Graph, formats: Mapping[str, OperandFormat], settings
     back = {"has_own_transpose": float(is_averaged), **(ANALOG if is_analog else {})}
     own = {"update": _update_numbers(settings), "input_gradient": back}
     for operator in graph.matrix_operators:
-        if operator.weight_shape is None:
-            continue
         form = formats.get(operator.name, OperandFormat())
+        if operator.weight_shape is None:
+            if settings.dynamic_products == "program":
+                both = _format_numbers(form.with_(weight_bits=form.activation_bits), settings)
+                numbers = {**both, **_device_numbers(settings)}
+                found[operator.name, "forward"] = ErrorSpec("crossbar", operator.name, "forward", numbers)
+            continue
         read = {**_format_numbers(form, settings), **_device_numbers(settings)}
         for role in roles:
             found[operator.name, role] = ErrorSpec("crossbar", operator.name, role, {**read, **own.get(role, {})})

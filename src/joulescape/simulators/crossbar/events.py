@@ -7,7 +7,7 @@ import numpy as np
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork
 from joulescape.simulators._values import drive_square, pair_level
-from joulescape.simulators.base import Component, Energy, Quantity, Traffic
+from joulescape.simulators.base import Component, Energy, LayerCost, Quantity, Traffic
 from joulescape.simulators.crossbar.composing import conversion_shares
 from joulescape.simulators.crossbar.converters import conversion_energy, conversion_ns
 from joulescape.simulators.crossbar.mapping import Mapping
@@ -158,11 +158,29 @@ def _digital(work: MatrixWork, mapping: Mapping, found: Parts, settings: Crossba
     )
 
 
-def link_energy(found: Parts, settings: CrossbarSettings, moved_bytes: float) -> Energy:
+def link_energy(found: Parts, settings: CrossbarSettings, moved_bytes: Quantity) -> Energy:
     """Chip-to-chip links: power of a link over its rate, for every bit; nothing without links."""
     link = found["hypertransport"]
     has_links = (settings.hypertransport.links > 0) * 1.0
     return _use(link, has_links * BITS_PER_BYTE * moved_bytes / settings.hypertransport.gbps_per_link.value)
+
+
+def with_energies(cost: LayerCost, *more: Energy) -> tuple[Energy, ...]:
+    """The energies of a cost and further ones, each component once."""
+    found = {energy.component.name: energy for energy in cost.energies}
+    for energy in more:
+        old = found.get(energy.component.name)
+        found[energy.component.name] = (
+            energy if old is None else Energy(old.component, old.energy_pj + np.asarray(energy.energy_pj))
+        )
+    return tuple(found.values())
+
+
+def link_ns(settings: CrossbarSettings, moved_bytes: Quantity) -> Quantity:
+    """Shortest time over all links of a chip; none without links."""
+    links = np.asarray(settings.hypertransport.links)
+    rate = np.maximum(1, links) * settings.hypertransport.gbps_per_link.value
+    return np.asarray((links > 0) * BITS_PER_BYTE * moved_bytes / rate)
 
 
 def _use(part: Fitted, busy_unit_ns: Quantity) -> Energy:

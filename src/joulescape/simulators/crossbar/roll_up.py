@@ -62,8 +62,9 @@ def parts(settings: CrossbarSettings) -> Parts:
 
 def copies(part: Fitted, settings: CrossbarSettings) -> Quantity:
     """How often the level of `part` stands on the chip."""
-    tiles = np.asarray(settings.tiles)
-    return {"ima": tiles * settings.imas_per_tile, "tile": tiles, "chip": np.asarray(1)}[part.level]
+    chips = np.asarray(settings.layout.chips)
+    tiles = chips * settings.tiles
+    return {"ima": tiles * settings.imas_per_tile, "tile": tiles, "chip": chips}[part.level]
 
 
 def ima_power_mw(settings: CrossbarSettings) -> Quantity:

@@ -26,6 +26,8 @@ class ArrayShape(Shape):
     is_centred: bool = False
     """Of a differential pair: weights less a centre of their own for each output and array, which brings sums of
     columns near zero; the centre times the sum of the inputs is added as a number (andrulis2023raella)."""
+    least_far_fraction: LowerIfKnown = None
+    """Share of the read voltage that wires must leave the cell farthest from driver and ground. None: none is asked."""
     step_ns: LowerIsBetter
     """Shortest time of one analog read of the array."""
     fill_cycles: Annotated[int, Field(ge=0)]
@@ -156,6 +158,8 @@ class CrossbarSettings(Shape):
     """In the place of `replication`: as many copies of each layer as leave each at most so many output positions of a
     sample, so that layers keep pace with each other (the parallelism granularity of song2017)."""
     layout: Layout = Layout()
+    dynamic_products: Literal["host", "program"] = "host"
+    """Who multiplies two activations (attention): the host, or arrays that are written with one of them every time."""
     operand_bits: Annotated[int, Field(ge=2, le=16)]
     """Widest operand of the datapath; wider formats are computed at this width."""
     input_bits: Annotated[int | None, Field(ge=2, le=16)] = None
@@ -199,6 +203,7 @@ class CrossbarSettings(Shape):
     @model_validator(mode="after")
     def _mechanisms_meet_their_ground(self) -> Self:
         is_pair, is_adc = self.array.encoding == "differential", self.converter == "adc"
+        is_analog = self.analog_activations is not None
         asks = (
             ("array.is_centred", self.array.is_centred, "array.encoding: differential", is_pair),
             ("conversion: leading_bits", self.conversion == "leading_bits", "array.encoding: differential", is_pair),
@@ -207,6 +212,8 @@ class CrossbarSettings(Shape):
             ("speculation", self.speculation is not None, "converter: adc", is_adc),
             ("speculation", self.speculation is not None, "conversion: every_part", self.conversion == "every_part"),
             ("analog_activations", self.analog_activations is not None, "converter: adc", is_adc),
+            ("layout.overflow: reload", self.layout.overflow == "reload", "no analog_activations", not is_analog),
+            ("dynamic_products: program", self.dynamic_products == "program", "no analog_activations", not is_analog),
         )
         for choice, is_chosen, need, is_met in asks:
             if is_chosen and not is_met:
