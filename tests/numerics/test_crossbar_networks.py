@@ -30,8 +30,12 @@ from joulescape.network.operators import Graph
 from joulescape.numerics.base import Detail
 from joulescape.numerics.crossbar.device import CrossbarNumbers
 from joulescape.numerics.crossbar.programmed import write
+from joulescape.registry import load
+from joulescape.resolve.back_end import load_back_end
+from joulescape.simulators.base import Simulator
 from joulescape.spec.network import NetworkSpec
 from joulescape.spec.sourced import CORNERS, Corner
+from joulescape.testing.examples import example_formats
 
 torch.set_num_threads(1)
 MODEL = Path(__file__).resolve().parents[2] / "models" / "digits_mlp.yaml"
@@ -154,3 +158,25 @@ def test_accuracy_falls_where_the_device_is_worse() -> None:
     assert spearmanr(*zip(*found, strict=True)).statistic < -0.7
     clean, poor = min(found), max(found)
     assert clean[1] > poor[1] + 0.05
+
+
+# --- every crossbar machine of the shelf --------------------------------------------------------------------------
+
+ROOT = MODEL.parents[1]
+MACHINES = tuple(
+    f"memristive/{path.stem}"
+    for path in sorted((ROOT / "hwlib" / "memristive").glob("*.yaml"))
+    if yaml.safe_load(path.read_text(encoding="utf-8"))["simulator"] == "crossbar"
+)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_what_the_search_screens_with_is_what_confirm_measures(machine: str) -> None:
+    """Whatever a machine reads in a way of its own, its merged and its full read recognise as many digits."""
+    graph = trained()[0]
+    simulator: Simulator[Any] = load("joulescape.simulators", "crossbar")
+    settings = load_back_end(ROOT, machine).settings
+    numbers = simulator.errors(graph, example_formats(graph, 8), settings)[graph.matrix_operators[0].name, "forward"]
+    full, merged = (fmean(accuracies(numbers.numbers, 6, detail=detail)) for detail in ("full", "merged"))
+    assert abs(full - merged) < 0.015
+    assert min(full, merged) > 0.9
