@@ -256,34 +256,39 @@ def rolls() -> str:
 
 
 def surrogate() -> str:
-    """From fresh weights, with surrogate gradients, beside the conversion of a trained network at the same T."""
+    """With surrogate gradients, from fresh weights and from a trained network's, beside its plain conversion."""
     plans = (
-        ("digits_mlp", 20, 0.01, (4, 8, 16)),
-        ("digits_lenet", 20, 0.01, (4, 8, 16)),
-        ("mnist_mlp", 2, 0.004, (4, 8)),
-        ("lenet5", 1, 0.004, (4,)),
+        ("digits_mlp", 20, 10, 0.01, (1, 2, 4, 8, 16)),
+        ("digits_lenet", 20, 10, 0.01, (1, 2, 4, 8, 16)),
+        ("mnist_mlp", 2, 1, 0.004, (1, 4)),
+        ("lenet5", 1, 1, 0.004, (1, 4)),
     )
-    rows = [surrogate_row(name, epochs, rate, steps) for name, epochs, rate, times in plans for steps in times]
+    rows = [
+        surrogate_row(name, fresh, more, rate, steps) for name, fresh, more, rate, times in plans for steps in times
+    ]
     head = (
-        "network | T | epochs | trained in spikes % | converted % | first decision, steps | spikes a neuron | "
-        "converted | s"
+        "network | T | converted % | then trained in spikes % | epochs, s | from fresh weights % | epochs, s | "
+        "spikes a neuron, converted | trained from it"
     )
     return table(head, rows)
 
 
-def surrogate_row(name: str, epochs: int, rate: float, steps: int) -> tuple[str, ...]:
-    """One network trained in spikes from fresh weights."""
+def surrogate_row(name: str, fresh: int, more: int, rate: float, steps: int) -> tuple[str, ...]:
+    """One network at one T."""
     one = case(name)
-    errors, leaves = one.errors(timesteps=steps), as_leaves(initial(one.graph, generator(0, "initial weights")))
-    training = SurrogateTraining(describe(one.graph, ()), errors, one.data.train.images, 0)
-    how, stream = TrainingRun(epochs, 64, rate), generator(0, "batches")
-    _, seconds = timed(lambda: fit(leaves, lambda x: training.logits(leaves, x), one.data.train, how, stream))
-    held = {key: leaf.detach() for key, leaf in leaves.items()}
-    trained, found, decision = one.answer(errors, one.data.test, held)
-    plain, whole, _ = one.answer(errors, one.data.test)
+    errors, described = one.errors(timesteps=steps), describe(one.graph, ())
+    leaves = as_leaves(initial(one.graph, generator(0, "initial weights")))
+    training = SurrogateTraining(described, errors, one.data.train.images, 0)
+    how, stream = TrainingRun(fresh, 64, rate), generator(0, "batches")
+    _, fresh_s = timed(lambda: fit(leaves, lambda x: training.logits(leaves, x), one.data.train, how, stream))
+    tune = {"epochs": more, "batch": 64, "learning_rate": 0.004 if more > 1 else 0.001, "noise_aware": True}
+    tuned_, tuned_s = timed(lambda: compressed(described, one.tensors, tune, one.data.train, errors, 0))
+    weights = (one.tensors, tuned_, {key: leaf.detach() for key, leaf in leaves.items()})
+    plain, hybrid, alone = (one.answer(errors, one.data.test, tensors) for tensors in weights)
     return (
-        name, str(steps), f"{epochs}", f"{100 * trained:.2f}", f"{100 * plain:.2f}", f"{decision:.1f}",
-        f"{fmean(found.spikes.values()):.2f}", f"{fmean(whole.spikes.values()):.2f}", f"{seconds:.1f}",
+        name, str(steps), f"{100 * plain[0]:.2f}", f"{100 * hybrid[0]:.2f}", f"{more}, {tuned_s:.1f}",
+        f"{100 * alone[0]:.2f}", f"{fresh}, {fresh_s:.1f}", f"{fmean(plain[1].spikes.values()):.2f}",
+        f"{fmean(hybrid[1].spikes.values()):.2f}",
     )  # fmt: skip
 
 
