@@ -44,7 +44,8 @@ def case(name: str) -> Case:
 
 
 SYSTOLIC, SCALAR = case("electronic/systolic_int8"), case("electronic/scalar_core")
-CROSSBAR, MESH, BENCH = case("memristive/isaac"), case("photonic/mzi_mesh"), case("physical/shg")
+CROSSBAR = case("memristive/isaac").at({"layout.duplication": "fixed"})
+MESH, BENCH = case("photonic/mzi_mesh"), case("physical/shg")
 RINGS, CORES = case("photonic/broadcast_weight"), case("photonic/lightning_transformer")
 MACHINES = {
     "systolic": SYSTOLIC, "scalar": SCALAR, "crossbar": CROSSBAR, "mzi_mesh": MESH, "ring_bank": RINGS,

@@ -73,7 +73,8 @@ class Crossbar(Simulator[CrossbarSettings]):
         "cell.age_s", "cell.compensation", "cell.remapping", "cell.has_nodal_wires", "adc.least_step_levels",
         "dynamic_products", "layout.overflow", "layout.placement", "layout.partial_sums", "layout.served_batches",
         "conversion", "input_bits", "array.is_centred", "speculation.first_bits", "speculation.next_bits",
-        "analog_activations.sigma_fraction", "training.states", "training.asymmetry", "training.cycle_noise", "training.weight_bound",
+        "speculation.is_on", "analog_activations.is_on", "analog_activations.sigma_fraction",
+        "training.states", "training.asymmetry", "training.cycle_noise", "training.weight_bound",
         "training.asymmetry_down", "training.high", "training.low", "training.imbalance", "training.imbalance_spread",
         "training.step_spread", "training.bound_spread", "training.write_noise_fraction", "training.corrupt_fraction",
         "training.refresh_every", "training.weights", "training.update_rule", "training.fast_rate",
@@ -81,8 +82,8 @@ class Crossbar(Simulator[CrossbarSettings]):
     })  # fmt: skip
     searchable: ClassVar[frozenset[str]] = frozenset({
         "tiles", "imas_per_tile", "crossbars_per_ima", "replication", "hypertransport.links", "adc.per_crossbar",
-        "conversion", "array.is_centred", "speculation.first_bits", "speculation.next_bits",
-        "converter", "spikes.counter_bits", "positions_per_copy", "layout.duplication",
+        "conversion", "array.is_centred", "speculation.first_bits", "speculation.next_bits", "speculation.is_on",
+        "analog_activations.is_on", "converter", "spikes.counter_bits", "positions_per_copy", "layout.duplication",
         "layout.chips", "dynamic_products",
         "layout.overflow", "layout.placement", "layout.partial_sums", "layout.served_batches",
         "array.rows", "array.columns", "array.encoding", "adc.bits", "adc.clip_fraction", "dac.bits", "cell.bits",
@@ -106,7 +107,7 @@ class Crossbar(Simulator[CrossbarSettings]):
         """In a training step only where the backward pass has arrays of its own and is told to follow; never where
         nothing holds a value between layers."""
         has_own = settings.training.update_scheme == "batch_average" and settings.training.is_pipelined
-        if settings.analog_activations is not None:
+        if settings.chain is not None:
             return False
         return (phase == "inference" and settings.layout.overflow == "refuse") or has_own
 
@@ -184,23 +185,26 @@ class _Found:
 
 
 def _work_cost(work: Work, found: _Found, settings: CrossbarSettings, context: Context) -> LayerCost:
-    is_averaged, analog = settings.training.update_scheme == "batch_average", settings.analog_activations
-    if analog is not None:
-        return _chain_cost(work, analog, found, settings, context)
+    if settings.chain is not None:
+        return _chain_cost(work, settings.chain, found, settings, context)
     if isinstance(work, MatrixWork) and work.role == "weight_gradient":
-        if is_averaged:
-            return gradient_cost(work, found.parts, settings, work.layer in found.has_input_gradient)
-        return outer_product_cost(work, found.parts, found.crossbars, settings)
+        return _gradient_cost(work, found, settings)
     if isinstance(work, MatrixWork):
         mapping = map_product(work, settings, found.forward.get(work.layer))
         return _matrix_cost(work, mapping, found.parts, settings, context)
     if isinstance(work, VectorWork) and work.role == "update":
-        if is_averaged:
+        if settings.training.update_scheme == "batch_average":
             return rewrite_cost(work, found.cells, found.parts, settings, is_beside=work.layer != found.first_update)
         return update_cost(work, found.crossbars, found.parts, found.forward.get(work.layer), settings)
     if isinstance(work, VectorWork) and work.kind in VECTOR_UNITS:
         return _vector_cost(work, found.parts, settings, context)
     raise SimulatorError(f"crossbar does not take {work.layer} in role {work.role}")
+
+
+def _gradient_cost(work: MatrixWork, found: _Found, settings: CrossbarSettings) -> LayerCost:
+    if settings.training.update_scheme == "batch_average":
+        return gradient_cost(work, found.parts, settings, work.layer in found.has_input_gradient)
+    return outer_product_cost(work, found.parts, found.crossbars, settings)
 
 
 def _chain_cost(
@@ -262,7 +266,7 @@ def _tensor_bytes(work: MatrixWork | VectorWork, settings: CrossbarSettings) -> 
 
 def _vector_cost(work: VectorWork, found: Parts, settings: CrossbarSettings, context: Context) -> LayerCost:
     """One operation a clock and unit, on the units of every tile; energy = unit power / clock per operation."""
-    lanes = settings.programmable is not None and work.kind != "sigmoid"
+    lanes = settings.program is not None and work.kind != "sigmoid"
     unit = found["vector" if lanes else VECTOR_UNITS[work.kind]]
     units = unit.units * copies(unit, settings)
     crossing, transfers, io_ns = _edge(work, found, settings, context)

@@ -23,9 +23,12 @@ PAIRED = ("sign", "pairs")
 
 
 def crossbars_needed(works: Sequence[Work], settings: CrossbarSettings, batch: int = 1) -> Quantity:
-    """Arrays of all layers, copies included, in whole pieces of the chip."""
+    """Arrays of all layers, copies included, in whole pieces of the chip; a rule with hidden arrays trains two of each."""
     held = held_mappings(works, settings, batch)
-    return sum((whole_pieces(mapping.arrays * mapping.copies, settings) for mapping in held), start=np.float64(0))
+    each = 2 if settings.training.is_hidden and any(work.role == "update" for work in works) else 1
+    return sum(
+        (each * whole_pieces(mapping.arrays * mapping.copies, settings) for mapping in held), start=np.float64(0)
+    )
 
 
 def capacity_limits(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[Limit, ...]:

@@ -75,7 +75,7 @@ def _device_numbers(settings: CrossbarSettings) -> dict[str, float]:
 
 def _reader_numbers(settings: CrossbarSettings) -> dict[str, float]:
     """What differs from a reader that counts whole levels: a finer step, or no converter between layers."""
-    analog, step = settings.analog_activations, settings.adc.least_step_levels
+    analog, step = settings.chain, settings.adc.least_step_levels
     if analog is not None:
         return {"is_analog": 1.0, "activation_sigma_fraction": analog.sigma_fraction.value}
     return {"least_step_levels": step} if step != 1.0 and not is_counted(settings) else {}
@@ -88,9 +88,9 @@ def _mechanism_numbers(settings: CrossbarSettings) -> dict[str, float]:
         found["is_centred"] = 1.0
     if settings.conversion == "leading_bits":
         found["is_leading"] = 1.0
-    if settings.speculation is not None:
-        found["speculation_first_bits"] = settings.speculation.first_bits
-        found["speculation_next_bits"] = settings.speculation.next_bits
+    if settings.trial is not None:
+        found["speculation_first_bits"] = settings.trial.first_bits
+        found["speculation_next_bits"] = settings.trial.next_bits
     return found
 
 

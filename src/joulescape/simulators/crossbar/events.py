@@ -21,7 +21,7 @@ from joulescape.simulators.crossbar.rules import (
     step_ns,
 )
 from joulescape.simulators.crossbar.settings import CrossbarSettings, PerBit
-from joulescape.simulators.crossbar.speculation import drive_fraction
+from joulescape.simulators.crossbar.speculation import pulse_fraction
 from joulescape.simulators.crossbar.spiking import cells_of, spike_energies, subarray_read, subarray_write
 from joulescape.units import BITS_PER_BYTE
 
@@ -35,7 +35,7 @@ def matrix_energies(work: MatrixWork, mapping: Mapping, found: Parts, settings: 
         *analog_energies(work, mapping, found, settings),
         *_buffer(work, mapping, found, settings),
         *_digital(work, mapping, found, settings),
-        *program_energies(work, mapping, found, settings),
+        *program_energies(mapping, found, settings),
     )
 
 
@@ -92,13 +92,13 @@ def _converted(work: MatrixWork, mapping: Mapping, found: Parts, settings: Cross
     cells = Component("crossbar", "core", pulse.basis, pulse.source)
     converting = conversion_ns(settings.adc)
     adding = np.minimum(converting, 1 / settings.clock_ghz.value)
-    shares, driven = conversion_shares(work, settings), _driven(work, settings)
+    shares, pulses = conversion_shares(work, settings), _pulses(work, settings)
     conversions = mapping.conversions * shares.made
     return (
         Energy(found["adc"].component(conversion), mapping.conversions * shares.energy * conversion.value),
         *_ramps(mapping, found, settings, shares.energy),
-        _use(found["dac"], mapping.drives * driven * step),
-        Energy(cells, mapping.cell_reads * driven * cell_read_pj(work, settings)),
+        _use(found["dac"], mapping.drives * step),
+        Energy(cells, mapping.cell_reads * pulses * cell_read_pj(work, settings)),
         _use(found["sample_hold"], conversions * step),
         _use(found["shift_add"], conversions * adding),
         _use(found["input_register"], mapping.drives * step),
@@ -106,8 +106,8 @@ def _converted(work: MatrixWork, mapping: Mapping, found: Parts, settings: Cross
     )
 
 
-def _driven(work: MatrixWork, settings: CrossbarSettings) -> Quantity:
-    return drive_fraction(input_width(work.input.bits, settings), work.input.is_signed, settings)
+def _pulses(work: MatrixWork, settings: CrossbarSettings) -> Quantity:
+    return pulse_fraction(input_width(work.input.bits, settings), work.input.is_signed, settings)
 
 
 def _ramps(mapping: Mapping, found: Parts, settings: CrossbarSettings, share: Quantity) -> tuple[Energy, ...]:

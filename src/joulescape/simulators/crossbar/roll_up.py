@@ -52,7 +52,7 @@ Parts = Mapping[str, Fitted]
 
 def parts(settings: CrossbarSettings) -> Parts:
     """Every component by name."""
-    analog = settings.analog_activations
+    analog = settings.chain
     if analog is None:
         found = (*_ima_parts(settings), *_tile_parts(settings), *_program_parts(settings), _links(settings))
     else:
@@ -160,7 +160,7 @@ def _tile_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
 
 
 def _program_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
-    program = settings.programmable
+    program = settings.program
     if program is None:
         return ()
     one, lanes = np.asarray(1), {"vector": program.vector.count}

@@ -200,6 +200,23 @@ class CrossbarSettings(Shape):
     hypertransport: Links
     training: Training
 
+    @property
+    def trial(self) -> Speculation | None:
+        """Speculation where it is on."""
+        return self.speculation if self.speculation is not None and self.speculation.is_on else None
+
+    @property
+    def chain(self) -> AnalogActivations | None:
+        """Voltages between layers where they are on."""
+        return (
+            self.analog_activations if self.analog_activations is not None and self.analog_activations.is_on else None
+        )
+
+    @property
+    def program(self) -> Programmable | None:
+        """Instructions where there are any."""
+        return self.programmable if self.programmable is not None and self.programmable.is_on else None
+
     @model_validator(mode="after")
     def _mechanisms_meet_their_ground(self) -> Self:
         is_pair, is_adc = self.array.encoding == "differential", self.converter == "adc"
@@ -208,10 +225,10 @@ class CrossbarSettings(Shape):
             ("array.is_centred", self.array.is_centred, "array.encoding: differential", is_pair),
             ("conversion: leading_bits", self.conversion == "leading_bits", "array.encoding: differential", is_pair),
             ("conversion: leading_bits", self.conversion == "leading_bits", "converter: adc", is_adc),
-            ("speculation", self.speculation is not None, "dac.bits: 1", self.dac.bits == 1),
-            ("speculation", self.speculation is not None, "converter: adc", is_adc),
-            ("speculation", self.speculation is not None, "conversion: every_part", self.conversion == "every_part"),
-            ("analog_activations", self.analog_activations is not None, "converter: adc", is_adc),
+            ("speculation", self.trial is not None, "dac.bits: 1", self.dac.bits == 1),
+            ("speculation", self.trial is not None, "converter: adc", is_adc),
+            ("speculation", self.trial is not None, "conversion: every_part", self.conversion == "every_part"),
+            ("analog_activations", self.chain is not None, "converter: adc", is_adc),
             ("layout.overflow: reload", self.layout.overflow == "reload", "no analog_activations", not is_analog),
             ("dynamic_products: program", self.dynamic_products == "program", "no analog_activations", not is_analog),
         )
