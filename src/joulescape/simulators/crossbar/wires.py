@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from joulescape.simulators._optics import at_most, significant
 from joulescape.simulators.base import Limit
 from joulescape.simulators.crossbar.rules import column_attenuation
 from joulescape.simulators.crossbar.settings import CrossbarSettings
@@ -42,7 +43,7 @@ def wire_limit(settings: CrossbarSettings) -> tuple[Limit, ...]:
     reason = (
         f"wires leave the far cell of {array.rows} x {array.columns} cells {found:.2g} of the read voltage, and "
         f"array.least_far_fraction asks for {needed:g}: at most {side} x {side}, or cells of at most "
-        f"{_largest_msiemens(settings, needed):.2g} mS (cell.g_on_msiemens is {cell.g_on_msiemens.value:g})"
+        f"{_largest_msiemens(settings, needed):g} mS (cell.g_on_msiemens is {cell.g_on_msiemens.value:g})"
     )
     return (Limit(reason, needed / found - 1),)
 
@@ -65,9 +66,9 @@ def _far_share(settings: CrossbarSettings, g_msiemens: float) -> float:
 
 
 def _largest_msiemens(settings: CrossbarSettings, share: float) -> float:
-    """Conductance at which the far cell keeps `share`, by bisection: the share only falls with it."""
+    """Conductance at which the far cell keeps `share`, by bisection (the share only falls with it), rounded down."""
     low, high = 0.0, settings.cell.g_on_msiemens.value
     for _ in range(40):
         middle = (low + high) / 2
         low, high = (middle, high) if _far_share(settings, middle) >= share else (low, middle)
-    return low
+    return at_most(low, significant(low, 2))
