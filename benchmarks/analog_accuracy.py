@@ -2,9 +2,9 @@
 
     AIHWKIT_PYTHON=<python with aihwkit 1.1.0, torch 2.13.0> python benchmarks/analog_accuracy.py [section ...]
 
-Sections: speed converters ranges chain drift faults wires tuning chips; without names all of them. CPU time of one thread; LeNet-5
-and an MLP 784-256-10 on MNIST, looked for where JOULESCAPE_DATA says. Without AIHWKIT_PYTHON `speed` has no peer but
-plain torch. The tables of docs/crossbar_accuracy.md are printed here.
+Sections: speed converters ranges chain drift faults wires tuning chips; without names all of them. CPU time of one
+thread; LeNet-5 and an MLP 784-256-10 on MNIST, looked for where JOULESCAPE_DATA says. Without AIHWKIT_PYTHON `speed`
+has no peer but plain torch. The tables of docs/crossbar_accuracy.md are printed here.
 """
 
 from __future__ import annotations

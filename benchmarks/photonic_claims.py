@@ -105,6 +105,7 @@ class Setting:
     def memristors(self, tiles: int, share: int, corner: Corner) -> Machine:
         """The rival; its counters, where it has any, are as wide as its operands."""
         sizes: dict[str, Any] = {"tiles": tiles, "hypertransport.links": 0, "positions_per_copy": share}
+        sizes["layout.duplication"] = "fixed"
         if self.rival == "PipeLayer":
             sizes["spikes.counter_bits"] = self.bits
         return _machine(RIVALS[self.rival], sizes, corner)

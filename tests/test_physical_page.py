@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from joulescape import load_space
+from joulescape.resolve.design_space import DesignSpace
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "physical_machines.md").read_text(encoding="utf-8")
 
@@ -50,3 +53,37 @@ def test_trainings_take_what_the_page_says(interface: str, algorithm: str, joule
     sets = {"hardware.interface": interface, "training.algorithm": algorithm}
     found = cost("shg_digits", "physical/shg", sets, phases=("training",), root=ROOT).totals["training_energy_pj"]
     assert found == pytest.approx(joule * 1e12, rel=0.01)
+
+
+@pytest.fixture(scope="module")
+def front() -> DesignSpace:
+    return load_space(ROOT / "spaces" / "physical_front.yaml")
+
+
+def test_four_families_stand_on_one_front(front: DesignSpace) -> None:
+    assert {pair.back_end.partition("/")[0] for pair in front.pairs} == {
+        "electronic", "memristive", "photonic", "physical"
+    }  # fmt: skip
+    systems = {pair.back_end for pair in front.pairs if pair.back_end.startswith("physical/")}
+    assert systems == {f"physical/{name}" for name in ("shg", "plate", "circuit", "oscillators")}
+    assert front.spec.lifecycle is not None and front.spec.lifecycle.inferences == 1e9
+
+
+def test_depth_channels_controls_and_training_are_drawn_for_physical_systems_alone(front: DesignSpace) -> None:
+    for pair in front.pairs:
+        drawn = {parameter.name.removeprefix(f"hardware.{pair.back_end}.") for parameter in front.parameters(pair)}
+        physical = {
+            "compression.0.restack.depth",
+            "compression.0.restack.channels",
+            "control_bits",
+            "averages",
+            "evolves",
+        }
+        found = drawn & {*physical, "training.algorithm"}
+        assert found == ({*physical, "training.algorithm"} if pair.back_end.startswith("physical/") else set()), pair
+        assert any("quantize" in name for name in drawn) is not pair.back_end.startswith("physical/"), pair
+
+
+def test_no_weights_of_a_machine_s_own_network_are_compressed(front: DesignSpace) -> None:
+    said = "compression.1.quantize acts on no operator of physical_hybrid_digits and is dropped there"
+    assert said in front.notes

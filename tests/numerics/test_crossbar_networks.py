@@ -27,10 +27,15 @@ from joulescape.compression.pipeline import describe
 from joulescape.network.build import build_graph
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph
+from joulescape.numerics.base import Detail
 from joulescape.numerics.crossbar.device import CrossbarNumbers
 from joulescape.numerics.crossbar.programmed import write
+from joulescape.registry import load
+from joulescape.resolve.back_end import load_back_end
+from joulescape.simulators.base import Simulator
 from joulescape.spec.network import NetworkSpec
 from joulescape.spec.sourced import CORNERS, Corner
+from joulescape.testing.examples import example_formats
 
 torch.set_num_threads(1)
 MODEL = Path(__file__).resolve().parents[2] / "models" / "digits_mlp.yaml"
@@ -50,14 +55,16 @@ def errors_of(graph: Graph, numbers: Mapping[str, float]) -> Errors:
     return {(o.name, "forward"): ErrorSpec("crossbar", o.name, "forward", numbers) for o in graph.matrix_operators}
 
 
-def accuracies(numbers: Mapping[str, float], draws: int = 8, tensors: Any = None) -> list[float]:
+def accuracies(
+    numbers: Mapping[str, float], draws: int = 8, tensors: Any = None, detail: Detail = "merged"
+) -> list[float]:
     """Of drawn chips, on the test split."""
     graph, data, weights = trained()
     held = weights if tensors is None else tensors
     calibration, found = calibrate(describe(graph, ()), held, data.train.images), []
     for draw in range(draws):
         device, reading = (generator(0, purpose, draw) for purpose in ("device", "read"))
-        machine = program(graph, held, errors_of(graph, numbers), calibration, device, reading, "merged")
+        machine = program(graph, held, errors_of(graph, numbers), calibration, device, reading, detail)
         with torch.no_grad():
             logits = run(graph, held, data.test.images, machine.rule)
         found.append(fraction(correct(logits, data.test.labels)))
@@ -88,6 +95,21 @@ def test_mapping_around_faults_gives_accuracy_back(way: str) -> None:
 def test_activation_noise_without_converters_costs_accuracy_as_it_grows() -> None:
     found = [fmean(accuracies({**PAIR, "is_analog": 1.0, "activation_sigma_fraction": s}, 3)) for s in (0.0, 0.05, 0.2)]
     assert found[0] > found[1] + 0.003 > found[2] + 0.05
+
+
+TOGETHER: Mapping[str, float] = {
+    **IDEAL, "programming_sigma_fraction": 0.05, "read_sigma_fraction": 0.01, "stuck_off_fraction": 0.002,
+    "stuck_on_fraction": 0.002, "wire_kohm": 0.001,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bits", [8, 5])
+def test_merged_and_full_agree_when_everything_errs_at_once(bits: int) -> None:
+    """Converters, writes, reads, faults and wires together, the same chips in both; one image is 0.28 points."""
+    numbers = {**TOGETHER, "adc_bits": bits}
+    full, merged = (fmean(accuracies(numbers, 6, detail=detail)) for detail in ("full", "merged"))
+    assert abs(full - merged) < 0.008
+    assert full < fmean(accuracies(IDEAL, 1)) + 0.003
 
 
 def test_yield_falls_as_cells_get_worse() -> None:
@@ -136,3 +158,25 @@ def test_accuracy_falls_where_the_device_is_worse() -> None:
     assert spearmanr(*zip(*found, strict=True)).statistic < -0.7
     clean, poor = min(found), max(found)
     assert clean[1] > poor[1] + 0.05
+
+
+# --- every crossbar machine of the shelf --------------------------------------------------------------------------
+
+ROOT = MODEL.parents[1]
+MACHINES = tuple(
+    f"memristive/{path.stem}"
+    for path in sorted((ROOT / "hwlib" / "memristive").glob("*.yaml"))
+    if yaml.safe_load(path.read_text(encoding="utf-8"))["simulator"] == "crossbar"
+)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_what_the_search_screens_with_is_what_confirm_measures(machine: str) -> None:
+    """Whatever a machine reads in a way of its own, its merged and its full read recognise as many digits."""
+    graph = trained()[0]
+    simulator: Simulator[Any] = load("joulescape.simulators", "crossbar")
+    settings = load_back_end(ROOT, machine).settings
+    numbers = simulator.errors(graph, example_formats(graph, 8), settings)[graph.matrix_operators[0].name, "forward"]
+    full, merged = (fmean(accuracies(numbers.numbers, 6, detail=detail)) for detail in ("full", "merged"))
+    assert abs(full - merged) < 0.015
+    assert min(full, merged) > 0.9

@@ -61,6 +61,7 @@ QUIET: dict[str, tuple[str, dict[str, float]]] = {
     "cores": ("tensor_core", CORE),
     "columns": ("sram_in_memory", COLUMN),
     "analog_columns": ("analog_columns", {"snr_db": 200.0, "weight_bits": 8}),
+    "spikes": ("spiking", {"timesteps": 255, "weight_bits": 8, "threshold_percentile": 100.0}),
     "narrow_rings": ("ring_bank", {**BANK, "spacing_fwhm": 8, "is_calibrated": 1}),
 }
 """Machines without any noise."""
@@ -88,6 +89,7 @@ NOISE: dict[str, dict[str, list[float]]] = {
         "intensity_fraction": [0.0, 0.02, 0.1],
     },
     "columns": {"mismatch_sigma_fraction": [0.0, 0.15, 0.4], "read_sigma_fraction": [0.0, 0.05, 0.2]},
+    "spikes": {"weight_sigma_fraction": [0.0, 0.05, 0.3]},
 }  # fmt: skip
 """Every source of error by itself, rising."""
 
@@ -277,7 +279,7 @@ def test_merged_errs_as_much_as_full(name: str, source: str) -> None:
 
 STATIC = {"programming_sigma_fraction", "stuck_on_fraction", "stuck_off_fraction", "phase_sigma_rad",
           "splitter_sigma_rad", "mzi_loss_db", "sigma_fwhm", "drift_fwhm", "store_sigma_fraction",
-          "gain_sigma_fraction", "crosstalk_fraction", "mismatch_sigma_fraction"}  # fmt: skip
+          "gain_sigma_fraction", "crosstalk_fraction", "mismatch_sigma_fraction", "weight_sigma_fraction"}  # fmt: skip
 
 
 @sources

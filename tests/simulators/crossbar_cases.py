@@ -1,4 +1,4 @@
-"""ISAAC as shipped, with paths changed, and small works for it."""
+"""ISAAC with one copy of each layer, with paths changed, and small works for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from joulescape.simulators.crossbar.settings import CrossbarSettings
 from joulescape.testing.examples import example_context
 
 ROOT = Path(__file__).resolve().parents[2]
-BACK_END = load_back_end(ROOT, "memristive/isaac")
+BACK_END = load_back_end(ROOT, "memristive/isaac", {"layout.duplication": "fixed"})
 SPEC, ISAAC = BACK_END.spec, CrossbarSettings.model_validate(BACK_END.settings.model_dump())
 SIMULATOR: Crossbar = load("joulescape.simulators", "crossbar")
 

@@ -44,7 +44,8 @@ def case(name: str) -> Case:
 
 
 SYSTOLIC, SCALAR = case("electronic/systolic_int8"), case("electronic/scalar_core")
-CROSSBAR, MESH, BENCH = case("memristive/isaac"), case("photonic/mzi_mesh"), case("physical/shg")
+CROSSBAR = case("memristive/isaac").at({"layout.duplication": "fixed"})
+MESH, BENCH = case("photonic/mzi_mesh"), case("physical/shg")
 RINGS, CORES = case("photonic/broadcast_weight"), case("photonic/lightning_transformer")
 MACHINES = {
     "systolic": SYSTOLIC, "scalar": SCALAR, "crossbar": CROSSBAR, "mzi_mesh": MESH, "ring_bank": RINGS,
@@ -67,6 +68,7 @@ DOMAINS: dict[str, dict[str, list[Any]]] = {
         "tiles": [1, 2, 4, 168], "imas_per_tile": [1, 4, 12], "crossbars_per_ima": [2, 8, 16],
         "replication": [1, 2, 5, 9], "hypertransport.links": [0, 1, 4], "adc.per_crossbar": [1, 2, 4],
         "positions_per_copy": [1, 3, 64], "layout.duplication": ["fixed", "balanced"],
+        "layout.chips": [1, 2, 5],
     },
     "mzi_mesh": {"mesh.count": [1, 3, 8, 64, 1000], "buffer.kib": [1, 4, 256]},
     "ring_bank": {

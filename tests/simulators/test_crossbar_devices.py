@@ -108,7 +108,9 @@ def test_what_is_off_adds_nothing_to_the_numbers_of_a_machine() -> None:
     ({"adc__least_step_levels": 0.0}, "least_step_levels", 0.0),
     ({"cell__has_nodal_wires": True}, "has_nodal_wires", 1.0),
     ({"cell__remapping": "pairs"}, "is_remapped_by_pairs", 1.0),
-    ({"analog_activations": {"sigma_fraction": {**STRENGTH, "value": 0.02}}}, "activation_sigma_fraction", 0.02),
+    ({"array__is_centred": True, "array__encoding": "differential"}, "is_centred", 1.0),
+    ({"conversion": "leading_bits", "array__encoding": "differential"}, "is_leading", 1.0),
+    ({"input_bits": 6}, "input_bits", 6.0),
 ])  # fmt: skip
 def test_what_is_asked_for_reaches_the_numbers(changes: dict[str, Any], name: str, value: float) -> None:
     assert forward_numbers(isaac(**changes))[name] == value

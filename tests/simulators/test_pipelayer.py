@@ -30,8 +30,9 @@ from joulescape.spec.network import NetworkSpec
 from joulescape.testing import check_simulator
 from joulescape.testing.examples import example_context, example_formats, example_graph
 
-BACK_END = load_back_end(ROOT, "memristive/pipelayer")
+BACK_END = load_back_end(ROOT, "memristive/pipelayer", {"layout.duplication": "fixed"})
 SPEC, PIPELAYER = BACK_END.spec, CrossbarSettings.model_validate(BACK_END.settings.model_dump())
+FIXED = {"hardware.layout.duplication": "fixed"}
 READ_PJ, WRITE_PJ, READ_NS, WRITE_NS = 1.08, 3910.0, 29.31, 50.88
 
 
@@ -214,8 +215,8 @@ def test_copies_share_the_positions_of_a_layer_and_not_its_energy() -> None:
 
 def test_copies_by_positions_set_the_pace_of_a_network() -> None:
     """The layer with most positions, 784, is the slowest; one copy of each against as many as leave 32 to each."""
-    balanced = price_of("lenet5", "memristive/pipelayer", {"hardware.positions_per_copy": 32}, root=ROOT)
-    single = price_of("lenet5", "memristive/pipelayer", {"hardware.positions_per_copy": 784}, root=ROOT)
+    balanced = price_of("lenet5", "memristive/pipelayer", {**FIXED, "hardware.positions_per_copy": 32}, root=ROOT)
+    single = price_of("lenet5", "memristive/pipelayer", {**FIXED, "hardware.positions_per_copy": 784}, root=ROOT)
     times = [report.totals["inference_interval_ns"] for report in (balanced, single)]
     assert times[0] is not None and times[1] is not None
     assert times[1] / times[0] == pytest.approx(784 / 32, rel=0.05)
@@ -234,7 +235,7 @@ def equal_layers(count: int) -> Graph:
 
 def step(settings: dict[str, Any], count: int, batch: int) -> PhaseCost:
     graph = equal_layers(count)
-    machine = load_back_end(ROOT, "memristive/pipelayer", {"positions_per_copy": 64, **settings}).machine("core")
+    machine = load_back_end(ROOT, "memristive/pipelayer", {"layout.duplication": "fixed", **settings}).machine("core")
     described = Described(graph, graph, example_formats(graph, 16), ())
     return machine.cost(described, lower(graph, described.formats, "training", batch, {}))
 

@@ -175,6 +175,9 @@ def test_no_swept_path_changes_them(name: str) -> None:
             assert errors(machine.at({path: value})) == errors(machine), f"{path} = {value}"
 
 
+RULE = ("update_rule", "fast_rate", "transfer_rate", "transfer_columns", "transfer_every")
+
+
 @pytest.mark.parametrize("machine", [SYSTOLIC, CROSSBAR, MESH, RINGS, CORES])
 def test_a_drawn_searchable_path_is_covered_here(machine: Case) -> None:
     drawn = machine.simulator.searchable & machine.simulator.changes_numbers
@@ -191,6 +194,7 @@ def test_a_drawn_searchable_path_is_covered_here(machine: Case) -> None:
         "array.cores",
     }
     lowered = {"supply.voltage_v", "supply.recovery"}  # of another entry: test_systolic_supply
+    lowered |= {f"training.{name}" for name in RULE}  # of another entry: test_in_situ_costs
     assert left <= links | modes | lowered, "the next test's, and what decides who computes or how much at once"
 
 

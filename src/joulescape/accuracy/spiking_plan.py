@@ -151,7 +151,8 @@ def programmed(
 
 
 def balanced(found: Layout, tensors: Tensors, samples: Tensor, percent: float) -> dict[str, float]:
-    """The threshold of every tensor that becomes spikes; samples themselves lie in [0, 1]."""
+    """The threshold of every tensor that becomes spikes, and of the answer, which first spikes are read from; samples
+    themselves lie in [0, 1]."""
     values = {DATA: samples}
     with torch.no_grad():
         for operator in found.body:
@@ -162,4 +163,5 @@ def balanced(found: Layout, tensors: Tensors, samples: Tensor, percent: float) -
         name: percentile(values[name] if is_signed else values[name].clamp(min=0), percent)
         for name, is_signed in signs.items()
     }
-    return {**tops, DATA: 1.0}
+    last = found.body[-1].name
+    return {**tops, DATA: 1.0, last: percentile(values[last].clamp(min=0), percent)}

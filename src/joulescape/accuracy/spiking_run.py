@@ -14,7 +14,7 @@ from joulescape.accuracy.module import Tensors, digital, with_bias
 from joulescape.accuracy.spiking_plan import SpikingMachine
 from joulescape.network.build import DATA
 from joulescape.network.operators import Operator
-from joulescape.numerics.spiking.codes import counts, poisson_spikes, signed_rate_code
+from joulescape.numerics.spiking.codes import first_spike_steps, poisson_spikes, signed_rate_code
 from joulescape.numerics.spiking.neurons import integrate, integrate_smooth, start
 
 CHUNK = 8
@@ -202,8 +202,7 @@ def _first_spikes(machine: SpikingMachine, samples: Tensor) -> Answer:
             windows[name] += 1
     last = machine.layout.body[-1].name
     logits = values[last]
-    top = logits.amax(0).amax().clamp(min=torch.finfo(logits.dtype).tiny)
-    waited = total - counts(logits.amax(1).clamp(min=0) / top, total)
+    waited = first_spike_steps(logits.amax(1) / machine.nominal[last], total)
     when = windows[last] * total + waited.clamp(max=total - 1) + 1
     return Answer(logits, when, torch.full((len(samples),), float((windows[last] + 1) * total)), spikes)
 

@@ -145,7 +145,7 @@ class DesignSpace:
     def _drawing(self, pair: Pair) -> Drawing:
         graph, plan, trains = self.graphs[pair.network], self.hardware[pair.back_end], self._trains(pair)
         compression = tuple(p for step in self.steps for p in step.parameters(graph))
-        training = self.training.parameters() if trains else ()
+        training = self.training.parameters(self._is_own(pair)) if trains else ()
         parameters = (*compression, *training, *plan.parameters())
         return Drawing(
             pair=pair,

@@ -19,6 +19,7 @@ from joulescape.network.operators import Graph
 from joulescape.network.task import TASKS
 from joulescape.resolve.back_end import BackEnd, resolve_back_end
 from joulescape.resolve.candidate import Pair
+from joulescape.resolve.cautions import machine_cautions
 from joulescape.resolve.exactness import drawing_faults
 from joulescape.resolve.filling import fixed_domains
 from joulescape.resolve.hardware import HardwarePlan, read_hardware
@@ -197,6 +198,7 @@ def _pair(question: Question) -> None:
         *fixed_domains(question.document),
         *dropped_steps(question.graphs, question.steps),
         *hosted_products(question.pairs, question.graphs, question.hardware),
+        *(() if question.faults else machine_cautions(question.hardware)),
         *rung_notes(question.spec),
     )
     if not question.faults:

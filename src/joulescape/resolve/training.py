@@ -30,6 +30,7 @@ class TrainingSettings(Shape):
 
 
 _RUN_FIELDS = ("epochs", "batch", "learning_rate")
+_OWN_FIELDS = ("algorithm",)
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,10 @@ class TrainingPlan:
     spec: TrainingSpec
     fields: tuple[Field, ...] = ()
 
-    def parameters(self) -> tuple[Parameter, ...]:
-        """What is drawn where training is asked."""
-        return tuple(Parameter(f"training.{f.path}", f.domain) for f in self.fields if f.domain is not None)
+    def parameters(self, is_own: bool = True) -> tuple[Parameter, ...]:
+        """What is drawn where training is asked; an algorithm only for machines that are their own network."""
+        drawn = (f for f in self.fields if is_own or f.path not in _OWN_FIELDS)
+        return tuple(Parameter(f"training.{f.path}", f.domain) for f in drawn if f.domain is not None)
 
     def plain(self) -> dict[str, Any]:
         """Every field as a plain value; a domain that is not drawn gives its field's default. `target` is left out."""
@@ -55,7 +57,8 @@ class TrainingPlan:
         A machine that is its own network has no training elsewhere: what the question leaves unsaid of epochs, batch
         and learning rate is then its network's `own_recipe` and not the default of training on other machines.
         """
-        drawn = {p.name.removeprefix("training."): values[p.name] for p in self.parameters()}
+        named = {p.name.removeprefix("training."): p.name for p in self.parameters()}
+        drawn = {field: values[name] for field, name in named.items() if name in values}
         unsaid = [name for name in _RUN_FIELDS if name not in self.spec.model_fields_set]
         return {**self.plain(), **{name: own_recipe[name] for name in unsaid if own_recipe}, **drawn}
 

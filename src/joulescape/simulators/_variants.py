@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from joulescape.simulators.base import Energy, LayerCost, Limit, MappingGap, Traffic
+from joulescape.simulators.base import Energy, LayerCost, Limit, MappingGap, Quantity, Traffic
 from joulescape.spec.base import Shape
 
 ShapeT = TypeVar("ShapeT", bound=Shape)
@@ -57,8 +57,15 @@ def stacked(costs: Sequence[LayerCost]) -> LayerCost:
             Traffic(*named, _array([m.read_bytes for m in moves]), _array([m.write_bytes for m in moves]))
             for named, moves in _by_memory(costs).items()
         ),
+        occupancy_ns=_stacked_times([cost.occupancy_ns for cost in costs]),
         mapping_gap=_stacked_gaps([cost.mapping_gap for cost in costs]),
     )
+
+
+def _stacked_times(found: Sequence[Quantity | None]) -> Quantity | None:
+    """Occupancies of every variant; a simulator states them for all variants of a work or for none."""
+    times = [time for time in found if time is not None]
+    return _array(times) if times else None
 
 
 def _stacked_gaps(found: Sequence[MappingGap | None]) -> MappingGap | None:

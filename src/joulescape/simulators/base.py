@@ -252,6 +252,11 @@ class Simulator(ABC, Generic[SettingsT]):
         """What may forbid this machine (does the network fit?); none by default."""
         return ()
 
+    def cautions(self, settings: SettingsT) -> Sequence[str]:  # noqa: ARG002
+        """What a person should know of these settings before any work: what no network can run on, what is out of a
+        model's range; nothing by default."""
+        return ()
+
     def explain(self, work: Work, settings: SettingsT, context: Context) -> str | None:  # noqa: ARG002
         """How the machine runs a work, for a person to read (a loop nest, say); None where nothing is chosen."""
         return None

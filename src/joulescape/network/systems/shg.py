@@ -37,7 +37,9 @@ def _twin_ops(operator: Operator) -> float:
 
 
 def _resized(operator: Operator, channels: int) -> Mapping[str, Attribute]:
-    return {"bins": int(operator.attributes["data_bins"]) + channels}
+    """So many bins beside those of the data, or a few more: each recorded value sums as many of the spectrum's bins."""
+    whole = operator.out_elements // math.gcd(operator.out_elements, 2)
+    return {"bins": whole * math.ceil((int(operator.attributes["data_bins"]) + channels) / whole)}
 
 
 plugin = Kind(

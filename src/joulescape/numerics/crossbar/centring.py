@@ -16,7 +16,7 @@ REACH = 16
 
 
 def less_centres(integers: Tensor, numbers: CrossbarNumbers) -> tuple[Tensor, Tensor]:
-    """What cells hold (N, K), and levels to add for each tile's columns (tiles, N * slices): nothing without centres."""
+    """What cells hold (N, K), and levels to add in each tile's columns (tiles, N * slices): none without centres."""
     whole = into_tiles(integers.T, numbers)
     constant = torch.zeros(whole.shape[0], whole.shape[2], numbers.slice_count)
     if not numbers.is_centred:

@@ -30,8 +30,7 @@ from joulescape.simulators.base import (
     Traffic,
 )
 from joulescape.simulators.crossbar.analog_chain import Chain, chain_cost, chain_limits
-from joulescape.simulators.crossbar.capacity import capacity_limits, remapping_limit
-from joulescape.simulators.crossbar.devices import level_limit
+from joulescape.simulators.crossbar.capacity import capacity_limits, machine_limits, service_limit
 from joulescape.simulators.crossbar.duplication import paced
 from joulescape.simulators.crossbar.error_numbers import crossbar_errors
 from joulescape.simulators.crossbar.events import buffer_traffic, io_bytes, link_energy, matrix_energies
@@ -40,6 +39,7 @@ from joulescape.simulators.crossbar.gradients import Cells, cells_by_layer, grad
 from joulescape.simulators.crossbar.mapping import Mapping as Mapped
 from joulescape.simulators.crossbar.mapping import analog_ns, fill_ns, map_product, utilisation
 from joulescape.simulators.crossbar.mechanisms import AnalogActivations
+from joulescape.simulators.crossbar.placed import placed
 from joulescape.simulators.crossbar.roll_up import Parts, copies, parts
 from joulescape.simulators.crossbar.rules import step_ns
 from joulescape.simulators.crossbar.settings import CrossbarSettings
@@ -49,6 +49,7 @@ from joulescape.simulators.crossbar.training import (
     outer_product_cost,
     update_cost,
 )
+from joulescape.simulators.crossbar.wires import wire_cautions
 from joulescape.simulators.crossbar.writes import programming_energies, wear_limit
 from joulescape.spec.base import Shape
 from joulescape.units import BITS_PER_BYTE
@@ -70,8 +71,10 @@ class Crossbar(Simulator[CrossbarSettings]):
         "cell.programming_sigma_fraction",
         "cell.read_sigma_fraction", "cell.stuck_off_fraction", "cell.stuck_on_fraction", "training.update_scheme",
         "cell.age_s", "cell.compensation", "cell.remapping", "cell.has_nodal_wires", "adc.least_step_levels",
+        "dynamic_products", "layout.overflow", "layout.placement", "layout.partial_sums", "layout.served_batches",
         "conversion", "input_bits", "array.is_centred", "speculation.first_bits", "speculation.next_bits",
-        "analog_activations.sigma_fraction", "training.states", "training.asymmetry", "training.cycle_noise", "training.weight_bound",
+        "speculation.is_on", "analog_activations.is_on", "analog_activations.sigma_fraction",
+        "training.states", "training.asymmetry", "training.cycle_noise", "training.weight_bound",
         "training.asymmetry_down", "training.high", "training.low", "training.imbalance", "training.imbalance_spread",
         "training.step_spread", "training.bound_spread", "training.write_noise_fraction", "training.corrupt_fraction",
         "training.refresh_every", "training.weights", "training.update_rule", "training.fast_rate",
@@ -79,8 +82,10 @@ class Crossbar(Simulator[CrossbarSettings]):
     })  # fmt: skip
     searchable: ClassVar[frozenset[str]] = frozenset({
         "tiles", "imas_per_tile", "crossbars_per_ima", "replication", "hypertransport.links", "adc.per_crossbar",
-        "conversion", "array.is_centred", "speculation.first_bits", "speculation.next_bits",
-        "converter", "spikes.counter_bits", "positions_per_copy", "layout.duplication",
+        "conversion", "array.is_centred", "speculation.first_bits", "speculation.next_bits", "speculation.is_on",
+        "analog_activations.is_on", "converter", "spikes.counter_bits", "positions_per_copy", "layout.duplication",
+        "layout.chips", "dynamic_products",
+        "layout.overflow", "layout.placement", "layout.partial_sums", "layout.served_batches",
         "array.rows", "array.columns", "array.encoding", "adc.bits", "adc.clip_fraction", "dac.bits", "cell.bits",
         "cell.copies", "cell.remapping", "training.update_scheme", "training.update_rule", "training.fast_rate",
         "training.transfer_rate", "training.transfer_columns", "training.transfer_every",
@@ -93,16 +98,18 @@ class Crossbar(Simulator[CrossbarSettings]):
         """
         if operator.is_matrix:
             is_own = settings.training.update_scheme in ("outer_product", "batch_average")
-            return operator.weight_shape is not None and (role != "weight_gradient" or is_own)
+            if operator.weight_shape is None:
+                return role == "forward" and settings.dynamic_products == "program"
+            return role != "weight_gradient" or is_own
         return role == "forward" and (operator.kind in VECTOR_UNITS or operator.kind == "flatten")
 
     def overlaps(self, phase: Phase, settings: CrossbarSettings) -> bool:
         """In a training step only where the backward pass has arrays of its own and is told to follow; never where
         nothing holds a value between layers."""
         has_own = settings.training.update_scheme == "batch_average" and settings.training.is_pipelined
-        if settings.analog_activations is not None:
+        if settings.chain is not None:
             return False
-        return phase == "inference" or has_own
+        return (phase == "inference" and settings.layout.overflow == "refuse") or has_own
 
     def errors(self, graph: Graph, formats: Mapping[str, OperandFormat], settings: CrossbarSettings) -> Errors:
         """Numbers of the kind `crossbar` for forward, input_gradient and update of every stored matrix."""
@@ -110,9 +117,9 @@ class Crossbar(Simulator[CrossbarSettings]):
 
     def cost(self, works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Sequence[LayerCost]:
         """Cost of each work; SimulatorError for a work that it does not take."""
-        settings = paced(works, settings)
+        settings = paced(works, settings, context.batch)
         found = _Found.of(works, settings)
-        return [_work_cost(work, found, settings, context) for work in works]
+        return placed([_work_cost(work, found, settings, context) for work in works], works, settings, context)
 
     def area(self, settings: CrossbarSettings) -> Sequence[Area]:
         """Area of every component of the chip."""
@@ -136,10 +143,15 @@ class Crossbar(Simulator[CrossbarSettings]):
 
     def limits(self, works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Sequence[Limit]:
         """Arrays of all layers on the chip, samples in its buffers, writes cells outlive, levels and pairs of them."""
-        capacity = capacity_limits(works, paced(works, settings), context)
-        cells = (*level_limit(settings.cell.bits, settings.cell), *remapping_limit(settings))
+        laid_out = paced(works, settings, context.batch)
+        capacity = capacity_limits(works, laid_out, context)
         chain = chain_limits(works, settings, context)
-        return (*capacity, *wear_limit(works, settings, context), *cells, *chain)
+        wear = (*wear_limit(works, settings, context), *service_limit(works, laid_out, context))
+        return (*capacity, *wear, *machine_limits(settings), *chain)
+
+    def cautions(self, settings: CrossbarSettings) -> Sequence[str]:
+        """What its settings alone forbid, and wires that take much."""
+        return (*(limit.reason for limit in machine_limits(settings)), *wire_cautions(settings))
 
     def published(self, settings: CrossbarSettings) -> Mapping[str, float]:
         """Roll-ups and peak figures at the datapath's full width."""
@@ -173,23 +185,26 @@ class _Found:
 
 
 def _work_cost(work: Work, found: _Found, settings: CrossbarSettings, context: Context) -> LayerCost:
-    is_averaged, analog = settings.training.update_scheme == "batch_average", settings.analog_activations
-    if analog is not None:
-        return _chain_cost(work, analog, found, settings, context)
+    if settings.chain is not None:
+        return _chain_cost(work, settings.chain, found, settings, context)
     if isinstance(work, MatrixWork) and work.role == "weight_gradient":
-        if is_averaged:
-            return gradient_cost(work, found.parts, settings, work.layer in found.has_input_gradient)
-        return outer_product_cost(work, found.parts, found.crossbars, settings)
+        return _gradient_cost(work, found, settings)
     if isinstance(work, MatrixWork):
         mapping = map_product(work, settings, found.forward.get(work.layer))
         return _matrix_cost(work, mapping, found.parts, settings, context)
     if isinstance(work, VectorWork) and work.role == "update":
-        if is_averaged:
+        if settings.training.update_scheme == "batch_average":
             return rewrite_cost(work, found.cells, found.parts, settings, is_beside=work.layer != found.first_update)
         return update_cost(work, found.crossbars, found.parts, found.forward.get(work.layer), settings)
     if isinstance(work, VectorWork) and work.kind in VECTOR_UNITS:
         return _vector_cost(work, found.parts, settings, context)
     raise SimulatorError(f"crossbar does not take {work.layer} in role {work.role}")
+
+
+def _gradient_cost(work: MatrixWork, found: _Found, settings: CrossbarSettings) -> LayerCost:
+    if settings.training.update_scheme == "batch_average":
+        return gradient_cost(work, found.parts, settings, work.layer in found.has_input_gradient)
+    return outer_product_cost(work, found.parts, found.crossbars, settings)
 
 
 def _chain_cost(
@@ -251,7 +266,7 @@ def _tensor_bytes(work: MatrixWork | VectorWork, settings: CrossbarSettings) -> 
 
 def _vector_cost(work: VectorWork, found: Parts, settings: CrossbarSettings, context: Context) -> LayerCost:
     """One operation a clock and unit, on the units of every tile; energy = unit power / clock per operation."""
-    lanes = settings.programmable is not None and work.kind != "sigmoid"
+    lanes = settings.program is not None and work.kind != "sigmoid"
     unit = found["vector" if lanes else VECTOR_UNITS[work.kind]]
     units = unit.units * copies(unit, settings)
     crossing, transfers, io_ns = _edge(work, found, settings, context)

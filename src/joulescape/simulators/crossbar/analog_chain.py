@@ -36,7 +36,7 @@ class Chain:
     def of(cls, works: Sequence[Work], settings: CrossbarSettings) -> Chain:
         """In the order of the works; an empty chain where every sum is converted."""
         matrices = [work for work in works if isinstance(work, MatrixWork)]
-        analog = settings.analog_activations
+        analog = settings.chain
         if analog is None or not matrices:
             return cls((), 0.0)
         loops = matrices[-1].loops
@@ -77,7 +77,7 @@ def chain_cost(
 
 def chain_limits(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[Limit, ...]:
     """What voltages cannot do; empty where every sum is converted."""
-    analog = settings.analog_activations
+    analog = settings.chain
     matrices = [work for work in works if isinstance(work, MatrixWork)]
     if analog is None or not matrices:
         return ()
@@ -90,7 +90,7 @@ def chain_limits(works: Sequence[Work], settings: CrossbarSettings, context: Con
 
 
 def _cells(work: MatrixWork, mapping: Mapping, held_ns: Quantity, settings: CrossbarSettings) -> Energy:
-    """V^2 * mean square of the drive * mean conductance * time, for every cell: its current flows while its layer holds.
+    """V^2 * mean square of the drive * mean conductance * time, for every cell: current flows while its layer holds.
 
     A value that is as likely anywhere between 0 and full scale has a mean of 1/2 and a mean square of 1/3; both are
     taken in proportion to the input's mean.

@@ -8,31 +8,67 @@ import numpy as np
 
 from joulescape.network.work import MatrixWork, Work
 from joulescape.simulators.base import Context, Limit, Quantity
+from joulescape.simulators.crossbar.devices import level_limit
 from joulescape.simulators.crossbar.duplication import held_mappings
 from joulescape.simulators.crossbar.events import io_bytes
-from joulescape.simulators.crossbar.rules import whole_pieces
+from joulescape.simulators.crossbar.overflow import is_reloading, stream_of
+from joulescape.simulators.crossbar.products import is_product, product_arrays
+from joulescape.simulators.crossbar.rules import crossbars, linked_chips, whole_pieces
 from joulescape.simulators.crossbar.settings import CrossbarSettings
 from joulescape.simulators.crossbar.spiking import subarray_bytes
+from joulescape.simulators.crossbar.wires import wire_limit
 
 PAIRED = ("sign", "pairs")
 """Ways around stuck cells that differential pairs alone have."""
 
 
-def crossbars_needed(works: Sequence[Work], settings: CrossbarSettings) -> Quantity:
-    """Arrays of all layers, copies included, in whole pieces of the chip."""
-    held = held_mappings(works, settings)
-    return sum((whole_pieces(mapping.arrays * mapping.copies, settings) for mapping in held), start=np.float64(0))
+def crossbars_needed(works: Sequence[Work], settings: CrossbarSettings, batch: int = 1) -> Quantity:
+    """Arrays of all layers, copies included, in whole pieces of the chip; a rule with hidden arrays trains two of each."""
+    held = held_mappings(works, settings, batch)
+    each = 2 if settings.training.is_hidden and any(work.role == "update" for work in works) else 1
+    return sum(
+        (each * whole_pieces(mapping.arrays * mapping.copies, settings) for mapping in held), start=np.float64(0)
+    )
 
 
 def capacity_limits(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[Limit, ...]:
     """Arrays, then buffers."""
-    tiles = np.asarray(settings.tiles)
-    per_tile = np.asarray(settings.imas_per_tile) * settings.crossbars_per_ima
+    tiles = np.asarray(settings.tiles) * linked_chips(settings)
     memory = (
         _subarrays(works, settings, context) if settings.buffer == "subarrays" else _edram(works, settings, context)
     )
-    arrays = "the network's weights need more crossbars than the chip has"
-    return (_limit(arrays, crossbars_needed(works, settings), per_tile, tiles), _limit(*memory, tiles))
+    return (_arrays(works, settings, context), _limit(*memory, tiles))
+
+
+def service_limit(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[Limit, ...]:
+    """Writes of all the batches that a chip serves against its cells' endurance; empty where none are told."""
+    served, endurance = settings.layout.served_batches, float(settings.cell.writing.endurance_writes.value)
+    written = batch_writes(works, settings, context)
+    if served is None or not np.any(written):
+        return ()
+    reason = "cells do not outlive what inference writes (layout.served_batches)"
+    if np.ndim(written) == 0:
+        each = float(written)
+        reason = (
+            f"{served} batches write some cells {each * served:.3g} times, {each:g} a batch, and cells endure "
+            f"{endurance:.3g}: at most layout.served_batches {int(endurance // each)}, or cells that endure "
+            f"{each * served:.3g} writes"
+        )
+    return (Limit(reason, written * served / endurance - 1),)
+
+
+def batch_writes(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Quantity:
+    """Writes of the most written cell for one batch of inference: rounds of reloading, or samples of a product."""
+    products = context.batch if any(is_product(work) for work in works) else 0
+    if not is_reloading(works, settings):
+        return products
+    taken = product_arrays(works, settings, context.batch)
+    return np.maximum(products, stream_of(works, settings, context, taken).writes)
+
+
+def machine_limits(settings: CrossbarSettings) -> tuple[Limit, ...]:
+    """What settings alone forbid, whatever the network: levels, pairs, wires."""
+    return (*level_limit(settings.cell.bits, settings.cell), *remapping_limit(settings), *wire_limit(settings))
 
 
 def remapping_limit(settings: CrossbarSettings) -> tuple[Limit, ...]:
@@ -45,6 +81,29 @@ def remapping_limit(settings: CrossbarSettings) -> tuple[Limit, ...]:
         "cell.remapping rows, or array.encoding differential"
     )
     return (Limit(reason, 1.0),)
+
+
+def _arrays(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Limit:
+    """Arrays of every layer; of one that is reloaded one will do, beside those of products of two activations."""
+    per_tile = np.asarray(settings.imas_per_tile) * settings.crossbars_per_ima
+    there = np.asarray(settings.tiles) * linked_chips(settings)
+    if is_reloading(works, settings):
+        least = product_arrays(works, settings, context.batch) + 1
+        return _limit("products of two activations leave no array to reload", least, per_tile, there)
+    reason = "the network's weights need more crossbars than the chip has"
+    needed = crossbars_needed(works, settings, context.batch)
+    return _limit(reason, needed, per_tile, there, _other_remedies(works, settings, needed))
+
+
+def _other_remedies(works: Sequence[Work], settings: CrossbarSettings, needed: Quantity) -> str:
+    """What would do in the place of larger chips; only what one machine, not a sweep, can be told."""
+    if np.ndim(needed) or np.ndim(crossbars(settings)):
+        return ""
+    has_links = np.ndim(settings.hypertransport.links) == 0 and settings.hypertransport.links > 0
+    more = f"; so would layout.chips {int(np.ceil(needed / crossbars(settings)))}"
+    more = more if has_links else f"{more} with hypertransport.links 1"
+    can_reload = settings.chain is None and all(work.role == "forward" for work in works)
+    return f"{more}, or layout.overflow reload, which writes cells anew for every batch" if can_reload else more
 
 
 def _edram(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[str, Quantity, Quantity]:
@@ -68,11 +127,10 @@ def _subarrays(works: Sequence[Work], settings: CrossbarSettings, context: Conte
     return "what passes between layers overflows the memory subarrays", held + errors + sums, there
 
 
-def _limit(reason: str, needed: Quantity, per_tile: Quantity, tiles: Quantity) -> Limit:
+def _limit(reason: str, needed: Quantity, per_tile: Quantity, tiles: Quantity, others: str = "") -> Limit:
     """The smallest change that would close it is so many tiles; said where there is one machine, not a sweep."""
     there = per_tile * tiles
     if np.ndim(needed) == np.ndim(there) == 0:
-        reason = (
-            f"{reason}: {float(needed):.4g} of {float(there):.4g}, {int(np.ceil(needed / per_tile))} tiles would do"
-        )
+        tiles_needed = int(np.ceil(needed / per_tile))
+        reason = f"{reason}: {float(needed):.4g} of {float(there):.4g}, {tiles_needed} tiles would do{others}"
     return Limit(reason, needed / there - 1)

@@ -16,7 +16,8 @@ from joulescape.network.work import MatrixWork, Work
 from joulescape.simulators.base import Quantity
 from joulescape.simulators.crossbar.gradients import gradient_mapping
 from joulescape.simulators.crossbar.mapping import Mapping, map_product
-from joulescape.simulators.crossbar.rules import crossbars, is_balanced, paced_copies, whole_pieces
+from joulescape.simulators.crossbar.products import is_product, product_mappings
+from joulescape.simulators.crossbar.rules import all_crossbars, is_balanced, paced_copies, whole_pieces
 from joulescape.simulators.crossbar.settings import CrossbarSettings
 
 
@@ -34,20 +35,24 @@ class Demand:
         return cls(mapping.arrays, mapping.loops.OY * mapping.loops.OX, mapping.cycles)
 
 
-def held_mappings(works: Sequence[Work], settings: CrossbarSettings) -> Iterator[Mapping]:
-    """Mappings of everything that stands in arrays; averaged updates need transposed weights and errors there too."""
+def held_mappings(works: Sequence[Work], settings: CrossbarSettings, batch: int = 1) -> Iterator[Mapping]:
+    """Mappings of everything that stands in arrays; averaged updates need transposed weights and errors there too.
+
+    Products of two activations stand there for one of `batch` samples at a time.
+    """
     is_averaged = settings.training.update_scheme == "batch_average"
+    yield from product_mappings(works, settings, batch)
     for work in works:
-        if isinstance(work, MatrixWork) and (work.role == "forward" or is_averaged):
+        if isinstance(work, MatrixWork) and not is_product(work) and (work.role == "forward" or is_averaged):
             layout = gradient_mapping if work.role == "weight_gradient" else map_product
             yield layout(work, settings)
 
 
-def paced(works: Sequence[Work], settings: CrossbarSettings) -> CrossbarSettings:
+def paced(works: Sequence[Work], settings: CrossbarSettings, batch: int = 1) -> CrossbarSettings:
     """Settings whose `layout.reads_per_copy` is found where duplication is balanced and no pace is given."""
     if settings.layout.reads_per_copy is not None or not np.any(is_balanced(settings)):
         return settings
-    demands = [Demand.of(mapping) for mapping in held_mappings(works, settings)]
+    demands = [Demand.of(mapping) for mapping in held_mappings(works, settings, batch)]
     if not demands:
         return settings
     layout = settings.layout.model_copy(update={"reads_per_copy": least_reads(demands, settings)})
@@ -56,7 +61,7 @@ def paced(works: Sequence[Work], settings: CrossbarSettings) -> CrossbarSettings
 
 def least_reads(demands: Sequence[Demand], settings: CrossbarSettings) -> Quantity:
     """Fewest reads of the slowest layer with the arrays that are there; of one copy each where not even those fit."""
-    there = crossbars(settings)
+    there = all_crossbars(settings)
     low = np.max([np.max(demand.cycles) for demand in demands]) + np.zeros(np.shape(there), dtype=np.int64)
     high = np.max([np.max(demand.vectors * demand.cycles) for demand in demands]) + np.zeros_like(low)
     while np.any(low < high):

@@ -27,9 +27,13 @@ def crossbar_errors(graph: Graph, formats: Mapping[str, OperandFormat], settings
     back = {"has_own_transpose": float(is_averaged), **(ANALOG if is_analog else {})}
     own = {"update": _update_numbers(settings), "input_gradient": back}
     for operator in graph.matrix_operators:
-        if operator.weight_shape is None:
-            continue
         form = formats.get(operator.name, OperandFormat())
+        if operator.weight_shape is None:
+            if settings.dynamic_products == "program":
+                both = _format_numbers(form.with_(weight_bits=form.activation_bits), settings)
+                numbers = {**both, **_device_numbers(settings)}
+                found[operator.name, "forward"] = ErrorSpec("crossbar", operator.name, "forward", numbers)
+            continue
         read = {**_format_numbers(form, settings), **_device_numbers(settings)}
         for role in roles:
             found[operator.name, role] = ErrorSpec("crossbar", operator.name, role, {**read, **own.get(role, {})})
@@ -71,7 +75,7 @@ def _device_numbers(settings: CrossbarSettings) -> dict[str, float]:
 
 def _reader_numbers(settings: CrossbarSettings) -> dict[str, float]:
     """What differs from a reader that counts whole levels: a finer step, or no converter between layers."""
-    analog, step = settings.analog_activations, settings.adc.least_step_levels
+    analog, step = settings.chain, settings.adc.least_step_levels
     if analog is not None:
         return {"is_analog": 1.0, "activation_sigma_fraction": analog.sigma_fraction.value}
     return {"least_step_levels": step} if step != 1.0 and not is_counted(settings) else {}
@@ -84,9 +88,9 @@ def _mechanism_numbers(settings: CrossbarSettings) -> dict[str, float]:
         found["is_centred"] = 1.0
     if settings.conversion == "leading_bits":
         found["is_leading"] = 1.0
-    if settings.speculation is not None:
-        found["speculation_first_bits"] = settings.speculation.first_bits
-        found["speculation_next_bits"] = settings.speculation.next_bits
+    if settings.trial is not None:
+        found["speculation_first_bits"] = settings.trial.first_bits
+        found["speculation_next_bits"] = settings.trial.next_bits
     return found
 
 

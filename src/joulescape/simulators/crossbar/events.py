@@ -7,7 +7,7 @@ import numpy as np
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork
 from joulescape.simulators._values import drive_square, pair_level
-from joulescape.simulators.base import Component, Energy, Quantity, Traffic
+from joulescape.simulators.base import Component, Energy, LayerCost, Quantity, Traffic
 from joulescape.simulators.crossbar.composing import conversion_shares
 from joulescape.simulators.crossbar.converters import conversion_energy, conversion_ns
 from joulescape.simulators.crossbar.mapping import Mapping
@@ -21,7 +21,7 @@ from joulescape.simulators.crossbar.rules import (
     step_ns,
 )
 from joulescape.simulators.crossbar.settings import CrossbarSettings, PerBit
-from joulescape.simulators.crossbar.speculation import drive_fraction
+from joulescape.simulators.crossbar.speculation import pulse_fraction
 from joulescape.simulators.crossbar.spiking import cells_of, spike_energies, subarray_read, subarray_write
 from joulescape.units import BITS_PER_BYTE
 
@@ -35,7 +35,7 @@ def matrix_energies(work: MatrixWork, mapping: Mapping, found: Parts, settings: 
         *analog_energies(work, mapping, found, settings),
         *_buffer(work, mapping, found, settings),
         *_digital(work, mapping, found, settings),
-        *program_energies(work, mapping, found, settings),
+        *program_energies(mapping, found, settings),
     )
 
 
@@ -92,13 +92,13 @@ def _converted(work: MatrixWork, mapping: Mapping, found: Parts, settings: Cross
     cells = Component("crossbar", "core", pulse.basis, pulse.source)
     converting = conversion_ns(settings.adc)
     adding = np.minimum(converting, 1 / settings.clock_ghz.value)
-    shares, driven = conversion_shares(work, settings), _driven(work, settings)
+    shares, pulses = conversion_shares(work, settings), _pulses(work, settings)
     conversions = mapping.conversions * shares.made
     return (
         Energy(found["adc"].component(conversion), mapping.conversions * shares.energy * conversion.value),
         *_ramps(mapping, found, settings, shares.energy),
-        _use(found["dac"], mapping.drives * driven * step),
-        Energy(cells, mapping.cell_reads * driven * cell_read_pj(work, settings)),
+        _use(found["dac"], mapping.drives * step),
+        Energy(cells, mapping.cell_reads * pulses * cell_read_pj(work, settings)),
         _use(found["sample_hold"], conversions * step),
         _use(found["shift_add"], conversions * adding),
         _use(found["input_register"], mapping.drives * step),
@@ -106,8 +106,8 @@ def _converted(work: MatrixWork, mapping: Mapping, found: Parts, settings: Cross
     )
 
 
-def _driven(work: MatrixWork, settings: CrossbarSettings) -> Quantity:
-    return drive_fraction(input_width(work.input.bits, settings), work.input.is_signed, settings)
+def _pulses(work: MatrixWork, settings: CrossbarSettings) -> Quantity:
+    return pulse_fraction(input_width(work.input.bits, settings), work.input.is_signed, settings)
 
 
 def _ramps(mapping: Mapping, found: Parts, settings: CrossbarSettings, share: Quantity) -> tuple[Energy, ...]:
@@ -158,11 +158,29 @@ def _digital(work: MatrixWork, mapping: Mapping, found: Parts, settings: Crossba
     )
 
 
-def link_energy(found: Parts, settings: CrossbarSettings, moved_bytes: float) -> Energy:
+def link_energy(found: Parts, settings: CrossbarSettings, moved_bytes: Quantity) -> Energy:
     """Chip-to-chip links: power of a link over its rate, for every bit; nothing without links."""
     link = found["hypertransport"]
     has_links = (settings.hypertransport.links > 0) * 1.0
     return _use(link, has_links * BITS_PER_BYTE * moved_bytes / settings.hypertransport.gbps_per_link.value)
+
+
+def with_energies(cost: LayerCost, *more: Energy) -> tuple[Energy, ...]:
+    """The energies of a cost and further ones, each component once."""
+    found = {energy.component.name: energy for energy in cost.energies}
+    for energy in more:
+        old = found.get(energy.component.name)
+        found[energy.component.name] = (
+            energy if old is None else Energy(old.component, old.energy_pj + np.asarray(energy.energy_pj))
+        )
+    return tuple(found.values())
+
+
+def link_ns(settings: CrossbarSettings, moved_bytes: Quantity) -> Quantity:
+    """Shortest time over all links of a chip; none without links."""
+    links = np.asarray(settings.hypertransport.links)
+    rate = np.maximum(1, links) * settings.hypertransport.gbps_per_link.value
+    return np.asarray((links > 0) * BITS_PER_BYTE * moved_bytes / rate)
 
 
 def _use(part: Fitted, busy_unit_ns: Quantity) -> Energy:

@@ -64,7 +64,7 @@ def conversions_per_mac(settings: CrossbarSettings) -> Quantity:
 
 
 def square_product(settings: CrossbarSettings) -> tuple[Quantity, Quantity]:
-    """Energy and time of one product of a square matrix as tall as an array, at full width: arrays, their converters and
+    """Energy and time of one product of a square matrix as tall as an array, at full width: arrays, converters and
     registers, without buffers and what stands idle."""
     rows, bits = settings.array.rows, settings.operand_bits
     vector, weight = Operand(rows, bits, is_signed=False), Operand(rows * rows, bits)

@@ -15,7 +15,6 @@ from joulescape.simulators.crossbar.rules import (
     input_width,
     operand_width,
     slices,
-    spikes_of,
     step_ns,
 )
 from joulescape.simulators.crossbar.settings import CrossbarSettings

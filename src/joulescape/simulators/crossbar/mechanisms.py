@@ -19,14 +19,15 @@ class Speculation(Shape):
     Every read takes its time whether or not a column is converted in it: speculation saves conversions, not time.
     """
 
+    is_on: bool = True
     first_bits: Annotated[int, Field(ge=1, le=8)]
     """Bits of the first, most significant read: high bits are seldom set."""
     next_bits: Annotated[int, Field(ge=1, le=8)]
     """Bits of each further read."""
     failed_fraction: LowerIsBetter
     """Share of columns that saturate and are converted again."""
-    drive_factor: LowerIsBetter
-    """Energy of cells and drivers in all reads, over that of reading bit by bit alone: pulses of several bits last."""
+    cell_factor: LowerIsBetter
+    """Energy of cells in all reads, over that of reading bit by bit alone: pulses of several bits last."""
 
 
 class InputConverters(Shape):
@@ -46,6 +47,7 @@ class AnalogActivations(Shape):
     Nothing stores a voltage on the way, so that all layers hold still until the last one has been converted.
     """
 
+    is_on: bool = True
     sigma_fraction: LowerIsBetter
     """Noise that each hand-over adds, as a share of the largest sum met in calibration."""
     functions: tuple[Literal["relu", "sigmoid"], ...]
@@ -66,6 +68,7 @@ class Programmable(Shape):
     Rows of a core stand for what an IMA is elsewhere; those of a tile are shared by its cores.
     """
 
+    is_on: bool = True
     control: TableRow
     instructions: TableRow
     registers: TableRow

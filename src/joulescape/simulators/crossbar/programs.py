@@ -18,7 +18,7 @@ PACKET_VALUES = 16
 def program_energies(mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
     """What one product takes of its program; nothing without one. Each access takes a clock; in every tile a vector is
     received once and its results are sent once."""
-    program = settings.programmable
+    program = settings.program
     if program is None:
         return ()
     loops, clock_ns = mapping.loops, 1 / settings.clock_ghz.value

@@ -52,7 +52,7 @@ Parts = Mapping[str, Fitted]
 
 def parts(settings: CrossbarSettings) -> Parts:
     """Every component by name."""
-    analog = settings.analog_activations
+    analog = settings.chain
     if analog is None:
         found = (*_ima_parts(settings), *_tile_parts(settings), *_program_parts(settings), _links(settings))
     else:
@@ -62,8 +62,9 @@ def parts(settings: CrossbarSettings) -> Parts:
 
 def copies(part: Fitted, settings: CrossbarSettings) -> Quantity:
     """How often the level of `part` stands on the chip."""
-    tiles = np.asarray(settings.tiles)
-    return {"ima": tiles * settings.imas_per_tile, "tile": tiles, "chip": np.asarray(1)}[part.level]
+    chips = np.asarray(settings.layout.chips)
+    tiles = chips * settings.tiles
+    return {"ima": tiles * settings.imas_per_tile, "tile": tiles, "chip": chips}[part.level]
 
 
 def ima_power_mw(settings: CrossbarSettings) -> Quantity:
@@ -159,7 +160,7 @@ def _tile_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
 
 
 def _program_parts(settings: CrossbarSettings) -> tuple[Fitted, ...]:
-    program = settings.programmable
+    program = settings.program
     if program is None:
         return ()
     one, lanes = np.asarray(1), {"vector": program.vector.count}

@@ -92,8 +92,18 @@ def paced_copies(vectors: Any, cycles: Any, reads: Any) -> Any:
 
 
 def crossbars(settings: CrossbarSettings) -> Any:
-    """Arrays that there are."""
+    """Arrays of one chip."""
     return np.asarray(settings.tiles) * settings.imas_per_tile * settings.crossbars_per_ima
+
+
+def all_crossbars(settings: CrossbarSettings) -> Any:
+    """Arrays of all chips."""
+    return crossbars(settings) * linked_chips(settings)
+
+
+def linked_chips(settings: CrossbarSettings) -> Any:
+    """Chips that pass activations to each other; without links there is one, however many are bought."""
+    return np.where(np.asarray(settings.hypertransport.links) > 0, settings.layout.chips, 1)
 
 
 def whole_pieces(arrays: Quantity, settings: CrossbarSettings) -> Any:

@@ -26,6 +26,8 @@ class ArrayShape(Shape):
     is_centred: bool = False
     """Of a differential pair: weights less a centre of their own for each output and array, which brings sums of
     columns near zero; the centre times the sum of the inputs is added as a number (andrulis2023raella)."""
+    least_far_fraction: LowerIfKnown = None
+    """Share of the read voltage that wires must leave the cell farthest from driver and ground. None: none is asked."""
     step_ns: LowerIsBetter
     """Shortest time of one analog read of the array."""
     fill_cycles: Annotated[int, Field(ge=0)]
@@ -156,6 +158,8 @@ class CrossbarSettings(Shape):
     """In the place of `replication`: as many copies of each layer as leave each at most so many output positions of a
     sample, so that layers keep pace with each other (the parallelism granularity of song2017)."""
     layout: Layout = Layout()
+    dynamic_products: Literal["host", "program"] = "host"
+    """Who multiplies two activations (attention): the host, or arrays that are written with one of them every time."""
     operand_bits: Annotated[int, Field(ge=2, le=16)]
     """Widest operand of the datapath; wider formats are computed at this width."""
     input_bits: Annotated[int | None, Field(ge=2, le=16)] = None
@@ -196,17 +200,37 @@ class CrossbarSettings(Shape):
     hypertransport: Links
     training: Training
 
+    @property
+    def trial(self) -> Speculation | None:
+        """Speculation where it is on."""
+        return self.speculation if self.speculation is not None and self.speculation.is_on else None
+
+    @property
+    def chain(self) -> AnalogActivations | None:
+        """Voltages between layers where they are on."""
+        return (
+            self.analog_activations if self.analog_activations is not None and self.analog_activations.is_on else None
+        )
+
+    @property
+    def program(self) -> Programmable | None:
+        """Instructions where there are any."""
+        return self.programmable if self.programmable is not None and self.programmable.is_on else None
+
     @model_validator(mode="after")
     def _mechanisms_meet_their_ground(self) -> Self:
         is_pair, is_adc = self.array.encoding == "differential", self.converter == "adc"
+        is_analog = self.analog_activations is not None
         asks = (
             ("array.is_centred", self.array.is_centred, "array.encoding: differential", is_pair),
             ("conversion: leading_bits", self.conversion == "leading_bits", "array.encoding: differential", is_pair),
             ("conversion: leading_bits", self.conversion == "leading_bits", "converter: adc", is_adc),
-            ("speculation", self.speculation is not None, "dac.bits: 1", self.dac.bits == 1),
-            ("speculation", self.speculation is not None, "converter: adc", is_adc),
-            ("speculation", self.speculation is not None, "conversion: every_part", self.conversion == "every_part"),
-            ("analog_activations", self.analog_activations is not None, "converter: adc", is_adc),
+            ("speculation", self.trial is not None, "dac.bits: 1", self.dac.bits == 1),
+            ("speculation", self.trial is not None, "converter: adc", is_adc),
+            ("speculation", self.trial is not None, "conversion: every_part", self.conversion == "every_part"),
+            ("analog_activations", self.chain is not None, "converter: adc", is_adc),
+            ("layout.overflow: reload", self.layout.overflow == "reload", "no analog_activations", not is_analog),
+            ("dynamic_products: program", self.dynamic_products == "program", "no analog_activations", not is_analog),
         )
         for choice, is_chosen, need, is_met in asks:
             if is_chosen and not is_met:

@@ -15,27 +15,27 @@ from joulescape.simulators.crossbar.settings import CrossbarSettings
 def reads_of_input(width: int, is_signed: bool, settings: CrossbarSettings) -> Quantity:
     """Analog reads of one input vector of `width` bits; those on trial come on top of those bit by bit."""
     serial: Quantity = input_cycles(width, is_signed, settings.dac.bits)
-    if settings.speculation is None:
+    if settings.trial is None:
         return serial
-    return serial + tried_reads(width - is_signed, settings.speculation)
+    return serial + tried_reads(width - is_signed, settings.trial)
 
 
 def converted_fraction(width: int, is_signed: bool, settings: CrossbarSettings) -> Quantity:
     """Share of the columns of all reads that are converted; the sign bit has one read, which nothing goes before."""
-    if settings.speculation is None:
+    if settings.trial is None:
         return 1.0
     magnitude = width - is_signed
-    tried = tried_reads(magnitude, settings.speculation)
-    made = tried + settings.speculation.failed_fraction.value * magnitude + is_signed
+    tried = tried_reads(magnitude, settings.trial)
+    made = tried + settings.trial.failed_fraction.value * magnitude + is_signed
     return made / (tried + magnitude + is_signed)
 
 
-def drive_fraction(width: int, is_signed: bool, settings: CrossbarSettings) -> Quantity:
-    """Energy of cells and drivers in a mean read, over that of one bit."""
-    if settings.speculation is None:
+def pulse_fraction(width: int, is_signed: bool, settings: CrossbarSettings) -> Quantity:
+    """Energy of cells in a mean read, over that of one bit."""
+    if settings.trial is None:
         return 1.0
     serial = float(input_cycles(width, is_signed, settings.dac.bits))
-    return settings.speculation.drive_factor.value * serial / reads_of_input(width, is_signed, settings)
+    return settings.trial.cell_factor.value * serial / reads_of_input(width, is_signed, settings)
 
 
 def tried_reads(bits: int, speculation: Speculation) -> int:

@@ -34,7 +34,7 @@ def programming_energies(works: Sequence[Work], settings: CrossbarSettings) -> t
     """Every weight, copies included, tuned to its levels once before the first inference."""
     total: Quantity = 0.0
     for work in works:
-        if isinstance(work, MatrixWork) and work.role == "forward":
+        if isinstance(work, MatrixWork) and work.role == "forward" and work.is_weight_stored:
             mapping = map_product(work, settings)
             total = total + work.weight.elements * mapping.cells_per_weight * mapping.copies
     return (write_energy("programming", total, settings),)

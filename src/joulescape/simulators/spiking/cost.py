@@ -110,7 +110,7 @@ def vector_cost(work: VectorWork, settings: SpikingSettings, context: Context) -
     if work.kind not in POOLS:
         return LayerCost(work.layer, work.role, 0, 0.0, 0.0, 0.0, "ticks", (), occupancy_ns=0.0)
     found = pooled(work, settings, context.batch)
-    latency, busy = _times(work.layer, settings, context, context.batch)
+    latency, busy = _times(work.layer, settings, context, context.batch, passes_on=work.kind == "max_pool")
     updates = context.batch * found.neurons * window_ticks(settings)
     return LayerCost(
         layer=work.layer,
@@ -130,10 +130,14 @@ def mean_hops(cores: int, settings: SpikingSettings) -> float:
     return 2 / 3 * math.sqrt(min(cores, settings.cores * settings.chips))
 
 
-def _times(layer: str, settings: SpikingSettings, context: Context, batch: int) -> tuple[float, float]:
-    """Latency and occupancy of a layer for the whole batch."""
+def _times(
+    layer: str, settings: SpikingSettings, context: Context, batch: int, passes_on: bool = False
+) -> tuple[float, float]:
+    """Latency and occupancy of a layer for the whole batch; the first of some first spikes is passed on as it comes."""
     window = settings.timesteps * settings.tick_ns
-    if settings.code == "first_spike":
+    if settings.code == "first_spike" and passes_on:
+        alone, busy = settings.tick_ns, 2 * window
+    elif settings.code == "first_spike":
         alone, busy = window * (2 if layer in context.last else 1), 2 * window
     else:
         alone, busy = (window if layer in context.first else settings.tick_ns), window

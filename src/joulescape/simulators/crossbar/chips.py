@@ -1,0 +1,75 @@
+"""What passes between chips, and between tiles, when a layer's arrays do not lie in one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from joulescape.network.work import MatrixWork, Work
+from joulescape.simulators.base import LayerCost, Quantity, ceil_div
+from joulescape.simulators.crossbar.events import io_bytes, link_energy, link_ns, moved_energy, with_energies
+from joulescape.simulators.crossbar.mapping import Mapping, map_product
+from joulescape.simulators.crossbar.roll_up import Parts
+from joulescape.simulators.crossbar.rules import crossbars, linked_chips, whole_pieces
+from joulescape.simulators.crossbar.settings import CrossbarSettings
+
+
+def crossed(
+    costs: Sequence[LayerCost], works: Sequence[Work], found: Parts, settings: CrossbarSettings
+) -> list[LayerCost]:
+    """Costs with what passes between chips. They are filled in the order of layers: a layer's input goes on to every
+    further chip that it lies on, and what it finishes on each but the last follows to the next."""
+    added: list[LayerCost] = []
+    taken: Quantity = np.float64(0)
+    chip: Quantity = np.float64(0)
+    for cost, work in zip(costs, works, strict=True):
+        if not isinstance(work, MatrixWork) or work.role != "forward":
+            added.append(cost)
+            continue
+        mapping = map_product(work, settings)
+        first = _chip_of(taken, settings)
+        taken = taken + whole_pieces(mapping.arrays * mapping.copies, settings)
+        last = np.maximum(first, _chip_of(taken - 1, settings))
+        received, made = io_bytes(work, settings)
+        moved = received * np.maximum(0, last - chip) + made * (last - first)
+        added.append(_with_link(cost, moved, found, settings))
+        chip = last
+    return added
+
+
+def _chip_of(arrays: Quantity, settings: CrossbarSettings) -> Quantity:
+    """The chip on which the next array lies behind so many; the last one for what is reloaded."""
+    return np.asarray(np.minimum(arrays // crossbars(settings), linked_chips(settings) - 1))
+
+
+def _with_link(cost: LayerCost, moved_bytes: Quantity, found: Parts, settings: CrossbarSettings) -> LayerCost:
+    passing, busy = link_ns(settings, moved_bytes), np.asarray(cost.occupancy_ns)
+    return replace(
+        cost,
+        latency_ns=np.maximum(cost.latency_ns, passing),
+        occupancy_ns=np.maximum(busy, passing),
+        bound_by=np.where(passing > cost.latency_ns, "links", cost.bound_by),
+        energies=with_energies(cost, link_energy(found, settings, moved_bytes)),
+    )
+
+
+def routed(
+    costs: Sequence[LayerCost], works: Sequence[Work], found: Parts, settings: CrossbarSettings
+) -> list[LayerCost]:
+    """Costs with partial sums between tiles: arrays that share outputs lie together, so that n of them take ceil(n /
+    arrays a tile) tiles, of which all but one send their sums on."""
+    return [
+        _with_sums(cost, map_product(work, settings), found, settings)
+        if isinstance(work, MatrixWork) and work.role == "forward"
+        else cost
+        for cost, work in zip(costs, works, strict=True)
+    ]
+
+
+def _with_sums(cost: LayerCost, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> LayerCost:
+    per_tile = np.asarray(settings.imas_per_tile) * settings.crossbars_per_ima
+    sums = (ceil_div(mapping.row_tiles, per_tile) - 1) * mapping.loops.positions * mapping.loops.G * mapping.loops.K
+    sent = moved_energy(found["router"], settings.router, sums * settings.operand_bits)
+    return replace(cost, energies=with_energies(cost, sent))
