@@ -3,8 +3,9 @@
     python benchmarks/array_demonstrations.py [accuracy] [transform]      prints tables of docs/array_demonstrations.md
 
 Accuracy: each network of models/ is trained in float32, its weights written into five drawn chips of the entry, whose
-errors the whole test split meets; `tuned`: a few epochs more in which every mini-batch meets a fresh chip. In-place
-training, as several of the demonstrations did it, is not this. Transform: 8 x 8 cosine transform of small photographs
+errors the whole test split meets; `tuned`: a few epochs more, in which every mini-batch meets a fresh chip, or in which
+weights and inputs are binary where the machine's are (straight-through gradients). In-place training, as several of
+the demonstrations did it, is not this. Transform: 8 x 8 cosine transform of small photographs
 (CIFAR-10, grey) and digits; peak signal-to-noise ratio of what the exact inverse makes of what the chip gives.
 """
 
@@ -24,11 +25,12 @@ from torch import Tensor
 
 from joulescape.accuracy.activations import calibrate
 from joulescape.accuracy.datasets import Data, load_task
-from joulescape.accuracy.fine_tuning import compressed
+from joulescape.accuracy.fine_tuning import compressed, untuned
 from joulescape.accuracy.machine_layers import numerics, program
 from joulescape.accuracy.module import run
 from joulescape.accuracy.randomness import generator
 from joulescape.accuracy.training import TrainingRun, correct, fraction, train_weights
+from joulescape.compression.base import Described, Step
 from joulescape.compression.pipeline import describe
 from joulescape.network.build import build_graph
 from joulescape.network.error_spec import Errors, ErrorSpec
@@ -50,6 +52,7 @@ class Demonstration:
     network: str
     epochs: int
     claim: str
+    is_binary: bool = False
 
 
 DEMONSTRATIONS = (
@@ -57,9 +60,11 @@ DEMONSTRATIONS = (
     Demonstration("pcm_500x661", "mnist_pcm", 1, "82.9 % (trained in place on 5,000 images)"),
     Demonstration("rram_128x8", "digits_perceptron", 30, "91.7 % (three faces)"),
     Demonstration("memristor_12x12", "letters", 30, "100 % (trained in place, on the letters tested)"),
-    Demonstration("rram_16mb", "mnist_perceptron", 3, "96.5 % (a larger binary network)"),
+    Demonstration("rram_16mb", "mnist_perceptron", 6, "96.5 % (a larger binary network)", is_binary=True),
     Demonstration("nor_flash_mnist", "mnist_perceptron", 1, "94.65 % (96.2 % simulated)"),
-    Demonstration("mram_64x64", "mnist_perceptron", 3, "93.23 % (95.24 % in software, another network)"),
+    Demonstration(
+        "mram_64x64", "mnist_perceptron", 6, "93.23 % (95.24 % in software, another network)", is_binary=True
+    ),
 )
 
 
@@ -75,31 +80,32 @@ class Case:
         self.how = TrainingRun.of(recipe)
         self.tensors: Mapping[str, Tensor] = train_weights(self.graph, self.how, self.data.train, 0)
 
+    def network(self, is_binary: bool) -> Described:
+        """As it is, or with weights of +-1 and inputs of two values."""
+        steps = [Step("binary", {"activations": "binary"}, {})] if is_binary else []
+        return describe(self.graph, steps)
+
     def errors(self, entry: str, changes: Mapping[str, object] | None = None) -> Errors:
         """Of one back end of the shelf."""
         machine = load_back_end(ROOT, f"memristive/{entry}", dict(changes or {}))
         return machine.simulator.errors(self.graph, {}, machine.settings)
 
-    def tuned(self, errors: Errors, epochs: int) -> Mapping[str, Tensor]:
-        """Weights after some epochs on fresh chips."""
-        how = {
-            "epochs": epochs,
-            "batch": self.how.batch,
-            "learning_rate": self.how.learning_rate / 4,
-            "noise_aware": True,
-        }
-        return compressed(describe(self.graph, ()), self.tensors, how, self.data.train, errors, 0)
+    def tuned(self, errors: Errors, one: Demonstration) -> Mapping[str, Tensor]:
+        """Weights after some epochs on fresh chips, or on binary operands."""
+        rate = self.how.learning_rate / (1 if one.is_binary else 4)
+        how = {"epochs": one.epochs, "batch": self.how.batch, "learning_rate": rate, "noise_aware": not one.is_binary}
+        return compressed(self.network(one.is_binary), self.tensors, how, self.data.train, errors, 0)
 
     def ideal(self) -> float:
         """Percent of the test split in float32."""
         with torch.no_grad():
             return 100 * fraction(correct(run(self.graph, self.tensors, self.data.test.images), self.data.test.labels))
 
-    def chips(self, errors: Errors, tensors: Mapping[str, Tensor], count: int = CHIPS) -> list[float]:
+    def chips(self, errors: Errors, tensors: Mapping[str, Tensor], is_binary: bool = False) -> list[float]:
         """Percent of the test split, one a drawn chip."""
-        held = calibrate(describe(self.graph, ()), tensors, self.data.train.images)
+        held = calibrate(self.network(is_binary), tensors, self.data.train.images)
         found = []
-        for draw in range(count):
+        for draw in range(CHIPS):
             device, reading = (generator(0, purpose, draw) for purpose in ("device", "read"))
             machine = program(self.graph, tensors, errors, held, device, reading, "merged")
             with torch.no_grad():
@@ -122,8 +128,9 @@ def shown(values: list[float]) -> str:
 def row(one: Demonstration) -> str:
     """One line of the table of accuracies."""
     net = case(one.network)
-    errors = net.errors(one.entry)
-    plain, tuned = net.chips(errors, net.tensors), net.chips(errors, net.tuned(errors, one.epochs))
+    errors, start = net.errors(one.entry), untuned(net.network(one.is_binary), net.tensors, net.data.train)
+    plain = net.chips(errors, start, one.is_binary)
+    tuned = net.chips(errors, net.tuned(errors, one), one.is_binary)
     return f"| {one.entry} | {one.network} | {net.ideal():.1f} | {shown(plain)} | {shown(tuned)} | {one.claim} |"
 
 
