@@ -175,21 +175,24 @@ def read_npz(path: Path, sha256: str | None = None) -> tuple[Raw, Raw | None]:
     raise TaskError(f"{path} holds {', '.join(sorted(arrays)) or 'nothing'}; expected {wanted}")
 
 
-def read_vowels(path: Path, sha256: str | None = None) -> Raw:
-    """Women's rows of the seven VOWELS with all 12 formants measured (an entry of zero was not); groups are talkers."""
-    rows, labels, talkers = [], [], []
+def read_vowels(path: Path, sha256: str | None = None, talkers: str = "w") -> Raw:
+    """Rows of the seven VOWELS with all 12 formants measured (an entry of zero was not); groups are talkers.
+
+    `talkers`: letters of the speakers' kinds, m men, w women, b boys, g girls.
+    """
+    rows, labels, names = [], [], []
     for line in content(path, sha256).decode("latin-1").splitlines():
         fields = line.split()
-        if len(fields) != 16 or not re.fullmatch(r"w\d\d[a-z]{2}", fields[0]) or fields[0][3:] not in VOWELS:
+        if len(fields) != 16 or not re.fullmatch(rf"[{talkers}]\d\d[a-z]{{2}}", fields[0]) or fields[0][3:] not in VOWELS:
             continue
         formants = [float(fields[column]) for column in _FORMANT_COLUMNS]
         if all(formants):
             rows.append(formants)
             labels.append(VOWELS.index(fields[0][3:]))
-            talkers.append(fields[0][:3])
+            names.append(fields[0][:3])
     if not rows:
         raise TaskError(f"{path} holds no row such as 'w01ae 254 218 ...' of Hillenbrand's vowels")
-    return Raw(np.array(rows, dtype=np.float32), np.array(labels, dtype=np.int64), np.array(talkers))
+    return Raw(np.array(rows, dtype=np.float32), np.array(labels, dtype=np.int64), np.array(names))
 
 
 def _pair(path: Path, features: NDArray[np.generic], labels: NDArray[np.generic]) -> Raw:

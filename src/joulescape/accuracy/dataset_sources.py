@@ -33,6 +33,7 @@ Loaded = tuple[Raw, Raw | None]
 
 _IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 _CIFAR_BATCHES = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
+_TALKERS = {"vowels": "w", "vowels_all": "mwbg"}
 _CIFAR_PLACES = ("cifar10", "cifar-10-batches-bin")
 _OPENML = {"mnist": "mnist_784", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR_10"}
 """Data sets of OpenML, all of version 1, by task; they hold the training samples first."""
@@ -122,7 +123,7 @@ def _vowels(name: str) -> Loaded:
     path = find(["hillenbrand/vowdata.dat", "vowdata.dat"])
     if path is None:
         raise missing(name, ["hillenbrand/vowdata.dat"])
-    return read_vowels(path, SHA256["vowdata.dat"]), None
+    return read_vowels(path, SHA256["vowdata.dat"], _TALKERS[name]), None
 
 
 _LETTERS = ("110010011", "101101010", "010101101")
@@ -167,5 +168,6 @@ _LOADERS: Mapping[str, Callable[[str], Loaded]] = {
     "cifar10": _cifar10,
     "cifar10_subset": _cifar10_subset,
     "vowels": _vowels,
+    "vowels_all": _vowels,
     "letters": _letters,
 }

@@ -80,7 +80,29 @@ def load_task(name: str) -> Data:
     Raises TaskError listing the tasks when there is none, or naming the files that are missing or damaged.
     """
     task, (rest, test) = load(name)
-    places = _places(task, rest, test)
+    return _split(task, rest, test, _places(task, rest, test))
+
+
+@cache
+def talkers_anew(name: str, seed: int) -> Data:
+    """The data of a task of groups (talkers), split otherwise: whole groups, shares as near to the task's as they go.
+
+    Raises TaskError for a task without groups.
+    """
+    task, (rest, _) = load(name)
+    if rest.groups is None:
+        raise TaskError(f"the samples of task '{name}' come in no groups that could be split anew")
+    groups, counts = np.unique(rest.groups, return_counts=True)
+    stream = np.random.default_rng(seed)
+    order = stream.permutation(len(groups))
+    after = np.cumsum(counts[order])
+    wanted = np.cumsum([task.train_count, task.validation_count])
+    ends = [int(np.abs(after - count).argmin()) + 1 for count in wanted]
+    parts = (np.flatnonzero(np.isin(rest.groups, groups[chosen])) for chosen in np.split(order, ends))
+    return _split(task, rest, None, [stream.permutation(part) for part in parts])
+
+
+def _split(task: Task, rest: Raw, test: Raw | None, places: list[np.ndarray]) -> Data:
     raw = [(rest if test is None or index < 2 else test, chosen) for index, chosen in enumerate(places)]
     low, span = _range(task, raw[0][0], places[0])
     parts = (_part(task, whole, chosen, low, span) for whole, chosen in raw)

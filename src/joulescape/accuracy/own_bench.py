@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, cast, get_args
 
@@ -21,7 +21,7 @@ device (ideal, which no hardware can). `_fitted`: the twin is fitted to measurem
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 GROUP = "joulescape.numerics"
 
-MEASUREMENTS = 1000
+MEASUREMENTS = 400
 """Measurements of the device that a twin is fitted to."""
 
 
@@ -58,20 +58,20 @@ class Bench:
 
     @classmethod
     def draw(cls, graph: Graph, errors: Errors, draw: Draw) -> Bench:
-        """One bench that every layer passes in turn."""
+        """One bench that every layer passes in turn; layers alike have one device and one twin."""
         specs = {o.name: _spec(o, errors) for o in graph.physical_operators}
         layers: dict[str, PhysicalLayer] = {}
         devices: dict[str, DeviceLayer] = {}
         twins: dict[str, Twin] = {}
+        alike: dict[Hashable, Twin] = {}
         for operator in graph.physical_operators:
             spec = specs[operator.name]
             layer = Identity() if draw.is_replaced else physical_layer(spec.kind)
             device = layer.device(operator, spec, draw.device_stream())
-            layers[operator.name], devices[operator.name] = layer, device
-            if draw.measurements:
-                twins[operator.name] = layer.fitted(operator, spec, device, draw.measuring, draw.measurements)
-            else:
-                twins[operator.name] = _Nominal(layer, operator, spec)
+            key = _key(operator, spec)
+            if key not in alike:
+                alike[key] = _twin(layer, operator, spec, device, draw)
+            layers[operator.name], devices[operator.name], twins[operator.name] = layer, device, alike[key]
         return cls(layers, devices, twins, specs, draw.reading)
 
     def run(self, operator: Operator, x: Tensor, parameters: Mapping[str, Tensor], algorithm: Algorithm) -> Tensor:
@@ -101,6 +101,18 @@ class _Nominal:
 
     def __call__(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         return self.layer.twin(self.operator, x, parameters, self.errors)
+
+
+def _twin(layer: PhysicalLayer, operator: Operator, spec: ErrorSpec, device: DeviceLayer, draw: Draw) -> Twin:
+    if draw.measurements:
+        return layer.fitted(operator, spec, device, draw.measuring, draw.measurements)
+    return _Nominal(layer, operator, spec)
+
+
+def _key(operator: Operator, spec: ErrorSpec) -> Hashable:
+    """Equal for layers that are one bench, set up alike."""
+    attributes = tuple(sorted(operator.attributes.items()))
+    return spec.kind, attributes, operator.in_shapes, operator.out_shape, tuple(spec.numbers.items())
 
 
 def physical_layer(kind: str) -> PhysicalLayer:

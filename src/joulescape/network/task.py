@@ -60,6 +60,7 @@ BUILT_IN: Mapping[str, Task] = {
              (12,), 7, 181, 67, 68),
         Task("letters", "z, v and n of 3 x 3 pixels, as drawn and with one pixel turned over (Prezioso et al. 2015)",
              (9,), 3, 18, 6, 6),
+        Task("vowels_all", "the same spoken by men, women, boys and girls, split by talker", (12,), 7, 551, 183, 185),
         Task("imagenet", "224 x 224 photographs, 1000 classes (ILSVRC 2012); sizes alone, for networks that are priced",
              (3, 224, 224), 1000, 1_281_167, 50_000, 100_000, has_data=False),
         Task("sst2", "sentences of 128 tokens at 768 features (SST-2 of GLUE); sizes alone, as above",

@@ -22,7 +22,7 @@ from joulescape.numerics.base import DeviceLayer, PhysicalLayer, Twin
 
 Physics = TypeVar("Physics")
 
-SETTINGS = 8
+SETTINGS = 4
 """Draws of the trained parameters among which the measurements of a fitted twin are divided."""
 
 RUNAWAY = 1.0
