@@ -192,6 +192,10 @@ def test_a_drawn_searchable_path_is_covered_here(machine: Case) -> None:
         "training.weight_gradient",
         "array.tiles",
         "array.cores",
+        "layout.overflow",
+        "layout.placement",
+        "layout.partial_sums",
+        "layout.served_batches",
     }
     lowered = {"supply.voltage_v", "supply.recovery"}  # of another entry: test_systolic_supply
     lowered |= {f"training.{name}" for name in RULE}  # of another entry: test_in_situ_costs
