@@ -216,3 +216,20 @@ def test_more_levels_than_the_device_has_are_refused() -> None:
     single = CASES["rram_128x8"]
     remapped = single.at({"cell.remapping": "pairs"})
     assert "needs pairs" in remapped.simulator.limits([], remapped.settings, example_context())[0].reason
+
+
+def test_one_cell_a_weight_holds_twice_as_many() -> None:
+    """yao2017: 320 pixels and three people in 1,024 cells; in pairs they would not fit."""
+    machine, faces = CASES["rram_128x8"], product(Loops(K=3, C=320), 8)
+    paired = machine.at({"array.pairs": "columns"})
+    limits = [one.simulator.limits([faces], one.settings, example_context()) for one in (machine, paired)]
+    assert not limits[0] and "need 1920 cells and the arrays have 1024" in limits[1][0].reason
+
+
+def test_voltages_transform_in_one_step() -> None:
+    """li2018: amplitudes drive all bits at once; bit by bit the read-out adds 2^8 - 1 times."""
+    machine, work = CASES["memristor_dct"], product(Loops(K=64, C=64), 9)
+    at_once, by_bits = (machine.at({"drive.coding": how}).cost(work)[0] for how in ("amplitude", "pulses"))
+    assert number(at_once.latency_ns) == pytest.approx(10 + 8 * 1.25)
+    assert number(by_bits.latency_ns) == pytest.approx(127 * 10 + 8 * 1.25), "seven bits and the sign of a voltage"
+    assert number(part(by_bits, "row_drivers")) == pytest.approx(7 * number(part(at_once, "row_drivers")))
