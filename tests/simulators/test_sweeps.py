@@ -178,6 +178,12 @@ def test_no_swept_path_changes_them(name: str) -> None:
 RULE = ("update_rule", "fast_rate", "transfer_rate", "transfer_columns", "transfer_every")
 
 
+MECHANISMS = {
+    "conversion", "array.is_centred", "speculation.is_on", "speculation.first_bits", "speculation.next_bits",
+    "analog_activations.is_on",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("machine", [SYSTOLIC, CROSSBAR, MESH, RINGS, CORES])
 def test_a_drawn_searchable_path_is_covered_here(machine: Case) -> None:
     drawn = machine.simulator.searchable & machine.simulator.changes_numbers
@@ -199,6 +205,7 @@ def test_a_drawn_searchable_path_is_covered_here(machine: Case) -> None:
     }
     lowered = {"supply.voltage_v", "supply.recovery"}  # of another entry: test_systolic_supply
     lowered |= {f"training.{name}" for name in RULE}  # of another entry: test_in_situ_costs
+    lowered |= MECHANISMS  # of other entries: test_crossbar_mechanisms, test_analog_chain
     assert left <= links | modes | lowered, "the next test's, and what decides who computes or how much at once"
 
 
