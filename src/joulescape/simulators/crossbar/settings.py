@@ -220,7 +220,7 @@ class CrossbarSettings(Shape):
     @model_validator(mode="after")
     def _mechanisms_meet_their_ground(self) -> Self:
         is_pair, is_adc = self.array.encoding == "differential", self.converter == "adc"
-        is_analog = self.analog_activations is not None
+        is_analog = self.chain is not None
         asks = (
             ("array.is_centred", self.array.is_centred, "array.encoding: differential", is_pair),
             ("conversion: leading_bits", self.conversion == "leading_bits", "array.encoding: differential", is_pair),
@@ -229,7 +229,9 @@ class CrossbarSettings(Shape):
             ("speculation", self.trial is not None, "converter: adc", is_adc),
             ("speculation", self.trial is not None, "conversion: every_part", self.conversion == "every_part"),
             ("analog_activations", self.chain is not None, "converter: adc", is_adc),
+            ("a hidden array", self.training.is_hidden, "converter: adc", is_adc),
             ("layout.overflow: reload", self.layout.overflow == "reload", "no analog_activations", not is_analog),
+            ("layout.partial_sums: routed", self.layout.partial_sums == "routed", "no analog_activations", not is_analog),
             ("dynamic_products: program", self.dynamic_products == "program", "no analog_activations", not is_analog),
         )
         for choice, is_chosen, need, is_met in asks:
