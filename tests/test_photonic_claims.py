@@ -168,7 +168,7 @@ def test_inference_at_full_pace_wears_buffers_out_in_minutes() -> None:
     setting = CLAIMS.Setting("VGG-16", CLAIMS.EQUAL, "PipeLayer")
     pace_ns = CLAIMS.bill(setting, "rival", "typical", "inference").own_ns / CLAIMS.BATCH
     assert pace_ns == pytest.approx(3800, rel=0.05)
-    endurance = CLAIMS.machine(setting, "rival", "typical").own.settings.training.endurance_writes.value
+    endurance = CLAIMS.machine(setting, "rival", "typical").own.settings.cell.writing.endurance_writes.value
     assert 2 * endurance * pace_ns / 60e9 == pytest.approx(12, rel=0.1)
 
 
