@@ -233,3 +233,14 @@ def test_voltages_transform_in_one_step() -> None:
     assert number(at_once.latency_ns) == pytest.approx(10 + 8 * 1.25)
     assert number(by_bits.latency_ns) == pytest.approx(127 * 10 + 8 * 1.25), "seven bits and the sign of a voltage"
     assert number(part(by_bits, "row_drivers")) == pytest.approx(7 * number(part(at_once, "row_drivers")))
+
+
+def test_wires_that_take_much_are_told_of() -> None:
+    """0.3 ohm between cells of 0.9 mS leave less than half; a memory that is read word by word does not care."""
+    crossbar, memory = CASES["memristor_dct"], CASES["rram_16mb"]
+    assert crossbar.simulator.cautions(crossbar.settings) == [
+        "wires leave a full column of 128 cells 0.46 of its current"
+    ]
+    assert not memory.simulator.cautions(memory.settings)
+    crowded = CASES["mram_64x64"].at({"widths.weight": 4})
+    assert any("at most 1 bits a cell" in said for said in crowded.simulator.cautions(crowded.settings))

@@ -20,6 +20,8 @@ from joulescape.simulators.array.placing import Placed
 from joulescape.simulators.array.settings import ArraySettings
 from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Quantity, Simulator, StaticPower
 from joulescape.simulators.crossbar.devices import level_limit
+from joulescape.simulators.crossbar.rules import column_attenuation
+from joulescape.simulators.crossbar.wires import CLOSED_FORM_SHARE
 from joulescape.spec.base import Shape
 
 
@@ -79,6 +81,16 @@ class Array(Simulator[ArraySettings]):
         """Cells of all layers in the arrays, sums that no array holds whole, levels and pairs of cells."""
         found = [(*_limits(works, machine), *_cell_limits(machine)) for machine in variants(settings, self.searchable)]
         return stacked_limits(found)
+
+    def cautions(self, settings: ArraySettings) -> Sequence[str]:
+        """What its settings alone forbid, and wires that take so much that accuracy is computed with every node."""
+        array, cell = settings.array, settings.cell
+        said = [limit.reason for limit in _cell_limits(settings)]
+        if settings.reading == "columns" and array.summing == "current":
+            kept = column_attenuation(cell.wire_kohm.value, cell.g_on_msiemens.value, array.rows)
+            if kept < CLOSED_FORM_SHARE:
+                said.append(f"wires leave a full column of {array.rows} cells {kept:.2g} of its current")
+        return said
 
     def published(self, settings: ArraySettings) -> Mapping[str, float]:
         """Rates, efficiencies, energies of a read, capacities."""
