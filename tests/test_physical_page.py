@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from joulescape import load_space
 from joulescape.resolve.design_space import DesignSpace
+from joulescape.resolve.training import TrainingSettings
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "physical_machines.md").read_text(encoding="utf-8")
@@ -87,3 +88,11 @@ def test_depth_channels_controls_and_training_are_drawn_for_physical_systems_alo
 def test_no_weights_of_a_machine_s_own_network_are_compressed(front: DesignSpace) -> None:
     said = "compression.1.quantize acts on no operator of physical_hybrid_digits and is dropped there"
     assert said in front.notes
+
+
+def test_what_a_fitted_twin_is_billed_for_is_what_it_is_fitted_to() -> None:
+    from joulescape.accuracy import own_bench
+    from joulescape.network import evolved
+
+    assert evolved.MEASUREMENTS == own_bench.MEASUREMENTS
+    assert set(own_bench.ALGORITHMS) == set(get_args(TrainingSettings.model_fields["algorithm"].annotation))

@@ -36,7 +36,7 @@ systems = pytest.mark.parametrize("system", list(SIZES))
 SWEEP: dict[str, list[Any]] = {
     "interface": ["bench", "integrated", "integrated"], "averages": [1, 4, 16], "control_bits": [8, 6, 2],
     "twin.measurements": [0, 100, 0], "twin.refresh_samples": [0, 8, 8], "twin.refresh_steps": [100, 10, 1],
-    "twin.fit_epochs": [1, 2, 1], "evolves": [True, True, True],
+    "twin.fit_passes": [1, 2, 1], "evolves": [True, True, True],
 }  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def test_mismatch_and_noise_are_factors_on_what_they_name(system: str) -> None:
         is_noise = "noise" in name
         assert mismatched[name] == pytest.approx(value.value * (1 if is_noise else 2))
         assert noisy[name] == pytest.approx(value.value), "three times, and nine exposures"
-    assert plain["modulator_bits" if system == "shg" else "control_bits"] == at(system).control_bits
+    assert plain["control_bits"] == at(system).control_bits
 
 
 @pytest.mark.parametrize(
@@ -199,11 +199,11 @@ def _training(steps: int | None = 1000) -> Context:
 @settings(max_examples=20, deadline=None)
 def test_fitting_the_twin_takes_passes_and_operations(measurements: int, samples: int, every: int, fits: int) -> None:
     twin = at("shg").twin.model_copy(
-        update={"measurements": measurements, "refresh_samples": samples, "refresh_steps": every, "fit_epochs": fits}
+        update={"measurements": measurements, "refresh_samples": samples, "refresh_steps": every, "fit_passes": fits}
     )
     plain, fitted = (costed("shg", _training(), 8, twin=t) for t in (at("shg").twin, twin))
     more = measurements / 1000 + samples / every
-    ops = more * fits * 3 * work("shg").twin_ops
+    ops = more * fits * work("shg").twin_ops
     assert energy(fitted, "digital_twin_fit") == pytest.approx(2.3 * ops)
     assert energy(fitted, "digital_encoding") == pytest.approx(energy(plain, "digital_encoding") * (1 + more / 8))
     longer = float(fitted.latency_ns) - float(plain.latency_ns)
@@ -275,3 +275,24 @@ def test_settings_that_no_machine_has_are_refused(system: str, path: str, value:
     (plain[inside] if inside else plain)[leaf] = value
     with pytest.raises(ValidationError, match=said):
         EvolutionSettings.model_validate(plain)
+
+
+def test_a_fitted_twin_is_paid_for_by_measurements_of_layers_that_differ() -> None:
+    """Two layers alike are one device: 400 measurements in all, half of them charged to each."""
+    plain, fitted, silico = (
+        lower(graph("plate"), {}, "training", 8, {}, name).works for name in ("pat", "pat_fitted", "in_silico_fitted")
+    )
+    forward = [[w for w in works if isinstance(w, PhysicalWork)] for works in (plain, fitted, silico)]
+    assert [[(w.passes, w.measurements) for w in works] for works in forward] == [
+        [(8, 0.0)] * 2, [(8, 200.0)] * 2, [(0, 200.0)] * 2
+    ]  # fmt: skip
+    for works, passes in zip(forward, (8, 8 + 0.2, 0.2), strict=True):
+        (cost,) = plugin.cost(works[:1], at("plate"), _training())
+        assert energy(cost, "digital_encoding") == pytest.approx(60 * passes)
+    ops = [sum(w.ops for w in works if isinstance(w, VectorWork) and "twin" in w.kind) for works in (plain, silico)]
+    assert ops[0] == ops[1], "forward at what was measured, or forward at what was modelled"
+
+
+def test_noise_in_silico_costs_what_in_silico_does() -> None:
+    works = [lower(graph("shg"), {}, "training", 8, {}, name).works for name in ("in_silico", "in_silico_noise")]
+    assert works[0] == works[1]

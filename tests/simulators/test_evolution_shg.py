@@ -90,14 +90,14 @@ def test_finer_modulators_move_more_bits_and_convert_dearer(settings: EvolutionS
     comb = settings.model_copy(update={"interface": "integrated"})
     energies = [_energy_pj(_work(), comb.model_copy(update={"control_bits": bits})) for bits in range(1, 13)]
     assert energies == sorted(energies)
-    assert plugin.errors(graph, {}, comb)["shg1", "forward"].numbers["modulator_bits"] == 8.0
+    assert plugin.errors(graph, {}, comb)["shg1", "forward"].numbers["control_bits"] == 8.0
 
 
 def test_every_layer_meets_the_same_bench(settings: EvolutionSettings, graph: Graph) -> None:
     errors = plugin.errors(graph, {}, settings)
     assert sorted(errors) == [(f"shg{i}", "forward") for i in (1, 2, 3, 4)]
     assert len({tuple(spec.numbers.items()) for spec in errors.values()}) == 1
-    assert set(errors["shg1", "forward"].numbers) == {*DEPARTURES, "modulator_bits"}
+    assert set(errors["shg1", "forward"].numbers) == {*DEPARTURES, "control_bits"}
 
 
 def test_corners_move_departures_and_cost_together(settings: EvolutionSettings, graph: Graph) -> None:

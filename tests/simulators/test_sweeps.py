@@ -41,7 +41,7 @@ BENCH_SWEEP = {
     "twin.measurements": [0, 100],
     "twin.refresh_samples": [0, 8],
     "twin.refresh_steps": [100, 10],
-    "twin.fit_epochs": [1, 2],
+    "twin.fit_passes": [1, 2],
 }
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from joulescape.network.build import DATA
-from joulescape.network.evolved import evolution, twin
+from joulescape.network.evolved import evolution, is_alike, is_without_device, twin
 from joulescape.network.kinds import KINDS
 from joulescape.network.operators import Graph, Loops, Operator, Phase, Role
 from joulescape.network.work import (
@@ -167,9 +167,12 @@ class _Lowering:
         )  # fmt: skip
 
     def _physical_forward(self, operator: Operator) -> Work:
-        if self.phase == "training" and self.algorithm == "in_silico":
+        if self.phase != "training":
+            return evolution(operator, self.batch)
+        if is_without_device(self.algorithm):
             return twin(operator, "forward", self.batch, self.algorithm)
-        return evolution(operator, self.batch, self.algorithm if self.phase == "training" else "pat")
+        alike = sum(is_alike(operator, other) for other in self.graph.physical_operators)
+        return evolution(operator, self.batch, self.algorithm, alike)
 
     def _matrix_forward(self, operator: Operator) -> MatrixWork:
         return MatrixWork(

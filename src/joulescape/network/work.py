@@ -195,6 +195,8 @@ class PhysicalWork:
     """Trained controls."""
     twin_ops: float = 0.0
     """Digital operations that simulate one pass."""
+    measurements: float = 0.0
+    """Passes of the device, beside `passes` and once for the whole training, that its twin is fitted to."""
 
     @property
     def macs(self) -> int:

@@ -48,12 +48,6 @@ from joulescape.spec.base import Shape
 CONVERTER_BITS = 8
 """Width at which `converter_pj` is stated."""
 
-BITS_NAME = {"shg": "modulator_bits"}
-"""What a system's numerics calls the levels of its controls, where not control_bits."""
-
-FIT_PASSES = 3.0
-"""A measurement passes the twin forward once, and backward at twice the operations."""
-
 
 class Evolution(Simulator[EvolutionSettings]):
     """Source, controls, a physical system and a readout, used once a layer."""
@@ -65,7 +59,7 @@ class Evolution(Simulator[EvolutionSettings]):
     )
     searchable: ClassVar[frozenset[str]] = frozenset(
         {"interface", "control_bits", "averages", "mismatch", "noise", "evolves", "twin.measurements",
-         "twin.refresh_samples", "twin.refresh_steps", "twin.fit_epochs"}
+         "twin.refresh_samples", "twin.refresh_steps", "twin.fit_passes"}
     )  # fmt: skip
 
     def takes(self, operator: Operator, role: Role, settings: EvolutionSettings) -> bool:
@@ -137,14 +131,14 @@ def departures(settings: EvolutionSettings) -> dict[str, float]:
         name: number.value * (noise if "noise" in name else settings.mismatch)
         for name, number in settings.departure.items()
     }
-    return {**found, BITS_NAME.get(settings.system, "control_bits"): float(settings.control_bits)}
+    return {**found, "control_bits": float(settings.control_bits)}
 
 
 def _evolved(work: PhysicalWork, settings: EvolutionSettings, context: Context) -> LayerCost:
-    one, fitted = Pass.of(work, settings), fitted_passes(settings, context)
+    one, fitted = Pass.of(work, settings), fitted_passes(work, settings, context)
     passes = work.passes + fitted
     once = of(settings, "settle_ns") if one.held else 0.0
-    fit_ops = fitted * settings.twin.fit_epochs * FIT_PASSES * work.twin_ops
+    fit_ops = fitted * settings.twin.fit_passes * work.twin_ops
     latency = passes * pass_ns(work, settings) + once + fit_ops * settings.twin_op_ns.value
     return LayerCost(
         layer=work.layer,

@@ -55,13 +55,14 @@ def evolution_ns(work: PhysicalWork, settings: EvolutionSettings) -> Quantity:
     return of(settings, "evolution_ns") + work.numbers.get("duration", 0.0) * of(settings, "unit_ns")
 
 
-def fitted_passes(settings: EvolutionSettings, context: Context) -> Quantity:
-    """Passes of one layer and training step that fit the twin; 0 outside a training whose steps are known."""
+def fitted_passes(work: PhysicalWork, settings: EvolutionSettings, context: Context) -> Quantity:
+    """Passes of one layer and training step that fit the twin: as many as the entry says, or else the algorithm; 0
+    outside a training whose steps are known."""
     if context.steps is None:
         return 0.0
     twin = settings.twin
     refreshed = np.divide(twin.refresh_samples, twin.refresh_steps)
-    passes: Quantity = np.divide(twin.measurements, context.steps) + refreshed
+    passes: Quantity = np.maximum(twin.measurements, work.measurements) / context.steps + refreshed
     return passes
 
 

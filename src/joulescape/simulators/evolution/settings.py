@@ -60,15 +60,15 @@ class Instruments(Shape):
 
 
 class Twin(Shape):
-    """How the twin is fitted to the device; all zero: it is known from first principles and never fitted."""
+    """How the twin is fitted to the device, beside what `training.algorithm` asks for (`pat_fitted`)."""
 
     measurements: Annotated[int, Field(ge=0)] = 0
-    """Passes of every layer that are measured before training starts."""
+    """Passes of every layer that are measured before training starts; 0: what the algorithm asks for, often none."""
     refresh_samples: Annotated[int, Field(ge=0)] = 0
     """Passes of every layer that are measured again, each `refresh_steps` steps of training."""
     refresh_steps: Annotated[int, Field(ge=1)] = 100
-    fit_epochs: Annotated[int, Field(ge=1)] = 1
-    """How often each measurement passes the twin forward and backward while it is fitted."""
+    fit_passes: Annotated[int, Field(ge=1)]
+    """Passes of the twin for each measurement while it is fitted."""
 
 
 class Sample(Shape):
@@ -119,7 +119,7 @@ class EvolutionSettings(Shape):
     integrated: Way
     code_op_pj: LowerIsBetter
     """One digital operation that scales a control, or sums a recorded value."""
-    twin: Twin = Twin()
+    twin: Twin
     twin_op_pj: LowerIsBetter
     """Digital operation of the twin: what fitting it and `evolves: false` pay."""
     twin_op_ns: LowerIsBetter
