@@ -43,7 +43,7 @@ MISMATCH: Mapping[str, Mapping[str, float]] = {
         "frequency_fraction": 0.05, "coupling_fraction": 0.2, "nonlinearity": 0.1, "read_noise_fraction": 0.02,
     },
 }  # fmt: skip
-"""Second harmonic: m = 0.1 of amplitude m, phase m (n + 2 walk), exponent 1 + 2 m, blur 0.2 + 4 m, noise 2 % + 0.2 %."""
+"""Second harmonic, m = 0.1: amplitude m, phase m (n + 2 walk), exponent 1 + 2 m, blur 0.2 + 4 m, noise 2 % + 0.2 %."""
 
 
 def network(name: str) -> tuple[NetworkSpec, Graph]:

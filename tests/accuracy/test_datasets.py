@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from joulescape.accuracy.datasets import TaskError, load_task
+from joulescape.accuracy.datasets import TaskError, load_task, talkers_anew
 from joulescape.network.task import TASKS
 
 
@@ -42,5 +42,23 @@ def test_samples_are_reshaped_for_the_network_or_refused() -> None:
 
 
 def test_an_unknown_task_is_named_with_the_nearest() -> None:
-    with pytest.raises(TaskError, match="no task 'digit'; known: cifar10, .*, vowels; did you mean 'digits'"):
+    with pytest.raises(TaskError, match="no task 'digit'; known: cifar10, .*, vowels_all; did you mean 'digits'"):
         load_task("digit")
+
+
+@pytest.mark.parametrize("task", ["vowels", "vowels_all"])
+def test_talkers_are_split_anew_and_never_divided(task: str) -> None:
+    try:
+        first, again, other = talkers_anew(task, 1), talkers_anew(task, 1), talkers_anew(task, 2)
+    except TaskError as error:
+        pytest.skip(str(error))
+    total = sum(len(part.labels) for part in (first.train, first.validation, first.test))
+    assert total == {"vowels": 316, "vowels_all": 919}[task]
+    assert first is again and len(other.train.labels) == pytest.approx(0.58 * total, rel=0.1)
+    assert not torch.equal(first.test.images[:9], other.test.images[:9])
+    assert float(first.test.images.min()) >= 0 and float(first.test.images.max()) <= 1
+
+
+def test_samples_without_groups_cannot_be_split_anew() -> None:
+    with pytest.raises(TaskError, match="'digits' come in no groups"):
+        talkers_anew("digits", 0)

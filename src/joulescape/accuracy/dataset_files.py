@@ -181,9 +181,10 @@ def read_vowels(path: Path, sha256: str | None = None, talkers: str = "w") -> Ra
     `talkers`: letters of the speakers' kinds, m men, w women, b boys, g girls.
     """
     rows, labels, names = [], [], []
+    spoken = re.compile(rf"[{talkers}]\d\d({'|'.join(VOWELS)})")
     for line in content(path, sha256).decode("latin-1").splitlines():
         fields = line.split()
-        if len(fields) != 16 or not re.fullmatch(rf"[{talkers}]\d\d[a-z]{{2}}", fields[0]) or fields[0][3:] not in VOWELS:
+        if len(fields) != 16 or not spoken.fullmatch(fields[0]):
             continue
         formants = [float(fields[column]) for column in _FORMANT_COLUMNS]
         if all(formants):

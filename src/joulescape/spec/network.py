@@ -12,7 +12,8 @@ from joulescape.spec.reported import ReportedSpec
 
 OperatorKind = Literal[
     "conv", "dense", "matmul", "relu", "sigmoid", "softmax", "max_pool", "avg_pool", "global_avg_pool",
-    "norm", "add", "flatten", "scale_offset", "spectral_sum", "shg", "oscillators", "plate", "circuit", "physical",
+    "norm", "add", "flatten", "scale_offset", "spectral_sum", "shg", "oscillators", "plate", "circuit", "recorded",
+    "physical",
     "relu6", "local_response_norm", "concat", "channel_shuffle", "channel_slice",
     "layer_norm", "gelu", "position", "mean_tokens", "patches", "split_heads", "merge_heads", "transpose",
 ]  # fmt: skip
@@ -61,6 +62,10 @@ class OperatorSpec(Shape):
     """shg: exponent of the Gaussian amplitude envelope at the band's edge."""
     system: str | None = None
     """physical: a system that another package brings along."""
+    measurements: str | None = None
+    """recorded: file of measured inputs, parameters and outputs, below a data directory."""
+    sha256: Sha256 | None = None
+    """recorded: that file's checksum."""
     sizes: dict[str, float] | None = None
     """Of physical systems other than shg: how many units, modes or samples, and what they are tuned to."""
 
