@@ -3,7 +3,7 @@
 Energy = events (conversions, drives, cell reads, moved bits) + idle share of the component table * time.
 Weights are resident: they are written once, before the first inference; that energy is not charged to an inference but
 to the machine's life. In training each step writes, with what the chosen device takes for it; a run that it does not
-outlive is refused. Activations kept for the backward pass are read from and written to the tile buffer, as in inference.
+outlive is refused. Activations kept for the backward pass go through the tile buffer, as in inference.
 """
 
 from __future__ import annotations
