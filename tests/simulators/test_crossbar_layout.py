@@ -275,3 +275,13 @@ def test_more_layers_lengthen_the_latency_but_not_the_interval() -> None:
     interval = max(float(np.asarray(c.occupancy_ns)) for c in found)
     assert interval == float(np.asarray(found[0].occupancy_ns))
     assert sum(float(c.latency_ns) for c in found) > interval
+
+
+def test_more_chips_never_make_a_balanced_pipeline_slower() -> None:
+    """Copies on other chips wait for links: they are not given out where that takes longer than they save."""
+    works, slow = network("vgg16", 8), {**ISAAC.hypertransport.gbps_per_link.model_dump(), "value": 5.0}
+    machine = {"layout__duplication": "balanced", "hypertransport__gbps_per_link": slow}
+    paces = [max(float(np.asarray(c.occupancy_ns)) for c in costs(works, isaac(**machine, layout__chips=n)) if c.macs)
+             for n in (3, 4, 8)]  # fmt: skip
+    assert paces[0] >= paces[1] >= paces[2]
+    assert paces[0] == pytest.approx(paces[2])

@@ -9,7 +9,7 @@ import numpy as np
 from joulescape.network.work import MatrixWork, Work
 from joulescape.simulators.base import Context, Limit, Quantity
 from joulescape.simulators.crossbar.devices import level_limit
-from joulescape.simulators.crossbar.duplication import held_mappings
+from joulescape.simulators.crossbar.duplication import arrays_each, held_mappings
 from joulescape.simulators.crossbar.events import io_bytes
 from joulescape.simulators.crossbar.overflow import is_reloading, stream_of
 from joulescape.simulators.crossbar.products import is_product, product_arrays
@@ -23,11 +23,10 @@ PAIRED = ("sign", "pairs")
 
 
 def crossbars_needed(works: Sequence[Work], settings: CrossbarSettings, batch: int = 1) -> Quantity:
-    """Arrays of all layers, copies included, in whole pieces of the chip; a rule with hidden arrays trains two of each."""
-    held = held_mappings(works, settings, batch)
-    each = 2 if settings.training.is_hidden and any(work.role == "update" for work in works) else 1
+    """Arrays of all layers, copies included, in whole pieces of the chip."""
+    each, held = arrays_each(works, settings), held_mappings(works, settings, batch)
     return sum(
-        (each * whole_pieces(mapping.arrays * mapping.copies, settings) for mapping in held), start=np.float64(0)
+        (whole_pieces(each * mapping.arrays * mapping.copies, settings) for mapping in held), start=np.float64(0)
     )
 
 

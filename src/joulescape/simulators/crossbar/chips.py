@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 
 from joulescape.network.work import MatrixWork, Work
 from joulescape.simulators.base import LayerCost, Quantity, ceil_div
 from joulescape.simulators.crossbar.events import io_bytes, link_energy, link_ns, moved_energy, with_energies
-from joulescape.simulators.crossbar.mapping import Mapping, map_product
+from joulescape.simulators.crossbar.mapping import Mapping, analog_ns, map_product
 from joulescape.simulators.crossbar.roll_up import Parts
 from joulescape.simulators.crossbar.rules import crossbars, linked_chips, whole_pieces
 from joulescape.simulators.crossbar.settings import CrossbarSettings
@@ -19,24 +20,38 @@ from joulescape.simulators.crossbar.settings import CrossbarSettings
 def crossed(
     costs: Sequence[LayerCost], works: Sequence[Work], found: Parts, settings: CrossbarSettings
 ) -> list[LayerCost]:
-    """Costs with what passes between chips. They are filled in the order of layers: a layer's input goes on to every
+    """Costs with what passes between chips."""
+    moved = passed_bytes(works, settings)
+    return [_with_link(cost, sent, found, settings) for cost, sent in zip(costs, moved, strict=True)]
+
+
+def passed_bytes(works: Sequence[Work], settings: CrossbarSettings) -> list[Quantity]:
+    """What each work sends between chips. They are filled in the order of layers: a layer's input goes on to every
     further chip that it lies on, and what it finishes on each but the last follows to the next."""
-    added: list[LayerCost] = []
+    sent: list[Quantity] = []
     taken: Quantity = np.float64(0)
     chip: Quantity = np.float64(0)
-    for cost, work in zip(costs, works, strict=True):
+    for work in works:
         if not isinstance(work, MatrixWork) or work.role != "forward":
-            added.append(cost)
+            sent.append(0.0)
             continue
         mapping = map_product(work, settings)
         first = _chip_of(taken, settings)
         taken = taken + whole_pieces(mapping.arrays * mapping.copies, settings)
         last = np.maximum(first, _chip_of(taken - 1, settings))
         received, made = io_bytes(work, settings)
-        moved = received * np.maximum(0, last - chip) + made * (last - first)
-        added.append(_with_link(cost, moved, found, settings))
+        sent.append(received * np.maximum(0, last - chip) + made * (last - first))
         chip = last
-    return added
+    return sent
+
+
+def slowest_ns(works: Sequence[Work], settings: CrossbarSettings) -> Quantity:
+    """Longest time for which one layer keeps its arrays, or links, busy."""
+    times: list[Quantity] = [0.0]
+    for work, sent in zip(works, passed_bytes(works, settings), strict=True):
+        if isinstance(work, MatrixWork) and work.role == "forward":
+            times.append(np.maximum(analog_ns(map_product(work, settings), settings), link_ns(settings, sent)))
+    return reduce(np.maximum, times)
 
 
 def _chip_of(arrays: Quantity, settings: CrossbarSettings) -> Quantity:
@@ -45,7 +60,8 @@ def _chip_of(arrays: Quantity, settings: CrossbarSettings) -> Quantity:
 
 
 def _with_link(cost: LayerCost, moved_bytes: Quantity, found: Parts, settings: CrossbarSettings) -> LayerCost:
-    passing, busy = link_ns(settings, moved_bytes), np.asarray(cost.occupancy_ns)
+    passing = link_ns(settings, moved_bytes)
+    busy = cost.latency_ns if cost.occupancy_ns is None else cost.occupancy_ns
     return replace(
         cost,
         latency_ns=np.maximum(cost.latency_ns, passing),

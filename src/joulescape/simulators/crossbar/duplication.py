@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from joulescape.network.work import MatrixWork, Work
-from joulescape.simulators.base import Quantity
+from joulescape.simulators.base import Quantity, ceil_div
+from joulescape.simulators.crossbar.chips import slowest_ns
 from joulescape.simulators.crossbar.gradients import gradient_mapping
 from joulescape.simulators.crossbar.mapping import Mapping, map_product
 from joulescape.simulators.crossbar.products import is_product, product_mappings
-from joulescape.simulators.crossbar.rules import all_crossbars, is_balanced, paced_copies, whole_pieces
+from joulescape.simulators.crossbar.rules import all_crossbars, crossbars, is_balanced, paced_copies, whole_pieces
 from joulescape.simulators.crossbar.settings import CrossbarSettings
 
 
@@ -30,9 +32,14 @@ class Demand:
     cycles: Quantity
 
     @classmethod
-    def of(cls, mapping: Mapping) -> Demand:
-        """The demand of a mapped product."""
-        return cls(mapping.arrays, mapping.loops.OY * mapping.loops.OX, mapping.cycles)
+    def of(cls, mapping: Mapping, each: int = 1) -> Demand:
+        """The demand of a mapped product, of which each array stands so often."""
+        return cls(each * mapping.arrays, mapping.loops.OY * mapping.loops.OX, mapping.cycles)
+
+
+def arrays_each(works: Sequence[Work], settings: CrossbarSettings) -> int:
+    """How often each array stands: twice while a rule with hidden arrays trains."""
+    return 2 if settings.training.is_hidden and any(work.role == "update" for work in works) else 1
 
 
 def held_mappings(works: Sequence[Work], settings: CrossbarSettings, batch: int = 1) -> Iterator[Mapping]:
@@ -49,19 +56,42 @@ def held_mappings(works: Sequence[Work], settings: CrossbarSettings, batch: int 
 
 
 def paced(works: Sequence[Work], settings: CrossbarSettings, batch: int = 1) -> CrossbarSettings:
-    """Settings whose `layout.reads_per_copy` is found where duplication is balanced and no pace is given."""
+    """Settings whose `layout.reads_per_copy` is found where duplication is balanced and no pace is given.
+
+    Copies that lie on another chip wait for links: of several chips either all are filled, or the fewest that hold the
+    network, whichever leaves its slowest layer faster.
+    """
     if settings.layout.reads_per_copy is not None or not np.any(is_balanced(settings)):
         return settings
-    demands = [Demand.of(mapping) for mapping in held_mappings(works, settings, batch)]
+    each = arrays_each(works, settings)
+    demands = [Demand.of(mapping, each) for mapping in held_mappings(works, settings, batch)]
     if not demands:
         return settings
-    layout = settings.layout.model_copy(update={"reads_per_copy": least_reads(demands, settings)})
+    everywhere = _at_pace(settings, least_reads(demands, settings))
+    if not np.any(np.asarray(settings.layout.chips) > 1):
+        return everywhere
+    together = _at_pace(settings, least_reads(demands, settings, _fewest_chips(demands, settings)))
+    is_better = slowest_ns(works, together) <= slowest_ns(works, everywhere)
+    reads, more_reads = everywhere.layout.reads_per_copy, together.layout.reads_per_copy
+    return _at_pace(settings, np.where(is_better, np.asarray(more_reads), np.asarray(reads)))
+
+
+def _at_pace(settings: CrossbarSettings, reads: Any) -> CrossbarSettings:
+    layout = settings.layout.model_copy(update={"reads_per_copy": reads})
     return settings.model_copy(update={"layout": layout})
 
 
-def least_reads(demands: Sequence[Demand], settings: CrossbarSettings) -> Quantity:
-    """Fewest reads of the slowest layer with the arrays that are there; of one copy each where not even those fit."""
-    there = all_crossbars(settings)
+def _fewest_chips(demands: Sequence[Demand], settings: CrossbarSettings) -> Quantity:
+    """Arrays of the fewest chips that hold one copy of each layer."""
+    single = sum(whole_pieces(demand.arrays, settings) for demand in demands)
+    chips = np.maximum(1, ceil_div(single, crossbars(settings)))
+    return np.asarray(np.minimum(chips * crossbars(settings), all_crossbars(settings)))
+
+
+def least_reads(demands: Sequence[Demand], settings: CrossbarSettings, arrays: Quantity | None = None) -> Quantity:
+    """Fewest reads of the slowest layer with so many arrays, by default all that are there; of one copy each where not
+    even those fit."""
+    there = np.asarray(all_crossbars(settings) if arrays is None else arrays)
     low = np.max([np.max(demand.cycles) for demand in demands]) + np.zeros(np.shape(there), dtype=np.int64)
     high = np.max([np.max(demand.vectors * demand.cycles) for demand in demands]) + np.zeros_like(low)
     while np.any(low < high):

@@ -231,7 +231,7 @@ class CrossbarSettings(Shape):
             ("analog_activations", self.chain is not None, "converter: adc", is_adc),
             ("a hidden array", self.training.is_hidden, "converter: adc", is_adc),
             ("layout.overflow: reload", self.layout.overflow == "reload", "no analog_activations", not is_analog),
-            ("layout.partial_sums: routed", self.layout.partial_sums == "routed", "no analog_activations", not is_analog),
+            ("layout.partial_sums", self.layout.partial_sums == "routed", "no analog_activations", not is_analog),
             ("dynamic_products: program", self.dynamic_products == "program", "no analog_activations", not is_analog),
         )
         for choice, is_chosen, need, is_met in asks:
