@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
+from typing import TypeGuard
 
 import numpy as np
 
@@ -21,8 +22,8 @@ def crossed(
     costs: Sequence[LayerCost], works: Sequence[Work], found: Parts, settings: CrossbarSettings
 ) -> list[LayerCost]:
     """Costs with what passes between chips."""
-    moved = passed_bytes(works, settings)
-    return [_with_link(cost, sent, found, settings) for cost, sent in zip(costs, moved, strict=True)]
+    passed = zip(costs, works, passed_bytes(works, settings), strict=True)
+    return [_with_link(cost, sent, found, settings) if _is_laid_out(work) else cost for cost, work, sent in passed]
 
 
 def passed_bytes(works: Sequence[Work], settings: CrossbarSettings) -> list[Quantity]:
@@ -32,7 +33,7 @@ def passed_bytes(works: Sequence[Work], settings: CrossbarSettings) -> list[Quan
     taken: Quantity = np.float64(0)
     chip: Quantity = np.float64(0)
     for work in works:
-        if not isinstance(work, MatrixWork) or work.role != "forward":
+        if not _is_laid_out(work):
             sent.append(0.0)
             continue
         mapping = map_product(work, settings)
@@ -49,9 +50,14 @@ def slowest_ns(works: Sequence[Work], settings: CrossbarSettings) -> Quantity:
     """Longest time for which one layer keeps its arrays, or links, busy."""
     times: list[Quantity] = [0.0]
     for work, sent in zip(works, passed_bytes(works, settings), strict=True):
-        if isinstance(work, MatrixWork) and work.role == "forward":
+        if _is_laid_out(work):
             times.append(np.maximum(analog_ns(map_product(work, settings), settings), link_ns(settings, sent)))
     return reduce(np.maximum, times)
+
+
+def _is_laid_out(work: Work) -> TypeGuard[MatrixWork]:
+    """Whether a work brings arrays of its own: a product, forward."""
+    return isinstance(work, MatrixWork) and work.role == "forward"
 
 
 def _chip_of(arrays: Quantity, settings: CrossbarSettings) -> Quantity:
@@ -77,9 +83,7 @@ def routed(
     """Costs with partial sums between tiles: arrays that share outputs lie together, so that n of them take ceil(n /
     arrays a tile) tiles, of which all but one send their sums on."""
     return [
-        _with_sums(cost, map_product(work, settings), found, settings)
-        if isinstance(work, MatrixWork) and work.role == "forward"
-        else cost
+        _with_sums(cost, map_product(work, settings), found, settings) if _is_laid_out(work) else cost
         for cost, work in zip(costs, works, strict=True)
     ]
 
