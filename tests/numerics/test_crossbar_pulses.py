@@ -24,7 +24,8 @@ PLAIN: dict[str, float] = {
     "has_analog_weights": 1,
 }  # fmt: skip
 HIDDEN: dict[str, float] = {
-    "is_hidden": 1, "is_buffered": 0, "fast_rate": 1.0, "transfer_rate": 0.5, "transfer_columns": 3, "transfer_every": 1,
+    "is_hidden": 1, "is_buffered": 0, "fast_rate": 1.0, "transfer_rate": 0.5, "transfer_columns": 3,
+    "transfer_every": 1,
 }  # fmt: skip
 
 

@@ -55,8 +55,8 @@ class CrossbarNumerics(MatrixNumerics):
         """Rewritten cells miss anew; those moved by pulses (outer products) keep what their first write missed.
 
         Stuck cells stay where they are. Errors go back through the same cells, read from the other side, or
-        (`has_own_transpose`) through arrays of their own that hold the transposed weights. Where a weight is one pair of
-        cells that pulses moved (`has_analog_weights`), both reads are of that pair as it is.
+        (`has_own_transpose`) through arrays of their own that hold the transposed weights. Where a weight is one
+        pair of cells that pulses moved (`has_analog_weights`), both reads are of that pair as it is.
         """
         update = errors.get("update")
         if update is not None and _is_analog(update):

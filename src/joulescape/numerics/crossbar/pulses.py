@@ -28,7 +28,7 @@ class PulseNumbers:
     asymmetry: float
     cycle_noise: float
     weight_bound: float
-    asymmetry_down: float = -1.0
+    asymmetry_down: float
     high: float = 1.0
     low: float = 1.0
     imbalance: float = 0.0
@@ -40,7 +40,7 @@ class PulseNumbers:
 
     @classmethod
     def of(cls, errors: ErrorSpec) -> Self:
-        """From a spec; a number that it does not state has its default, none of which errs."""
+        """From a spec; what it does not state does not err, and downwards asymmetry is then that upwards."""
         known = {field.name: errors.numbers[field.name] for field in fields(cls) if field.name in errors.numbers}
         return cls(**{"asymmetry_down": errors.numbers["asymmetry"], **known})
 
@@ -59,8 +59,8 @@ class PulsedCells:
         shape, bound = (weight.numel(),), numbers.weight_bound
         step = _spread(shape, numbers.step_spread, device) * self.pulse
         tilt = numbers.imbalance + numbers.imbalance_spread * _normal(shape, numbers.imbalance_spread, device)
-        # The stronger direction keeps the step, the weaker one lacks the imbalance (as in aihwkit2021).
         works = 1.0 - _chosen(shape, numbers.corrupt_fraction, device)
+        # The stronger direction keeps the step, the weaker one lacks the imbalance (as in aihwkit2021).
         up = step * (1 + tilt.clamp(max=0)).clamp(min=0) * works
         down = step * (1 - tilt.clamp(min=0)).clamp(min=0) * works
         high = numbers.high * bound * _spread(shape, numbers.bound_spread, device)
