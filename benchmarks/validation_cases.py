@@ -249,6 +249,7 @@ CASES = (
          where("column", "5 GHz")),
     Case("G8", "Laser of Lightning-Transformer", f"joulescape validate {LIGHT}", (LIGHT,), what("identity_laser")),
     Case("G10", "Meshes of 8 inputs", f"joulescape validate {MESH}", (MESH,), what("unitary")),
+    Case("G16", "PUMA by its own constants, and its peak", "joulescape validate memristive/puma", ("memristive/puma",)),
     Case("G16", "PUMA from ISAAC's parts", f"joulescape validate {ISAAC}", (ISAAC,), chip),
 )  # fmt: skip
 MAPPED = ("electronic/eyeriss", "electronic/eyeriss_isca16", "electronic/tetris")
