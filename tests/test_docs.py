@@ -29,7 +29,7 @@ def blocks(guide: Path) -> list[tuple[str, str]]:
 
 
 def test_every_guide_is_there() -> None:
-    kinds = ("space", "network", "back_end", "compression", "simulator")
+    kinds = ("space", "network", "back_end", "compression", "simulator", "physical_system")
     assert [guide.stem for guide in GUIDES] == sorted(f"how_to_add_a_{kind}" for kind in kinds)
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
+import sys
+import types
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +30,7 @@ from joulescape.numerics.shg.optics import pulse, spectrum
 SIZES: Mapping[str, Mapping[str, Any]] = {
     "shg": {"bins": 24, "data_bins": 6, "out_features": 6, "chirp_rad": 12.0, "envelope": 0.3},
     "oscillators": {"units": 9, "out_features": 4, "duration": 1.0, "steps": 6, "order": 2},
-    "plate": {"trained": 6, "out_features": 4, "modes": 5},
+    "plate": {"trained": 6, "out_features": 4, "modes": 3},
     "circuit": {"trained": 6, "out_features": 4},
 }
 PLUGINS: Mapping[str, System[Any]] = {
@@ -298,3 +302,27 @@ def test_data_and_trained_samples_stand_in_turns(inputs: int, trained: int) -> N
 def test_sizes_that_do_not_fit_are_refused(name: str, changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         _operator(name, **changes)
+
+
+def test_the_guides_system_obeys_the_laws() -> None:
+    """The two modules that docs/how_to_add_a_physical_system.md writes."""
+    guide = (Path(__file__).parents[2] / "docs" / "how_to_add_a_physical_system.md").read_text(encoding="utf-8")
+    parts = []
+    for name, text in zip(("system", "numerics"), re.findall(r"```python\n(.*?)```", guide, re.DOTALL), strict=True):
+        module = types.ModuleType(f"diode_row_{name}")
+        sys.modules[module.__name__] = module
+        exec(compile(text, name, "exec"), module.__dict__)
+        parts.append(module.plugin)
+    kind, system = parts
+    operator = kind.rule(Request("row", "diode_row", ("input",), ((6,),), {"slope": 5.0}))
+    x, parameters = torch.rand(9, 6, generator=_stream(1)), system.initial(operator, _stream(2))
+    twin = system.twin(operator, x, parameters, None)
+    same = system.device(operator, _spec("diode_row"), _stream())(x, parameters, _stream())
+    assert torch.allclose(same, twin)
+    spec = _spec("diode_row", slope_fraction=0.3)
+    device = system.device(operator, spec, _stream(3))
+    fitted = system.fitted(operator, spec, device, _stream(4), 40)
+    assert float((device(x, parameters, _stream()) - twin).abs().max()) > 0.01
+    assert torch.allclose(fitted(x, parameters), device(x, parameters, _stream()), atol=1e-3)
+    with pytest.raises(ValueError, match="diode_row_numerics knows no departure named wobble"):
+        system.device(operator, _spec("diode_row", wobble=1.0), _stream())

@@ -21,9 +21,6 @@ device (ideal, which no hardware can). `_fitted`: the twin is fitted to measurem
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 GROUP = "joulescape.numerics"
 
-MEASUREMENTS = 400
-"""Measurements of the device that a twin is fitted to."""
-
 
 @dataclass(frozen=True)
 class Draw:

@@ -10,12 +10,13 @@ import torch
 import torch.nn.functional as nnf
 
 from joulescape.accuracy.datasets import Data, Part
-from joulescape.accuracy.own_bench import MEASUREMENTS, Algorithm, Bench, Draw
+from joulescape.accuracy.own_bench import Algorithm, Bench, Draw
 from joulescape.accuracy.own_network import OwnNetwork
 from joulescape.accuracy.randomness import generator
 from joulescape.accuracy.training import TrainingRun, batches, correct, fraction, relative_rate
 from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors
+from joulescape.network.evolved import MEASUREMENTS
 from joulescape.network.operators import Graph
 
 WARM_STEPS = 20

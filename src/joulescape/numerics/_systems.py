@@ -51,7 +51,8 @@ class Departures:
         unknown = ", ".join(sorted(set(numbers) - {field.name for field in fields(cls)}))
         if unknown:
             known = ", ".join(sorted(field.name for field in fields(cls)))
-            raise ValueError(f"{cls.__module__.split('.')[2]} knows no departure named {unknown}; known: {known}")
+            name = cls.__module__.removeprefix("joulescape.numerics.").split(".")[0]
+            raise ValueError(f"{name} knows no departure named {unknown}; known: {known}")
         return cls(**numbers)
 
 
