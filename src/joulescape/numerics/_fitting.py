@@ -33,7 +33,8 @@ def fit(start: Physics, model: Callable[[Physics], Tensor], measured: Tensor) ->
     target = measured.double().numpy().ravel()
 
     def miss(values: Floats) -> Floats:
-        return model(unpacked(start, values)).double().numpy().ravel() - target
+        found: Floats = model(unpacked(start, values)).double().numpy().ravel()
+        return found - target
 
     away = miss(numbers)
     damping = DAMPING

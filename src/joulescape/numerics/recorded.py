@@ -11,10 +11,11 @@ Nobody has the device here: a drawn one is another perceptron, fitted to a resam
 from __future__ import annotations
 
 import hashlib
-import warnings
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -33,10 +34,10 @@ from joulescape.numerics.base import DeviceLayer, Twin
 
 Floats = npt.NDArray[np.float32]
 PARTS = ("inputs", "parameters", "outputs")
-ROUNDS = 400
-"""Passes over the recordings while the perceptron is fitted."""
+ROUNDS, BATCH, LEAST_STEPS = 40, 256, 1000
+"""Passes over the recordings while the perceptron is fitted, in mini-batches, and the fewest steps."""
 
-LEARNING_RATE = 0.005
+LEARNING_RATE = 0.01
 
 
 @dataclass(frozen=True)
@@ -183,30 +184,39 @@ def _columns(path: Path) -> tuple[Floats, ...]:
 @lru_cache(maxsize=32)
 def _fitted(path: Path, sha256: str, hidden: int, draw: int | None) -> Perceptron:
     """A perceptron of two hidden layers; of a resample of the recordings where `draw` is given."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.neural_network import MLPRegressor
-
     inputs, parameters, outputs = _read(path, sha256)
-    count = len(inputs)
-    rows = np.arange(count) if draw is None else np.random.default_rng(draw).integers(count, size=count)
-    mean, spread = outputs.mean(0), outputs.std(0) + np.float32(1e-6)
-    model = MLPRegressor(
-        hidden_layer_sizes=(hidden, hidden),
-        activation="tanh",
-        learning_rate_init=LEARNING_RATE,
-        max_iter=ROUNDS,
-        n_iter_no_change=ROUNDS,
-        random_state=0,
-    )
-    targets = ((outputs - mean) / spread)[rows]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(np.concatenate([inputs, parameters], 1)[rows], targets if targets.shape[1] > 1 else targets[:, 0])
-    layers = tuple(
-        (torch.from_numpy(np.float32(weight)), torch.from_numpy(np.float32(offset)))
-        for weight, offset in zip(model.coefs_, model.intercepts_, strict=True)
-    )
-    return Perceptron(layers, torch.from_numpy(mean), torch.from_numpy(spread))
+    count, stream = len(inputs), torch.Generator().manual_seed(draw or 0)
+    rows = torch.arange(count) if draw is None else torch.randint(count, (count,), generator=stream)
+    controls = torch.from_numpy(np.concatenate([inputs, parameters], 1))[rows]
+    mean, spread = torch.from_numpy(outputs.mean(0)), torch.from_numpy(outputs.std(0) + np.float32(1e-6))
+    layers = _layers((controls.shape[1], hidden, hidden, outputs.shape[1]), stream)
+    plain = Perceptron(layers, torch.zeros_like(mean), torch.ones_like(spread))
+    _learn(plain, controls, ((torch.from_numpy(outputs) - mean) / spread)[rows], stream)
+    return Perceptron(tuple((weight.detach(), offset.detach()) for weight, offset in layers), mean, spread)
+
+
+def _layers(widths: tuple[int, ...], stream: torch.Generator) -> tuple[tuple[Tensor, Tensor], ...]:
+    """Fresh layers, uniform in +-sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010)."""
+    found = []
+    for before, after in pairwise(widths):
+        bound = math.sqrt(6 / (before + after))
+        weight = bound * (2 * torch.rand(before, after, generator=stream) - 1)
+        found.append((weight.requires_grad_(), torch.zeros(after).requires_grad_()))
+    return tuple(found)
+
+
+@torch.enable_grad()
+def _learn(model: Perceptron, controls: Tensor, targets: Tensor, stream: torch.Generator) -> None:
+    """Least squares by Adam, mini-batches and a rate that falls by a cosine; moves the model's layers in place."""
+    steps = max(LEAST_STEPS, ROUNDS * len(controls) // BATCH)
+    optimizer = torch.optim.Adam([part for layer in model.layers for part in layer], lr=LEARNING_RATE)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(steps):
+        chosen = torch.randint(len(controls), (min(BATCH, len(controls)),), generator=stream)
+        optimizer.zero_grad()
+        (model(controls[chosen]) - targets[chosen]).square().mean().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        falling.step()
 
 
 plugin = Recorded()
