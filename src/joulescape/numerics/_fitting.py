@@ -30,11 +30,11 @@ ENOUGH = 1e-3
 def fit(start: Physics, model: Callable[[Physics], Tensor], measured: Tensor) -> Physics:
     """The physics near `start` whose `model` (any shape) is closest to `measured` (the same shape) in least squares."""
     numbers, nudges = packed(start)
-    target = measured.double().numpy().ravel()
+    target: Floats = measured.double().numpy().ravel()
 
     def miss(values: Floats) -> Floats:
         found: Floats = model(unpacked(start, values)).double().numpy().ravel()
-        return found - target
+        return np.asarray(found - target)
 
     away = miss(numbers)
     damping = DAMPING
