@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -91,8 +92,8 @@ def test_no_weights_of_a_machine_s_own_network_are_compressed(front: DesignSpace
 
 
 def test_what_a_fitted_twin_is_billed_for_is_what_it_is_fitted_to() -> None:
-    from joulescape.accuracy import own_bench
+    from joulescape.accuracy import own_bench, own_training
     from joulescape.network import evolved
 
-    assert evolved.MEASUREMENTS == own_bench.MEASUREMENTS
+    assert {f.name: f.default for f in fields(own_training.OwnRun)}["measurements"] == evolved.MEASUREMENTS
     assert set(own_bench.ALGORITHMS) == set(get_args(TrainingSettings.model_fields["algorithm"].annotation))
