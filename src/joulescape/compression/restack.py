@@ -1,6 +1,6 @@
 """Restacking: a network of physical systems with another depth and other numbers of trained channels, trained anew.
 
-    depth      at most so many physical layers stay: all but the last from the front, and the last; a layer goes with the
+    depth      at most so many physical layers stay: the first ones and the last; a layer goes with the
                scales and offsets that follow it
     channels   trained controls of each layer: parameter bins of SHG, trained samples of a plate or a circuit,
                oscillators beside those that data or results need
