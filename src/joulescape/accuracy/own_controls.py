@@ -113,7 +113,7 @@ def _digital(data: Data, split: Split, parameters: int, run: OwnRun) -> float:
 
     inputs, classes = data.train.images.flatten(1).shape[1], int(data.train.labels.max()) + 1
     hidden = max(1, round((parameters - classes) / (inputs + classes + 1)))
-    layers = (hidden,)
+    layers = (hidden,)  # one hidden layer
     model = MLPClassifier(layers, batch_size=run.how.batch, max_iter=run.how.epochs, random_state=run.seed)
     return _scored(model, data, split)
 
