@@ -80,7 +80,10 @@ def test_sixteen_bit_light_saves_no_energy(network: str, rival: str) -> None:
     found = CLAIMS.ratios(CLAIMS.Setting(network, "as printed", rival))
     assert 1 / 28 < found["inference", "energy"].typical < 1 / 2
     assert found["inference", "energy"].high < 2
-    assert found["training", "energy"].high < CLAIMS.CLAIMS["training", "energy"]
+    claim, training = CLAIMS.CLAIMS["training", "energy"], found["training", "energy"]
+    assert training.typical < claim / 10
+    follows_somewhere = (network, rival) == ("LeNet-5", "ISAAC")  # where a pulse takes the 10 pJ of the upper end
+    assert (training.high >= claim) is follows_somewhere
 
 
 @networks
