@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -14,6 +15,7 @@ from joulescape.evaluation.case import Case
 from joulescape.network.fidelity import Fidelity, Measured
 from joulescape.pricing.design import cost
 from joulescape.pricing.energy import described_for, energy_fractions
+from joulescape.pricing.metrics import phase_work
 from joulescape.resolve.candidate import Candidate
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.simulators.systolic.matrix import multiply_add_pj
@@ -91,24 +93,45 @@ def on(space: DesignSpace, back_end: str) -> Candidate:
     return space.candidate({"pair": f"tiny@{back_end}"})
 
 
+def pruned(space: DesignSpace, back_end: str) -> tuple[dict[str, float], dict[str, int]]:
+    """Shares that the step was told of every product, and outputs that each product keeps."""
+    network = described_for(space, on(space, back_end))
+    (step,) = network.steps
+    told = {name: step.at(name)["energy_fraction"] for name in ("conv1", "conv2", "fc1", "fc2")}
+    plain = energy_fractions(space.machine(on(space, back_end)), network, 1)
+    assert all(value == round(value, 2) for value in told.values()) and 0.9 < sum(told.values()) <= 1.01
+    assert set(told) < set(plain)
+    return told, {o.name: o.out_shape[0] for o in network.graph.matrix_operators}
+
+
 def test_two_machines_get_two_designs_of_one_question(root: Path) -> None:
-    space = question(root)
-    graph = space.graphs["tiny"]
-    found = {}
-    for back_end in (ARRAY, CROSSBAR):
-        candidate = on(space, back_end)
-        network = described_for(space, candidate)
-        (step,) = network.steps
-        told = {name: step.at(name)["energy_fraction"] for name in ("conv1", "conv2", "fc1", "fc2")}
-        plain = energy_fractions(space.machine(candidate), described_for(space, on(space, back_end)), 1)
-        assert all(value == round(value, 2) for value in told.values()) and 0.9 < sum(told.values()) <= 1.01
-        assert set(told) < set(plain)
-        found[back_end] = (told, {o.name: o.out_shape[0] for o in network.graph.matrix_operators})
-    (array, array_widths), (crossbar, crossbar_widths) = found[ARRAY], found[CROSSBAR]
-    # Weights come from memory on the array; on the crossbar each image position costs conversions.
+    """Weights come from memory on the array; a crossbar with one copy of each layer reads an image position after
+    position, and the whole chip draws its idle power meanwhile."""
+    space = question(root, hardware={CROSSBAR: {"layout.duplication": "fixed"}})
+    (array, array_widths), (crossbar, crossbar_widths) = pruned(space, ARRAY), pruned(space, CROSSBAR)
     assert array["fc1"] > array["conv1"] and crossbar["conv1"] > crossbar["fc1"]
     assert array_widths["fc1"] < crossbar_widths["fc1"] and array_widths["conv1"] > crossbar_widths["conv1"]
-    assert array_widths["fc2"] == crossbar_widths["fc2"] == graph.output.out_shape[0] == 10
+    assert array_widths["fc2"] == crossbar_widths["fc2"] == space.graphs["tiny"].output.out_shape[0] == 10
+
+
+def test_copies_that_keep_layers_in_pace_leave_no_layer_dearer_than_another(root: Path) -> None:
+    """A network that is small for the chip has a copy for every position: each layer takes the time of one vector, and
+    idle power, nearly all of its energy, is shared by time. What is spent on events still falls with the positions."""
+    space = question(root)
+    told, _ = pruned(space, CROSSBAR)
+    assert set(told.values()) == {0.25}
+    network = described_for(space, on(space, CROSSBAR))
+    runs = space.machine(on(space, CROSSBAR)).cost(network, phase_work(network, "inference", 1, None, {})).layers
+    events = {
+        run.cost.layer: sum(
+            np.asarray(e.energy_pj).item() for e in run.energies if not e.component.name.endswith("_idle")
+        )
+        for run in runs
+    }
+    idle = sum(
+        np.asarray(e.energy_pj).item() for run in runs for e in run.energies if e.component.name.endswith("_idle")
+    )
+    assert events["conv1"] > events["conv2"] > events["fc1"] and idle > 5 * sum(events.values())
 
 
 def key_of(case: Case) -> str:

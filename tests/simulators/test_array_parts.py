@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -95,13 +96,74 @@ def test_copies_share_positions_and_take_cells() -> None:
     slow, fast = (machine.cost(conv)[0] for machine in (one, many))
     assert number(slow.latency_ns) == pytest.approx(16 * number(fast.latency_ns))
     assert number(energy(slow)) == pytest.approx(number(energy(fast)))
-    crowded = CASES["rram_128x8"].at({"copies": 16})
-    assert crowded.simulator.limits([conv], crowded.settings, example_context())
+    wide = product(Loops(K=128, C=128, OY=28, OX=28, FY=5, FX=5), 8)
+    limits = [one.simulator.limits([wide], one.settings, example_context()) for one in (one, many)]
+    assert not limits[0] and "need 13107200 cells" in limits[1][0].reason
 
 
-def test_copies_beyond_the_positions_are_not_made() -> None:
-    dense = product(Loops(K=6, C=25), 8)
+def test_copies_beyond_the_positions_or_the_arrays_are_not_made() -> None:
+    """One array reads one vector at a time, however often a small layer would fit into it."""
+    dense, conv = product(Loops(K=6, C=25), 8), product(Loops(K=3, C=1, OY=8, OX=8, FY=2, FX=2), 8)
     assert Placed.of(dense, settings_of(CASES["neurram"].at({"copies": 16}))).copies == 1
+    single, crowded = CASES["rram_128x8"], CASES["rram_128x8"].at({"copies": 16})
+    assert Placed.of(conv, settings_of(crowded)).copies == 1
+    assert number(crowded.cost(conv)[0].latency_ns) == number(single.cost(conv)[0].latency_ns)
+
+
+@pytest.mark.parametrize("arrays", [1, 2, 3, 7])
+def test_more_copies_never_take_longer_than_arrays_can_share(arrays: int) -> None:
+    """Time falls with copies at most in proportion, and never below what all arrays together could do."""
+    conv = product(Loops(K=6, C=1, OY=12, OX=12, FY=5, FX=5), 8)
+    times = [
+        number(CASES["neurram"].at({"arrays": arrays, "copies": copies}).cost(conv)[0].latency_ns)
+        for copies in (1, arrays, 4 * arrays)
+    ]
+    assert times[0] >= times[1] == times[2] >= times[0] / arrays
+
+
+def rewritten(cells: int, **changes: Any) -> Case:
+    """The junction array with so many cells, in columns of 128."""
+    return CASES["mram_64x64"].at({"array.columns": cells // 128, **changes})
+
+
+def test_weights_that_are_written_anew_are_fetched() -> None:
+    """Of two layers of 64 x 32 one fits 2 x 64 x 32 cells: both weights of a pair come as two bits from memory, once a
+    batch, and bound the layer where memory is slow."""
+    layers = [product(Loops(B=4, K=32, C=64), 2, layer=f"fc{n}") for n in (1, 2)]
+    fits, small = (rewritten(cells).cost(*layers) for cells in (2 * 4096, 4096))
+    fetched = [sum(m.read_bytes for m in found.traffic if m.operand == "weight") for found in (*fits, *small)]
+    assert fetched == [0, 0, 64 * 32 * 2 / 8, 64 * 32 * 2 / 8]
+    assert number(part(small[1], "off_chip_memory")) - number(part(fits[1], "off_chip_memory")) == pytest.approx(
+        64 * 32 * 2 * 8.0
+    )
+    assert number(part(small[0], "cell_writing")) == pytest.approx(4096 * 0.3)
+    assert number(part(fits[0], "cell_writing")) == 0
+    assert all(number(a.latency_ns) > number(b.latency_ns) for a, b in zip(small, fits, strict=True))
+
+
+def test_what_stands_in_cells_is_programmed_once_in_a_life() -> None:
+    """Every copy of every weight, of both cells of a pair; demonstrations whose writes nobody printed say nothing."""
+    conv, dense = product(Loops(K=6, C=1, OY=4, OX=4, FY=3, FX=3), 2), product(Loops(K=10, C=54), 2, layer="fc")
+    machine = CASES["mram_64x64"].at({"arrays": 2, "copies": 2})
+    (spent,) = machine.simulator.programming([conv, dense], machine.settings)
+    assert number(spent.energy_pj) == pytest.approx((2 * 2 * 54 + 2 * 540) * 0.3)
+    both = machine.at({"copies": np.array([1, 2])})
+    (swept,) = both.simulator.programming([conv, dense], both.settings)
+    assert np.allclose(swept.energy_pj, [(2 * 54 + 2 * 540) * 0.3, number(spent.energy_pj)])
+    silent = CASES["memristor_dct"]
+    assert not list(silent.simulator.programming([dense], silent.settings))
+
+
+def test_cells_that_are_rewritten_wear_out() -> None:
+    """Two layers in the room of one: two writes a batch of the same junctions."""
+    layers = [product(Loops(K=32, C=64), 2, layer=f"fc{n}") for n in (1, 2)]
+    worn, fitting = rewritten(4096, served_batches=10**15), rewritten(8192, served_batches=10**15)
+    (limit,) = worn.simulator.limits(layers, worn.settings, example_context())
+    endurance = settings_of(worn).cell.writing.endurance_writes.value  # type: ignore[union-attr]
+    assert limit.overshoot == pytest.approx(2e15 / endurance - 1) and "2 a batch" in limit.reason
+    assert not fitting.simulator.limits(layers, fitting.settings, example_context())
+    allowed = rewritten(4096, served_batches=int(endurance // 2))
+    assert all(limit.overshoot <= 0 for limit in allowed.simulator.limits(layers, allowed.settings, example_context()))
 
 
 @pytest.mark.parametrize(("name", "wanted"), [

@@ -20,7 +20,7 @@ def matrix_cost(work: MatrixWork, settings: ArraySettings, context: Context, is_
     placed, words = Placed.of(work, settings), words_of(settings)
     busy_ns = reading_ns(placed, settings)
     written_ns, writing = _writing(placed, settings, is_resident)
-    crossing, moves, off_ns = _edge(work, settings, context)
+    crossing, moves, off_ns = _edge(work, settings, context, is_resident)
     arrays_ns = busy_ns + written_ns
     latency_ns = max(arrays_ns, off_ns)
     energies = column_energies(work, placed, settings) if words is None else word_energies(placed, settings, words)
@@ -100,7 +100,7 @@ def _mean_conductance(work: MatrixWork, settings: ArraySettings) -> float:
     if settings.array.pairs != "none":
         level = FIXED_LEVEL / 2
         if settings.cell_energy == "values":
-            bits = min(settings.widths.weight, math.ceil(work.weight.bits))
+            bits = weight_bits(work, settings)
             level = float(pair_level(work.weight, bits, max(1, bits - 1)))
     g_off = cell.g_on_msiemens.value / cell.on_off_ratio.value
     return g_off + level * (cell.g_on_msiemens.value - g_off)
@@ -135,7 +135,7 @@ def word_energies(placed: Placed, settings: ArraySettings, words: Words) -> tupl
 
 def _used(placed: Placed, settings: ArraySettings) -> float:
     """Share of the cells of all arrays that current flows through while they are read."""
-    cells = max(1, settings.arrays // placed.copies) * settings.array.rows * settings.array.columns
+    cells = (settings.arrays // placed.copies) * settings.array.rows * settings.array.columns
     shared = placed.positions / (placed.vectors * placed.copies)
     return min(1.0, placed.cells / (placed.turns * cells)) * shared
 
@@ -148,9 +148,9 @@ def _writing(placed: Placed, settings: ArraySettings, is_resident: bool) -> tupl
     component = Component.resting_on("cell_writing", "core", writing.energy_pj, writing.pulses)
     if is_resident:
         return 0.0, (Energy(component, 0.0),)
-    rows = math.ceil(placed.cells / settings.array.columns / settings.arrays)
-    spent = placed.cells * writing.energy_pj.value * writing.pulses.value
-    return rows * writing.pulse_ns.value * writing.pulses.value, (Energy(component, spent),)
+    cells = placed.cells * placed.copies
+    rows = math.ceil(cells / settings.array.columns / settings.arrays)
+    return rows * writing.write_ns, (Energy(component, cells * writing.write_pj),)
 
 
 def _moving(work: MatrixWork, settings: ArraySettings) -> Energy:
@@ -163,13 +163,24 @@ def _moving(work: MatrixWork, settings: ArraySettings) -> Energy:
 
 
 def _edge(
-    work: MatrixWork, settings: ArraySettings, context: Context
+    work: MatrixWork, settings: ArraySettings, context: Context, is_resident: bool
 ) -> tuple[tuple[Energy, ...], tuple[Traffic, ...], float]:
-    """What crosses the chip's edge: the network's input and its output."""
+    """What crosses the chip's edge: the network's input and its output, and weights that are written anew."""
+    if not context.includes_off_chip:
+        return (), (), 0.0
     width = min(work.input.bits, settings.widths.input)
     read = work.input.elements * width / BITS_PER_BYTE if work.layer in context.first else 0.0
     written = work.output.elements * settings.readout.bits / BITS_PER_BYTE if work.layer in context.last else 0.0
-    if not context.includes_off_chip:
-        return (), (), 0.0
-    moves = (Traffic("off_chip_memory", "input", read, 0.0), Traffic("off_chip_memory", "output", 0.0, written))
-    return (context.off_chip.transfer(read, written),), moves, float(context.off_chip_ns(read + written))
+    weights = 0.0 if is_resident else work.weight.elements * weight_bits(work, settings) / BITS_PER_BYTE
+    moves = (
+        Traffic("off_chip_memory", "input", read, 0.0),
+        Traffic("off_chip_memory", "weight", weights, 0.0),
+        Traffic("off_chip_memory", "output", 0.0, written),
+    )
+    spent = context.off_chip.transfer(read + weights, written)
+    return (spent,), moves, float(context.off_chip_ns(read + weights + written))
+
+
+def weight_bits(work: MatrixWork, settings: ArraySettings) -> int:
+    """Whole bits of a stored weight, sign included."""
+    return min(settings.widths.weight, math.ceil(work.weight.bits))

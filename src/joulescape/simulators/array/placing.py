@@ -32,6 +32,7 @@ class Placed:
     """Columns that one output takes."""
     arrays: int
     copies: int
+    """No more than positions, and than arrays: two copies in one array cannot be read at once."""
 
     @classmethod
     def of(cls, work: MatrixWork, settings: ArraySettings) -> Placed:
@@ -49,7 +50,7 @@ class Placed:
             lines=lines,
             columns=columns,
             arrays=settings.arrays,
-            copies=min(settings.copies, loops.OY * loops.OX),
+            copies=min(settings.copies, settings.arrays, loops.OY * loops.OX),
         )
 
     @property
@@ -70,7 +71,7 @@ class Placed:
     @property
     def turns(self) -> int:
         """Reads that follow each other until one input vector has met every block, in the arrays that a copy has."""
-        return math.ceil(self.blocks / max(1, self.arrays // self.copies))
+        return math.ceil(self.blocks / (self.arrays // self.copies))
 
     @property
     def vectors(self) -> int:

@@ -120,11 +120,14 @@ class ArraySettings(Shape):
 
     arrays: Count
     copies: Count = 1
-    """Copies of every layer, which share its input vectors."""
+    """Copies of every layer, which share its input vectors: at most one an array."""
     reading: Literal["columns", "words"] = "columns"
     """columns: the array multiplies, all rows and columns at once; words: it is read and others multiply."""
     can_rewrite: bool = False
-    """A network that does not fit is written anew, layer by layer, for every batch; without it that is infeasible."""
+    """A network that does not fit is fetched and written anew, layer by layer, for every batch; without it that is
+    infeasible."""
+    served_batches: Count | None = None
+    """Batches of a chip's life, whose writes are held against the endurance of its cells. None: not held."""
     cell_energy: Literal["values", "fixed"] = "values"
     """values: by what this network's operands are, as far as they were measured; fixed: the same for any data."""
     array: ArrayShape

@@ -18,7 +18,17 @@ from joulescape.simulators.array.error_numbers import array_errors
 from joulescape.simulators.array.figures import figures
 from joulescape.simulators.array.placing import Placed
 from joulescape.simulators.array.settings import ArraySettings
-from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Quantity, Simulator, StaticPower
+from joulescape.simulators.base import (
+    Area,
+    Component,
+    Context,
+    Energy,
+    LayerCost,
+    Limit,
+    Quantity,
+    Simulator,
+    StaticPower,
+)
 from joulescape.simulators.crossbar.devices import level_limit
 from joulescape.simulators.crossbar.rules import column_attenuation
 from joulescape.simulators.crossbar.wires import CLOSED_FORM_SHARE
@@ -38,8 +48,8 @@ class Array(Simulator[ArraySettings]):
         "cell.stuck_on_fraction", "cell.age_s", "cell.compensation", "cell.remapping", "cell.has_nodal_wires",
     })  # fmt: skip
     searchable: ClassVar[frozenset[str]] = frozenset({
-        "arrays", "copies", "reading", "can_rewrite", "cell_energy", "array.summing", "widths.weight", "widths.input",
-        "drive.phases", "readout.bits", "readout.shared_by", "readout.clip_fraction", "cell.remapping",
+        "arrays", "copies", "reading", "can_rewrite", "served_batches", "cell_energy", "array.summing", "widths.weight",
+        "widths.input", "drive.phases", "readout.bits", "readout.shared_by", "readout.clip_fraction", "cell.remapping",
     })  # fmt: skip
 
     def takes(self, operator: Operator, role: Role, settings: ArraySettings) -> bool:
@@ -76,6 +86,15 @@ class Array(Simulator[ArraySettings]):
         machines = variants(settings, self.searchable)
         component = Component.of("array_leakage", "chip", settings.leakage_mw, scales=True)
         return [StaticPower(component, _each(machines, lambda machine: machine.arrays * machine.leakage_mw.value))]
+
+    def programming(self, works: Sequence[Work], settings: ArraySettings) -> Sequence[Energy]:
+        """Every cell of every copy tuned once; nothing where what a write takes is not known."""
+        spent = [_programming_pj(works, machine) for machine in variants(settings, self.searchable)]
+        writing = settings.cell.writing
+        if writing is None:
+            return ()
+        component = Component.resting_on("programming", "core", writing.energy_pj, writing.pulses)
+        return [Energy(component, spent[0] if len(spent) == 1 else np.asarray(spent))]
 
     def limits(self, works: Sequence[Work], settings: ArraySettings, context: Context) -> Sequence[Limit]:  # noqa: ARG002
         """Cells of all layers in the arrays, sums that no array holds whole, levels and pairs of cells."""
@@ -121,6 +140,28 @@ def _needed(products: Sequence[MatrixWork], settings: ArraySettings) -> int:
     return sum(one.cells * one.copies for one in placed)
 
 
+def _programming_pj(works: Sequence[Work], settings: ArraySettings) -> float:
+    writing = settings.cell.writing
+    if writing is None:
+        return 0.0
+    products = [work for work in works if isinstance(work, MatrixWork) and work.role == "forward"]
+    return _needed(products, settings) * writing.write_pj
+
+
+def _worn(products: Sequence[MatrixWork], settings: ArraySettings) -> tuple[Limit, ...]:
+    """Layers that follow each other in the same cells write some of them once each, batch after batch."""
+    writing, served = settings.cell.writing, settings.served_batches
+    if writing is None or served is None:
+        return ()
+    needed, there = _needed(products, settings), _cells(settings)
+    each, endurance = math.ceil(needed / there), float(writing.endurance_writes.value)
+    reason = (
+        f"{served} batches write cells {each * served:.3g} times, {each} a batch, and cells endure {endurance:.3g}: at "
+        f"most served_batches {int(endurance // each)}, or cells that endure {each * served:.3g} writes"
+    )
+    return (Limit(reason, each * served / endurance - 1),)
+
+
 def _cells(settings: ArraySettings) -> int:
     return settings.arrays * settings.array.rows * settings.array.columns
 
@@ -133,6 +174,8 @@ def _limits(works: Sequence[Work], settings: ArraySettings) -> tuple[Limit, ...]
         would = math.ceil(needed * settings.arrays / there)
         reason = f"the network's weights need {needed} cells and the arrays have {there}: {would} arrays would do"
         found.append(Limit(reason, needed / there - 1))
+    elif needed > there:
+        found += _worn(products, settings)
     if is_analog(settings):
         found += [limit for work in products for limit in _unsummed(work, settings)]
     return tuple(found)
