@@ -14,6 +14,7 @@ from joulescape.numerics.base import Window
 from joulescape.numerics.crossbar.coding import InputCode
 from joulescape.numerics.crossbar.device import CrossbarNumbers
 from joulescape.numerics.crossbar.programmed import Cells, own_stream
+from joulescape.numerics.crossbar.rounding import RoundingProfile
 
 NEGLIGIBLE = 1e-5
 """Share of a product's spread below which what is left of a full read is rounding of float32, not a machine's error."""
@@ -35,10 +36,11 @@ class Reads(Protocol):
 
 @dataclass(frozen=True)
 class Rest:
-    """What a full read has beyond share * (the cells' error): mean and variance of each output (N,) without read noise,
-    and what read noise adds to the mean square of all outputs together."""
+    """What a full read has beyond share * (the cells' error): `left` of each row (rows, N), its mean and variance (N,)
+    without read noise, and what read noise adds to the mean square of all outputs together."""
 
     share: float
+    left: Tensor
     mean: Tensor
     variance: Tensor
     noise_power: float
@@ -51,21 +53,23 @@ class Rest:
         share = float((seen * moved).sum()) / power if power > 0 else 0.0
         left = quiet - share * moved
         noise = float((seen - share * moved).square().sum() - left.square().sum()) / len(seen)
-        return cls(share, left.mean(dim=0), left.var(dim=0, correction=0), noise)
+        return cls(share, left, left.mean(dim=0), left.var(dim=0, correction=0), noise)
 
 
 class MergedCrossbar:
     """One matrix, a bias and Gaussian noise at the output, fitted to a full read of calibration inputs.
 
-    y = x (W + share (W_held - W)) + bias + sqrt(a + b sum_i q(x_i)) N(0, 1). Converters round part of the cells' error
-    away, `share` is what survives (least squares); bias and `a`, per output, are the mean and the variance of what is
-    left, about step^2 / 12 a conversion. Read noise is drawn for every product with its own variance: q(x) = sum over
-    cycles of (weight * digit)^2, which is x^2 where one read drives the whole input, times the variance `b` of one
-    cell's slices; of `b` a converter with coarse steps lets a share through, found in the same way.
+    y = x (W + share (W_held - W)) + bias + sqrt(a p(x) + b sum_i q(x_i)) N(0, 1). Converters round part of the cells'
+    error away, `share` is what survives (least squares); bias and `a`, per output, are the mean and the variance of
+    what is left, about step^2 / 12 a conversion; p(x) is how much of that an input meets. Read noise is drawn for every
+    product with its own variance: q(x) = sum over cycles of (weight * digit)^2, which is x^2 where one read drives the
+    whole input, times the variance `b` of one cell's slices; of `b` a converter with coarse steps lets a share through,
+    found in the same way. An input that drives no row is read as nothing, without error.
     """
 
     def __init__(self, full: Reads, cells: Cells, inputs: InputCode, x: Tensor) -> None:
         self._inputs, scale = inputs, cells.scale * inputs.scale
+        x = _driving(x)
         ideal, wanted = cells.integers.T.double(), x.double()
         error = cells.effective.double() - ideal
         exact, moved = wanted @ ideal, wanted @ error
@@ -79,6 +83,7 @@ class MergedCrossbar:
         self._is_still = bool((rest.variance <= NEGLIGIBLE**2 * exact.square().mean(dim=0)).all())
         self._is_exact = _is_negligible(rest, exact) and self._power is None
         self._gain = scale.abs().float() * self._read_sigma(rest, x, cells.numbers)
+        self._profile = RoundingProfile(inputs, x, rest.left)
         self._kernels: dict[Window, Tensor] = {}
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -88,7 +93,7 @@ class MergedCrossbar:
             return codes @ self._matrix
         product = torch.addmm(self._bias, codes, self._matrix)
         power = None if self._power is None else self._power(codes).sum(dim=1, keepdim=True)
-        return self._with_noise(product, power, self._still, self._gain, generator)
+        return self._with_noise(product, power, self._profile(codes), self._still, self._gain, generator)
 
     @property
     def weight(self) -> Tensor:
@@ -108,18 +113,26 @@ class MergedCrossbar:
             return product
         power = None if self._power is None else _summed(self._power(codes).sum(dim=1, keepdim=True), window)
         still, gain = (values[:, None, None] for values in (self._still, self._gain))
-        return self._with_noise(product, power, still, gain, generator)
+        return self._with_noise(product, power, self._profile.on_windows(codes, window), still, gain, generator)
 
     def _with_noise(
-        self, product: Tensor, power: Tensor | None, still: Tensor, gain: Tensor, generator: torch.Generator
+        self,
+        product: Tensor,
+        power: Tensor | None,
+        profile: Tensor,
+        still: Tensor,
+        gain: Tensor,
+        generator: torch.Generator,
     ) -> Tensor:
-        """`product` plus N(0, still + gain^2 power), in place."""
+        """`product` plus N(0, still profile + gain^2 power), in place; nothing where nothing drives."""
         noise = torch.randn(product.shape, generator=generator)
         if power is None:
-            return product.addcmul_(noise, still.sqrt())
-        if self._is_still:
-            return product.addcmul_(noise.mul_(power.sqrt()), gain)
-        return product.addcmul_(noise, torch.addcmul(still, power, gain * gain).sqrt_())
+            product.addcmul_(noise.mul_(profile.sqrt()), still.sqrt())
+        elif self._is_still:
+            product.addcmul_(noise.mul_(power.sqrt()), gain)
+        else:
+            product.addcmul_(noise, torch.addcmul(power * (gain * gain), profile, still).sqrt_())
+        return product.mul_(profile > 0)
 
     def _read_sigma(self, rest: Rest, x: Tensor, numbers: CrossbarNumbers) -> float:
         """Deviation of an integer product for one unit of drive power: what the cells have, times the root of the share
@@ -152,6 +165,12 @@ class DrivePower:
         if self._table is None:
             return codes * codes
         return self._table.index_select(0, (codes - self._first).int().flatten()).reshape(codes.shape)
+
+
+def _driving(x: Tensor) -> Tensor:
+    """The rows that drive something; all of them where none does."""
+    is_driving = (x != 0).any(dim=1)
+    return x[is_driving] if bool(is_driving.any()) else x
 
 
 def _summed(power: Tensor, window: Window) -> Tensor:
