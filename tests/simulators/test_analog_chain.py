@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from crossbar_cases import SIMULATOR, dense, energy, part
+from pydantic import ValidationError
 
-from joulescape.errors import Infeasible
+from joulescape.errors import Infeasible, SpecError
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork, Operand, VectorWork, Work
 from joulescape.pricing import cost as price_of
@@ -26,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = CrossbarSettings.model_validate(load_back_end(ROOT, "memristive/analog_chain").settings.model_dump())
 SETTLE_NS, CONVERT_NS = 20.0, 10.0
 CONVERTERS = 16
+TOLD = {"value": 0.1, "basis": "derived", "source": "joulescape", "where": "a test"}
+SPECULATION = {"first_bits": 4, "next_bits": 2, "failed_fraction": TOLD, "cell_factor": TOLD}
 
 
 def chain(*widths: int) -> list[Work]:
@@ -141,6 +144,24 @@ def test_the_shipped_chain_runs_a_perceptron_and_says_why_it_does_not_run_a_conv
 def test_what_voltages_cannot_do_is_refused_with_what_would_do(changes: dict[str, Any], reason: str) -> None:
     found = refusals(chain(64, 100, 10), **changes)
     assert any(re.search(reason, one) for one in found), found
+
+
+@pytest.mark.parametrize(("changes", "need"), [
+    ({"layout.chips": 2}, "layout.chips: 1"),
+    ({"conversion": "leading_bits"}, "conversion: every_part"),
+    ({"speculation": SPECULATION}, "speculation.is_on: false"),
+    ({"layout.overflow": "reload"}, "no analog_activations"),
+])  # fmt: skip
+def test_what_needs_numbers_between_layers_does_not_go_with_voltages(changes: dict[str, Any], need: str) -> None:
+    """Links carry bits; what is tried again or left out is a conversion. Converted, the same machine may."""
+    with pytest.raises((SpecError, ValidationError), match=f"needs {need}"):
+        load_back_end(ROOT, "memristive/analog_chain", changes)
+    assert load_back_end(ROOT, "memristive/analog_chain", {**changes, "analog_activations.is_on": False})
+
+
+def test_a_chain_that_is_too_large_is_not_told_to_buy_chips() -> None:
+    (reason,) = [one for one in refusals(chain(64, 30000, 10)) if "crossbars" in one]
+    assert "tiles would do" in reason and "layout.chips" not in reason and "reload" not in reason
 
 
 def test_each_position_of_a_convolution_needs_arrays_of_its_own() -> None:

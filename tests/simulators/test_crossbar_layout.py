@@ -13,19 +13,21 @@ import yaml
 from crossbar_cases import ISAAC, ROOT, SIMULATOR, dense, energy, isaac, part, product
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from machine_cases import case
 
 from joulescape.network.build import build_graph
 from joulescape.network.lower import lower
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork, Operand, Work
 from joulescape.simulators.base import LayerCost
-from joulescape.simulators.crossbar.capacity import crossbars_needed
+from joulescape.simulators.crossbar.capacity import capacity_limits, crossbars_needed
 from joulescape.simulators.crossbar.overflow import array_write_ns, stream_of
 from joulescape.simulators.crossbar.settings import CrossbarSettings
 from joulescape.spec.network import NetworkSpec
 from joulescape.testing.examples import example_context, example_formats, example_graph
 from joulescape.testing.simulators import check_simulator, works_of
 
+SPIKING = case("memristive/pipelayer")
 RELOAD = {"layout__overflow": "reload"}
 WRITTEN = {"dynamic_products": "program"}
 
@@ -198,6 +200,36 @@ def test_reloading_wears_the_cells_that_it_writes() -> None:
     assert "2 a batch, and cells endure 1e+08: at most layout.served_batches 50000000" in reason
     assert refusals([dense(128, 128)], small(3, layout__served_batches=5 * 10**7)) == []
     assert refusals([dense(128, 64)], small(3, layout__served_batches=10**12)) == []
+
+
+def test_a_batch_waits_in_the_buffers_around_a_layer_that_is_reloaded() -> None:
+    """384 bytes in and 128 out a sample: while one piece of the layer stands, all samples pass it."""
+    fits, streams = small(12), small(3)
+    assert refusals([dense(384, 128, batch=128)], streams, 128) == []
+    (reason,) = refusals([dense(384, 128, batch=129)], streams, 129)
+    assert "overflow the tile buffers: 6.605e+04 of 6.554e+04" in reason
+    assert refusals([dense(384, 128, batch=129)], fits, 129) == [], "what stays lets samples follow each other"
+
+
+@pytest.mark.parametrize(("batch", "is_refused"), [(1, False), (2, False), (3, False), (4000, True)])
+def test_a_batch_waits_in_memory_subarrays_too(batch: int, is_refused: bool) -> None:
+    """Two samples of what a resident layer reads, the batch of what a streamed one reads."""
+    works = [dense(384, 128, batch=batch)]
+    machine = SPIKING.at({
+        "tiles": 1, "imas_per_tile": 1, "crossbars_per_ima": 2, "layout.duplication": "fixed",
+        "layout.overflow": "reload",
+    })  # fmt: skip
+    limits = SIMULATOR.limits(works, machine.settings, example_context(batch))  # type: ignore[arg-type]
+    (memory,) = [limit for limit in limits if "memory subarrays" in limit.reason]
+    there = 128 * 128 * 4 / 8 * 96
+    assert float(np.asarray(memory.overshoot)) == pytest.approx(max(2, batch) * 384 / there - 1)
+    assert (float(np.asarray(memory.overshoot)) > 0) == is_refused
+
+
+def test_a_sweep_of_sizes_holds_a_batch_where_it_streams_alone() -> None:
+    swept = small(1).model_copy(update={"crossbars_per_ima": np.array([3, 12])})
+    memory = capacity_limits([dense(384, 128, batch=129)], swept, example_context(129))[1]
+    assert (np.asarray(memory.overshoot) > 0).tolist() == [True, False]
 
 
 def test_machines_that_reload_obey_the_laws() -> None:

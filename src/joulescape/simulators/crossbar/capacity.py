@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import numpy as np
 
@@ -98,28 +99,46 @@ def _other_remedies(works: Sequence[Work], settings: CrossbarSettings, needed: Q
     """What would do in the place of larger chips; only what one machine, not a sweep, can be told."""
     if np.ndim(needed) or np.ndim(crossbars(settings)):
         return ""
+    if settings.chain is not None:
+        return ""
     has_links = np.ndim(settings.hypertransport.links) == 0 and settings.hypertransport.links > 0
     more = f"; so would layout.chips {int(np.ceil(needed / crossbars(settings)))}"
     more = more if has_links else f"{more} with hypertransport.links 1"
-    can_reload = settings.chain is None and all(work.role == "forward" for work in works)
+    can_reload = all(work.role == "forward" for work in works)
     return f"{more}, or layout.overflow reload, which writes cells anew for every batch" if can_reload else more
 
 
 def _edram(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[str, Quantity, Quantity]:
-    """One sample's largest layer, input and output."""
-    largest = max((sum(io_bytes(w, settings)) for w in works if isinstance(w, MatrixWork)), default=0.0)
-    reason = "one layer's activations overflow the tile buffers"
-    return reason, largest / context.batch, np.asarray(settings.edram.capacity_bytes)
+    """The largest layer, input and output: of one sample, or of the batch where it passes a layer that is streamed."""
+    found = (w for w in works if isinstance(w, MatrixWork))
+    waiting = waiting_samples(works, settings, context)
+    held: list[Quantity] = [0.0]
+    held += [sum(io_bytes(w, settings)) / context.batch * waiting.get(w.layer, 1) for w in found]
+    largest: Quantity = reduce(np.maximum, held)
+    return "one layer's activations overflow the tile buffers", largest, np.asarray(settings.edram.capacity_bytes)
+
+
+def waiting_samples(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Mapping[str, Quantity]:
+    """Samples whose values stand in the buffers at once before and behind each layer that may be streamed."""
+    if not is_reloading(works, settings):
+        return {}
+    stream = stream_of(works, settings, context, product_arrays(works, settings, context.batch))
+    return {layer: np.where(np.asarray(rounds) > 0, context.batch, 1) for layer, rounds in stream.rounds.items()}
 
 
 def _subarrays(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[str, Quantity, Quantity]:
     """Inputs of layer l of L wait for their errors: 2 (L - l) + 1 samples of them in a pipeline; two where they are
-    only read, one written meanwhile. Errors stand twice, sums of weight gradients once."""
+    only read, one written meanwhile; a batch where the layer is streamed. Errors stand twice, sums of weight gradients
+    once."""
     forward = [w for w in works if isinstance(w, MatrixWork) and w.role == "forward"]
     trained = [w for w in works if isinstance(w, MatrixWork) and w.role == "weight_gradient"]
-    is_waiting = bool(trained) and settings.training.is_pipelined
+    is_waiting, waiting = bool(trained) and settings.training.is_pipelined, waiting_samples(works, settings, context)
     depths = [2 * later + 1 if is_waiting else 2 for later in range(len(forward) - 1, -1, -1)]
-    held = sum(depth * io_bytes(w, settings)[0] for depth, w in zip(depths, forward, strict=True)) / context.batch
+    inputs = (
+        np.maximum(depth, waiting.get(w.layer, 1)) * io_bytes(w, settings)[0]
+        for depth, w in zip(depths, forward, strict=True)
+    )
+    held = sum(inputs, start=np.float64(0)) / context.batch
     errors = sum(2 * io_bytes(w, settings)[1] for w in forward) / context.batch if trained else 0.0
     sums = sum(io_bytes(w, settings)[1] for w in trained)
     there = subarray_bytes(settings) * (settings.subarrays.per_tile if settings.subarrays else 0)

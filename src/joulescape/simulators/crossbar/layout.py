@@ -25,7 +25,7 @@ class Layout(Shape):
     overflow: Literal["refuse", "reload"] = "refuse"
     """A network of more arrays than there are: refuse: infeasible; reload: some layers stay, and the arrays left over
     are written anew, from off-chip memory, with one piece of the others after another for every batch. Inference only;
-    a batch goes through layer by layer."""
+    a batch goes through layer by layer, and waits in the buffers before and behind each that is reloaded."""
     served_batches: Count | None = None
     """Batches of a chip's life, whose writes (weights that are reloaded, products of two activations) are held against
     the endurance of its cells. None: not held."""
