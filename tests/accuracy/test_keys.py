@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from copy import deepcopy
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +19,7 @@ from joulescape.accuracy.keys import accuracy_key
 from joulescape.compression.pipeline import describe
 from joulescape.evaluation.case import Case
 from joulescape.network.fidelity import Fidelity
+from joulescape.resolve.back_end import load_back_end
 from joulescape.resolve.single import single
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -131,3 +135,75 @@ def test_describing_a_network_is_all_the_key_needs_of_it(networks_dir: Path) -> 
         errors = space.machine(candidate).errors(network)
         found.add(accuracy_key(network, errors, space.recipe(candidate), Fidelity(), 0, networks_dir))
     assert len(found) == 1
+
+
+ACTS = {
+    "cell.g_on_msiemens", "cell.on_off_ratio", "cell.programming_sigma_fraction", "cell.read_sigma_fraction",
+    "cell.stuck_off_fraction", "cell.stuck_on_fraction", "cell.wire_kohm",
+}  # fmt: skip
+ACTS_IN_TRAINING = {
+    f"training.{name}" for name in
+    ("asymmetry", "cycle_noise", "states", "step_spread", "bound_spread", "imbalance_spread", "write_noise_fraction")
+}  # fmt: skip
+CHOICES = {
+    "array.rows": "64", "adc.bits": "6", "adc.clip_fraction": "0.8", "cell.bits": "8", "array.is_centred": "true",
+    "dac.bits": "2", "cell.copies": "2",
+}  # fmt: skip
+TRAINED = {"training.update_rule": "tiki_taka_buffered", "training.update_scheme": "pulses"}
+COSTS = {"tiles": "99", "adc.per_crossbar": "2", "imas_per_tile": "4"}
+
+
+ENDS = {"low": min, "high": max}
+
+
+def constants(raw: Any, path: str = "") -> list[str]:
+    """Paths of all constants with a source."""
+    if not isinstance(raw, dict):
+        return []
+    if "basis" in raw:
+        return [path]
+    return [found for name, value in raw.items() for found in constants(value, f"{path}.{name}".lstrip("."))]
+
+
+@pytest.mark.parametrize("trains", [False, True])
+def test_a_constant_measures_anew_where_it_acts_and_nowhere_else(networks_dir: Path, trains: bool) -> None:
+    """Every constant of a machine that is trained in place, each moved by a hundredth."""
+    back_end = load_back_end(ROOT, "memristive/rpu")
+    space, candidate = single("digits_mlp", "memristive/rpu", ROOT, {})
+    network = describe(space.graphs["digits_mlp"], ())
+    recipe, fidelity, raw = space.recipe(candidate), Fidelity(trains_on_machine=trains), back_end.settings.model_dump()
+
+    def named(path: str | None) -> str:
+        changed = deepcopy(raw)
+        if path is not None:
+            at = reduce(dict.__getitem__, path.split("."), changed)
+            at["value"] = at["value"] * 0.99 or 0.01
+            at.update({end: one(at[end], at["value"]) for end, one in ENDS.items() if at[end] is not None})
+        settings = type(back_end.settings).model_validate(changed)
+        errors = back_end.simulator.errors(network.graph, network.formats, settings)
+        return accuracy_key(network, errors, recipe, fidelity, 0, networks_dir)
+
+    known, paths = named(None), constants(raw)
+    assert len(paths) > 40
+    assert {path for path in paths if named(path) != known} == ACTS | (ACTS_IN_TRAINING if trains else set())
+
+
+def crossbar_key(networks_dir: Path, fidelity: Fidelity, sets: dict[str, str]) -> str:
+    space, candidate = single("digits_mlp", "memristive/rpu", ROOT, {f"hardware.{k}": v for k, v in sets.items()})
+    case = Case.of(candidate, space, fidelity, 0, None)
+    errors = case.machine.errors(case.network)
+    return accuracy_key(case.network, errors, space.recipe(candidate), fidelity, 0, networks_dir)
+
+
+@pytest.mark.parametrize(
+    ("choices", "trains", "measures_anew"),
+    [(CHOICES, False, True), (TRAINED, True, True), (TRAINED, False, False), (COSTS, True, False)],
+)
+def test_a_choice_measures_anew_where_it_acts_and_nowhere_else(
+    networks_dir: Path, choices: dict[str, str], trains: bool, measures_anew: bool
+) -> None:
+    """What training meets names no accuracy of weights that were trained elsewhere; what only costs names none."""
+    fidelity = Fidelity(trains_on_machine=trains)
+    before = crossbar_key(networks_dir, fidelity, {})
+    for path, value in choices.items():
+        assert (crossbar_key(networks_dir, fidelity, {path: value}) != before) is measures_anew, path

@@ -21,8 +21,9 @@ from joulescape.spec.space import RungName
 def plainest(network: Described, errors: Errors, recipe: Recipe, fidelity: Fidelity) -> tuple[Recipe, Fidelity]:
     """The plainest recipe and fidelity that give the same measurement.
 
-    The corner acts through `errors`, a yield follows from the draws; more samples than there are mean all; where nothing is drawn one draw is made, and
-    the full simulation is the merged one; a machine that is its own network always trains, on every rung.
+    The corner acts through `errors`, a yield follows from the draws; more samples than there are mean all; where
+    nothing is drawn one draw is made, and the full simulation is the merged one; a machine that is its own network
+    always trains, on every rung.
     """
     recipe = replace(recipe, reference=content_of(recipe.reference))
     common = replace(
@@ -42,6 +43,17 @@ def plainest(network: Described, errors: Errors, recipe: Recipe, fidelity: Fidel
         draws=draws_count(recipe, errors, fidelity),
         trainings=fidelity.trainings if fidelity.trains_on_machine else 1,
     )
+
+
+def met_errors(network: Described, errors: Errors, fidelity: Fidelity) -> Errors:
+    """The errors that can change the measurement: those of training only where the machine trains."""
+    trains = fidelity.trains_on_machine or bool(network.original.physical_operators)
+    return errors if trains else forward_errors(errors)
+
+
+def forward_errors(errors: Errors) -> Errors:
+    """Errors of inference alone, which is all that fine-tuning elsewhere meets."""
+    return {key: spec for key, spec in errors.items() if key[1] == "forward"}
 
 
 def is_exact(recipe: Recipe, errors: Errors) -> bool:

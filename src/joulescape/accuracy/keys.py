@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from joulescape.accuracy.alike import is_noise_aware, plainest
+from joulescape.accuracy.alike import forward_errors, is_noise_aware, met_errors, plainest
 from joulescape.accuracy.code import PACKAGES, code_behind, digest_of
 from joulescape.accuracy.dataset_sources import fingerprint
 from joulescape.accuracy.machine_layers import numerics
@@ -24,19 +24,20 @@ def accuracy_key(
     `module=digest` of everything that measures it, so that one can see later whether the present code still would.
 
     The reference weights are trained first where they are absent; a network that is its own machine has none. Recipe
-    and fidelity are the plainest that give this measurement (`alike`).
+    and fidelity are the plainest that give this measurement, errors those that it can meet (`alike`).
     """
     plain_recipe, plain_fidelity = plainest(network, errors, recipe, fidelity)
+    met = met_errors(network, errors, fidelity)
     content = digest(
         network.original,
         network.steps,
-        sorted(spec.as_key() for spec in errors.values()),
+        sorted(spec.as_key() for spec in met.values()),
         plain_recipe,
         plain_fidelity,
         seed,
         _weights_digest(network, recipe, networks_dir),
     )
-    return f"{content}@{','.join(f'{name}={code_behind(name)}' for name in _code(network, errors))}"
+    return f"{content}@{','.join(f'{name}={code_behind(name)}' for name in _code(network, met))}"
 
 
 def _code(network: Described, errors: Errors) -> list[str]:
@@ -49,7 +50,8 @@ def _code(network: Described, errors: Errors) -> list[str]:
 
 def tuned_key(network: Described, errors: Errors, recipe: Recipe, seed: int, networks_dir: Path) -> str:
     """Digest of all that fine-tuned weights follow from, within one process (so without the code)."""
-    met = sorted(spec.as_key() for spec in errors.values()) if is_noise_aware(recipe.fine_tune, errors) else []
+    is_aware = is_noise_aware(recipe.fine_tune, errors)
+    met = sorted(spec.as_key() for spec in forward_errors(errors).values()) if is_aware else []
     weights = _weights_digest(network, recipe, networks_dir)
     return digest(network.original, network.steps, met, recipe.task, recipe.fine_tune, seed, weights)
 
