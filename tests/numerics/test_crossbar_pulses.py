@@ -238,3 +238,15 @@ def test_copies_average_read_noise_and_a_finite_ratio_adds_to_it() -> None:
     assert read_sigma(plugin_numbers(spec(read_sigma_fraction=0.02, on_off_ratio=2.0)), 1.0) == pytest.approx(
         2 * sigmas[0], rel=1e-4
     )
+
+
+@pytest.mark.parametrize("short", [0.99, 0.5, 0.0])
+def test_magnitudes_that_fall_short_of_their_sum_leave_numbers(short: float) -> None:
+    """At an end of its range a cell that were asked for fewer pulses than none had noise of no real size."""
+    weight = torch.full((20_000,), 0.9999)
+    numbers = PulseNumbers.of(update(cycle_noise=0.3))
+    for held in (PulsedCells(weight, numbers, generator()), OneSidedPairs(weight * 0, numbers, generator(), 100)):
+        for sign in (1.0, -1.0):
+            step = torch.full((20_000,), 0.03 * sign)
+            held.ask(step, short * step.abs(), generator(1))
+            assert bool(torch.isfinite(held.seen).all())

@@ -139,7 +139,9 @@ class _Run:
         if self._feedback is not None:
             # After the rounding on the way there, so before it on the way back: random feedback is rounded as well.
             inputs = self._feedback.replaced(operator, inputs)
-        return self._pulsed.watched(operator, inputs, self._rule(operator, inputs, tensors))
+        # Pulses come from inputs as the device is driven by them, on their grid where the network has one.
+        driven = self._calibration.on_grid(operator, inputs)
+        return self._pulsed.watched(operator, driven, self._rule(operator, inputs, tensors))
 
     def _move(self, steps: Mapping[str, Tensor], is_gradient: bool = False) -> None:
         """Add `steps` to the stored values, as the machine can."""

@@ -79,11 +79,12 @@ class MergedCrossbar:
         rest = Rest.of(seen, quiet, moved)
         self._power = DrivePower(inputs, cells.numbers) if cells.numbers.read_sigma_fraction else None
         self._matrix = ((ideal + rest.share * error) * scale).float()
-        self._bias, self._still = (rest.mean * scale).float(), (rest.variance * scale.square()).float()
-        self._is_still = bool((rest.variance <= NEGLIGIBLE**2 * exact.square().mean(dim=0)).all())
-        self._is_exact = _is_negligible(rest, exact) and self._power is None
+        self._is_still = _is_negligible(rest, exact)
+        self._bias = (0 * scale if self._is_still else rest.mean * scale).float()
+        self._still = (rest.variance * scale.square()).float()
+        self._is_exact = self._is_still and self._power is None
         self._gain = scale.abs().float() * self._read_sigma(rest, x, cells.numbers)
-        self._profile = RoundingProfile(inputs, x, rest.left)
+        self._profile = None if self._is_still else RoundingProfile(inputs, x, rest.left)
         self._kernels: dict[Window, Tensor] = {}
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -93,7 +94,8 @@ class MergedCrossbar:
             return codes @ self._matrix
         product = torch.addmm(self._bias, codes, self._matrix)
         power = None if self._power is None else self._power(codes).sum(dim=1, keepdim=True)
-        return self._with_noise(product, power, self._profile(codes), self._still, self._gain, generator)
+        profile = None if self._profile is None else self._profile(codes)
+        return self._with_noise(product, power, profile, self._still, self._gain, generator)
 
     @property
     def weight(self) -> Tensor:
@@ -113,26 +115,28 @@ class MergedCrossbar:
             return product
         power = None if self._power is None else _summed(self._power(codes).sum(dim=1, keepdim=True), window)
         still, gain = (values[:, None, None] for values in (self._still, self._gain))
-        return self._with_noise(product, power, self._profile.on_windows(codes, window), still, gain, generator)
+        profile = None if self._profile is None else self._profile.on_windows(codes, window)
+        return self._with_noise(product, power, profile, still, gain, generator)
 
     def _with_noise(
         self,
         product: Tensor,
         power: Tensor | None,
-        profile: Tensor,
+        profile: Tensor | None,
         still: Tensor,
         gain: Tensor,
         generator: torch.Generator,
     ) -> Tensor:
         """`product` plus N(0, still profile + gain^2 power), in place; nothing where nothing drives."""
         noise = torch.randn(product.shape, generator=generator)
+        if profile is None:
+            return product if power is None else product.addcmul_(noise.mul_(power.sqrt()), gain)
         if power is None:
             product.addcmul_(noise.mul_(profile.sqrt()), still.sqrt())
-        elif self._is_still:
-            product.addcmul_(noise.mul_(power.sqrt()), gain)
         else:
             product.addcmul_(noise, torch.addcmul(power * (gain * gain), profile, still).sqrt_())
-        return product.mul_(profile > 0)
+        is_driven = profile > 0
+        return product if bool(is_driven.all()) else product.mul_(is_driven.float())
 
     def _read_sigma(self, rest: Rest, x: Tensor, numbers: CrossbarNumbers) -> float:
         """Deviation of an integer product for one unit of drive power: what the cells have, times the root of the share

@@ -88,7 +88,7 @@ class PulsedCells:
         cancels in the step still moves cells to their symmetry points.
         """
         wanted = step.flatten() / (2 * self.pulse)
-        half = wanted.abs() if total is None else total.flatten() / (2 * self.pulse)
+        half = _at_least(wanted, None if total is None else total.flatten() / (2 * self.pulse))
         # One draw decides about both directions: a cell is seldom asked for either.
         chance = torch.rand(wanted.shape, generator=generator)
         up = torch.add(half, wanted).add_(chance).floor_()
@@ -153,7 +153,7 @@ class OneSidedPairs:
     def ask(self, step: Tensor, total: Tensor | None, generator: torch.Generator) -> None:
         """Pulses for a step, rounded stochastically; then, from time to time, a refresh."""
         wanted = step.flatten() / self.pulse
-        whole = wanted.abs() if total is None else total.flatten() / self.pulse
+        whole = _at_least(wanted, None if total is None else total.flatten() / self.pulse)
         asked = torch.stack([(whole + wanted) / 2, (whole - wanted) / 2])
         count = (asked + torch.rand(asked.shape, generator=generator)).floor_()
         raised = (self._step - self._slope * self._held).clamp_(min=0)
@@ -173,6 +173,12 @@ class OneSidedPairs:
             wanted = wanted + self._error * torch.randn(wanted.shape, generator=generator)
         pair = torch.stack([wanted.clamp(min=0), (-wanted).clamp(min=0)])
         self._held[:, at] = torch.minimum(pair, self._top[:, at])
+
+
+def _at_least(step: Tensor, total: Tensor | None) -> Tensor:
+    """Sums of magnitudes of what adds up to `step`: no less than its own, which rounding could make them; of fewer
+    pulses than none the noise would be no number."""
+    return step.abs() if total is None else torch.maximum(total, step.abs())
 
 
 def _normal(shape: tuple[int, ...], spread: float, device: torch.Generator) -> Tensor:

@@ -24,6 +24,7 @@ class RoundingProfile:
     """
 
     def __init__(self, inputs: InputCode, x: Tensor, left: Tensor) -> None:
+        self._is_signed = inputs.is_signed
         self._top = max(abs(bound) for bound in inputs.bounds)
         codes = torch.arange(self._top + 1)
         weights = [abs(weight) for weight in inputs.cycle_weights()]
@@ -35,16 +36,16 @@ class RoundingProfile:
 
     def __call__(self, codes: Tensor) -> Tensor:
         """Of integers (rows, K) -> (rows, 1)."""
-        return self._table[self._reach(codes).amax(dim=1, keepdim=True).long()]
+        return self._table[self._reach(codes).amax(dim=1, keepdim=True).int()]
 
     def on_windows(self, codes: Tensor, window: Window) -> Tensor:
         """Of samples (batch, C, H, W) -> (batch, 1, H', W')."""
         down, across = window.padding
         largest = nnf.pad(self._reach(codes).amax(dim=1, keepdim=True), (across, across, down, down))
-        return self._table[nnf.max_pool2d(largest, window.kernel, window.stride).long()]
+        return self._table[nnf.max_pool2d(largest, window.kernel, window.stride).int()]
 
     def _reach(self, codes: Tensor) -> Tensor:
-        return torch.where(codes < 0, self._top, codes)
+        return torch.where(codes < 0, self._top, codes) if self._is_signed else codes
 
 
 def _strength(left: Tensor) -> Tensor:
