@@ -105,6 +105,19 @@ def test_speculation_saves_three_fifths_of_conversions_and_costs_three_eighths_m
     assert part(on, "crossbar") / part(off, "crossbar") == pytest.approx(2.5)
 
 
+def test_centres_are_added_as_numbers_and_those_are_charged() -> None:
+    """512 inputs are summed for the whole array; each of 64 outputs takes 8 additions of its centre and one more. It is
+    little beside what converters would take for the columns' full sums."""
+    on, off = cost("raella"), cost("raella", array__is_centred=False)
+    assert part(on, "centre_adder") == pytest.approx((512 + 64 * 9) * 0.025)
+    assert energy(on) - energy(off) == pytest.approx(part(on, "centre_adder"))
+    assert 0 < part(on, "centre_adder") < 0.1 * part(on, "adc")
+    tall = cost("raella", 1024, 64)
+    assert part(tall, "centre_adder") == pytest.approx(2 * part(on, "centre_adder")), (
+        "two arrays, each with sums of its own"
+    )
+
+
 def test_without_speculation_a_full_layer_takes_more_energy() -> None:
     """3.9 times less than ISAAC becomes 2.8 times in the paper; here a tenth more, since drivers count every read."""
     on, off = cost("raella", 1024, 256), cost("raella", 1024, 256, speculation__is_on=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from joulescape.network.operators import Loops
@@ -35,6 +37,7 @@ def matrix_energies(work: MatrixWork, mapping: Mapping, found: Parts, settings: 
         *analog_energies(work, mapping, found, settings),
         *_buffer(work, mapping, found, settings),
         *_digital(work, mapping, found, settings),
+        *_centres(work, mapping, found, settings),
         *program_energies(mapping, found, settings),
     )
 
@@ -156,6 +159,20 @@ def _digital(work: MatrixWork, mapping: Mapping, found: Parts, settings: Crossba
         _use(found["tile_shift_add"], partial_sums * clock_ns),
         _use(found["tile_output_register"], register_ns),
     )
+
+
+def _centres(work: MatrixWork, mapping: Mapping, found: Parts, settings: CrossbarSettings) -> tuple[Energy, ...]:
+    """What centred weights leave to numbers: the sum of an array's inputs, once for all its columns, times the centre
+    of each output (an addition a bit of it) and on to the output's sum; one clock of a shift-and-add unit each."""
+    if not settings.array.is_centred:
+        return ()
+    loops = mapping.loops
+    sums = loops.positions * loops.G * loops.reduction
+    outputs = mapping.row_tiles * loops.positions * loops.G * loops.K
+    added = sums + outputs * (operand_width(work.weight.bits, settings) + 1)
+    adder = found["shift_add"]
+    spent = adder.unit_power_mw.value * added / settings.clock_ghz.value
+    return (Energy(replace(adder, name="centre_adder").component(adder.unit_power_mw), spent),)
 
 
 def link_energy(found: Parts, settings: CrossbarSettings, moved_bytes: Quantity) -> Energy:
