@@ -30,6 +30,8 @@ from joulescape.resolve.single import single
 from joulescape.spec.document import read_document
 from joulescape.spec.network import NetworkSpec
 
+torch.set_num_threads(1)
+
 ROOT = Path(__file__).parents[2]
 LEVEL = 0.1
 STRONG = {

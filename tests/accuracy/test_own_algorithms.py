@@ -10,17 +10,19 @@ import pytest
 import torch
 
 from joulescape.accuracy.datasets import Data, Part, load_task
-from joulescape.accuracy.own_bench import ALGORITHMS, Bench, Draw, Identity
+from joulescape.accuracy.own_bench import ALGORITHMS, Algorithm, Bench, Draw, Identity
 from joulescape.accuracy.own_calibration import Calibrated
 from joulescape.accuracy.own_training import OwnRun, fresh, held_count, train
 from joulescape.accuracy.training import TrainingRun
-from joulescape.errors import Infeasible
+from joulescape.errors import Infeasible, SimulatorError
 from joulescape.network.build import build_graph
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator
 from joulescape.resolve.training import TrainingSettings
 from joulescape.spec.document import read_document
 from joulescape.spec.network import NetworkSpec
+
+torch.set_num_threads(1)
 
 MODELS = Path(__file__).parents[2] / "models"
 STRONG = {"amplitude_fraction": 0.1, "phase_rad": 0.2, "phase_walk_rad": 0.4, "gamma_error": 0.2}
@@ -83,6 +85,16 @@ def test_layers_alike_share_one_fit(hybrid: Graph) -> None:
     device, reading, measuring = (torch.Generator().manual_seed(seed) for seed in range(3))
     found = Bench.draw(hybrid, _errors(hybrid), Draw(device.get_state(), reading, measuring, 40))
     assert found.twins["shg1"] is found.twins["shg2"]
+
+
+@pytest.mark.parametrize("algorithm", ["pat", "in_silico"])
+def test_a_twin_of_other_shapes_than_its_system_is_refused(hybrid: Graph, algorithm: Algorithm) -> None:
+    """One value for all outputs would be broadcast, and trained upon."""
+    network = fresh(hybrid, _errors(hybrid), OwnRun(QUICK, algorithm, 0))
+    twins = {**network._bench.twins, "shg1": lambda x, parameters: x[:, :1] * parameters["weight"].mean()}
+    object.__setattr__(network._bench, "twins", twins)
+    with pytest.raises(SimulatorError, match=r"'shg1': the twin of shg gives \(7, 1\), expected \(7, 20\)"):
+        network.scores(_data().train.images[:7], algorithm)
 
 
 def test_every_algorithm_can_be_asked_for() -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from joulescape import registry
+from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator
 from joulescape.numerics.base import DeviceLayer, PhysicalLayer, Twin
@@ -72,19 +73,27 @@ class Bench:
         return cls(layers, devices, twins, specs, draw.reading)
 
     def run(self, operator: Operator, x: Tensor, parameters: Mapping[str, Tensor], algorithm: Algorithm) -> Tensor:
-        """One physical operator, with the value and the gradient of the algorithm."""
+        """One physical operator, with the value and the gradient of the algorithm.
+
+        Raises SimulatorError where twin or device give other than the operator's outputs.
+        """
         if algorithm.startswith("in_silico"):
-            modelled = self.twins[operator.name](x, parameters)
+            modelled = self._modelled(operator, x, parameters)
             return self._noisy(operator, modelled) if algorithm == "in_silico_noise" else modelled
-        device = self.devices[operator.name]
         if algorithm == "ideal":
-            return device(x, parameters, self.reading)
+            return self._measured(operator, x, parameters)
         with torch.no_grad():
-            measured = device(x, parameters, self.reading)
+            measured = self._measured(operator, x, parameters)
         if not torch.is_grad_enabled():
             return measured
-        modelled = self.twins[operator.name](x, parameters)
+        modelled = self._modelled(operator, x, parameters)
         return modelled + (measured - modelled.detach())
+
+    def _measured(self, operator: Operator, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+        return _shaped(operator, "device", x, self.devices[operator.name](x, parameters, self.reading))
+
+    def _modelled(self, operator: Operator, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+        return _shaped(operator, "twin", x, self.twins[operator.name](x, parameters))
 
     def _noisy(self, operator: Operator, modelled: Tensor) -> Tensor:
         return self.layers[operator.name].noisy(operator, modelled, self.errors[operator.name], self.reading)
@@ -115,6 +124,16 @@ def _key(operator: Operator, spec: ErrorSpec) -> Hashable:
 def physical_layer(kind: str) -> PhysicalLayer:
     """The arithmetic of physical systems called `kind`."""
     return cast(PhysicalLayer, registry.load(GROUP, kind))
+
+
+def _shaped(operator: Operator, part: str, x: Tensor, found: Tensor) -> Tensor:
+    """What was found; SimulatorError unless it is (batch, outputs): another shape would be broadcast in silence."""
+    wanted = (x.shape[0], operator.out_elements)
+    if tuple(found.shape) != wanted:
+        raise SimulatorError(
+            f"operator '{operator.name}': the {part} of {operator.kind} gives {tuple(found.shape)}, expected {wanted}"
+        )
+    return found
 
 
 def _spec(operator: Operator, errors: Errors) -> ErrorSpec:

@@ -10,6 +10,7 @@ from typing import Any
 from joulescape.accuracy.datasets import Data, load_task
 from joulescape.accuracy.own import recalibrated
 from joulescape.accuracy.own_training import OwnRun, train
+from joulescape.accuracy.reference import single_thread
 from joulescape.accuracy.training import TrainingRun
 from joulescape.network.error_spec import Errors
 from joulescape.network.fidelity import Split
@@ -68,6 +69,7 @@ def controls(
     `data_of`: the task's data by seed, where each seed has a split of its own. Physics earns its place where pat beats
     `frozen` and `identity`; training on the device where it beats every in-silico row that runs on the device.
     """
+    single_thread()
     how, wanted = TrainingRun.of(training), set(names)
     rows = []
     for seed in seeds:

@@ -224,7 +224,7 @@ class LayerStatistics:
     index_bytes: float | None = None
     """The index's share of `weight_bytes`."""
     input_spikes: float | None = None
-    """Spikes that one element of the input sends in one inference, mean over elements and samples (spiking machines)."""
+    """Spikes that one element of the input sends in one inference: mean over elements and samples."""
 
 
 Statistics = Mapping[str, LayerStatistics]
