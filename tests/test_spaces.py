@@ -71,6 +71,13 @@ def test_the_wall_of_light_draws_light_and_size_on_three_machines() -> None:
     assert sizes | light <= drawn
 
 
+def test_good_chips_are_counted_on_crossbars() -> None:
+    space = SPACES["good_chips"]
+    assert {back_end.family for back_end in space.back_ends.values()} == {"memristive"}
+    asked = space.spec.confirm
+    assert asked.chips == 30 and asked.yield_above == 0.95
+
+
 def test_training_under_a_battery_asks_five_chips_behind_a_slow_memory() -> None:
     space = SPACES["train_under_battery"]
     assert {back_end.simulator.name for back_end in space.back_ends.values()} == {"training_core"}
