@@ -250,3 +250,43 @@ def test_magnitudes_that_fall_short_of_their_sum_leave_numbers(short: float) -> 
             step = torch.full((20_000,), 0.03 * sign)
             held.ask(step, short * step.abs(), generator(1))
             assert bool(torch.isfinite(held.seen).all())
+
+
+def test_symmetry_points_are_found_as_well_as_single_pulses_let_them() -> None:
+    """Against cells that are pulsed to and fro one by one: the same places, the same spread around them."""
+    changes = {"states": 60, "cycle_noise": 0.4, "imbalance": 0.3, "asymmetry_down": 0.8, "high": 1.2}
+    every, none = torch.ones(2000), torch.zeros(2000)
+    pulsed, settled = (cells(torch.zeros(2000), **changes) for _ in range(2))
+    stream, at = generator(4), torch.arange(2000)
+    for _ in range(300):
+        pulsed.pulse_at(at, every, none, stream)
+        pulsed.pulse_at(at, none, every, stream)
+    found = settled.settle(generator(5))
+    assert float(found.mean()) == pytest.approx(float(pulsed.seen.mean()), abs=2 / 60)
+    assert float(found.std()) == pytest.approx(float(pulsed.seen.std()), rel=0.1)
+    assert torch.equal(found, settled.seen)
+
+
+def test_a_hidden_array_at_rest_moves_no_weight() -> None:
+    """Cells of very different symmetry points: without a gradient nothing is handed on beyond the reference's error."""
+    weight = torch.zeros(12, 20)
+    held = plugin.hold(weight, update(**HIDDEN, imbalance_spread=0.4, step_spread=0.2), generator())
+    assert isinstance(held, FastAndSlow)
+    assert float(held._fast.symmetry_point.std()) > 0.1
+    for _ in range(20):
+        moved = held.move(torch.zeros(12, 20), torch.zeros(12, 20), generator(1))
+    assert float(moved.abs().max()) < 1e-6
+
+
+def test_cells_without_a_symmetry_point_stay() -> None:
+    linear = cells(torch.full((50,), 0.3), asymmetry=0.0, asymmetry_down=0.0, cycle_noise=0.5)
+    assert torch.equal(linear.settle(generator(2)), torch.full((50,), 0.3))
+
+
+def test_what_one_vector_reads_does_not_depend_on_others() -> None:
+    """Neither forwards nor backwards: a range of the whole batch would tell a sample of the test part of the others."""
+    numbers = CrossbarNumbers.of(spec(adc_bits=5, read_sigma_fraction=0.02, adc_clip_fraction=0.7, input_bits=6))
+    array, x = TrainedArray(torch.randn(32, 32, generator=generator()), numbers, 1.0), torch.rand(40, 32)
+    x[1:] *= 100
+    for read in (array, array.transposed):
+        assert torch.allclose(read(x[:1], generator(3)), read(x, generator(3))[:1], rtol=1e-4, atol=1e-5)

@@ -112,8 +112,8 @@ class Held(Protocol):
         ...
 
     def move(self, step: Tensor, total: Tensor | None, generator: torch.Generator) -> Tensor:
-        """The weights after the cells were asked for `step`, a sum over vectors of which `total` adds magnitudes: a view,
-        which the next move changes."""
+        """The weights after the cells were asked for `step`, a sum over vectors of which `total` adds magnitudes: a
+        view, which the next move changes."""
         ...
 
 

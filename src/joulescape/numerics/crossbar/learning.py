@@ -42,9 +42,10 @@ class Descent:
 class FastAndSlow:
     """Weights (N, K) that follow a hidden array.
 
-    A pulsed by fast_rate * step; of `transfer_columns` columns in turn, every `transfer_every` steps, r = A - (its
-    symmetry point, as a reference array holds it) + read noise is taken, and transfer_rate * r is the step of the
-    weights: rounded stochastically, or (buffered) added up in pulses until whole ones are there.
+    A starts where pulses to and fro have left it, around its symmetry points; a reference array is written with that.
+    A is pulsed by fast_rate * step; of `transfer_columns` columns in turn, every `transfer_every` steps, r = A -
+    reference + read noise is taken, and transfer_rate * r is the step of the weights: rounded stochastically, or
+    (buffered) added up in pulses until whole ones are there.
     """
 
     def __init__(self, weight: Tensor, errors: ErrorSpec, device: torch.Generator, read_sigma: float) -> None:
@@ -53,7 +54,7 @@ class FastAndSlow:
         self._shape, self._read_sigma = weight.shape, read_sigma
         self._slow, self._fast = PulsedCells(weight, numbers, device), PulsedCells(weight * 0, numbers, device)
         missed = given["programming_sigma_fraction"] * numbers.weight_bound
-        self._reference = self._fast.symmetry_point + missed * torch.randn(weight.numel(), generator=device)
+        self._reference = self._fast.settle(device) + missed * torch.randn(weight.numel(), generator=device)
         self._fast_rate, self._rate = given["fast_rate"], given["transfer_rate"]
         self._columns = min(int(given["transfer_columns"]), weight.shape[1])
         self._every, self._steps, self._next = int(given["transfer_every"]), 0, 0

@@ -81,6 +81,22 @@ class PulsedCells:
         point = torch.where(slopes > 0, (up - down) / slopes.clamp(min=1e-12), torch.zeros(()))
         return torch.clamp(point, low, high)
 
+    def settle(self, device: torch.Generator) -> Tensor:
+        """Where cells stand after many pulses to and fro, which is how symmetry points are found: around those by what
+        the noise of single pulses leaves, noise^2 (up^2 + down^2) / (2 (slope of both)) of variance.
+
+        A cell that has no such point stays where it is.
+        """
+        up, up_slope, down, down_slope, low, high = self._laws
+        slopes, point = up_slope + down_slope, self.symmetry_point
+        raised, lowered = up - up_slope * point, down + down_slope * point
+        power = (raised.square() + lowered.square()) / (2 * slopes).clamp(min=1e-12)
+        spread = self._noise * power.sqrt() * _normal(tuple(point.shape), self._noise, device)
+        settled = torch.minimum(torch.maximum(point + spread, low), high)
+        self._held = torch.where(slopes > 0, settled, self._held)
+        self.seen = self._held.clone() if self._write_noise else self._held
+        return self._held.clone()
+
     def ask(self, step: Tensor, total: Tensor | None, generator: torch.Generator) -> None:
         """Pulses for a `step`: counts rounded stochastically. `total` adds magnitudes of all that the step sums up.
 

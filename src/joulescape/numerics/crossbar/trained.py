@@ -1,8 +1,9 @@
 """Reads of an array that is being trained by pulses: one pair of cells a weight, read as it is, from either side.
 
 A vector is scaled by its largest value and rounded to the drivers' bits; each sum of `rows` cells picks up read noise
-with the exact variance sigma^2 sum x^2 and the rounding of a converter whose range follows the largest sum of the batch
-(noise and bound management of aihwkit2021). What wires lose is not modelled here: it is static, and learnt around.
+with the exact variance sigma^2 sum x^2 and the rounding of a converter whose range follows the vector's largest sum
+(noise and bound management of aihwkit2021): what one vector reads does not depend on others. What wires lose is not
+modelled here: it is static, and learnt around.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ class TrainedArray:
     def _read(self, sums: Tensor, driven: Tensor, reach: int, generator: torch.Generator) -> Tensor:
         tiles = math.ceil(driven.shape[1] / reach)
         top = 2.0 ** (self._numbers.adc_bits - 1) - 1
-        step = float(sums.abs().max()) * self._numbers.adc_clip_fraction / top
+        step = sums.abs().amax(dim=1, keepdim=True) * (self._numbers.adc_clip_fraction / top)
         variance = driven.square().sum(dim=1, keepdim=True).mul_(self._sigma**2).add_(tiles * step * step / 12)
         noisy = sums.addcmul_(torch.randn(sums.shape, generator=generator), variance.sqrt_())
-        return noisy if self._numbers.adc_clip_fraction == 1 else noisy.clamp_(-step * top, step * top)
+        if self._numbers.adc_clip_fraction == 1:
+            return noisy
+        return torch.minimum(torch.maximum(noisy, -step * top), step * top)
