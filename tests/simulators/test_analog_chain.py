@@ -14,6 +14,7 @@ from crossbar_cases import SIMULATOR, dense, energy, part
 from pydantic import ValidationError
 
 from joulescape.errors import Infeasible, SpecError
+from joulescape.network.histograms import BINS
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork, Operand, VectorWork, Work
 from joulescape.pricing import cost as price_of
@@ -80,6 +81,24 @@ def test_an_amplifier_draws_for_its_own_layer_and_all_behind_it() -> None:
         assert part(found[layer], "amplifier") == pytest.approx(outputs * 0.05 * (times * SETTLE_NS + CONVERT_NS))
     ratio = part(found["fc0"], "crossbar") / part(found["fc1"], "crossbar")
     assert ratio == pytest.approx(64 / 100 * 70 / 50)
+
+
+def test_cells_draw_what_measured_values_make_them_draw() -> None:
+    """Inputs that are all at full scale take the whole square, three times a uniform one's third; dark ones nothing.
+    Weights likewise: one cell of a pair holds a magnitude, the other the least conductance."""
+    cell, steps = SHIPPED.cell, range(BINS)
+    bright, dark = (tuple(float(step == at) for step in steps) for at in (BINS - 1, 0))
+    (plain,) = costs(chain(64, 10)).values()
+    drawn = {}
+    for name, histogram in (("bright", bright), ("dark", dark)):
+        (work,) = chain(64, 10)
+        assert isinstance(work, MatrixWork)
+        (found,) = costs([replace(work, input=replace(work.input, histogram=histogram))]).values()
+        (held,) = costs([replace(work, weight=replace(work.weight, histogram=histogram))]).values()
+        drawn[name] = part(found, "crossbar"), part(held, "crossbar")
+    assert drawn["bright"][0] == pytest.approx(3 * part(plain, "crossbar")) and drawn["dark"][0] == pytest.approx(0.0)
+    least = 1 / cell.on_off_ratio.value
+    assert drawn["bright"][1] / drawn["dark"][1] == pytest.approx((least + (1 - least) / 2) / least)
 
 
 def test_depth_costs_more_than_its_share_since_every_layer_waits_for_the_last() -> None:

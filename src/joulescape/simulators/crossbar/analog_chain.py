@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from joulescape.network.work import MatrixWork, VectorWork, Work
+from joulescape.simulators._values import drive_square, pair_level
 from joulescape.simulators.base import Component, Context, Energy, LayerCost, Limit, Quantity, ceil_div
 from joulescape.simulators.crossbar.converters import conversion_energy, conversion_ns
 from joulescape.simulators.crossbar.mapping import Mapping, map_product, utilisation
@@ -92,16 +93,24 @@ def chain_limits(works: Sequence[Work], settings: CrossbarSettings, context: Con
 def _cells(work: MatrixWork, mapping: Mapping, held_ns: Quantity, settings: CrossbarSettings) -> Energy:
     """V^2 * mean square of the drive * mean conductance * time, for every cell: current flows while its layer holds.
 
-    A value that is as likely anywhere between 0 and full scale has a mean of 1/2 and a mean square of 1/3; both are
-    taken in proportion to the input's mean.
+    Both means are of this network's measured values, where there are any (`_values`). Else a value that is as likely
+    anywhere between 0 and full scale has a mean of 1/2 and a mean square of 1/3, taken in proportion to the mean.
     """
-    cell = settings.cell
+    cell, width = settings.cell, operand_width(work.weight.bits, settings)
     g_off = cell.g_on_msiemens.value / cell.on_off_ratio.value
-    conductance = g_off + work.weight.mean_fraction / 2 * (cell.g_on_msiemens.value - g_off)
-    power = cell.read_v.value**2 * work.input.mean_fraction * 2 / 3 * conductance
+    conductance = g_off + pair_level(work.weight, width, width - 1) * (cell.g_on_msiemens.value - g_off)
+    power = cell.read_v.value**2 * _mean_square(work, settings) * conductance
     cells = mapping.loops.positions * mapping.loops.G * mapping.loops.reduction * mapping.loops.K
     part = Component("crossbar", "core", cell.g_on_msiemens.basis, cell.g_on_msiemens.source)
     return Energy(part, cells * mapping.cells_per_weight * power * held_ns)
+
+
+def _mean_square(work: MatrixWork, settings: CrossbarSettings) -> Quantity:
+    """Of a row's voltage over its full scale: one voltage stands for the whole magnitude."""
+    width = input_width(work.input.bits, settings)
+    if not work.input.histogram:
+        return work.input.mean_fraction * 2 / 3
+    return drive_square(work.input, width, max(1, width - work.input.is_signed))
 
 
 def _amplifiers(work: MatrixWork, held_ns: Quantity, found: Parts) -> Energy:
