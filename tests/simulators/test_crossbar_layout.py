@@ -21,6 +21,7 @@ from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork, Operand, Work
 from joulescape.simulators.base import LayerCost
 from joulescape.simulators.crossbar.capacity import capacity_limits, crossbars_needed
+from joulescape.simulators.crossbar.duplication import paced
 from joulescape.simulators.crossbar.overflow import array_write_ns, stream_of
 from joulescape.simulators.crossbar.settings import CrossbarSettings
 from joulescape.spec.network import NetworkSpec
@@ -265,6 +266,23 @@ def test_its_arrays_stand_beside_the_weights_for_one_sample_at_a_time() -> None:
     assert float(np.asarray(crossbars_needed(works, machine, 5))) == 3
     assert refusals(works, machine, 5) == []
     assert refusals([dense(128, 64), attention(5)], machine, 5)
+
+
+def test_what_is_written_once_in_a_life_does_not_depend_on_the_batch() -> None:
+    """Products of two activations take the room of one sample, so that copies, and their writes, stay as they are."""
+    machine = isaac(**WRITTEN, layout__duplication="balanced", tiles=3)
+    spent = [
+        float(np.asarray(energy.energy_pj))
+        for batch in (1, 8, 64)
+        for energy in SIMULATOR.programming(network("digits_attention", 8, batch), machine)
+    ]
+    assert spent == pytest.approx([spent[0]] * 3) and spent[0] > 0
+    with_products = crossbars_needed(network("digits_attention", 8, 8), paced_for(8, machine), 8)
+    assert float(np.asarray(with_products)) <= 3 * 96
+
+
+def paced_for(batch: int, machine: CrossbarSettings) -> CrossbarSettings:
+    return paced(network("digits_attention", 8, batch), machine, batch)
 
 
 def test_attention_wears_its_cells_once_a_sample() -> None:

@@ -40,6 +40,7 @@ from joulescape.simulators.crossbar.mapping import Mapping as Mapped
 from joulescape.simulators.crossbar.mapping import analog_ns, fill_ns, map_product, utilisation
 from joulescape.simulators.crossbar.mechanisms import AnalogActivations
 from joulescape.simulators.crossbar.placed import placed
+from joulescape.simulators.crossbar.products import samples_of
 from joulescape.simulators.crossbar.roll_up import Parts, copies, parts
 from joulescape.simulators.crossbar.rules import step_ns
 from joulescape.simulators.crossbar.settings import CrossbarSettings
@@ -138,8 +139,8 @@ class Crossbar(Simulator[CrossbarSettings]):
         ]
 
     def programming(self, works: Sequence[Work], settings: CrossbarSettings) -> Sequence[Energy]:
-        """Writing every weight with its device's pulses."""
-        return programming_energies(works, paced(works, settings))
+        """Writing every weight with its device's pulses, copies that its pace asks for included."""
+        return programming_energies(works, paced(works, settings, samples_of(works)))
 
     def limits(self, works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Sequence[Limit]:
         """Arrays of all layers on the chip, samples in its buffers, writes cells outlive, levels and pairs of them."""

@@ -23,6 +23,11 @@ def is_product(work: Work) -> TypeGuard[MatrixWork]:
     return isinstance(work, MatrixWork) and work.role == "forward" and not work.is_weight_stored
 
 
+def samples_of(works: Sequence[Work]) -> int:
+    """Samples of the batch that `works` are of: stored weights meet them in a loop of their own, products in groups."""
+    return max((w.loops.B for w in works if isinstance(w, MatrixWork) and w.is_weight_stored), default=1)
+
+
 def product_mappings(works: Sequence[Work], settings: CrossbarSettings, batch: int) -> Iterator[Mapping]:
     """Mapping of each product for one sample, whose groups (heads) stand side by side."""
     for work in works:
