@@ -21,6 +21,7 @@ from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork, Operand, Work
 from joulescape.simulators.base import LayerCost
 from joulescape.simulators.crossbar.capacity import capacity_limits, crossbars_needed
+from joulescape.simulators.crossbar.chips import passed_bytes
 from joulescape.simulators.crossbar.duplication import paced
 from joulescape.simulators.crossbar.overflow import array_write_ns, stream_of
 from joulescape.simulators.crossbar.settings import CrossbarSettings
@@ -266,6 +267,15 @@ def test_its_arrays_stand_beside_the_weights_for_one_sample_at_a_time() -> None:
     assert float(np.asarray(crossbars_needed(works, machine, 5))) == 3
     assert refusals(works, machine, 5) == []
     assert refusals([dense(128, 64), attention(5)], machine, 5)
+
+
+@pytest.mark.parametrize("batch", [2, 8, 64])
+def test_what_passes_between_chips_is_linear_in_the_batch_with_products_too(batch: int) -> None:
+    """Where a layer lies does not depend on how many samples pass it."""
+    machine = isaac(**WRITTEN, tiles=1, imas_per_tile=1, crossbars_per_ima=2, layout__chips=30)
+    one, many = (passed_bytes(network("digits_attention", 8, b), machine) for b in (1, batch))
+    assert [float(np.asarray(sent)) for sent in many] == [batch * float(np.asarray(sent)) for sent in one]
+    assert sum(float(np.asarray(sent)) for sent in one) > 0
 
 
 def test_what_is_written_once_in_a_life_does_not_depend_on_the_batch() -> None:

@@ -13,6 +13,7 @@ from joulescape.network.work import MatrixWork, Work
 from joulescape.simulators.base import LayerCost, Quantity, ceil_div
 from joulescape.simulators.crossbar.events import io_bytes, link_energy, link_ns, moved_energy, with_energies
 from joulescape.simulators.crossbar.mapping import Mapping, analog_ns, map_product
+from joulescape.simulators.crossbar.products import is_product, product_mappings, samples_of
 from joulescape.simulators.crossbar.roll_up import Parts
 from joulescape.simulators.crossbar.rules import crossbars, linked_chips, whole_pieces
 from joulescape.simulators.crossbar.settings import CrossbarSettings
@@ -28,7 +29,9 @@ def crossed(
 
 def passed_bytes(works: Sequence[Work], settings: CrossbarSettings) -> list[Quantity]:
     """What each work sends between chips. They are filled in the order of layers: a layer's input goes on to every
-    further chip that it lies on, and what it finishes on each but the last follows to the next."""
+    further chip that it lies on, and what it finishes on each but the last follows to the next. Products of two
+    activations lie there for one sample."""
+    samples = samples_of(works)
     sent: list[Quantity] = []
     taken: Quantity = np.float64(0)
     chip: Quantity = np.float64(0)
@@ -36,7 +39,7 @@ def passed_bytes(works: Sequence[Work], settings: CrossbarSettings) -> list[Quan
         if not _is_laid_out(work):
             sent.append(0.0)
             continue
-        mapping = map_product(work, settings)
+        (mapping,) = product_mappings([work], settings, samples) if is_product(work) else (map_product(work, settings),)
         first = _chip_of(taken, settings)
         taken = taken + whole_pieces(mapping.arrays * mapping.copies, settings)
         last = np.maximum(first, _chip_of(taken - 1, settings))
