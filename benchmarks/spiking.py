@@ -120,19 +120,24 @@ def table(head: str, rows: Sequence[Sequence[str]]) -> str:
 
 
 def energies(
-    back_end: str, described: Described, spikes: Mapping[str, float], density: Mapping[str, float], **overrides: Any
+    back_end: str, described: Described, answers: Sequence[Answer], density: Mapping[str, float], **overrides: Any
 ) -> tuple[float, float, float]:
     """Of one inference: synaptic events, dynamic energy and energy with static power (nJ), from counted spikes."""
     machine = load_back_end(ROOT, back_end, overrides).machine("chip")
     seen = {
-        name: LayerStatistics(input_spikes=each, weight_density=density.get(name, 1.0)) for name, each in spikes.items()
+        name: LayerStatistics(
+            input_spikes=fmean(one.spikes[name] for one in answers),
+            weight_density=density.get(name, 1.0),
+            synaptic_events=fmean(one.events[name] for one in answers),
+        )
+        for name in answers[0].sent
     }
     found = machine.cost(described, lower(described.graph, described.formats, "inference", 1, seen))
     parts = [(e.component.name, float(np.asarray(e.energy_pj)[0])) for one in found.layers for e in one.energies]
     own = [(name, pj) for name, pj in parts if not name.startswith("host_")]
     dynamic = sum(pj for name, pj in own if name != "static")
     events = sum(
-        o.loops.macs * spikes[o.name] * density.get(o.name, 1.0)
+        o.loops.macs * fmean(one.events[o.name] for one in answers)
         for o in described.graph.matrix_operators
         if o.loops is not None
     )
@@ -187,7 +192,7 @@ def against_time(one: Case, code: str, steps: int, validation: Part) -> tuple[fl
     validated, _, _ = one.answer(errors, validation)
     (accuracy, found, decision), seconds = timed(lambda: one.answer(errors, one.data.test))
     events, dynamic, whole = energies(
-        "electronic/loihi", describe(one.graph, ()), found.spikes, {}, timesteps=steps, code=code
+        "electronic/loihi", describe(one.graph, ()), [found], {}, timesteps=steps, code=code
     )
     first = one.graph.matrix_operators[0].name
     hidden = fmean(value for key, value in found.spikes.items() if key != first)
@@ -217,8 +222,8 @@ def ternary_row(
     (described, tensors), seconds = timed(lambda: tuned(one, errors, EPOCHS, in_spikes))
     found = [one.answer(errors, one.data.test, tensors, draw) for draw in range(draws)]
     density = {o.name: float((tensors[f"{o.name}.weight"] != 0).float().mean()) for o in one.graph.matrix_operators}
-    spikes = {key: fmean(answer.spikes[key] for _, answer, _ in found) for key in found[0][1].spikes}
-    events, dynamic, whole = energies(back_end, described, spikes, density, timesteps=steps)
+    answers = [answer for _, answer, _ in found]
+    events, dynamic, whole = energies(back_end, described, answers, density, timesteps=steps)
     percents = [100 * accuracy for accuracy, _, _ in found]
     shown = f"{fmean(percents):.2f}" + (f" ± {stdev(percents):.2f}" if draws > 1 else "")
     return (

@@ -147,8 +147,10 @@ def test_every_number_names_another_measurement(small: Graph, recipe: Make, netw
 
 
 def test_draws_are_averaged() -> None:
-    draws = [SpikingDraw(b"", {"fc": spikes_}, 2.0, 8.0) for spikes_ in (1.0, 3.0)]
-    assert with_spikes({"fc": LayerStatistics()}, draws)["fc"].input_spikes == 2.0
+    draws = [SpikingDraw(b"", {"fc": spikes_}, {"fc": spikes_ / 2}, 2.0, 8.0) for spikes_ in (1.0, 3.0)]
+    seen = with_spikes({"fc": LayerStatistics(), "other": LayerStatistics()}, draws)
+    assert (seen["fc"].input_spikes, seen["fc"].synaptic_events) == (2.0, 1.0)
+    assert seen["other"] == LayerStatistics()
     assert with_spikes({"fc": LayerStatistics()}, [])["fc"].input_spikes is None
     assert spiking_extras(draws) == {"spikes_per_neuron": 2.0, "first_decision_steps": 2.0, "seen_steps": 8.0}
     assert spiking_extras([]) == {}

@@ -145,6 +145,22 @@ def test_spikes_are_counted_for_each_input_of_a_matrix() -> None:
     assert max(answered(first, samples, generator()).spikes.values()) <= 1.0
 
 
+@pytest.mark.parametrize("padding", [0, 1])
+def test_events_are_counted_synapse_by_synapse(padding: int) -> None:
+    """A spike in a corner meets 4 of 9 places of a padded kernel, elsewhere more; weights of zero are no synapses."""
+    conv = {**CONV[0], "padding": padding}
+    graph = graph_of([conv, {"name": "f", "kind": "flatten"}, {"name": "fc", "kind": "dense", "out_features": 2}])
+    samples = torch.zeros(1, 1, 8, 8)
+    samples[0, 0, 0, 0] = 1.0
+    machine, _ = machine_of(graph, samples, timesteps=5.0, is_current=0.0)
+    machine.tensors["c1.weight"].data[0] = 0.0  # type: ignore[index]
+    found, (first, _) = answered(machine, samples, generator()), graph.matrix_operators
+    assert first.loops is not None
+    places = 4 if padding else 1
+    assert found.events["c1"] * first.loops.macs == pytest.approx(5 * 2 * places)
+    assert found.events["fc"] == pytest.approx(found.spikes["fc"])
+
+
 def test_a_decision_is_the_last_change_of_the_largest_potential() -> None:
     graph = graph_of(CONV)
     samples = samples_of(graph)

@@ -112,6 +112,17 @@ def test_energy_of_synapses_is_what_was_counted(spikes: float) -> None:
     assert counted(spikes) == pytest.approx(spikes * (64 * 32 + 32 * 10) * 23.6)
 
 
+def test_counted_events_go_before_the_mean_spike() -> None:
+    """Borders: fewer events than mean spikes times multiply-accumulates; what is delivered stays."""
+    work = replace(product(small := Loops(K=4, C=2), bits=2), format=OperandFormat(weight_bits=2.0))
+    plain, few = (replace(work, input=replace(work.input, spikes=3.0, events=events)) for events in (None, 1.5))
+    costs = [case("electronic/loihi").cost(one)[0] for one in (plain, few)]
+    found = [{e.component.name: float(np.asarray(e.energy_pj).item()) for e in one.energies} for one in costs]
+    assert found[0]["synapses"] == pytest.approx(small.macs * 3 * 23.6)
+    assert found[1]["synapses"] == pytest.approx(found[0]["synapses"] / 2)
+    assert found[1]["spike_routing"] == found[0]["spike_routing"]
+
+
 def test_published_rows_hold_and_restatements_are_no_predictions() -> None:
     rows = [row for name in ON for row in validate(ROOT, back_end=f"electronic/{name}")]
     assert all(row["pass"] for row in rows)

@@ -40,6 +40,7 @@ class SpikingDraw:
 
     right: bytes
     spikes: Mapping[str, float]
+    events: Mapping[str, float]
     first_decision_steps: float
     seen_steps: float
 
@@ -59,7 +60,8 @@ def spiking_draw(
         found = answered(machine, part.images, reading, PATIENCE if is_search else None)
         counted = answered(machine, data.train.images[:COUNTED_SAMPLES], generator(seed, "counted", draw))
     right = correct(found.logits, part.labels)
-    return SpikingDraw(right, counted.spikes, first_decision(machine, found), float(found.steps.mean()))
+    decision, seen = first_decision(machine, found), float(found.steps.mean())
+    return SpikingDraw(right, counted.spikes, counted.events, decision, seen)
 
 
 def first_decision(machine: SpikingMachine, found: Answer) -> float:
@@ -70,10 +72,17 @@ def first_decision(machine: SpikingMachine, found: Answer) -> float:
 
 
 def with_spikes(statistics: Statistics, draws: Sequence[SpikingDraw]) -> dict[str, LayerStatistics]:
-    """The statistics with each layer's input spikes, mean over devices; as they are where nothing spiked."""
-    counted = {name: fmean(one.spikes[name] for one in draws) for name in (draws[0].spikes if draws else ())}
+    """The statistics with each layer's input spikes and events, mean over devices; as they are where nothing spiked."""
+    if not draws:
+        return dict(statistics)
     return {
-        name: replace(seen, input_spikes=counted[name]) if name in counted else seen
+        name: replace(
+            seen,
+            input_spikes=fmean(one.spikes[name] for one in draws),
+            synaptic_events=fmean(one.events[name] for one in draws),
+        )
+        if name in draws[0].spikes
+        else seen
         for name, seen in statistics.items()
     }
 

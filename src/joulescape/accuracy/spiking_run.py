@@ -32,8 +32,15 @@ class Answer:
     decided: Tensor
     """The step after which the largest potential stayed the largest."""
     steps: Tensor
-    spikes: Mapping[str, float] = field(default_factory=dict)
-    """By matrix operator: spikes that one element of its input sent, mean over elements and samples."""
+    sent: Mapping[str, Tensor] = field(default_factory=dict)
+    """By matrix operator: spikes that each element of its input sent, mean over samples."""
+    events: Mapping[str, float] = field(default_factory=dict)
+    """By matrix operator: spikes that met a weight other than zero, over its multiply-accumulates."""
+
+    @property
+    def spikes(self) -> dict[str, float]:
+        """By matrix operator: spikes that one element of its input sent, mean over elements and samples."""
+        return {name: float(each.mean()) for name, each in self.sent.items()}
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class Simulation:
         self._is_current, self._is_poisson = (bool(machine.numbers.get(f"is_{n}")) for n in ("current", "poisson"))
         self._state: dict[str, Tensor] = {}
         self._constant: dict[str, Tensor] = {}
-        self.spikes: dict[str, float] = {}
+        self.sent: dict[str, Tensor] = {}
 
     def advance(self, steps: int) -> Tensor:
         """Currents into the last layer at each of the next steps, (steps, batch, outputs)."""
@@ -131,17 +138,17 @@ class Simulation:
         """A constant current is an event at each step where it is not zero."""
         if self._is_smooth:
             return
-        each = float(torch.count_nonzero(signal.data)) * (steps if signal.is_constant else 1)
-        self.spikes[name] = self.spikes.get(name, 0.0) + each / signal.data[0, 0].numel()
+        each = torch.count_nonzero(signal.data, dim=(0, 1)) * (steps if signal.is_constant else 1)
+        self.sent[name] = each + self.sent.get(name, 0)
 
 
 def answered(machine: SpikingMachine, samples: Tensor, stream: torch.Generator, patience: int | None = None) -> Answer:
     """Every sample for the machine's timesteps; with `patience` one whose decision has stood for so many steps is
     left where it is."""
     parts = [_one_batch(machine, part, stream, patience) for part in torch.split(samples, BATCH)]
-    total = {name: sum(part.spikes[name] for part in parts) / len(samples) for name in parts[0].spikes}
+    total = {name: torch.stack([part.sent[name] for part in parts]).sum(0) / len(samples) for name in parts[0].sent}
     logits, decided, steps = (torch.cat([getattr(p, key) for p in parts]) for key in ("logits", "decided", "steps"))
-    return Answer(_behind(machine, logits), decided, steps, total)
+    return Answer(_behind(machine, logits), decided, steps, total, _events(machine, total))
 
 
 def smooth_logits(machine: SpikingMachine, samples: Tensor, stream: torch.Generator) -> Tensor:
@@ -170,7 +177,7 @@ def _one_batch(machine: SpikingMachine, samples: Tensor, stream: torch.Generator
             if not bool(waits.all()):
                 simulation.keep(waits)
                 alive = alive[waits]
-    return Answer(potentials / steps[:, None], decided, steps, simulation.spikes)
+    return Answer(potentials / steps[:, None], decided, steps, simulation.sent)
 
 
 def _watch(choices: Tensor, alive: Tensor, choice: Tensor, decided: Tensor, done: int) -> None:
@@ -187,13 +194,13 @@ def _first_spikes(machine: SpikingMachine, samples: Tensor) -> Answer:
     The last layer is read by its first spike: the largest potential is the first, in the window behind the last one.
     """
     neurons, total = machine.layout.neurons, machine.timesteps
-    spikes: dict[str, float] = {}
+    sent: dict[str, Tensor] = {}
     values, windows = {DATA: samples}, {DATA: 0}
     for name, operator in [(DATA, None), *((o.name, o) for o in machine.layout.body)]:
         if operator is not None:
             inputs = tuple(values[source] for source in operator.inputs)
             if operator.is_matrix:
-                spikes[name] = float(torch.count_nonzero(inputs[0])) / inputs[0][0].numel()
+                sent[name] = torch.count_nonzero(inputs[0], dim=0)
             values[name] = digital(operator, inputs, machine.tensors, is_training=False)
             windows[name] = max(windows[source] for source in operator.inputs)
         if name in neurons:
@@ -204,7 +211,7 @@ def _first_spikes(machine: SpikingMachine, samples: Tensor) -> Answer:
     logits = values[last]
     waited = first_spike_steps(logits.amax(1) / machine.nominal[last], total)
     when = windows[last] * total + waited.clamp(max=total - 1) + 1
-    return Answer(logits, when, torch.full((len(samples),), float((windows[last] + 1) * total)), spikes)
+    return Answer(logits, when, torch.full((len(samples),), float((windows[last] + 1) * total)), sent)
 
 
 def _coded(relative: Tensor, timesteps: int, is_signed: bool) -> Tensor:
@@ -220,6 +227,18 @@ def _behind(machine: SpikingMachine, logits: Tensor) -> Tensor:
         inputs = tuple(values[name] for name in operator.inputs)
         values[operator.name] = digital(operator, inputs, machine.tensors, is_training=False)
     return values[machine.layout.tail[-1].name] if machine.layout.tail else logits
+
+
+def _events(machine: SpikingMachine, sent: Mapping[str, Tensor]) -> dict[str, float]:
+    """Each spike counts as often as its element has synapses: at the border of a convolution it has fewer, and what
+    pads a border sends nothing."""
+    found = {}
+    for operator in machine.layout.body:
+        if operator.loops is not None and operator.name in sent:
+            there = machine.tensors[f"{operator.name}.weight"].ne(0).to(torch.float32)
+            met = _product(operator, sent[operator.name].unsqueeze(0), there, {})
+            found[operator.name] = float(met.sum()) / operator.loops.macs
+    return found
 
 
 def _product(operator: Operator, x: Tensor, weight: Tensor, tensors: Tensors) -> Tensor:

@@ -261,6 +261,7 @@ class _Lowering:
             histogram=seen.input_histogram,
             is_signed=not is_nonnegative(self.graph, operator.inputs[0]),
             spikes=seen.input_spikes,
+            events=seen.synaptic_events,
         )
 
     def _output(self, operator: Operator) -> Operand:

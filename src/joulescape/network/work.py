@@ -54,6 +54,8 @@ class Operand:
     """Of a result: the share of values that a rectifier behind it does not put to zero whatever they are."""
     spikes: float | None = None
     """Of an input: how many spikes one element sends in one inference on a spiking machine (None: not counted)."""
+    events: float | None = None
+    """Of an input: spikes that meet a weight other than zero, a multiply-accumulate (None: not counted)."""
 
     @property
     def dense_bytes(self) -> float:
@@ -225,6 +227,8 @@ class LayerStatistics:
     """The index's share of `weight_bytes`."""
     input_spikes: float | None = None
     """Spikes that one element of the input sends in one inference: mean over elements and samples."""
+    synaptic_events: float | None = None
+    """Spikes that meet a weight other than zero, a multiply-accumulate of one inference (spiking machines)."""
 
 
 Statistics = Mapping[str, LayerStatistics]

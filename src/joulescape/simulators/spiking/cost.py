@@ -2,11 +2,12 @@
 
     E = events E_sop + updates E_neuron + deliveries (E_spike + hops E_hop),  events = spikes an input sends * MACs
 
-for every synapse that is there (weights of zero are none). Spikes are those that a measurement counted; without one an
-input sends T times its nominal mean (rate), or one spike where it is not zero (first_spike). A constant current is an
-event at every tick. With the rate code all layers run at once, each a tick behind the one before: T ticks and one more
-a layer. First spikes take a window of T ticks a layer, and one more for the answer. A neuron is active in a tick with
-the chance that any of its inputs sent a spike, as if these were independent.
+for every synapse that is there (weights of zero are none). Spikes and events are those that a measurement counted: an
+input at the border of a convolution has fewer synapses than others, and padding sends nothing. Without a measurement an
+input sends T times its nominal mean (rate), or one spike where it is not zero (first_spike), padding too. A constant
+current is an event at every tick. With the rate code all layers run at once, each a tick behind the one before: T ticks
+and one more a layer. First spikes take a window of T ticks a layer, and one more for the answer. A neuron is active in
+a tick with the chance that any of its inputs sent a spike, as if these were independent.
 
 Assumptions: maxima are taken as a neuron's update; the two sides of a mesh of n cores are sqrt(n), so a spike makes
 2/3 sqrt(n) hops on average; parts of a neuron that is spread over cores send as many spikes as its inputs; a sample
@@ -45,14 +46,15 @@ class Activity:
 def activity(work: MatrixWork, found: Placed, settings: SpikingSettings, is_first: bool) -> Activity:
     """A product's spikes and what follows from them."""
     batch, spikes = work.loops.B, spikes_of(work.input, settings, is_first)
-    synapses = work.macs / batch * work.weight.density
+    products, met = work.macs / batch, work.input.events
     ticks = window_ticks(settings)
     adding = (found.parts > 1) * found.outputs * found.parts
+    synaptic = products * (work.weight.density * spikes if met is None else met)
     each = 1 - (1 - min(1.0, spikes / ticks)) ** (work.loops.reduction * work.weight.density)
     inputs = work.input.elements / batch
     return Activity(
         spikes=spikes,
-        events=(synapses + adding) * spikes if settings.event_driven else (work.macs / batch + adding) * ticks,
+        events=synaptic + adding * spikes if settings.event_driven else (products + adding) * ticks,
         updates=found.neurons * ticks,
         active_fraction=each if settings.neuron.sparse_update else 1.0,
         deliveries=spikes * max(inputs, found.delivered),
