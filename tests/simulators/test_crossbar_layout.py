@@ -80,6 +80,21 @@ def test_what_passes_between_chips_is_charged_to_their_links() -> None:
     assert spent(costs(works, isaac(layout__chips=2)), "hypertransport") == 0.0
 
 
+def test_errors_cross_the_same_links_back() -> None:
+    """In training each link carries activations one way and as large errors back; on one chip nothing crosses."""
+    tiny = {"tiles": 1, "imas_per_tile": 1, "crossbars_per_ima": 1}
+    one, two = (replace(dense(i, o, is_signed=True), layer=name) for i, o, name in ((128, 32, "one"), (32, 16, "two")))
+    back = replace(two, role="input_gradient", loops=Loops(K=32, C=16), input=two.output, output=two.input)
+    training = costs([one, two, back], isaac(**tiny, layout__chips=2))
+    assert part(training[2], "hypertransport") == pytest.approx(32 * 8 * 2600 / 51.2)
+    assert part(training[1], "hypertransport") == part(training[2], "hypertransport") > 0
+    assert spent(costs([one, two, back], isaac(layout__chips=2)), "hypertransport") == 0.0
+    wide = replace(dense(256, 32), layer="one")
+    errors = replace(wide, role="input_gradient", loops=Loops(K=256, C=32), input=wide.output, output=wide.input)
+    split = costs([wide, errors], isaac(**tiny, layout__chips=2))
+    assert part(split[1], "hypertransport") == pytest.approx(part(split[0], "hypertransport"))
+
+
 def test_a_layer_on_two_chips_sends_its_input_on_and_its_results_after() -> None:
     work = dense(256, 32)
     tiny = {"tiles": 1, "imas_per_tile": 1, "crossbars_per_ima": 1}

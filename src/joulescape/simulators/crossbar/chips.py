@@ -24,29 +24,41 @@ def crossed(
 ) -> list[LayerCost]:
     """Costs with what passes between chips."""
     passed = zip(costs, works, passed_bytes(works, settings), strict=True)
-    return [_with_link(cost, sent, found, settings) if _is_laid_out(work) else cost for cost, work, sent in passed]
+    return [_with_link(cost, sent, found, settings) if _may_cross(work) else cost for cost, work, sent in passed]
 
 
 def passed_bytes(works: Sequence[Work], settings: CrossbarSettings) -> list[Quantity]:
-    """What each work sends between chips. They are filled in the order of layers: a layer's input goes on to every
-    further chip that it lies on, and what it finishes on each but the last follows to the next. Products of two
-    activations lie there for one sample."""
+    """What each work sends between chips: a layer's input goes on to every further chip that it lies on, and what it
+    finishes on each but the last follows to the next. Errors go the same way back."""
+    hops, sent = _hops(works, settings), list[Quantity]()
+    for work in works:
+        if not _may_cross(work):
+            sent.append(0.0)
+            continue
+        into, within = hops.get(work.layer, (0.0, 0.0))
+        first, second = io_bytes(work, settings)
+        sent.append(first * into + second * within if _is_laid_out(work) else second * into + first * within)
+    return sent
+
+
+def _hops(works: Sequence[Work], settings: CrossbarSettings) -> dict[str, tuple[Quantity, Quantity]]:
+    """Of each layer: chips that its input goes on to behind the one where the layer before it ends, and chips that it
+    lies on but for one. Chips are filled in the order of layers; products of two activations lie there for one sample.
+    """
     samples = samples_of(works)
-    sent: list[Quantity] = []
     taken: Quantity = np.float64(0)
     chip: Quantity = np.float64(0)
+    found: dict[str, tuple[Quantity, Quantity]] = {}
     for work in works:
         if not _is_laid_out(work):
-            sent.append(0.0)
             continue
         (mapping,) = product_mappings([work], settings, samples) if is_product(work) else (map_product(work, settings),)
         first = _chip_of(taken, settings)
         taken = taken + whole_pieces(mapping.arrays * mapping.copies, settings)
         last = np.maximum(first, _chip_of(taken - 1, settings))
-        received, made = io_bytes(work, settings)
-        sent.append(received * np.maximum(0, last - chip) + made * (last - first))
+        found[work.layer] = np.maximum(0, last - chip), last - first
         chip = last
-    return sent
+    return found
 
 
 def slowest_ns(works: Sequence[Work], settings: CrossbarSettings) -> Quantity:
@@ -61,6 +73,11 @@ def slowest_ns(works: Sequence[Work], settings: CrossbarSettings) -> Quantity:
 def _is_laid_out(work: Work) -> TypeGuard[MatrixWork]:
     """Whether a work brings arrays of its own: a product, forward."""
     return isinstance(work, MatrixWork) and work.role == "forward"
+
+
+def _may_cross(work: Work) -> TypeGuard[MatrixWork]:
+    """What is laid out, and errors that go back through it."""
+    return _is_laid_out(work) or (isinstance(work, MatrixWork) and work.role == "input_gradient")
 
 
 def _chip_of(arrays: Quantity, settings: CrossbarSettings) -> Quantity:
