@@ -262,7 +262,7 @@ def test_candidates_meet_the_same_devices_and_the_same_reads(
     """Another compression, another sigma, another recipe, more draws: draw i is the same device and the same reads."""
     candidates = [
         ((), 0.1, recipe({"epochs": 0}, equivalence="approximate"), Fidelity(draws=2)),
-        ((QUANTIZE,), 0.2, recipe({"epochs": 1}, equivalence="approximate"), Fidelity(draws=2, split="test")),
+        ((QUANTIZE,), 0.2, recipe({"epochs": 1}, equivalence="approximate"), Fidelity(draws=2, corner="optimistic")),
         ((PRUNE,), 0.3, recipe({"epochs": 0}, equivalence="approximate"), Fidelity(draws=2, rung="full")),
     ]
     met = []
@@ -276,6 +276,20 @@ def test_candidates_meet_the_same_devices_and_the_same_reads(
     first, second = met[0][0][:2], met[0][0][2:]
     assert not any(torch.equal(one, other) for one, other in zip(first, second, strict=True)), "draws must differ"
     assert len(set(met[0][1])) == 4
+
+
+def test_the_test_split_meets_other_devices_than_those_that_chose(
+    small: Graph, recipe: Make, drawn: Drawn, networks_dir: Path
+) -> None:
+    """No chip that a design was chosen on counts in its yield, however many are drawn."""
+    how, met = recipe({"epochs": 0}, equivalence="approximate"), []
+    for split in ("validation", "test"):
+        drawn.noise, drawn.read = [], []
+        fidelity = Fidelity(draws=4, split=split)  # type: ignore[arg-type]
+        measure(describe(small, ()), drawn_errors(small, 0.1), how, fidelity, 0, networks_dir)
+        met.append(list(drawn.noise))
+    assert len(met[0]) == len(met[1]) == 8
+    assert not any(torch.equal(one, other) for one in met[0] for other in met[1] if one.shape == other.shape)
 
 
 def test_another_seed_is_another_device(small: Graph, recipe: Make, drawn: Drawn, networks_dir: Path) -> None:
@@ -408,6 +422,7 @@ def test_the_key_names_every_field_of_a_fidelity_that_can_change_the_number(
         "trainings": 7,
         "corner": "optimistic",
         "is_screening": True,
+        "yield_above": 0.9,
     }
     plain, network = Fidelity(trains_on_machine=True), describe(small, (PRUNE,))
     assert other.keys() == {field.name for field in dataclasses.fields(plain)}
@@ -416,7 +431,7 @@ def test_the_key_names_every_field_of_a_fidelity_that_can_change_the_number(
         return accuracy_key(network, fixed_point(small), recipe(equivalence="approximate"), fidelity, 0, networks_dir)
 
     changed = {name: key(dataclasses.replace(plain, **{name: value})) for name, value in other.items()}
-    assert {changed.pop("corner"), changed.pop("is_screening")} == {key(plain)}
+    assert {changed.pop(name) for name in ("corner", "is_screening", "yield_above")} == {key(plain)}
     assert len({key(plain), *changed.values()}) == len(changed) + 1
 
 

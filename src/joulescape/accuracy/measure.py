@@ -17,7 +17,7 @@ from joulescape.accuracy.keys import accuracy_key, tuned_key
 from joulescape.accuracy.machine_layers import program
 from joulescape.accuracy.module import run
 from joulescape.accuracy.on_machine import Trained, train_on_machine
-from joulescape.accuracy.randomness import generator
+from joulescape.accuracy.randomness import drawn, generator
 from joulescape.accuracy.reference import is_own, reference_tensors, single_thread
 from joulescape.accuracy.spiking import spiking_draw, spiking_extras, with_spikes
 from joulescape.accuracy.spiking_plan import is_spiking
@@ -39,7 +39,7 @@ def measure(
     Any rung but the closed form, which measures nothing.
 
     Reference weights are trained and kept first where `networks_dir` lacks them. All candidates of a seed meet the same
-    draws. Raises SimulatorError when training diverges or the machine's output is not a number.
+    draws of a split. Raises SimulatorError when training diverges or the machine's output is not a number.
     """
     single_thread()
     if is_own(network.original):
@@ -51,7 +51,7 @@ def measure(
     tensors = weights(network, errors, recipe, fidelity, seed, networks_dir, data)
     calibration = calibrate(network, tensors, data.train.images, tiles=tiles_of(errors))
     part = data.part(fidelity.split).first(fidelity.samples)
-    draws = range(draws_count(recipe, errors, fidelity))
+    draws = drawn(fidelity.split, draws_count(recipe, errors, fidelity))
     in_time = [
         spiking_draw(network, tensors, errors, data, fidelity, seed, draw) for draw in draws if is_spiking(errors)
     ]
