@@ -266,13 +266,30 @@ def converters() -> str:
             full, merged = (net.accuracies({**base, "adc_bits": bits}, detail, draws) for detail in ("full", "merged"))  # type: ignore[arg-type]
             rows.append((str(bits), shown(full), shown(merged), f"{fmean(merged) - fmean(full):+.2f}"))
         tables.append(table(f"converter bits, {what} | full, % | merged, % | difference", rows))
-    rows = []
-    for sigma in (0.02, 0.05, 0.10):
-        numbers = {**SLICED, "programming_sigma_fraction": sigma}
-        full, merged = net.accuracies(numbers, "full", 3), net.accuracies(numbers, "merged", 3)
-        rows.append((f"{100 * sigma:g} %", shown(full), shown(merged), f"{fmean(merged) - fmean(full):+.2f}"))
-    tables.append(table("programming error, 8-bit converter | full, % | merged, % | difference", rows))
+    tables.append(table("8-bit converter | full, % | merged, % | mean difference", [_same_chips(*one) for one in MET]))
     return "\n\n".join(tables)
+
+
+MET: tuple[tuple[str, Mapping[str, float], int], ...] = (
+    ("programming error 5 %, read noise 1 %", {**SLICED, "programming_sigma_fraction": 0.05,
+                                               "read_sigma_fraction": 0.01}, 8),
+    ("programming error 10 %", {**SLICED, "programming_sigma_fraction": 0.10}, 16),
+    ("all errors together", TOGETHER, 8),
+)  # fmt: skip
+
+
+def _same_chips(what: str, numbers: Mapping[str, float], draws: int) -> tuple[str, ...]:
+    """Both details on the same chips, and what the mean of their differences is known to."""
+    details: tuple[Detail, Detail] = ("full", "merged")
+    full, merged = (case("lenet5").accuracies(numbers, detail, draws) for detail in details)
+    differences = [one - other for one, other in zip(merged, full, strict=True)]
+    error = stdev(differences) / draws**0.5
+    return (
+        f"{what}, {draws} chips",
+        shown(full),
+        shown(merged),
+        f"{fmean(differences):+.2f} (standard error {error:.2f})",
+    )
 
 
 def ranges() -> str:
