@@ -88,7 +88,8 @@ def physical_share(graph: Graph) -> float:
 
 def gaps(name: str, seeds: range) -> None:
     """Physics-aware against in-silico training."""
-    table(name, network(name)[0].task, seeds, ["pat", "in_silico", "in_silico_fitted", "frozen", "identity"])
+    rows = ["pat", "in_silico", "in_silico_recalibrated", "in_silico_fitted", "frozen", "identity"]
+    table(name, network(name)[0].task, seeds, rows)
 
 
 def hybrid(name: str, seeds: range) -> None:
