@@ -52,7 +52,7 @@ def test_a_study_does_not_differ_from_itself(tables: Tables) -> None:
     assert all(row.factor in (None, 1.0) for row in found.best)
     assert all(row.change == 0 for row in found.energy)
     fronts = found.fronts
-    assert fronts.before == fronts.after and fronts.gain in (None, 0.0)
+    assert fronts.before == fronts.after and fronts.volume_before == fronts.volume_after in (None, 1.0)
     assert fronts.covered_before == fronts.covered_after == (1.0 if fronts.before else None)
 
 
@@ -65,9 +65,11 @@ def test_dearer_machines_are_dearer_by_their_factor(factor: float) -> None:
         assert row.factor is None or row.factor == pytest.approx(factor, rel=1e-2)
     assert found.moved_count == (found.common if abs(factor - 1) > 1e-5 else found.moved_count)
     if factor < 0.95:
-        assert found.fronts.covered_before == 1.0 and (found.fronts.gain or 0) > 0
+        assert found.fronts.covered_before == 1.0 == pytest.approx(found.fronts.volume_after)
+        assert (found.fronts.volume_before or 0) < 1
     if factor > 1.05:
-        assert found.fronts.covered_after == 1.0 and (found.fronts.gain or 0) < 0
+        assert found.fronts.covered_after == 1.0 == pytest.approx(found.fronts.volume_before)
+        assert (found.fronts.volume_after or 0) < 1
 
 
 def test_both_ways_agree() -> None:
@@ -75,7 +77,8 @@ def test_both_ways_agree() -> None:
     there, back = compare(first, second), compare(second, first)
     assert there.only == back.only[::-1] and there.common == back.common
     assert there.fronts.covered_before == back.fronts.covered_after
-    assert (1 + (there.fronts.gain or 0)) * (1 + (back.fronts.gain or 0)) == pytest.approx(1)
+    assert there.fronts.volume_before == pytest.approx(back.fronts.volume_after)
+    assert max(there.fronts.volume_before or 0, there.fronts.volume_after or 0) <= 1
     for row in there.best:
         twin = next(other for other in back.best if other.back_end == row.back_end)
         assert (row.before, row.after) == (twin.after, twin.before)
@@ -132,7 +135,16 @@ def test_studies_without_much_still_give_a_true_page(pair: str) -> None:
     found = compare(before, after)
     assert_sound(render(before, after, found))
     json.dumps(summary(found), allow_nan=False)
-    assert found.fronts.gain is None or pair == "costs"
+    assert found.fronts.volume_before is None or pair == "costs"
+
+
+def test_other_questions_are_told_apart() -> None:
+    before = synthetic(60)
+    assert compare(before, before).warning == ""
+    spec = {**before.spec, "networks": [*before.spec.get("networks", []), "lenet5"]}
+    found = compare(before, resolved(before, spec=spec))
+    assert "lenet5 only after" in found.warning and found.warning in render(before, before, found)
+    assert found.warning in list(lines(found)) and summary(found)["warning"] == found.warning
 
 
 def test_a_name_is_never_markup() -> None:

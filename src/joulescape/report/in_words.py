@@ -49,6 +49,12 @@ def _table(offers: Sequence[Mapping[str, Any]], metrics: Mapping[str, str]) -> I
 
 
 def _sections(found: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    good = [
+        f"{row['back_end']} with {row['network']}: {100 * row['share']:.0f} % of {row['chips']} chips "
+        f"({100 * row['low']:.0f} to {100 * row['high']:.0f} %)"
+        for row in found["yields"]
+    ]
+    yield "Share of good chips", [found["yield"], *good] if found["yield"] else []
     yield "On equal terms", [found["equal_terms"]] if found["equal_terms"] else []
     yield "Which knob matters", found["knobs"]
     trust = []

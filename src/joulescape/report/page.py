@@ -175,6 +175,8 @@ def summary(given: Tables) -> dict[str, Any]:
         "search": found.convergence.verdict,
         "search_ended": found.convergence.ended,
         "search_effort": found.convergence.effort,
+        "yield": found.yields.sentence,
+        "yields": [asdict(row) for row in found.yields.rows],
         "equal_terms": found.equal.sentence,
         "knobs": list(found.knobs.sentences),
         "rungs": list(found.audit.sentences),

@@ -65,8 +65,9 @@ class Fronts:
     covered_before: float | None
     """Share of the old front that the new one dominates or holds."""
     covered_after: float | None
-    gain: float | None
-    """Relative change of the dominated volume against one reference point."""
+    volume_before: float | None
+    volume_after: float | None
+    """Share of what both fronts together dominate that each dominates, against one reference point."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ class Comparison:
     """Designs in both whose metrics differ, largest change first, `NAMED` of them."""
     moved_count: int
     only: tuple[int, int]
+    warning: str
+    """What the two questions do not have in common, in words; empty where they ask of the same."""
     changes: tuple[Change, ...]
     energy: tuple[Moved, ...]
 
@@ -106,6 +109,7 @@ def compare(before: Tables, after: Tables) -> Comparison:
         moved=tuple(moved[:NAMED]),
         moved_count=len(moved),
         only=(len(ids[0] - ids[1]), len(ids[1] - ids[0])),
+        warning=_warning(before, after),
         changes=changes(before, after),
         energy=moved_energy(before, after),
     )
@@ -118,6 +122,19 @@ def _same_question(before: Tables, after: Tables) -> None:
             f"{before.name} is judged on {', '.join(old.values())}, {after.name} on {', '.join(new.values())}: "
             "two studies are compared on one set of metrics"
         )
+
+
+def _warning(before: Tables, after: Tables) -> str:
+    """Networks and back ends that only one study asked of: fronts of different questions are not a progress."""
+    said = []
+    for key, what in (("networks", "networks"), ("back_ends", "back ends")):
+        old, new = (set(given.spec.get(key) or ()) for given in (before, after))
+        only = [f"{name} only before" for name in sorted(old - new)] + [
+            f"{name} only after" for name in sorted(new - old)
+        ]
+        if only:
+            said.append(f"other {what} ({', '.join(only)})")
+    return f"The two questions are not the same: {'; '.join(said)}." if said else ""
 
 
 def _common_limit(before: Tables, after: Tables) -> float | None:
@@ -177,11 +194,13 @@ def _fronts(before: Tables, after: Tables) -> Fronts:
     ways = {metric: "maximize" if role == "accuracy" else "minimize" for role, metric in before.axes.items()}
     old, new = (_points(given, ways) for given in (before, after))
     ids = [set(given.front["design_id"].to_list()) for given in (before, after)]
-    gain = None
+    shares: tuple[float | None, float | None] = (None, None)
     if len(old) and len(new):
-        reference = reference_point(np.vstack((old, new)))
-        gain = hypervolume(new, reference) / hypervolume(old, reference) - 1
-    return Fronts(len(old), len(new), len(ids[0] & ids[1]), _covered(old, new), _covered(new, old), gain)
+        both = np.vstack((old, new))
+        reference = reference_point(both)
+        whole = hypervolume(both, reference)
+        shares = hypervolume(old, reference) / whole, hypervolume(new, reference) / whole
+    return Fronts(len(old), len(new), len(ids[0] & ids[1]), _covered(old, new), _covered(new, old), *shares)
 
 
 def _points(given: Tables, ways: dict[str, str]) -> Any:

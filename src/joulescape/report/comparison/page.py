@@ -58,7 +58,8 @@ def summary(found: Comparison) -> dict[str, Any]:
         "front_shared_count": fronts.shared,
         "front_before_covered_fraction": fronts.covered_before,
         "front_after_covered_fraction": fronts.covered_after,
-        "hypervolume_gain_fraction": fronts.gain,
+        "hypervolume_fractions": [fronts.volume_before, fronts.volume_after],
+        "warning": found.warning,
         "common_count": found.common,
         "moved_count": found.moved_count,
         "only_count": list(found.only),
@@ -70,6 +71,8 @@ def summary(found: Comparison) -> dict[str, Any]:
 def lines(found: Comparison) -> Iterator[str]:
     """What a terminal shows: the finding, each back end, the fronts, what was asked otherwise."""
     yield found.sentence
+    if found.warning:
+        yield found.warning
     for row in found.best:
         energies = [theme.show(value, "inference_energy_pj") for value in (row.before, row.after)]
         factor = "" if row.factor is None else f" ({theme.factor_text(row.factor)})"
@@ -86,8 +89,9 @@ def front_words(found: Comparison) -> str:
     if fronts.covered_before is not None and fronts.covered_after is not None:
         words += f"; the new one equals or beats {100 * fronts.covered_before:.0f}{theme.SPACE}% of the old"
         words += f", the old one {100 * fronts.covered_after:.0f}{theme.SPACE}% of the new"
-    if fronts.gain is not None:
-        words += f"; dominated volume {100 * fronts.gain:+.1f}{theme.SPACE}%"
+    if fronts.volume_before is not None and fronts.volume_after is not None:
+        shares = f"{100 * fronts.volume_before:.1f} and {100 * fronts.volume_after:.1f}{theme.SPACE}%"
+        words += f"; of what both together dominate, they dominate {shares}"
     return f"{words}."
 
 
