@@ -28,7 +28,7 @@ SPACE: dict[str, Any] = {
             "timesteps": {"kind": "int", "low": 1, "high": 64},
             "code": {"kind": "choice", "options": ["rate", "first_spike"]},
             "threshold_percentile": {"kind": "float", "low": 90.0, "high": 100.0},
-            "tick_ns": {"kind": "choice", "options": [2000.0, 10000.0]},
+            "tick_ns": {"kind": "choice", "options": [100000.0, 500000.0]},
         }
     },
     "objectives": {"accuracy_fraction": "maximize", "inference_energy_pj": "minimize"},

@@ -32,19 +32,30 @@ class Placed:
     parts: int = 1
     """Cores that the inputs of one neuron are spread over."""
     outputs: int = 0
+    busiest_fraction: float = 1.0
+    """Share of the layer's neurons that lie on its fullest core."""
 
 
 def cores_of(layers: Sequence[Placed], settings: SpikingSettings) -> int:
-    """Cores of a whole network: layers that leave room on their one core share it, first fit, the largest first."""
+    """Cores of a whole network: layers that leave room on their one core share it."""
+    return sum(found.cores for found in layers if found.cores > 1) + len(shared_cores(layers, settings))
+
+
+def shared_cores(layers: Sequence[Placed], settings: SpikingSettings) -> list[list[int]]:
+    """For each core of layers that need one only, their places in `layers`: first fit, the largest first."""
     core = settings.core
-    small = [found for found in layers if found.cores == 1]
+    small = [place for place, found in enumerate(layers) if found.cores == 1]
     left: list[tuple[int, int]] = []
-    for found in sorted(small, key=lambda one: (one.neurons, one.delivered), reverse=True):
-        lines = found.delivered * core.axons_per_input
-        place = next((i for i, room in enumerate(left) if found.neurons <= room[0] and lines <= room[1]), len(left))
-        room = left[place] if place < len(left) else (core.neurons, core.axons)
-        left[place : place + 1] = [(room[0] - found.neurons, room[1] - lines)]
-    return sum(found.cores for found in layers if found.cores > 1) + len(left)
+    shared: list[list[int]] = []
+    for index in sorted(small, key=lambda at: (layers[at].neurons, layers[at].delivered), reverse=True):
+        neurons, lines = layers[index].neurons, layers[index].delivered * core.axons_per_input
+        place = next((i for i, room in enumerate(left) if neurons <= room[0] and lines <= room[1]), len(left))
+        if place == len(left):
+            left.append((core.neurons, core.axons))
+            shared.append([])
+        left[place] = (left[place][0] - neurons, left[place][1] - lines)
+        shared[place].append(index)
+    return shared
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,8 @@ class _Block:
 
     cores: int
     delivered: int
+    neurons: int
+    """Of the fullest core."""
 
 
 def placed(work: MatrixWork, settings: SpikingSettings) -> Placed:
@@ -65,7 +78,8 @@ def placed(work: MatrixWork, settings: SpikingSettings) -> Placed:
     sides = range(1, max(loops.OY, loops.OX) + 1)
     blocks = [found for side in sides if (found := _block(loops, work, settings, inputs, side)) is not None]
     best = min(blocks, key=lambda block: (block.cores, block.delivered))
-    return Placed(best.cores, outputs, best.delivered, outputs=outputs)
+    share = min(1.0, best.neurons / outputs)
+    return Placed(best.cores, outputs, best.delivered, outputs=outputs, busiest_fraction=share)
 
 
 def pooled(work: VectorWork, settings: SpikingSettings, batch: int) -> Placed:
@@ -73,7 +87,7 @@ def pooled(work: VectorWork, settings: SpikingSettings, batch: int) -> Placed:
     inputs = settings.core.axons // settings.core.axons_per_input
     outputs, read = work.write_elements // batch, work.read_elements // batch
     cores = max(math.ceil(outputs / settings.core.neurons), math.ceil(read / inputs))
-    return Placed(cores, outputs, read, outputs=outputs)
+    return Placed(cores, outputs, read, outputs=outputs, busiest_fraction=math.ceil(outputs / cores) / outputs)
 
 
 def neurons_of(work: MatrixWork, settings: SpikingSettings, kernels: int) -> int:
@@ -97,7 +111,11 @@ def _block(loops: Loops, work: MatrixWork, settings: SpikingSettings, inputs: in
     needed = down * across * loops.K
     cuts = math.ceil(loops.K / (room // (down * across)))
     beside = min(inputs // patch, room // needed) if cuts == 1 else 1
-    return _Block(math.ceil(squares / beside) if cuts == 1 else squares * cuts, squares * cuts * patch)
+    return _Block(
+        cores=math.ceil(squares / beside) if cuts == 1 else squares * cuts,
+        delivered=squares * cuts * patch,
+        neurons=down * across * math.ceil(loops.K / cuts) * beside,
+    )
 
 
 def _spread(loops: Loops, work: MatrixWork, settings: SpikingSettings, inputs: int, outputs: int) -> Placed:
@@ -112,4 +130,5 @@ def _spread(loops: Loops, work: MatrixWork, settings: SpikingSettings, inputs: i
         delivered=positions * cuts * loops.reduction + outputs * parts,
         parts=parts,
         outputs=outputs,
+        busiest_fraction=math.ceil(loops.K / cuts) * math.ceil(loops.reduction / parts) / (outputs * loops.reduction),
     )

@@ -46,6 +46,17 @@ class NeuronSettings(Shape):
     """False: every neuron is updated as if it was sent something."""
 
 
+class PaceSettings(Shape):
+    """What a core does one after the other."""
+
+    event_ns: LowerIsBetter
+    active_ns: LowerIsBetter
+    """An update of a neuron that was sent something."""
+    idle_ns: LowerIsBetter
+    stretches: bool
+    """Whether a tick waits for the busiest core (a barrier ends it); False: its length is fixed."""
+
+
 class RoutingSettings(Shape):
     """A spike on its way to the cores that listen to it."""
 
@@ -92,7 +103,10 @@ class SpikingSettings(Shape):
     cores: Positive
     core: CoreSettings
     tick_ns: Annotated[float, Field(gt=0)]
+    """A barrier may end a tick later: see `pace.stretches`."""
     least_tick_ns: LowerIsBetter
+    pace: PaceSettings | None = None
+    """None: all synapses of a core work at once (analog ones)."""
     event_pj: LowerIsBetter
     """A spike through one synapse: its weight is read and added."""
     neuron: NeuronSettings

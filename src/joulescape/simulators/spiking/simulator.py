@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from joulescape.simulators.base import Area, Component, Context, LayerCost, Limi
 from joulescape.simulators.spiking.cost import activity, mean_hops, product_cost, vector_cost, window_ticks
 from joulescape.simulators.spiking.figures import break_even_spikes, figures
 from joulescape.simulators.spiking.mapping import POOLS, cores_of, placed, pooled
+from joulescape.simulators.spiking.pace import busiest, load_of, tick_ns
 from joulescape.simulators.spiking.settings import SpikingSettings
 
 IN_NEURONS = frozenset({"relu", "add", "norm", "concat", "channel_shuffle", "channel_slice", "scale_offset"})
@@ -95,6 +97,12 @@ class Spiking(Simulator[SpikingSettings]):
             f"break-even with a digital multiply-accumulate: {break_even_spikes(settings):.2f} spikes by additions "
             f"({figures(settings)['event_break_even_spikes']:.2f} by this chip's events)",
         ]
+        if settings.pace is not None:
+            load = load_of(work, settings, context)
+            lines.append(
+                f"busiest core: {load.events:.4g} events and {load.neurons:.4g} neurons a tick take "
+                f"{load.needed_ns:.4g} ns"
+            )
         return "\n".join(lines)
 
     def published(self, settings: SpikingSettings) -> Mapping[str, float]:
@@ -110,8 +118,9 @@ def cores_needed(works: Sequence[Work], settings: SpikingSettings, batch: int) -
 
 
 def _costs(works: Sequence[Work], settings: SpikingSettings, context: Context) -> list[LayerCost]:
-    hops = mean_hops(cores_needed(works, settings, context.batch), settings)
-    return [_cost(work, settings, context, hops) for work in works]
+    hops, tick = mean_hops(cores_needed(works, settings, context.batch), settings), tick_ns(works, settings, context)
+    paced, bound = settings.model_copy(update={"tick_ns": tick}), "events" if tick > settings.tick_ns else "ticks"
+    return [replace(_cost(work, paced, context, hops), bound_by=bound) for work in works]
 
 
 def _cost(work: Work, settings: SpikingSettings, context: Context, hops: float) -> LayerCost:
@@ -148,11 +157,25 @@ def _limits(works: Sequence[Work], settings: SpikingSettings, context: Context) 
         yield Limit(
             f"tick_ns of {settings.tick_ns:g} is shorter than {least:g}, which would do", least / settings.tick_ns - 1
         )
+    yield from _late(works, settings, context)
     back = [work.layer for work in works if work.layer in context.received]
     if back:
         named = ", ".join(back[:NAMED]) + (f" and {len(back) - NAMED} more" if len(back) > NAMED else "")
         yield Limit(
             f"{named}: input from the host, which hands values on and no spikes; a network without it would do", 1.0
+        )
+
+
+def _late(works: Sequence[Work], settings: SpikingSettings, context: Context) -> Iterator[Limit]:
+    """A fixed tick that ends before the busiest core is done."""
+    if settings.pace is None or settings.pace.stretches:
+        return
+    load = busiest(works, settings, context)
+    if load.needed_ns > settings.tick_ns:
+        yield Limit(
+            f"{load.layer}: {load.events:.4g} events and {load.neurons:.4g} neurons of the busiest core take longer "
+            f"than tick_ns of {settings.tick_ns:g}; {math.ceil(load.needed_ns)} would do",
+            load.needed_ns / settings.tick_ns - 1,
         )
 
 
@@ -167,4 +190,4 @@ def _sizes(works: Sequence[Work], settings: SpikingSettings, context: Context) -
     needed, there = cores_needed(works, settings, context.batch), settings.cores * settings.chips
     if needed > there:
         chips = math.ceil(needed / settings.cores)
-        yield Limit(f"{needed} cores needed, {there} there; chips of {chips} would do", needed / there - 1)
+        yield Limit(f"{needed} cores needed, {there} there; chips: {chips} would do", needed / there - 1)
