@@ -152,7 +152,7 @@ def _report(space: DesignSpace, candidate: Candidate, machine: Machine, priced: 
             "node": space.spec.node,
             "node_nm": machine.node_nm,
             "compression": [{"method": s.method, **s.settings, **s.per_layer} for s in candidate.compression],
-            "hardware": dict(candidate.hardware),
+            "hardware": {**space.hardware[candidate.back_end].opened, **candidate.hardware},
             "training": _training(candidate, machine) if priced.plan else None,
         },
         batch=space.spec.batch,

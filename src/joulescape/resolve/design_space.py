@@ -174,7 +174,8 @@ def load_space(path: Path | str) -> DesignSpace:
 
 
 def resolve_space(document: Document, root: Path, name: str, needs_designs: bool = True) -> DesignSpace:
-    """The same from a document in memory; `needs_designs` False also takes back ends that only serve as host."""
+    """The same from a document in memory; `needs_designs` False, for one design, also takes back ends that only serve
+    as host and values of settings that no search moves."""
     question = read_question(document, root, needs_designs)
     if question.faults:
         raise SpecError(sorted(dict.fromkeys(question.faults), key=lambda f: (f.file, f.line or 0, f.path)))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from joulescape.errors import Fault
 from joulescape.resolve.back_end import BackEnd
 from joulescape.resolve.candidate import Parameter
 from joulescape.resolve.filling import Field, check_fields, read_fields
-from joulescape.resolve.settings import leaves, put
+from joulescape.resolve.parts import COMPONENT
+from joulescape.resolve.settings import leaves, put, put_raw
 from joulescape.resolve.shelves import nearest_name
 from joulescape.spec.base import Shape
 from joulescape.spec.document import Document
@@ -28,6 +29,8 @@ MOST_VARIANTS = 4096
 HOST = "host."
 """Prefix of the host's paths below a back end."""
 
+ELSEWHERE = "; `joulescape cost --set` moves any other, or a copy of the entry's file"
+
 
 @dataclass(frozen=True)
 class HardwarePlan:
@@ -35,6 +38,8 @@ class HardwarePlan:
 
     back_end: BackEnd
     fields: tuple[Field, ...] = ()
+    opened: Mapping[str, Scalar] = field(default_factory=dict)
+    """Values of settings that no search moves, already in `back_end`: where one design is costed."""
 
     @property
     def fixed(self) -> Mapping[str, Scalar]:
@@ -83,8 +88,13 @@ class HardwarePlan:
         return inner in station.simulator.changes_numbers
 
 
-def read_hardware(document: Document, back_ends: Mapping[str, BackEnd], faults: list[Fault]) -> dict[str, HardwarePlan]:
-    """What the space says about each back end; `back_ends` are those that could be resolved."""
+def read_hardware(
+    document: Document, back_ends: Mapping[str, BackEnd], faults: list[Fault], is_open: bool = False
+) -> dict[str, HardwarePlan]:
+    """What the space says about each back end; `back_ends` are those that could be resolved.
+
+    `is_open` also takes plain values of settings that no search moves, sourced numbers among them (as assumed).
+    """
     written = document.content.get("hardware") or {}
     listed = document.content["back_ends"]
     for name in written:
@@ -93,18 +103,23 @@ def read_hardware(document: Document, back_ends: Mapping[str, BackEnd], faults: 
             faults.append(document.fault(("hardware", name), f"'{name}'", "a back end that the space lists", near))
     plans = {name: HardwarePlan(back_end) for name, back_end in back_ends.items()}
     for name in (name for name in written if name in back_ends):
-        plans[name] = _plan(document, back_ends[name], faults)
+        plans[name] = _plan(document, back_ends[name], faults, is_open)
     return plans
 
 
-def _plan(document: Document, back_end: BackEnd, faults: list[Fault]) -> HardwarePlan:
+def _plan(document: Document, back_end: BackEnd, faults: list[Fault], is_open: bool) -> HardwarePlan:
     fields = read_fields(document, ("hardware", back_end.name), faults)
-    known = tuple(field for field in fields if _is_known(document, back_end, field, faults))
+    known = tuple(_given(back_end, f) for f in fields if _is_known(document, back_end, f, faults, is_open))
+    count = len(faults)
     for station in back_end.stations:
         own = tuple(_inner(field, back_end) for field in known if _station(back_end, field.path)[0] is station)
         base = station.document.content["parameters"]
         faults.extend(check_fields(station.simulator.Settings, base, own, document, ("hardware", back_end.name)))
-    plan = HardwarePlan(back_end, known)
+    searched = tuple(field for field in known if _is_searchable(back_end, field.path))
+    plan = HardwarePlan(back_end, searched)
+    if len(searched) < len(known) and len(faults) == count:
+        opened = {field.path: field.value for field in fields if not _is_searchable(back_end, field.path)}
+        plan = HardwarePlan(_opened(back_end, known), searched, opened)
     if plan.variant_count > MOST_VARIANTS:
         names = ", ".join(field.path for field in plan.swept)
         expected = f"at most {MOST_VARIANTS} (fewer points or domains among {names})"
@@ -114,29 +129,64 @@ def _plan(document: Document, back_end: BackEnd, faults: list[Fault]) -> Hardwar
     return plan
 
 
-def _is_known(document: Document, back_end: BackEnd, field: Field, faults: list[Fault]) -> bool:
-    station, inner = _station(back_end, field.path)
-    searchable = station.simulator.searchable
-    prefix = "" if station is back_end else HOST
+def _is_known(document: Document, back_end: BackEnd, field: Field, faults: list[Fault], is_open: bool) -> bool:
     if field.domain is not None and field.domain.per is not None:
         faults.append(
             document.fault((*field.keys, "per"), "'layer'", "no key 'per' (a machine has one value for all layers)")
         )
         return False
-    if inner in searchable:
+    if _is_searchable(back_end, field.path):
         return True
+    station, inner = _station(back_end, field.path)
     every = leaves(station.settings)
-    choices = sorted(f"{prefix}{path}" for path in searchable)
+    if is_open and inner in every and field.domain is None:
+        return True
+    faults.append(_refusal(document, back_end, field, every.keys() if is_open else station.simulator.searchable))
+    return False
+
+
+def _refusal(document: Document, back_end: BackEnd, field: Field, open_paths: Iterable[str]) -> Fault:
+    """Why a path cannot be set, and what can: paths of the same part first."""
+    station, inner = _station(back_end, field.path)
+    prefix, every = "" if station is back_end else HOST, leaves(station.settings)
+    near = f"{field.path.rpartition('.')[0]}."
+    choices = sorted((f"{prefix}{path}" for path in open_paths), key=lambda path: (not path.startswith(near), path))
+    if inner.rpartition(".")[2] == COMPONENT:
+        expected = "a setting; a part off the shelf is exchanged in a copy of the entry's file"
+        return document.fault(field.keys, f"'{field.path}'", expected)
     if isinstance(every.get(inner), Sourced):
         expected = "a searchable path: a sourced value holds as published, `corner` moves it"
-        faults.append(document.fault(field.keys, "a sourced value", expected))
-    elif inner in every:
-        faults.append(document.fault(field.keys, "a path that is not searchable", one_of(choices)))
-    else:
-        faults.append(
-            document.fault(field.keys, f"unknown path '{field.path}'", one_of(choices), _near(field.path, choices))
-        )
-    return False
+        return document.fault(field.keys, "a sourced value", expected)
+    if inner in every:
+        return document.fault(field.keys, "a path that is not searchable", f"{one_of(choices)}{ELSEWHERE}")
+    return document.fault(field.keys, f"unknown path '{field.path}'", one_of(choices), _near(field.path, choices))
+
+
+def _is_searchable(back_end: BackEnd, path: str) -> bool:
+    station, inner = _station(back_end, path)
+    return inner in station.simulator.searchable
+
+
+def _given(back_end: BackEnd, field: Field) -> Field:
+    """The field; a plain number for a sourced one is assumed, at every corner."""
+    station, inner = _station(back_end, field.path)
+    is_number = isinstance(field.value, (int, float)) and not isinstance(field.value, bool)
+    if not is_number or not isinstance(leaves(station.settings).get(inner), Sourced):
+        return field
+    ends = dict.fromkeys(("value", "low", "high"), field.value)
+    return replace(field, value={**ends, "basis": "assumed", "source": "set by hand"})
+
+
+def _opened(back_end: BackEnd, fields: Sequence[Field]) -> BackEnd:
+    """The back end with plain values put in place of its own; they have been checked."""
+    changed = []
+    for station in back_end.stations:
+        raw = station.document.content["parameters"]
+        for given in fields:
+            owner, inner = _station(back_end, given.path)
+            raw = put_raw(raw, inner, given.value) if owner is station and given.domain is None else raw
+        changed.append(replace(station, settings=station.simulator.Settings.model_validate(raw)))
+    return replace(changed[0], host=changed[1] if len(changed) > 1 else None)
 
 
 def _near(path: str, choices: list[str]) -> str | None:

@@ -73,7 +73,8 @@ class Question:
 
 
 def read_question(document: Document, root: Path, needs_designs: bool) -> Question:
-    """The question of a space file; `needs_designs` refuses back ends that only serve as host."""
+    """The question of a space file; `needs_designs` refuses back ends that only serve as host, and settings that no
+    search moves."""
     question = _shaped(document, root, needs_designs)
     _check_known_task(question)
     if "networks" not in question.broken:
@@ -82,7 +83,8 @@ def read_question(document: Document, root: Path, needs_designs: bool) -> Questi
         _read_back_ends(question)
         _check_reserves(question)
     question.steps = read_steps(question.document, question.faults)
-    question.hardware = read_hardware(question.document, question.back_ends, question.faults)
+    question.hardware = read_hardware(question.document, question.back_ends, question.faults, is_open=not needs_designs)
+    question.back_ends = {name: plan.back_end for name, plan in question.hardware.items()}
     question.training = read_training(question.document, question.spec.training, question.faults)
     question.faults.extend(check_metrics(question.document, question.spec))
     if not question.broken:
