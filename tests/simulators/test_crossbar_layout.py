@@ -123,8 +123,22 @@ def test_every_chip_takes_its_area_and_its_idle_power_and_figures_are_those_of_o
 
 def test_chips_without_links_are_one() -> None:
     machine = isaac(layout__chips=3, hypertransport__links=0)
-    (reason,) = refusals(network("vgg16", 8), machine)
-    assert "layout.chips 3 with hypertransport.links 1" in reason
+    links, size = refusals(network("vgg16", 8), machine)
+    assert "layout.chips 3" in links and "hypertransport.links 1" in links and links in SIMULATOR.cautions(machine)
+    assert "layout.chips 3 with hypertransport.links 1" in size
+    assert refusals([dense(16, 16)], isaac(layout__chips=1, hypertransport__links=0)) == []
+    assert refusals([dense(16, 16)], isaac(layout__chips=2, hypertransport__links=0)) != []
+
+
+@pytest.mark.parametrize(("bits", "batch"), [(8, 1), (16, 1), (16, 4)])
+def test_what_is_named_for_a_large_network_does(bits: int, batch: int) -> None:
+    """Arrays and buffers at once: each of the three changes leaves nothing else to be refused."""
+    works = network("vgg16", bits, batch)
+    reason = refusals(works, ISAAC, batch)[0]
+    tiles, chips, reload = re.findall(r"tiles (\d+) would do; so would layout.chips (\d+), or (.*), which", reason)[0]
+    more = [("tiles", int(found)) for found in re.findall(r"with tiles (\d+)", reload)]
+    for change in ({"tiles": int(tiles)}, {"layout__chips": int(chips)}, {**RELOAD, **dict(more)}):
+        assert refusals(works, isaac(**change), batch) == [], change
 
 
 def test_free_arrays_of_all_chips_are_given_out() -> None:
@@ -224,7 +238,7 @@ def test_a_batch_waits_in_the_buffers_around_a_layer_that_is_reloaded() -> None:
     fits, streams = small(12), small(3)
     assert refusals([dense(384, 128, batch=128)], streams, 128) == []
     (reason,) = refusals([dense(384, 128, batch=129)], streams, 129)
-    assert "overflow the tile buffers: 6.605e+04 of 6.554e+04" in reason
+    assert "overflow the tile buffers: 66,048 of 65,536" in reason
     assert refusals([dense(384, 128, batch=129)], fits, 129) == [], "what stays lets samples follow each other"
 
 
@@ -313,6 +327,7 @@ def paced_for(batch: int, machine: CrossbarSettings) -> CrossbarSettings:
 def test_attention_wears_its_cells_once_a_sample() -> None:
     (reason,) = refusals([attention(4)], isaac(**WRITTEN, layout__served_batches=10**9), 4)
     assert "4 a batch, and cells endure 1e+08: at most layout.served_batches 25000000" in reason
+    assert refusals([attention(4)], isaac(**WRITTEN, **RELOAD), 4) == [], "no stored weights, nothing to reload"
 
 
 def test_the_digits_network_with_attention_runs_whole_products_on_the_arrays() -> None:

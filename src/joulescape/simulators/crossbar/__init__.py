@@ -143,12 +143,12 @@ class Crossbar(Simulator[CrossbarSettings]):
         return programming_energies(works, paced(works, settings, samples_of(works)))
 
     def limits(self, works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Sequence[Limit]:
-        """Arrays of all layers on the chip, samples in its buffers, writes cells outlive, levels and pairs of them."""
+        """What no network can do on it (levels, wires, voltages that wait), then arrays, samples in buffers, writes."""
         laid_out = paced(works, settings, context.batch)
         capacity = capacity_limits(works, laid_out, context)
         chain = chain_limits(works, settings, context)
         wear = (*wear_limit(works, settings, context), *service_limit(works, laid_out, context))
-        return (*capacity, *wear, *machine_limits(settings), *chain)
+        return (*machine_limits(settings), *chain, *capacity, *wear)
 
     def cautions(self, settings: CrossbarSettings) -> Sequence[str]:
         """What its settings alone forbid, and wires that take much."""

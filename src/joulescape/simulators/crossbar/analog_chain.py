@@ -77,16 +77,16 @@ def chain_cost(
 
 
 def chain_limits(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[Limit, ...]:
-    """What voltages cannot do; empty where every sum is converted."""
+    """What voltages cannot do, what no size would mend first; empty where every sum is converted."""
     analog = settings.chain
     matrices = [work for work in works if isinstance(work, MatrixWork)]
     if analog is None or not matrices:
         return ()
     return (
-        _first_limit(matrices[0], analog, settings),
-        *(limit for work in matrices for limit in _layer_limits(work, settings)),
         *(_function_limit(work, analog) for work in works if isinstance(work, VectorWork)),
         _path_limit(works, context),
+        _first_limit(matrices[0], analog, settings),
+        *(limit for work in matrices for limit in _layer_limits(work, settings)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
@@ -32,12 +33,9 @@ def crossbars_needed(works: Sequence[Work], settings: CrossbarSettings, batch: i
 
 
 def capacity_limits(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[Limit, ...]:
-    """Arrays, then buffers."""
+    """Arrays, then buffers; what is named for either would do for both."""
     tiles = np.asarray(settings.tiles) * linked_chips(settings)
-    memory = (
-        _subarrays(works, settings, context) if settings.buffer == "subarrays" else _edram(works, settings, context)
-    )
-    return (_arrays(works, settings, context), _limit(*memory, tiles))
+    return (_arrays(works, settings, context), _limit(*_memory(works, settings, context), tiles))
 
 
 def service_limit(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[Limit, ...]:
@@ -67,8 +65,19 @@ def batch_writes(works: Sequence[Work], settings: CrossbarSettings, context: Con
 
 
 def machine_limits(settings: CrossbarSettings) -> tuple[Limit, ...]:
-    """What settings alone forbid, whatever the network: levels, pairs, wires."""
-    return (*level_limit(settings.cell.bits, settings.cell), *remapping_limit(settings), *wire_limit(settings))
+    """What settings alone forbid, whatever the network: levels, pairs, wires, chips apart."""
+    levels = level_limit(settings.cell.bits, settings.cell)
+    return (*levels, *remapping_limit(settings), *wire_limit(settings), *link_limit(settings))
+
+
+def link_limit(settings: CrossbarSettings) -> tuple[Limit, ...]:
+    """Several chips need a link; empty where no machine of a sweep lacks it."""
+    is_apart = (np.asarray(settings.layout.chips) > 1) & (np.asarray(settings.hypertransport.links) < 1)
+    if not np.any(is_apart):
+        return ()
+    several = f"layout.chips {settings.layout.chips}" if np.ndim(settings.layout.chips) == 0 else "several layout.chips"
+    reason = f"{several} pass activations to each other and hypertransport.links is 0: hypertransport.links 1"
+    return (Limit(reason, np.where(is_apart, 1.0, 0.0)),)
 
 
 def remapping_limit(settings: CrossbarSettings) -> tuple[Limit, ...]:
@@ -92,20 +101,42 @@ def _arrays(works: Sequence[Work], settings: CrossbarSettings, context: Context)
         return _limit("products of two activations leave no array to reload", least, per_tile, there)
     reason = "the network's weights need more crossbars than the chip has"
     needed = crossbars_needed(works, settings, context.batch)
-    return _limit(reason, needed, per_tile, there, _other_remedies(works, settings, needed))
+    least = tiles_for_memory(works, settings, context)
+    return _limit(reason, needed, per_tile, there, _other_remedies(works, settings, context, needed), least)
 
 
-def _other_remedies(works: Sequence[Work], settings: CrossbarSettings, needed: Quantity) -> str:
+def tiles_for_memory(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> Quantity:
+    """Tiles whose buffers hold what passes between layers."""
+    _, held, per_tile = _memory(works, settings, context)
+    return np.ceil(np.asarray(held) / np.maximum(1, per_tile))
+
+
+def _other_remedies(works: Sequence[Work], settings: CrossbarSettings, context: Context, needed: Quantity) -> str:
     """What would do in the place of larger chips; only what one machine, not a sweep, can be told."""
-    if np.ndim(needed) or np.ndim(crossbars(settings)):
+    if np.ndim(needed) or np.ndim(crossbars(settings)) or settings.chain is not None:
         return ""
-    if settings.chain is not None:
-        return ""
+    tiles = float(np.asarray(settings.tiles))
+    chips = math.ceil(max(needed / crossbars(settings), tiles_for_memory(works, settings, context) / tiles))
     has_links = np.ndim(settings.hypertransport.links) == 0 and settings.hypertransport.links > 0
-    more = f"; so would layout.chips {int(np.ceil(needed / crossbars(settings)))}"
-    more = more if has_links else f"{more} with hypertransport.links 1"
-    can_reload = all(work.role == "forward" for work in works)
-    return f"{more}, or layout.overflow reload, which writes cells anew for every batch" if can_reload else more
+    more = f"; so would layout.chips {chips}" + ("" if has_links else " with hypertransport.links 1")
+    if any(work.role != "forward" for work in works):
+        return more
+    reload = f"layout.overflow reload{_reload_tiles(works, settings, context)}"
+    return f"{more}, or {reload}, which writes cells anew for every batch"
+
+
+def _reload_tiles(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> str:
+    """Tiles that reloading needs beyond those that are there: a batch waits in their buffers."""
+    layout = settings.layout.model_copy(update={"overflow": "reload"})
+    tiles = float(tiles_for_memory(works, settings.model_copy(update={"layout": layout}), context))
+    return f" with tiles {int(tiles)}" if tiles > settings.tiles * linked_chips(settings) else ""
+
+
+def _memory(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[str, Quantity, Quantity]:
+    """What is said where buffers are too small, bytes that they must hold, bytes that a tile's hold."""
+    if settings.buffer == "subarrays":
+        return _subarrays(works, settings, context)
+    return _edram(works, settings, context)
 
 
 def _edram(works: Sequence[Work], settings: CrossbarSettings, context: Context) -> tuple[str, Quantity, Quantity]:
@@ -145,10 +176,13 @@ def _subarrays(works: Sequence[Work], settings: CrossbarSettings, context: Conte
     return "what passes between layers overflows the memory subarrays", held + errors + sums, there
 
 
-def _limit(reason: str, needed: Quantity, per_tile: Quantity, tiles: Quantity, others: str = "") -> Limit:
-    """The smallest change that would close it is so many tiles; said where there is one machine, not a sweep."""
+def _limit(
+    reason: str, needed: Quantity, per_tile: Quantity, tiles: Quantity, others: str = "", least: Quantity = 0
+) -> Limit:
+    """The smallest change that would close it is so many tiles, at least those asked for by something else; said where
+    there is one machine, not a sweep."""
     there = per_tile * tiles
     if np.ndim(needed) == np.ndim(there) == 0:
-        tiles_needed = int(np.ceil(needed / per_tile))
-        reason = f"{reason}: {float(needed):.4g} of {float(there):.4g}, {tiles_needed} tiles would do{others}"
+        enough = max(math.ceil(needed / per_tile), int(least))
+        reason = f"{reason}: {math.ceil(needed):,} of {math.floor(there):,}, tiles {enough} would do{others}"
     return Limit(reason, needed / there - 1)

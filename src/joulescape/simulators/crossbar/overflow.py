@@ -63,6 +63,8 @@ def array_write_ns(settings: CrossbarSettings) -> Quantity:
 def stream_of(works: Sequence[Work], settings: CrossbarSettings, context: Context, taken: Quantity = 0) -> Stream:
     """What is streamed; `taken` arrays hold products of two activations."""
     stored = [_stored(w, settings, context) for w in works if isinstance(w, MatrixWork) and w.is_weight_stored]
+    if not stored:
+        return Stream({}, {}, np.float64(0))
     order = sorted(stored, key=lambda layer: -layer.mapping.loops.positions)
     there = np.maximum(1, all_crossbars(settings) - taken)
     resident, room = _best(order, there, settings)
