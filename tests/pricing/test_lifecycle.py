@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from joulescape.network.operators import Phase
 from joulescape.pricing import CostReport, cost
 from joulescape.resolve.design_space import resolve_space
 from joulescape.spec.document import Document
@@ -85,3 +86,16 @@ def test_every_family_may_be_asked_for_its_life_as_an_objective() -> None:
     space = resolve_space(Document("test", asked), ROOT, "test")
     assert {pair.back_end for pair in space.pairs} == set(MACHINES)
     assert space.spec.names_training and space.spec.rungs == ("full",)
+
+
+@pytest.mark.parametrize("phase", ["inference", "training"])
+def test_a_life_is_shown_whatever_phase_was_asked(phase: Phase) -> None:
+    """Its parts stand beside it; it was ignored in silence where one phase alone was asked."""
+    found = cost("digits_mlp", "memristive/isaac", {"lifecycle.inferences": "1e9"}, phases=(phase,), root=ROOT)
+    parts = total(found, "programming") + total(found, "training") + 1e9 * total(found, "inference")
+    assert total(found, "lifecycle") == pytest.approx(parts)
+
+
+def test_writing_is_a_line_of_its_own_where_a_machine_writes() -> None:
+    assert total(cost("digits_mlp", "memristive/isaac", root=ROOT), "programming") > 1e3
+    assert cost("digits_mlp", "electronic/systolic_int8", root=ROOT).totals["programming_energy_pj"] is None

@@ -44,6 +44,8 @@ class CostReport:
     """Where another node was asked for: pJ per sample under each rule of scaling to it."""
     explanations: Sequence[Mapping[str, str]] = ()
     """Where asked for: the mapping of each layer and role, as text."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of the machine's settings: what rounds, what was not counted."""
 
     @property
     def mapping_notes(self) -> tuple[str, ...]:
@@ -73,10 +75,13 @@ def cost(
 
     `sets` changes values by name: `hardware.array.rows`, `compression.quantize.weight_bits`, `batch`,
     `training.batch`. Raises SpecError for a name or value that does not exist, Infeasible when the network does
-    not fit the machine. `explains` adds each layer's mapping, where the machine chooses one.
+    not fit the machine. `explains` adds each layer's mapping, where the machine chooses one. A life
+    (`lifecycle.inferences`) is writing the weights once, training and each use: both phases are costed for it.
     """
+    has_life = any(name.partition(".")[0] == "lifecycle" for name in sets or {})
+    asked: tuple[Phase, ...] = ("inference", "training") if has_life else tuple(phases)
     space, candidate = single(
-        network, back_end, root=find_root(root or Path.cwd()), sets=sets or {}, phases=tuple(phases), boundary=boundary
+        network, back_end, root=find_root(root or Path.cwd()), sets=sets or {}, phases=asked, boundary=boundary
     )
     return report_on(space, candidate, corner, explains)
 
@@ -156,13 +161,20 @@ def _report(space: DesignSpace, candidate: Candidate, machine: Machine, priced: 
             "training": _training(candidate, machine) if priced.plan else None,
         },
         batch=space.spec.batch,
-        totals={name: None if value is None else float(value[0]) for name, value in totals.items()},
+        totals={name: None if value is None else float(value[0]) for name, value in totals.items()} | _written(priced),
         layers=rows.layer_rows(priced, 0),
         traffic=rows.traffic_rows(priced, 0),
         energy=rows.energy_rows(priced, 0),
         area=rows.area_rows(priced, 0),
         steps=priced.plan.steps_basis if priced.plan else None,
+        notes=machine.cautions(),
     )
+
+
+def _written(priced: Priced) -> dict[str, float | None]:
+    """Energy of writing the weights once, no part of an inference; None where nothing is written."""
+    once = 0.0 if priced.programming_pj is None else float(priced.programming_pj[0])
+    return {"programming_energy_pj": once or None}
 
 
 def _training(candidate: Candidate, machine: Machine) -> dict[str, Any]:
