@@ -241,6 +241,16 @@ def test_wires_that_take_much_are_told_of() -> None:
     assert crossbar.simulator.cautions(crossbar.settings) == [
         "wires leave a full column of 128 cells 0.46 of its current"
     ]
-    assert not memory.simulator.cautions(memory.settings)
+    assert not any("wires" in said for said in memory.simulator.cautions(memory.settings))
     crowded = CASES["mram_64x64"].at({"widths.weight": 4})
     assert any("at most 1 bits a cell" in said for said in crowded.simulator.cautions(crowded.settings))
+
+
+@pytest.mark.parametrize("name", ["mram_64x64", "rram_16mb"])
+def test_cells_of_one_bit_say_that_they_round(name: str) -> None:
+    """As a neurosynaptic chip says which compression would do, so does a memory of bits, which takes wider weights."""
+    told = [said for said in CASES[name].simulator.cautions(CASES[name].settings) if "rounded to 2 bits" in said]
+    assert len(told) == 1 and "`binary` or `ternary` with fine-tuning" in told[0]
+    wider = CASES[name].at({"widths.weight": 3})
+    assert not any("rounded" in said for said in wider.simulator.cautions(wider.settings))
+    assert told[0] in price("digits_mlp", f"memristive/{name}", {}, root=ROOT).notes

@@ -132,7 +132,7 @@ def _print_table(report: CostReport) -> None:
         rules = ", ".join(f"{value:.4g} pJ by {rule}" for rule, value in report.energy_by_rule.items())
         console.print(f"published rules of scaling to {design['node']} nm disagree: {rules}")
     console.print(totals, _energy_table(report), _layer_table(report))
-    for note in report.mapping_notes:
+    for note in (*(f"note: {said}" for said in report.notes), *report.mapping_notes):
         console.print(note, markup=False, highlight=False)
     for one in report.explanations:
         console.rule(f"{one['layer']} · {one['role']}", align="left")

@@ -151,6 +151,11 @@ class Machine:
         )
         return np.asarray(sum((self._array(energy) for energy in energies), start=np.zeros(len(self.variants))))
 
+    def cautions(self) -> tuple[str, ...]:
+        """What a person should know of the settings of its stations, each said once."""
+        said = (one for station in self.stations for one in station.simulator.cautions(station.settings))
+        return tuple(dict.fromkeys(said))
+
     def area(self) -> tuple[Area, ...]:
         """Area by component inside the boundary; the host's names are prefixed."""
         return tuple(

@@ -35,6 +35,10 @@ from joulescape.simulators.crossbar.wires import CLOSED_FORM_SHARE
 from joulescape.spec.base import Shape
 
 
+COARSE_BITS = 2
+"""Weights so narrow must be learned: a trained network that is rounded to them guesses."""
+
+
 class Array(Simulator[ArraySettings]):
     """Products with weights in memory cells; inference only."""
 
@@ -102,9 +106,15 @@ class Array(Simulator[ArraySettings]):
         return stacked_limits(found)
 
     def cautions(self, settings: ArraySettings) -> Sequence[str]:
-        """What its settings alone forbid, and wires that take so much that accuracy is computed with every node."""
+        """What its settings alone forbid, weights that hardly any network keeps its accuracy with, and wires that take
+        so much that accuracy is computed with every node."""
         array, cell = settings.array, settings.cell
         said = [limit.reason for limit in _cell_limits(settings)]
+        if settings.widths.weight <= COARSE_BITS:
+            said.append(
+                f"weights are rounded to {settings.widths.weight} bits (minus, none, plus) where they are wider; "
+                "compression `binary` or `ternary` with fine-tuning learns such weights"
+            )
         if settings.reading == "columns" and array.summing == "current":
             kept = column_attenuation(cell.wire_kohm.value, cell.g_on_msiemens.value, array.rows)
             if kept < CLOSED_FORM_SHARE:

@@ -23,6 +23,15 @@ from joulescape.simulators.spiking.settings import SpikingSettings
 IN_NEURONS = frozenset({"relu", "add", "norm", "concat", "channel_shuffle", "channel_slice", "scale_offset"})
 """Part of the neurons and axons of the layers around them."""
 
+WOULD_DO = {1: "`binary`", 2: "`ternary`"}
+"""Compression that leaves weights as narrow; wider synapses take whole numbers."""
+
+NOMINAL = (
+    "without accuracy_fraction spikes are nominal (half of the timesteps an input, one with first_spike); a question "
+    "with it counts them on real samples, often several times fewer"
+)
+"""What a cost alone rests on."""
+
 NAMED = 3
 """Layers that a refusal names."""
 
@@ -84,6 +93,10 @@ class Spiking(Simulator[SpikingSettings]):
         machines = variants(settings, self.searchable)
         return stacked_limits([list(_limits(works, machine, context)) for machine in machines])
 
+    def cautions(self, settings: SpikingSettings) -> Sequence[str]:  # noqa: ARG002
+        """Where spikes come from: nominal ones are several times those of a trained network."""
+        return (NOMINAL,)
+
     def explain(self, work: Work, settings: SpikingSettings, context: Context) -> str | None:
         """Cores and events of a product, beside what a digital machine would do."""
         if not isinstance(work, MatrixWork):
@@ -129,6 +142,11 @@ def _cost(work: Work, settings: SpikingSettings, context: Context, hops: float) 
     if isinstance(work, VectorWork):
         return vector_cost(work, settings, context)
     raise SimulatorError(f"a spiking machine was given {work.layer}, {work.role}: a physical system has no neurons")
+
+
+def _width(bits: int) -> str:
+    """Of a synapse: 1 bit is two values, 2 bits are used as three."""
+    return {1: "1 bit (minus, plus)", 2: "2 bits (minus, none, plus)"}.get(bits, f"{bits} bits")
 
 
 def _numbers(form: OperandFormat, settings: SpikingSettings) -> dict[str, float]:
@@ -185,8 +203,9 @@ def _sizes(works: Sequence[Work], settings: SpikingSettings, context: Context) -
     if wide and not settings.converts_weights:
         widest = max(wide, key=lambda work: work.format.stored_bits)
         bits = widest.format.stored_bits
-        said = f"{widest.layer}: weights of {bits:g} bits on synapses of {settings.weight_bits} (minus, none, plus)"
-        yield Limit(f"{said}; compression `ternary` with fine-tuning would do", bits / settings.weight_bits - 1)
+        said = f"{widest.layer}: weights of {bits:g} bits on synapses of {_width(settings.weight_bits)}"
+        advice = WOULD_DO.get(settings.weight_bits, f"`quantize` to {settings.weight_bits} bits")
+        yield Limit(f"{said}; compression {advice} with fine-tuning would do", bits / settings.weight_bits - 1)
     needed, there = cores_needed(works, settings, context.batch), settings.cores * settings.chips
     if needed > there:
         chips = math.ceil(needed / settings.cores)
