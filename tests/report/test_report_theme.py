@@ -70,6 +70,9 @@ def test_the_page_shows_numbers_as_python_does() -> None:
         ("hypertransport", "interconnect"),
         ("laser", "lasers"),
         ("thermal_tuning", "tuning"),
+        ("synapses", "array"),
+        ("neurons", "digital"),
+        ("spike_routing", "interconnect"),
         ("something new", "other"),
     ],
 )

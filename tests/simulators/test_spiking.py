@@ -214,7 +214,14 @@ def test_numbers_are_steps_code_thresholds_and_the_width_of_wider_weights() -> N
 @pytest.mark.parametrize(
     ("network", "name", "sets", "said"),
     [
-        ("digits_mlp", "truenorth", {}, r"fc1: weights of 32 bits on synapses of 2 .*`ternary` with fine-tuning"),
+        (
+            "digits_mlp",
+            "truenorth",
+            {},
+            r"fc1: weights of 32 bits on synapses of 2 bits \(minus, none, plus\).*`ternary` with fine-tuning",
+        ),
+        ("digits_mlp", "rolls", {"hardware.weight_bits": 1}, r"synapses of 1 bit \(minus, plus\).*`binary` with"),
+        ("digits_mlp", "rolls", {"hardware.weight_bits": 4}, "synapses of 4 bits; compression `quantize` to 4 bits"),
         ("digits_lenet", "rolls", {"compression.0": "ternary"}, r"cores needed, 1 there; chips: \d+ would do"),
         (
             "digits_mlp",
@@ -274,3 +281,11 @@ def test_explaining_says_where_it_breaks_even() -> None:
 def test_a_network_counts_its_pools() -> None:
     works: list[Work] = [dense(100, 100), replace(vector(400, "max_pool"), write_elements=100), vector(100)]
     assert cores_needed(works, settings_of(TRUENORTH), 1) == 1 + 4
+
+
+@chips
+def test_a_cost_alone_says_that_its_spikes_are_nominal(name: str) -> None:
+    (said,) = CHIPS[name].simulator.cautions(CHIPS[name].settings)
+    assert "without accuracy_fraction spikes are nominal" in said
+    if name == "loihi":
+        assert cost("digits_mlp", "electronic/loihi", {}, root=ROOT).notes == (said,)

@@ -54,7 +54,7 @@ def lines(given: Tables, row: Mapping[str, Any], folder: Path) -> Iterator[str]:
     yield from _listed(
         "time", found.layers, row, lambda layer: f"{layer['layer']}: {layer['text']}, {layer['bound_by']}"
     )
-    yield f"cost it again: {command(given, row)}"
+    yield f"cost it again, at nominal statistics (no data is read): {command(given, row)}"
     if not given.is_cost_only and row["network"] not in given.own_networks:
         words = ("joulescape", "export", str(folder), "--onnx", "design.onnx", "--design", row["design_id"])
         yield f"write it as ONNX: {shlex.join(words)}"

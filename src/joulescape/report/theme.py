@@ -33,9 +33,9 @@ COMPONENTS: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
     ("detectors", ("detector", "photodiode", "tia", "receiver", "camera"), "#8d7a1f", "#a8954a"),
     ("on-chip memory", ("edram", "sram", "buffer", "register", "cache"), "#2c8fa8", "#46adc6"),
     ("off-chip memory", ("dram", "off_chip", "hbm"), "#9ad0dd", "#b5e0ea"),
-    ("interconnect", ("noc", "bus", "router", "htree", "link", "network", "transport"), "#8a9aa6", "#9fb0bd"),
-    ("array", ("array", "cell", "crossbar", "mac", "pe_", "mesh", "ring", "compute"), "#46515c", "#6f7f8e"),
-    ("digital", ("digital", "alu", "vector", "adder", "shift", "sigmoid", "pool"), "#a0785a", "#c09a7c"),
+    ("interconnect", ("noc", "bus", "rout", "htree", "link", "network", "transport"), "#8a9aa6", "#9fb0bd"),
+    ("array", ("array", "cell", "crossbar", "synapse", "mac", "pe_", "mesh", "ring", "compute"), "#46515c", "#6f7f8e"),
+    ("digital", ("digital", "neuron", "alu", "vector", "adder", "shift", "sigmoid", "pool"), "#a0785a", "#c09a7c"),
     ("static", ("static", "leak", "clock", "control"), "#c3c9cf", "#565f69"),
     ("other", (), "#e6e2da", "#3b4148"),
 )

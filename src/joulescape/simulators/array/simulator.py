@@ -34,7 +34,6 @@ from joulescape.simulators.crossbar.rules import column_attenuation
 from joulescape.simulators.crossbar.wires import CLOSED_FORM_SHARE
 from joulescape.spec.base import Shape
 
-
 COARSE_BITS = 2
 """Weights so narrow must be learned: a trained network that is rounded to them guesses."""
 

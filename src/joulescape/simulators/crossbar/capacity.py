@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 
 import numpy as np
@@ -19,6 +19,7 @@ from joulescape.simulators.crossbar.rules import crossbars, linked_chips, whole_
 from joulescape.simulators.crossbar.settings import CrossbarSettings
 from joulescape.simulators.crossbar.spiking import subarray_bytes
 from joulescape.simulators.crossbar.wires import wire_limit
+from joulescape.simulators.crossbar.writes import wear_caution
 
 PAIRED = ("sign", "pairs")
 """Ways around stuck cells that differential pairs alone have."""
@@ -68,6 +69,13 @@ def machine_limits(settings: CrossbarSettings) -> tuple[Limit, ...]:
     """What settings alone forbid, whatever the network: levels, pairs, wires, chips apart."""
     levels = level_limit(settings.cell.bits, settings.cell)
     return (*levels, *remapping_limit(settings), *wire_limit(settings), *link_limit(settings))
+
+
+def life_cautions(settings: CrossbarSettings) -> Iterator[str]:
+    """A word on the life of cells that inference writes, where no life is asked for."""
+    layout, writing = settings.layout, settings.cell.writing
+    if layout.served_batches is None and layout.overflow == "reload":
+        yield wear_caution("layout.overflow reload", writing, "layout.served_batches")
 
 
 def link_limit(settings: CrossbarSettings) -> tuple[Limit, ...]:

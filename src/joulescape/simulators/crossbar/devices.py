@@ -7,7 +7,7 @@ scale; `strength` multiplies all of it and carries how well it is known, so that
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -258,6 +258,14 @@ def level_limit(bits: int, device: MemoryDevice) -> tuple[Limit, ...]:
         f"at most {int(math.log2(there))} bits a cell"
     )
     return (Limit(reason, needed / there - 1),)
+
+
+def age_cautions(cell: AgedCell) -> Iterator[str]:
+    """A word where an age is asked for and the device states no drift."""
+    if cell.age_s > 0 and cell.drift is None:
+        changes = cell.flicker is not None or (cell.programming is not None and len(cell.programming.ages_s) > 1)
+        what = "only its spread changes with it" if changes else "nothing changes with it"
+        yield f"cell.age_s {cell.age_s:g}: no drift of this device is known, so that {what}"
 
 
 def _columns(rows: tuple[tuple[float, ...], ...]) -> list[tuple[float, ...]]:

@@ -6,8 +6,15 @@ from collections.abc import Sequence
 
 from joulescape.network.work import MatrixWork, VectorWork, Work
 from joulescape.simulators.base import Component, Context, Energy, Limit, Quantity
+from joulescape.simulators.crossbar.devices import Writing
 from joulescape.simulators.crossbar.mapping import map_product
 from joulescape.simulators.crossbar.settings import CrossbarSettings
+
+
+USUAL_RATE_HZ = 1_000
+"""Batches a second at which a life is told."""
+
+S_PER_DAY = 86_400
 
 
 def write_energy(name: str, cells: Quantity, settings: CrossbarSettings) -> Energy:
@@ -22,6 +29,16 @@ def pulse_energy(name: str, cells: Quantity, settings: CrossbarSettings) -> Ener
     pulse, share = settings.cell.writing.energy_pj, settings.training.write_probability
     rests = (pulse,) if share is None else (pulse, share)
     return Energy(Component.resting_on(name, "core", *rests), cells * pulse.value * moved_share(settings))
+
+
+def wear_caution(chosen: str, writing: Writing, held_by: str) -> str:
+    """What rewriting for every batch means for a chip's life, where no life is asked for."""
+    endured = float(writing.endurance_writes.value)
+    days = endured / USUAL_RATE_HZ / S_PER_DAY
+    return (
+        f"{chosen} writes cells anew for every batch where a network does not fit, and cells endure {endured:.3g} "
+        f"writes: {days:.3g} days at {USUAL_RATE_HZ:,} batches a second of one write each; {held_by} holds a life to it"
+    )
 
 
 def moved_share(settings: CrossbarSettings) -> float:
