@@ -40,8 +40,12 @@ def test_missing_file_names_the_nearest(project):
     assert faults("spaces/whch.yaml") == [f"spaces/whch.yaml: found {expected}"]
 
 
-def test_folder_is_no_file(project):
-    assert faults("spaces") == ["spaces: found no readable file (is a directory), expected a YAML file"]
+def test_a_folder_of_results_is_told_its_question(project):
+    (project / "spaces" / "which.yaml").write_text(SPACE)
+    (project / "results" / "which").mkdir(parents=True)
+    expected = "found a folder, expected the question's own file, a YAML file in spaces/"
+    assert faults("spaces") == [f"spaces: {expected}"]
+    assert faults("results/which") == [f"results/which: {expected}; did you mean 'spaces/which.yaml'?"]
 
 
 def test_not_utf8(project):

@@ -32,6 +32,7 @@ def check_command(
 
 
 def _lines(file: Path, space: DesignSpace) -> Iterator[str]:
+    from joulescape.pricing.first_look import pairs_without_designs
     from joulescape.resolve.samplers import sampler_notes
 
     yield f"{file}: {space.spec.question}"
@@ -46,7 +47,7 @@ def _lines(file: Path, space: DesignSpace) -> Iterator[str]:
     if space.refused:
         yield f"  {_count(len(space.refused), 'pair')} that cannot meet:"
     yield from (f"    {refused.pair.name}: {refused.reason}" for refused in space.refused)
-    yield from (f"  note: {note}" for note in (*space.notes, *sampler_notes(space)))
+    yield from (f"  note: {note}" for note in (*space.notes, *pairs_without_designs(space), *sampler_notes(space)))
     budget = space.spec.budget
     yield f"  {_count(budget.trials, 'trial')} by {budget.sampler}, seed {budget.seed}: no fault"
 

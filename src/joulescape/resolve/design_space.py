@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from joulescape.errors import SpecError
+from joulescape.errors import Fault, SpecError
 from joulescape.network.digest import digest
 from joulescape.network.fidelity import Recipe
 from joulescape.network.operators import Graph
@@ -25,7 +25,7 @@ from joulescape.resolve.shelves import find_root
 from joulescape.resolve.steps import BoundStep, StepPlan
 from joulescape.resolve.training import TrainingPlan
 from joulescape.resolve.workloads import with_reported
-from joulescape.spec.document import Document, read_document
+from joulescape.spec.document import Document, display, read_document
 from joulescape.spec.domain import ChoiceDomain, Scalar
 from joulescape.spec.network import AnyNetworkSpec
 from joulescape.spec.sourced import Corner
@@ -169,6 +169,11 @@ class DesignSpace:
 def load_space(path: Path | str) -> DesignSpace:
     """Read one question with all it names; SpecError with every fault of the space, its networks and back ends."""
     file = Path(path)
+    if file.is_dir():
+        near = Path("spaces") / f"{file.resolve().name}.yaml"
+        expected = "the question's own file, a YAML file in spaces/"
+        fault = Fault(display(file), None, "", "a folder", expected, str(near) if near.is_file() else None)
+        raise SpecError([fault])
     document = read_document(file)
     return resolve_space(document, find_root(file), file.stem)
 

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from joulescape.errors import Fault, SpecError
+import numpy as np
+
+from joulescape.compression.pipeline import describe
+from joulescape.errors import Fault, Infeasible, SpecError
 from joulescape.network.build import build_graph
+from joulescape.network.lower import lower
 from joulescape.network.operators import Graph
 from joulescape.resolve.back_end import BackEnd, resolve_back_end
 from joulescape.resolve.networks import read_network
@@ -57,5 +61,13 @@ def _is_at_hand(root: Path, name: str) -> bool:
 
 
 def _runs(design: BackEnd, graph: Graph) -> bool:
-    """Whether it takes the graph forward as a matrix machine; physical networks are no plain start."""
-    return design.spec.equivalence != "own" and design.machine("system").meets(graph, ("forward",)) is None
+    """Whether it runs the graph forward as a matrix machine within its limits; physical networks are no plain start."""
+    machine = design.machine("system")
+    if design.spec.equivalence == "own" or machine.meets(graph, ("forward",)) is not None:
+        return False
+    network = describe(graph, ())
+    try:
+        limits = machine.limits(network, lower(graph, network.formats, "inference", 1, {}))
+    except Infeasible:
+        return False
+    return not any(np.any(np.asarray(limit.overshoot) > 0) for limit in limits)
