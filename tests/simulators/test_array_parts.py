@@ -162,6 +162,9 @@ def test_cells_that_are_rewritten_wear_out() -> None:
     endurance = settings_of(worn).cell.writing.endurance_writes.value  # type: ignore[union-attr]
     assert limit.overshoot == pytest.approx(2e15 / endurance - 1) and "2 a batch" in limit.reason
     assert not fitting.simulator.limits(layers, fitting.settings, example_context())
+    free, said = rewritten(4096), f"cells endure {endurance:.3g} writes"
+    assert any(said in caution for caution in free.simulator.cautions(free.settings))
+    assert not any(said in caution for caution in worn.simulator.cautions(worn.settings))
     allowed = rewritten(4096, served_batches=int(endurance // 2))
     assert all(limit.overshoot <= 0 for limit in allowed.simulator.limits(layers, allowed.settings, example_context()))
 

@@ -233,6 +233,14 @@ def test_reloading_wears_the_cells_that_it_writes() -> None:
     assert refusals([dense(128, 64)], small(3, layout__served_batches=10**12)) == []
 
 
+@pytest.mark.parametrize("choice", [RELOAD, WRITTEN])
+def test_cells_that_inference_writes_are_told_to_wear_until_a_life_is_asked_for(choice: dict[str, str]) -> None:
+    """1e8 writes at 1,000 batches a second: 1e5 seconds, 1.16 days."""
+    (said,) = SIMULATOR.cautions(isaac(**choice))
+    assert "cells endure 1e+08 writes: 1.16 days" in said
+    assert list(SIMULATOR.cautions(isaac(**choice, layout__served_batches=1000))) == []
+
+
 def test_a_batch_waits_in_the_buffers_around_a_layer_that_is_reloaded() -> None:
     """384 bytes in and 128 out a sample: while one piece of the layer stands, all samples pass it."""
     fits, streams = small(12), small(3)

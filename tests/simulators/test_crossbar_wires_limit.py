@@ -119,3 +119,14 @@ def test_the_word_is_said_where_accuracy_turns_to_every_node() -> None:
 def test_what_settings_alone_forbid_is_said_before_any_work(change: dict[str, Any], said: str) -> None:
     (caution,) = SIMULATOR.cautions(isaac(**change))
     assert said in caution
+
+
+def test_an_age_that_changes_nothing_is_told() -> None:
+    """Without drift an age is no more than a number; a device of PCM has it, and nothing is said."""
+    settled = isaac(cell__age_s=3e7, cell__drift=None, cell__flicker=None, cell__programming=None)
+    (caution,) = SIMULATOR.cautions(settled)
+    assert "cell.age_s 3e+07" in caution and "nothing changes" in caution
+    assert (
+        list(SIMULATOR.cautions(settled.model_copy(update={"cell": settled.cell.model_copy(update={"age_s": 0.0})})))
+        == []
+    )

@@ -29,9 +29,10 @@ from joulescape.simulators.base import (
     Simulator,
     StaticPower,
 )
-from joulescape.simulators.crossbar.devices import level_limit
+from joulescape.simulators.crossbar.devices import age_cautions, level_limit
 from joulescape.simulators.crossbar.rules import column_attenuation
 from joulescape.simulators.crossbar.wires import CLOSED_FORM_SHARE
+from joulescape.simulators.crossbar.writes import wear_caution
 from joulescape.spec.base import Shape
 
 COARSE_BITS = 2
@@ -118,7 +119,10 @@ class Array(Simulator[ArraySettings]):
             kept = column_attenuation(cell.wire_kohm.value, cell.g_on_msiemens.value, array.rows)
             if kept < CLOSED_FORM_SHARE:
                 said.append(f"wires leave a full column of {array.rows} cells {kept:.2g} of its current")
-        return said
+        if settings.can_rewrite and settings.served_batches is None and cell.writing is not None:
+            chosen = "can_rewrite writes cells anew for every batch of a network that does not fit"
+            said.append(wear_caution(chosen, cell.writing, "served_batches"))
+        return [*said, *age_cautions(cell)]
 
     def published(self, settings: ArraySettings) -> Mapping[str, float]:
         """Rates, efficiencies, energies of a read, capacities."""

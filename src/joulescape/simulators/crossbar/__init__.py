@@ -30,7 +30,8 @@ from joulescape.simulators.base import (
     Traffic,
 )
 from joulescape.simulators.crossbar.analog_chain import Chain, chain_cost, chain_limits
-from joulescape.simulators.crossbar.capacity import capacity_limits, machine_limits, service_limit
+from joulescape.simulators.crossbar.capacity import capacity_limits, life_cautions, machine_limits, service_limit
+from joulescape.simulators.crossbar.devices import age_cautions
 from joulescape.simulators.crossbar.duplication import paced
 from joulescape.simulators.crossbar.error_numbers import crossbar_errors
 from joulescape.simulators.crossbar.events import buffer_traffic, io_bytes, link_energy, matrix_energies
@@ -151,8 +152,9 @@ class Crossbar(Simulator[CrossbarSettings]):
         return (*machine_limits(settings), *chain, *capacity, *wear)
 
     def cautions(self, settings: CrossbarSettings) -> Sequence[str]:
-        """What its settings alone forbid, and wires that take much."""
-        return (*(limit.reason for limit in machine_limits(settings)), *wire_cautions(settings))
+        """What its settings alone forbid, wires that take much, ages that change nothing, cells that wear."""
+        forbidden = (limit.reason for limit in machine_limits(settings))
+        return (*forbidden, *wire_cautions(settings), *age_cautions(settings.cell), *life_cautions(settings))
 
     def published(self, settings: CrossbarSettings) -> Mapping[str, float]:
         """Roll-ups and peak figures at the datapath's full width."""

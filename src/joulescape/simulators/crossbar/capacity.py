@@ -75,7 +75,11 @@ def life_cautions(settings: CrossbarSettings) -> Iterator[str]:
     """A word on the life of cells that inference writes, where no life is asked for."""
     layout, writing = settings.layout, settings.cell.writing
     if layout.served_batches is None and layout.overflow == "reload":
-        yield wear_caution("layout.overflow reload", writing, "layout.served_batches")
+        chosen = "layout.overflow reload writes cells anew for every batch of a network that does not fit"
+        yield wear_caution(chosen, writing, "layout.served_batches")
+    if layout.served_batches is None and settings.dynamic_products == "program":
+        chosen = "dynamic_products program writes cells anew for every sample of a product of two activations"
+        yield wear_caution(chosen, writing, "layout.served_batches")
 
 
 def link_limit(settings: CrossbarSettings) -> tuple[Limit, ...]:

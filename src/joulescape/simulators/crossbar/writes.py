@@ -10,7 +10,6 @@ from joulescape.simulators.crossbar.devices import Writing
 from joulescape.simulators.crossbar.mapping import map_product
 from joulescape.simulators.crossbar.settings import CrossbarSettings
 
-
 USUAL_RATE_HZ = 1_000
 """Batches a second at which a life is told."""
 
@@ -32,11 +31,11 @@ def pulse_energy(name: str, cells: Quantity, settings: CrossbarSettings) -> Ener
 
 
 def wear_caution(chosen: str, writing: Writing, held_by: str) -> str:
-    """What rewriting for every batch means for a chip's life, where no life is asked for."""
+    """What rewriting, as `chosen` says, means for a chip's life, where no life is asked for."""
     endured = float(writing.endurance_writes.value)
     days = endured / USUAL_RATE_HZ / S_PER_DAY
     return (
-        f"{chosen} writes cells anew for every batch where a network does not fit, and cells endure {endured:.3g} "
+        f"{chosen}, and cells endure {endured:.3g} "
         f"writes: {days:.3g} days at {USUAL_RATE_HZ:,} batches a second of one write each; {held_by} holds a life to it"
     )
 
