@@ -195,7 +195,8 @@ def test_the_command_explains_and_prints_the_question(tmp_path: Path) -> None:
     app = typer.Typer()
     app.command()(explain_command)
     whole = CliRunner().invoke(app, [str(folder)])
-    assert whole.exit_code == 0 and "cost it again, at nominal statistics (no data is read): joulescape cost" in whole.output
+    assert whole.exit_code == 0
+    assert "cost it again, at nominal statistics (no data is read): joulescape cost" in whole.output
     only = CliRunner().invoke(app, [str(folder), "--yaml"])
     assert yaml.safe_load(only.output)["budget"]["trials"] == 1
 

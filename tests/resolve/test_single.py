@@ -166,3 +166,9 @@ def test_what_one_design_cannot_change_is_named_with_its_neighbours():
         with pytest.raises(SpecError, match="cell") as caught:
             single("digits_mlp", "memristive/isaac", root, {f"hardware.{path}": "3"})
         assert expected in said(caught)[0]
+
+
+def test_a_network_for_another_machine_is_one_fault_that_names_networks_that_would_do() -> None:
+    with pytest.raises(SpecError, match="lenet5 holds none of its physical operators; .*shg_digits would do") as caught:
+        single("lenet5", "physical/shg", Path(__file__).parents[2], {})
+    assert len(caught.value.faults) == 1

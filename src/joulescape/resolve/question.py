@@ -209,15 +209,36 @@ def _pair(question: Question) -> None:
     found = {"networks": tuple(question.graphs), "back_ends": tuple(question.back_ends)}
     if question.broken or any(len(names) < len(content[shelf]) for shelf, names in found.items()):
         return
-    for shelf, names in found.items():
-        for name in names:
-            _check_lonely(question, shelf, name)
+    said: set[str] = set()
+    for shelf in ("back_ends", "networks"):
+        for name in found[shelf]:
+            _check_lonely(question, shelf, name, said)
 
 
-def _check_lonely(question: Question, shelf: str, name: str) -> None:
+def _check_lonely(question: Question, shelf: str, name: str, said: set[str]) -> None:
+    """A fault for a network or back end without a partner, unless its reason was `said` of the other side."""
     if any(name in (pair.network, pair.back_end) for pair in question.pairs):
         return
     reason = next(r.reason for r in question.refused if name in (r.pair.network, r.pair.back_end))
+    if reason in said:
+        return
+    said.add(reason)
     keys: Keys = (shelf, question.document.content[shelf].index(name))
     expected = f"at least one {'back end' if shelf == 'networks' else 'network'} that meets it: {reason}"
-    question.faults.append(question.document.fault(keys, f"'{name}'", expected))
+    would_do = _physical_networks(question, question.back_ends[name]) if shelf == "back_ends" else ()
+    advice = f"; {' or '.join(would_do)} would do" if would_do else ""
+    question.faults.append(question.document.fault(keys, f"'{name}'", expected + advice))
+
+
+def _physical_networks(question: Question, back_end: BackEnd) -> tuple[str, ...]:
+    """Networks of the shelf with a physical operator that a machine which is its own network takes; broken ones are
+    no advice."""
+    if back_end.spec.equivalence != "own":
+        return ()
+    machine, found = back_end.machine(question.spec.boundary), list[str]()
+    for name in network_names(question.root):
+        read = read_network(network_path(question.root, name), [])
+        graph = _graph(name, read[1], read[0], []) if read is not None else None
+        if graph is not None and any(machine.own.takes(operator, "forward") for operator in graph.physical_operators):
+            found.append(name)
+    return tuple(found)
