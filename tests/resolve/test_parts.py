@@ -58,6 +58,16 @@ def test_an_unknown_part_names_the_nearest(shelf):
     assert found.endswith("did you mean 'memristive/converter'?")
 
 
+def test_what_an_unknown_part_would_have_brought_is_no_fault_of_its_own(shelf):
+    """Its keys are missing because it is misspelt: the cause alone is named, and faults elsewhere still are."""
+    misspelt = REFERENCE.replace("memristive/converter", "memristive/convertor")
+    (shelf / GRID).write_text(misspelt)
+    assert len(faults_of(shelf)) == 1
+    (shelf / GRID).write_text(f"{misspelt}  colour: red\n")
+    cause, other = sorted(faults_of(shelf), key=lambda fault: "colour" in fault)
+    assert "adc.component" in cause and "parameters.colour" in other
+
+
 def test_a_reference_must_be_text(shelf):
     (shelf / GRID).write_text(REFERENCE.replace("memristive/converter", "3"))
     assert "found 3, expected the name of a file hwlib/components/<family>/<name>.yaml" in faults_of(shelf)[0]

@@ -178,12 +178,17 @@ def test_corners_move_every_constant_of_a_kind() -> None:
         ("survey", 3, {}, "from 4 bits on; bits is 3"),
         ("survey", 8, {"rate_gsps": known(12.0)}, "up to 10 GS/s; rate_gsps reaches 12"),
         ("survey", 8, {"rate_gsps": known(8.0, 5.0, 11.0)}, "reaches 11"),
-        ("survey", 8, {"survey": None}, "model survey needs survey"),
-        ("ramp", 8, {"ramp": None}, "model ramp needs ramp"),
-        ("two_term", 8, {"two_term": None}, "model two_term needs two_term"),
-        ("sar", 8, {"energy_pj": None}, "model sar needs energy_pj"),
-        ("linear", 8, {"table": None, "table_bits": None}, "needs table_bits and table"),
-        ("table", 8, {"scaling": None}, "model table needs scaling"),
+        ("survey", 8, {"survey": None}, r"survey needs the block adc.survey of node_nm, \[energy_scale\], \[area"),
+        ("ramp", 8, {"ramp": None}, "model ramp needs the block adc.ramp of clock_ghz, comparator_mw, "),
+        ("two_term", 8, {"two_term": None}, "model two_term needs the block adc.two_term of linear_pj, "),
+        ("sar", 8, {"energy_pj": None}, "model sar needs adc.energy_pj "),
+        (
+            "linear",
+            8,
+            {"table": None, "table_bits": None},
+            "adc.table_bits and the block adc.table of count, power_mw, ",
+        ),
+        ("table", 8, {"scaling": None}, "model table needs the block adc.scaling of bits, energy_pj, "),
     ],
 )
 def test_what_a_kind_cannot_be_is_refused_by_name(model: str, bits: int, changes: dict[str, Any], said: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from joulescape import registry
 from joulescape.errors import Fault, SpecError
 from joulescape.resolve.machine import Machine, Station
-from joulescape.resolve.parts import with_parts
+from joulescape.resolve.parts import COMPONENT, with_parts
 from joulescape.resolve.plausible import checked_settings
 from joulescape.resolve.references import check_sources
 from joulescape.resolve.settings import put_raw
@@ -100,17 +100,29 @@ def resolve_back_end(
         return None
     count = len(faults)
     document = with_parts(root, written, faults)
+    causes = [fault for fault in faults[count:] if fault.path.endswith(f".{COMPONENT}")]
     spec = checked(BackEndSpec, document, faults)
     if spec is None:
         return None
     check_sources(root, written, faults)
     simulator = _simulator(document, spec.simulator, faults)
     settings = None if simulator is None else _settings(simulator, document, overrides or {}, faults)
+    _drop_consequences(faults, causes)
     host = _host(root, name, spec, document, is_host, faults)
     off_chip = _off_chip(root, spec, document, faults)
     if simulator is None or settings is None or off_chip is None or len(faults) > count:
         return None
     return BackEnd(name, name.partition("/")[0], spec, simulator, settings, host, off_chip, document)
+
+
+def _drop_consequences(faults: list[Fault], causes: Sequence[Fault]) -> None:
+    """Where a part is not to be had, what its mapping then lacks is no fault of its own."""
+    for cause in causes:
+        place = cause.path.removesuffix(COMPONENT)
+        kept = [
+            one for one in faults if one.file != cause.file or not f"{one.path}.".startswith(place) or one in causes
+        ]
+        faults[:] = kept
 
 
 def _simulator(document: Document, name: str, faults: list[Fault]) -> Simulator[Any] | None:

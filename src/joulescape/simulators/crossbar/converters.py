@@ -13,7 +13,7 @@ Power at full use is energy over time. Areas of `two_term`, `sar` and `ramp` are
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -126,7 +126,7 @@ class Adc(Shape):
     def _is_complete(self) -> Self:
         missing = [name for name in NEEDS[self.model] if getattr(self, name) is None]
         if missing:
-            raise ValueError(f"model {self.model} needs {' and '.join(missing)}")
+            raise ValueError(f"model {self.model} needs {' and '.join(_asked(type(self), name) for name in missing)}")
         return self
 
     @model_validator(mode="after")
@@ -160,6 +160,16 @@ class Dac(Shape):
     bits: Annotated[int, Field(ge=1, le=4)]
     table: TableRow
     model: Literal["ladder", "current_steering", "capacitive"] = "ladder"
+
+
+def _asked(owner: type[Shape], name: str) -> str:
+    """A block that is missing with its fields, those that may be left out in brackets; a plain number by its name."""
+    kinds = get_args(owner.model_fields[name].annotation)
+    found = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Shape) and kind is not Sourced]
+    if not found:
+        return f"adc.{name}"
+    fields = (key if field.is_required() else f"[{key}]" for key, field in found[0].model_fields.items())
+    return f"the block adc.{name} of {', '.join(fields)}"
 
 
 def survey_energy_pj(bits: Any, node_nm: float, rate_gsps: float) -> Quantity:
