@@ -131,7 +131,9 @@ def test_after_pulses_nothing_is_left_to_update_and_a_serial_machine_rewrites() 
     forward = product(Loops(K=100, C=100))
     pulsed, rewritten = (machine.cost(forward, update(10_000, 8))[1] for machine in (CROSSBAR, SERIAL))
     assert number(energy(pulsed)) == number(pulsed.latency_ns) == 0
-    assert part(rewritten, "crossbar_write") == pytest.approx(4 * 21125, rel=1e-3), "100 x 400 cells stand in four arrays"
+    assert part(rewritten, "crossbar_write") == pytest.approx(
+        4 * 21125, rel=1e-3
+    )  # 100 x 400 cells stand in four arrays
     assert part(rewritten, "crossbar_read_back") == pytest.approx(4 * 6500)
     assert number(rewritten.latency_ns) == pytest.approx(10250 + 10969, rel=1e-3)
 

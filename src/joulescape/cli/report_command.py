@@ -30,8 +30,8 @@ def report_command(
 def _write_report(
     folder: Path, out: Path, published: Path | None, references: Path | None, networks: Path | None
 ) -> None:
-    from joulescape.report.inputs import read_tables
     from joulescape.report.in_words import markdown
+    from joulescape.report.inputs import read_tables
     from joulescape.report.page import render, summary, summary_text
     from joulescape.report.written import write_text
 
