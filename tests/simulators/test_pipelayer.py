@@ -366,7 +366,7 @@ def test_arrays_for_training_are_counted_forward_back_and_for_errors() -> None:
 def test_the_smallest_chip_that_would_do_is_named_and_does() -> None:
     small = pipelayer(tiles=1, crossbars_per_ima=1, imas_per_tile=1)
     limit = limits(small)[0]
-    tiles = int(limit.reason.split(", ")[-1].split()[0])
+    tiles = int(limit.reason.split("tiles ")[-1].split()[0])
     assert float(limit.overshoot) > 0
     assert float(limits(small.model_copy(update={"tiles": tiles}))[0].overshoot) <= 0
     assert float(limits(small.model_copy(update={"tiles": tiles - 1}))[0].overshoot) > 0
