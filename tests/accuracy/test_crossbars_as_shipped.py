@@ -45,7 +45,7 @@ def test_exact_cells_lose_nothing_and_shipped_ones_do(chips: Chips, name: str) -
 
 
 def test_slices_of_two_bits_keep_what_three_lose(chips: Chips) -> None:
-    """Eight bits in slices of 3: the first holds two of them, and errs by a share of all its levels at a weight of 64.
+    """Eight bits in slices of 3: the first holds at most two, and errs by a share of all its levels at a weight of 64.
 
     The largest errors of a weight are sigma (2^b - 1) 2^(b (n - 1)): 8.5, 3.6 and 4.6 units at 3, 2 and 4 bits.
     """
