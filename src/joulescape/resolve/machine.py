@@ -149,12 +149,11 @@ class Machine:
             for energy in station.simulator.programming(works, station.settings)
             if self._inside(energy.component, station)
         )
-        return np.asarray(sum((self._array(energy) for energy in energies), start=np.zeros(len(self.variants))))
+        return np.asarray(sum(map(self._array, energies), start=np.zeros(len(self.variants))))
 
     def cautions(self) -> tuple[str, ...]:
         """What a person should know of the settings of its stations, each said once."""
-        said = (one for station in self.stations for one in station.simulator.cautions(station.settings))
-        return tuple(dict.fromkeys(said))
+        return tuple({one: None for by in self.stations for one in by.simulator.cautions(by.settings)})
 
     def area(self) -> tuple[Area, ...]:
         """Area by component inside the boundary; the host's names are prefixed."""
@@ -206,8 +205,7 @@ class Machine:
     def _shares(self, costs: Sequence[tuple[Station, LayerCost]], makespan: FloatArray) -> list[FloatArray]:
         """The makespan divided among layers by their latencies: what static power is charged for."""
         latencies = [self._array(cost.latency_ns) for _, cost in costs]
-        total = np.sum(latencies, axis=0)
-        return [latency * (makespan / total) for latency in latencies]
+        return [latency * (makespan / np.sum(latencies, axis=0)) for latency in latencies]
 
     def _energies(
         self, station: Station, cost: LayerCost, static: Sequence[StaticPower], share_ns: FloatArray
