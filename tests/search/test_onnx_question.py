@@ -29,7 +29,7 @@ from onnx_files import node, save
 
 SPACE = """\
 question: Which compression recognises my digits for less energy?
-task: letters
+task: marks
 networks: [mine]
 back_ends: [electronic/systolic_int8]
 compression:
@@ -42,7 +42,7 @@ confirm: {draws: 2, designs: 1}
 """
 TASK = """\
 about: my own digits
-file: letters.npz
+file: marks.npz
 input: [1, 8, 8]
 classes: 10
 train_count: 1197
@@ -79,10 +79,10 @@ def project(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
     images, labels = load_digits(return_X_y=True)
     images = (images / 16).astype(np.float32).reshape(-1, 1, 8, 8)
-    np.savez(tmp_path / "data" / "letters.npz", x=images, y=labels)
-    (tmp_path / "data" / "letters.yaml").write_text(TASK)
+    np.savez(tmp_path / "data" / "marks.npz", x=images, y=labels)
+    (tmp_path / "data" / "marks.yaml").write_text(TASK)
     (tmp_path / "spaces" / "mine.yaml").write_text(SPACE)
-    (tmp_path / "models" / "mine.yaml").write_text("about: mine\ntask: letters\nonnx: mine.onnx\n")
+    (tmp_path / "models" / "mine.yaml").write_text("about: mine\ntask: marks\nonnx: mine.onnx\n")
     ridge_cnn(tmp_path / "models" / "mine.onnx", images[:1000], labels[:1000])
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -103,7 +103,7 @@ def test_it_is_searched_and_a_design_goes_back_to_onnx(project):
     assert code == 0, text
     assert text.startswith(f"out/best.onnx: design {best}, {(project / 'out' / 'best.onnx').stat().st_size} bytes")
     session = onnxruntime.InferenceSession((project / "out" / "best.onnx").read_bytes())
-    held = np.load(project / "data" / "letters.npz")
+    held = np.load(project / "data" / "marks.npz")
     right = session.run(None, {"input": held["x"]})[0].argmax(1) == held["y"]
     assert right.mean() == pytest.approx(trials["accuracy_fraction"].max(), abs=0.08)
     (project / "out" / "best.onnx").unlink()
@@ -146,5 +146,5 @@ def test_a_file_whose_operators_compute_something_else_here_is_refused(project, 
     space = load_space(project / "spaces" / "mine.yaml")
     monkeypatch.setattr(given, "outputs_of", lambda data, samples: np.ones((1, 10), np.float32))
     with pytest.raises(OnnxError, match="where its operators here give"):
-        ensure(space.graphs["mine"], space.reference("mine"), "letters", space.networks_dir)
+        ensure(space.graphs["mine"], space.reference("mine"), "marks", space.networks_dir)
     assert not (space.networks_dir / "mine.npz").exists()
