@@ -83,9 +83,12 @@ def life_cautions(settings: CrossbarSettings) -> Iterator[str]:
 
 
 def link_limit(settings: CrossbarSettings) -> tuple[Limit, ...]:
-    """Several chips need a link."""
+    """Several chips need a link; empty where no machine of a sweep lacks it."""
     is_apart = (np.asarray(settings.layout.chips) > 1) & (np.asarray(settings.hypertransport.links) < 1)
-    reason = "several layout.chips pass activations to each other and hypertransport.links is 0: hypertransport.links 1"
+    if not np.any(is_apart):
+        return ()
+    several = f"layout.chips {settings.layout.chips}" if np.ndim(settings.layout.chips) == 0 else "several layout.chips"
+    reason = f"{several} pass activations to each other and hypertransport.links is 0: hypertransport.links 1"
     return (Limit(reason, np.where(is_apart, 1.0, 0.0)),)
 
 
