@@ -1,0 +1,83 @@
+"""Column names and dtypes of the gap study's tables: the contract between `gap` and the page that draws it.
+
+Units stand in the names or beside the value (`x_unit`, `unit`). A missing value is null: never -1, never inf.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from joulescape.tables import METRICS
+
+_PLACE = {"source": pl.String, "where": pl.String, "confidence": pl.String}
+"""Key of references.bib or a source's own name; the place in it; high, medium, low or derived."""
+
+SHORES = {
+    "series": pl.String, "group": pl.String, "name": pl.String, "year": pl.Int64, "node_nm": pl.Float64,
+    "x": pl.Float64, "x_name": pl.String, "x_unit": pl.String, "y": pl.Float64, "y_name": pl.String, "y_unit": pl.String,
+    "is_later": pl.Boolean, "is_fitted": pl.Boolean, "note": pl.String, **_PLACE,
+}  # fmt: skip
+"""shores.parquet: one row a published point. A `group` is what may be fitted together: error variants and memory kinds
+never mix. `is_later` marks points after the study's first span, `is_fitted` those that the fit of the first span saw."""
+
+FITS = {
+    "series": pl.String, "group": pl.String, "span": pl.String, "law": pl.String, "points_count": pl.Int64,
+    "x_low": pl.Float64, "x_high": pl.Float64, "centre_x": pl.Float64, "centre_log10_y": pl.Float64,
+    "centre_se": pl.Float64, "slope_log10": pl.Float64, "slope_se": pl.Float64, "t_factor": pl.Float64,
+    "residual_sd_log10": pl.Float64, "growth_factor": pl.Float64, "growth_low": pl.Float64, "growth_high": pl.Float64,
+    "doubling": pl.Float64, "doubling_low": pl.Float64, "doubling_high": pl.Float64, "sentence": pl.String,
+    "reason": pl.String,
+}  # fmt: skip
+"""fits.parquet: one row a fit. log10(y) = centre_log10_y + slope_log10 (x - centre_x), x in years (law `exponential`) or
+log10 (law `power`); its band is +- t_factor sqrt(centre_se^2 + (x - centre_x)^2 slope_se^2). `growth_factor` is a year's
+(or a decade of x's) factor with its interval of 95 %. `reason` says why nothing could be fitted; numbers are then null."""
+
+BRIDGE = {
+    "question": pl.String, "network": pl.String, "compression": pl.String, "is_compressed": pl.Boolean,
+    "compression_basis": pl.String, "compression_source": pl.String,
+    "back_end": pl.String, "family": pl.String, "corner": pl.String, "boundary": pl.String, "batch": pl.Int64,
+    "node": pl.String, "state": pl.String, "reason": pl.String, **dict.fromkeys(METRICS, pl.Float64),
+    "macs": pl.Int64, "file_bytes": pl.Int64, "accuracy_sd_fraction": pl.Float64,
+    "largest_component": pl.String, "largest_share_fraction": pl.Float64, "assumed_energy_fraction": pl.Float64,
+}  # fmt: skip
+"""bridge.parquet: one row a (network, state of compression, back end, corner), priced or, in measured questions, measured."""
+
+FACTORS = {
+    "question": pl.String, "network": pl.String, "metric": pl.String, "baseline": pl.String, "back_end": pl.String,
+    "family": pl.String, "compression": pl.String,
+    "compression_alone": pl.Float64, "machine_alone": pl.Float64, "both": pl.Float64, "product": pl.Float64,
+    "interaction": pl.Float64,
+    "compression_alone_low": pl.Float64, "compression_alone_high": pl.Float64, "machine_alone_low": pl.Float64,
+    "machine_alone_high": pl.Float64, "both_low": pl.Float64, "both_high": pl.Float64,
+    "accuracy_loss_fraction": pl.Float64, "is_best_of_family": pl.Boolean, "why": pl.String, "reason": pl.String,
+}  # fmt: skip
+"""factors.parquet: how much of the gap is closed, as factors over 1 (baseline / design; for efficiencies design /
+baseline). `interaction` is both / product. Low and high: the back end's corners against the baseline's opposite corner."""
+
+OVERTAKE = {
+    "network": pl.String, "compression": pl.String, "metric": pl.String, "back_end": pl.String, "family": pl.String,
+    "parameters": pl.String, "unit": pl.String, "today": pl.Float64, "low": pl.Float64, "high": pl.Float64,
+    "needed": pl.Float64, "improvement_needed": pl.Float64, "best_reach": pl.Float64, "verdict": pl.String,
+    "rival": pl.String, "rival_value": pl.Float64, "own_value": pl.Float64, "evaluations_count": pl.Int64,
+    "basis": pl.String, "reason": pl.String, **_PLACE,
+}  # fmt: skip
+"""overtake.parquet: one row a (back end, parameter or set of parameters): the value at which it equals the best
+electronic design. `verdict`: already, within_corner, beyond_corner, never_alone, infeasible. `best_reach` is the
+metric's value with the parameters at their physical or free limit (0 energy), `today` their typical value."""
+
+LIFECYCLE = {
+    "network": pl.String, "compression": pl.String, "back_end": pl.String, "family": pl.String, "corner": pl.String,
+    "split": pl.String, "inference_share_fraction": pl.Float64, "inferences": pl.Float64,
+    "training_energy_pj": pl.Float64, "inference_energy_pj": pl.Float64, "lifecycle_energy_pj": pl.Float64,
+    "factor": pl.Float64, "baseline": pl.String, "state": pl.String, "reason": pl.String,
+}  # fmt: skip
+"""lifecycle.parquet: training once and so many inferences that the baseline spends `inference_share_fraction` of its
+energy on them; the same count of inferences holds for every other machine."""
+
+FINDINGS = {"id": pl.String, "sentence": pl.String, "uncertainty": pl.String, "command": pl.String,
+            "contradicts": pl.String}  # fmt: skip
+"""findings.parquet: sentences with numbers, the command that prints each again, and the claim it contradicts if any."""
+
+TABLES = {"shores": SHORES, "fits": FITS, "bridge": BRIDGE, "factors": FACTORS, "overtake": OVERTAKE,
+          "lifecycle": LIFECYCLE, "findings": FINDINGS}  # fmt: skip
+"""Every table of results/<study>/ by the name of its file."""
