@@ -14,11 +14,12 @@ _PLACE = {"source": pl.String, "where": pl.String, "confidence": pl.String}
 
 SHORES = {
     "series": pl.String, "group": pl.String, "name": pl.String, "year": pl.Int64, "node_nm": pl.Float64,
-    "x": pl.Float64, "x_name": pl.String, "x_unit": pl.String, "y": pl.Float64, "y_name": pl.String, "y_unit": pl.String,
+    "x": pl.Float64, "x_name": pl.String, "x_unit": pl.String,
+    "y": pl.Float64, "y_name": pl.String, "y_unit": pl.String,
     "is_later": pl.Boolean, "is_fitted": pl.Boolean, "note": pl.String, **_PLACE,
 }  # fmt: skip
-"""shores.parquet: one row a published point. A `group` is what may be fitted together: error variants and memory kinds
-never mix. `is_later` marks points after the study's first span, `is_fitted` those that the fit of the first span saw."""
+"""shores.parquet: one row a published point. A `group` is what may be fitted together: error variants and memory
+kinds never mix. `is_later` marks points after the study's first span, `is_fitted` those that the first fit saw."""
 
 FITS = {
     "series": pl.String, "group": pl.String, "span": pl.String, "law": pl.String, "points_count": pl.Int64,
@@ -28,9 +29,10 @@ FITS = {
     "doubling": pl.Float64, "doubling_low": pl.Float64, "doubling_high": pl.Float64, "sentence": pl.String,
     "reason": pl.String,
 }  # fmt: skip
-"""fits.parquet: one row a fit. log10(y) = centre_log10_y + slope_log10 (x - centre_x), x in years (law `exponential`) or
-log10 (law `power`); its band is +- t_factor sqrt(centre_se^2 + (x - centre_x)^2 slope_se^2). `growth_factor` is a year's
-(or a decade of x's) factor with its interval of 95 %. `reason` says why nothing could be fitted; numbers are then null."""
+"""fits.parquet: one row a fit. log10(y) = centre_log10_y + slope_log10 (x - centre_x), x in years (law
+`exponential`) or log10 (law `power`); its band is +- t_factor sqrt(centre_se^2 + (x - centre_x)^2 slope_se^2).
+`growth_factor` is a year's (or a decade of x's) factor with its interval of 95 %. `reason` says why nothing could be
+fitted; numbers are then null."""
 
 BRIDGE = {
     "question": pl.String, "network": pl.String, "compression": pl.String, "is_compressed": pl.Boolean,
@@ -40,7 +42,7 @@ BRIDGE = {
     "macs": pl.Int64, "file_bytes": pl.Int64, "accuracy_sd_fraction": pl.Float64,
     "largest_component": pl.String, "largest_share_fraction": pl.Float64, "assumed_energy_fraction": pl.Float64,
 }  # fmt: skip
-"""bridge.parquet: one row a (network, state of compression, back end, corner), priced or, in measured questions, measured."""
+"""bridge.parquet: one row a (network, state of compression, back end, corner), priced or (measured questions) measured."""
 
 FACTORS = {
     "question": pl.String, "network": pl.String, "metric": pl.String, "baseline": pl.String, "back_end": pl.String,
@@ -52,7 +54,7 @@ FACTORS = {
     "accuracy_loss_fraction": pl.Float64, "is_best_of_family": pl.Boolean, "why": pl.String, "reason": pl.String,
 }  # fmt: skip
 """factors.parquet: how much of the gap is closed, as factors over 1 (baseline / design; for efficiencies design /
-baseline). `interaction` is both / product. Low and high: the back end's corners against the baseline's opposite corner."""
+baseline). `interaction` is both / product. Low and high: the back end's corners against the baseline's opposite."""
 
 OVERTAKE = {
     "network": pl.String, "compression": pl.String, "metric": pl.String, "back_end": pl.String, "family": pl.String,
