@@ -42,7 +42,7 @@ BRIDGE = {
     "macs": pl.Int64, "file_bytes": pl.Int64, "accuracy_sd_fraction": pl.Float64,
     "largest_component": pl.String, "largest_share_fraction": pl.Float64, "assumed_energy_fraction": pl.Float64,
 }  # fmt: skip
-"""bridge.parquet: one row a (network, state of compression, back end, corner), priced or (measured questions) measured."""
+"""bridge.parquet: one row a (network, state of compression, back end, corner), priced or, with accuracy, measured."""
 
 FACTORS = {
     "question": pl.String, "network": pl.String, "metric": pl.String, "baseline": pl.String, "back_end": pl.String,
