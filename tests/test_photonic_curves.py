@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-import sys
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from benchmark_scripts import benchmark
 from joulescape.numerics.ring_bank import spectrum
 
 ROOT = Path(__file__).parents[1]
 NETWORKS, DRAWS = 5, 3
-
-
-def benchmark(name: str) -> Any:
-    """A script of benchmarks/ as a module."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
-        assert spec is not None and spec.loader is not None
-        module: ModuleType = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
 
 
 CURVES = benchmark("photonic_curves")

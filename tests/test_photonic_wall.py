@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from benchmark_scripts import benchmark
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "photonic_wall.md").read_text(encoding="utf-8")
-
-
-def benchmark(name: str) -> Any:
-    """A script of benchmarks/ as a module."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
 
 
 WALL = benchmark("photonic_wall")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 
+from benchmark_scripts import benchmark
 from joulescape import load_space
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.training import TrainingSettings
@@ -17,21 +17,13 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "physical_machines.md").read_text(encoding="utf-8")
 
 
-def benchmark() -> Any:
-    spec = importlib.util.spec_from_file_location("self_simulation", ROOT / "benchmarks" / "self_simulation.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_table_is_what_the_benchmark_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    benchmark().main()
+    benchmark("self_simulation").main()
     assert capsys.readouterr().out.strip() in PAGE
 
 
 def test_what_is_said_of_the_table_follows_from_it() -> None:
-    found = benchmark()
+    found = benchmark("self_simulation")
     ratios = {
         (name, settings.interface): found.load_back_end(ROOT, name).simulator.published(settings)
         for name in ("physical/shg", "physical/plate", "physical/circuit", "physical/oscillators")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+from benchmark_scripts import benchmark
 from joulescape.resolve.shelves import back_end_names
 from joulescape.validation import validate
 
@@ -18,18 +16,7 @@ PAGE = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
 AGAIN = "write the page again: python benchmarks/validation_cases.py --write"
 
 
-def script() -> Any:
-    """The benchmark that writes the page, as a module."""
-    name = "validation_cases"
-    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module: ModuleType = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-CASES = script()
+CASES = benchmark("validation_cases")
 CHEAP = [case for case in CASES.CASES if not set(case.back_ends) & set(CASES.MAPPED)]
 
 

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from statistics import fmean
-from types import ModuleType
-from typing import Any
 
 import pytest
 import torch
 
+from benchmark_scripts import benchmark
 from joulescape.accuracy.datasets import load_task
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "array_demonstrations.md").read_text(encoding="utf-8")
-
-
-def benchmark(name: str) -> Any:
-    """A script of benchmarks/ as a module."""
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module: ModuleType = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 ARRAYS = benchmark("array_demonstrations")

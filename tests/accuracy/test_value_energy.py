@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 
+from benchmark_scripts import benchmark
 from joulescape.accuracy.activations import calibrate, histogram_of, of_largest
 from joulescape.compression.pipeline import describe
 from joulescape.network.lower import lower
 from joulescape.network.work import MatrixWork
 
 ROOT = Path(__file__).parents[2]
-
-
-def benchmark(name: str) -> Any:
-    """A script of benchmarks/ as a module."""
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module: ModuleType = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 ENERGY = benchmark("value_energy")

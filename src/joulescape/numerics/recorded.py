@@ -25,12 +25,11 @@ import torch
 from torch import Tensor
 
 from joulescape.errors import SimulatorError
-from joulescape.network.error_spec import ErrorSpec
 from joulescape.network.operators import Operator
 from joulescape.network.task import data_directories
 from joulescape.numerics import _systems
 from joulescape.numerics._systems import System
-from joulescape.numerics.base import DeviceLayer, Twin
+from joulescape.numerics.base import PhysicalLayer
 
 Floats = npt.NDArray[np.float32]
 PARTS = ("inputs", "parameters", "outputs")
@@ -104,16 +103,8 @@ class Recorded(System[Blend]):
         """(B, I) -> (B, O)."""
         return physics(torch.cat([x, parameters["weight"].expand(x.shape[0], -1)], 1))
 
-    def fitted(
-        self,
-        operator: Operator,
-        errors: ErrorSpec,
-        device: DeviceLayer,  # noqa: ARG002
-        generator: torch.Generator,  # noqa: ARG002
-        count: int,  # noqa: ARG002
-    ) -> Twin:
-        """The twin is fitted already."""
-        return lambda x, parameters: self.twin(operator, x, parameters, errors)
+    fitted = PhysicalLayer.fitted
+    """The twin is fitted already."""
 
 
 def _hidden(operator: Operator) -> int:

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from mapping_cases import ALEXNET, K_BY_C, TPU_LIKE
 
+from benchmark_scripts import benchmark
 from joulescape.simulators._mapping.unrolling import Spatial
 from joulescape.simulators._mapping.zigzag_search import zigzag_cost
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
-    """The script as a module."""
-    spec = importlib.util.spec_from_file_location("mapper_benchmark", ROOT / "benchmarks" / "mapper.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["mapper_benchmark"] = module
-    spec.loader.exec_module(module)
-    return module
-
+MAPPER = benchmark("mapper")
 
 CONV5: dict[str, Any] = {
     "name": "conv5",
@@ -46,17 +35,17 @@ MAPPING: dict[str, Any] = {
 }
 
 
-def test_a_convolution(benchmark: ModuleType) -> None:
-    assert benchmark.layer_of(CONV5) == ALEXNET["conv5"]
+def test_a_convolution() -> None:
+    assert MAPPER.layer_of(CONV5) == ALEXNET["conv5"]
 
 
-def test_a_dense_layer_calls_its_batch_d(benchmark: ModuleType) -> None:
+def test_a_dense_layer_calls_its_batch_d() -> None:
     told = {**CONV5, "loops": {"C": 4096, "D": 1, "K": 1000}, "relations": [], "input_sizes": {}}
-    assert benchmark.layer_of(told) == ALEXNET["fc8"]
+    assert MAPPER.layer_of(told) == ALEXNET["fc8"]
 
 
-def test_a_mapping_and_its_cost(benchmark: ModuleType) -> None:
-    nest, unrolling = benchmark.nest_of(MAPPING), benchmark.unrolling_of(MAPPING)
+def test_a_mapping_and_its_cost() -> None:
+    nest, unrolling = MAPPER.nest_of(MAPPING), MAPPER.unrolling_of(MAPPING)
     assert unrolling == K_BY_C
     assert nest.cuts == {"O": (3, 7), "W": (5,), "I": (7,)}
     cost = zigzag_cost(Spatial.of(ALEXNET["conv5"], TPU_LIKE, unrolling), nest)
@@ -64,15 +53,15 @@ def test_a_mapping_and_its_cost(benchmark: ModuleType) -> None:
     assert cost.cycles == 69_184
 
 
-def test_every_unrolling_that_was_tried_is_searched(benchmark: ModuleType) -> None:
+def test_every_unrolling_that_was_tried_is_searched() -> None:
     other = {**MAPPING, "unrolling": {"D1": {"C": 32}, "D2": {"K": 32}}}
     told = {**CONV5, "samples": [MAPPING, MAPPING, other], "least": {"energy": MAPPING}}
-    case = benchmark.Case(benchmark.layer_of(told), told)
-    assert len(benchmark.seen_unrollings(case)) == 2
+    case = MAPPER.Case(MAPPER.layer_of(told), told)
+    assert len(MAPPER.seen_unrollings(case)) == 2
 
 
-def test_kept_answers_need_no_other_tool(benchmark: ModuleType, tmp_path: Path) -> None:
+def test_kept_answers_need_no_other_tool(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="--zigzag-python"):
-        benchmark.answers("tpu_like", "alexnet", None, tmp_path)
+        MAPPER.answers("tpu_like", "alexnet", None, tmp_path)
     (tmp_path / "tpu_like_alexnet.json").write_text('{"network": "alexnet"}')
-    assert benchmark.answers("tpu_like", "alexnet", None, tmp_path) == {"network": "alexnet"}
+    assert MAPPER.answers("tpu_like", "alexnet", None, tmp_path) == {"network": "alexnet"}

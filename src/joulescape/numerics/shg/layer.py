@@ -11,6 +11,7 @@ from torch import Tensor
 
 from joulescape.network.operators import Operator
 from joulescape.numerics import _systems
+from joulescape.numerics._series import in_turns
 from joulescape.numerics._systems import System
 from joulescape.numerics.shg.device import Departures, Optics, exposure
 from joulescape.numerics.shg.optics import pulse, recorded
@@ -62,19 +63,7 @@ def interleaved(operator: Operator, x: Tensor, weight: Tensor) -> Tensor:
     data_bins = int(operator.attributes["data_bins"])
     if x.shape[1] < data_bins:
         x = torch.nn.functional.pad(x, (0, data_bins - x.shape[1]))
-    return torch.cat([x, weight.expand(x.shape[0], -1)], 1)[:, _order(data_bins, weight.shape[0])]
-
-
-@lru_cache(maxsize=32)
-def _order(data_bins: int, parameters: int) -> Tensor:
-    """Where each bin's opening is found in (data, parameters): data bin j stands at floor(j bins / data_bins)."""
-    bins = data_bins + parameters
-    order = torch.zeros(bins, dtype=torch.long)
-    data = torch.arange(data_bins) * bins // data_bins
-    is_free = torch.ones(bins, dtype=torch.bool)
-    is_free[data] = False
-    order[data], order[is_free] = torch.arange(data_bins), torch.arange(data_bins, bins)
-    return order
+    return torch.cat([x, weight.expand(x.shape[0], -1)], 1)[:, in_turns(data_bins, weight.shape[0])]
 
 
 def _field(operator: Operator) -> Tensor:
