@@ -12,7 +12,8 @@ from synthetic import empty, save, synthetic
 
 from joulescape.report import theme
 from joulescape.report.index import Entry, entries, render_index
-from joulescape.report.page import Facts, asset, environment, render, summary_text
+from joulescape.report.page import Facts, render, summary_text
+from joulescape.report.shell import asset, environment
 
 CONTROLS = ("button", "input", "select", "textarea")
 LEVELS = ("h1", "h2", "h3", "h4")

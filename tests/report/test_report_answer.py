@@ -16,8 +16,9 @@ from synthetic import synthetic
 from joulescape.report import certainty
 from joulescape.report.decide import default_limit
 from joulescape.report.inputs import Tables
-from joulescape.report.page import asset, render
+from joulescape.report.page import render
 from joulescape.report.sections import decision, headline
+from joulescape.report.shell import asset
 
 NODE = shutil.which("node")
 PARTS = re.compile(r"accuracy ([\d.]+)\u202f%.* on validation; (.*); [^;]*energy, [^;]*latency, [^;]*area\.$")

@@ -17,8 +17,9 @@ from joulescape.report import figure, theme
 from joulescape.report.blob import columns_of, packed, unpacked
 from joulescape.report.figure import Figure
 from joulescape.report.inputs import Tables
-from joulescape.report.page import VEGA_LITE, Facts
+from joulescape.report.page import Facts
 from joulescape.report.pareto_layers import NO_LIMIT, WITHIN, Extent
+from joulescape.report.shell import VEGA_LITE
 
 SEEDS = range(0, 8, 2)
 HEX = re.compile(r"#[0-9a-fA-F]{6}")

@@ -23,8 +23,9 @@ from joulescape.report.decide import COSTS, Limits, decide, default_limit, energ
 from joulescape.report.designs import DRAWN, design_columns
 from joulescape.report.inputs import ACCURACIES as JUDGED
 from joulescape.report.inputs import Tables
-from joulescape.report.page import VEGA_LITE, Facts, asset, render, summary
+from joulescape.report.page import Facts, render, summary
 from joulescape.report.sections import breakdown, decision, finding, headline, tested
+from joulescape.report.shell import VEGA_LITE, asset
 
 NODE = shutil.which("node")
 EXAMPLES = settings(max_examples=30, deadline=None)

@@ -16,8 +16,9 @@ from synthetic import synthetic
 from joulescape.report import certainty, theme
 from joulescape.report.designs import design_columns
 from joulescape.report.inputs import Tables
-from joulescape.report.page import VEGA_LITE, Facts, render
+from joulescape.report.page import Facts, render
 from joulescape.report.sections import decision, pareto, tested
+from joulescape.report.shell import VEGA_LITE
 
 ONCE = "electronic/systolic_int8"
 HOLLOW = "Hollow: one run (n = 1)"

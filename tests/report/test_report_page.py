@@ -15,7 +15,8 @@ from joulescape.report.blob import unpacked
 from joulescape.report.designs import chart_rows, design_columns
 from joulescape.report.figure import Figure
 from joulescape.report.inputs import Tables
-from joulescape.report.page import VEGA_LITE, Facts, library, render, summary
+from joulescape.report.page import Facts, render, summary
+from joulescape.report.shell import VEGA_LITE, library
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"</script><!--{{7*7}}"
 BLOB = re.compile(r'<script type="text/plain" id="blob">([^<]*)</script>')

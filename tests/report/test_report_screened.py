@@ -18,8 +18,9 @@ from synthetic import synthetic
 from joulescape.report.blob import unpacked
 from joulescape.report.designs import design_columns, screened_columns, table_columns
 from joulescape.report.inputs import Tables
-from joulescape.report.page import Facts, asset, render
+from joulescape.report.page import Facts, render
 from joulescape.report.sections import headline, refused
+from joulescape.report.shell import asset
 
 NODE = shutil.which("node")
 

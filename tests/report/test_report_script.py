@@ -23,7 +23,8 @@ from random_tables import random_tables
 from joulescape import tables
 from joulescape.report import theme
 from joulescape.report.blob import packed, rounded
-from joulescape.report.page import SCRIPTS, Facts, asset
+from joulescape.report.page import Facts
+from joulescape.report.shell import SCRIPTS, asset
 
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")

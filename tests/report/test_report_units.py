@@ -13,8 +13,8 @@ import pytest
 from synthetic import OBJECTIVES, synthetic
 
 from joulescape.report import theme
-from joulescape.report.page import asset
 from joulescape.report.sections import provenance, published
+from joulescape.report.shell import asset
 
 NODE = shutil.which("node")
 NAMES = {

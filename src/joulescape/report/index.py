@@ -8,11 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup
-
 from joulescape.errors import ResultsError
-from joulescape.report import theme
-from joulescape.report.page import asset, environment
+from joulescape.report.shell import bare, environment
 
 
 @dataclass(frozen=True)
@@ -39,9 +36,7 @@ def render_index(found: Sequence[Entry]) -> str:
         .get_template("index.html.j2")
         .render(
             entries=found,
-            css=Markup(asset("report.css")),
-            palettes={mode: theme.colours(mode) for mode in ("light", "dark")},
-            component_names=theme.component_names(),
+            **bare(),
         )
     )
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from joulescape.report import theme
-from joulescape.report.blob import Columns, columns_of, packed, packed_text, script_json
+from joulescape.report.blob import Columns, columns_of
 from joulescape.report.designs import screened_columns, si_factors, table_columns
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables
@@ -41,12 +37,7 @@ from joulescape.report.sections import (
     training,
     yields,
 )
-
-VEGA_LITE = "6.4"
-"""The version that Altair emits and that the bundle must match."""
-
-SCRIPTS = ("decide.js", "numbers.js", "certainty.js", "charts.js", "panel.js", "table.js", "sheet.js", "main.js")
-"""Joined in this order inside one function."""
+from joulescape.report.shell import drawing, dressed, environment
 
 
 @dataclass(frozen=True)
@@ -134,15 +125,8 @@ def render(given: Tables) -> str:
             family_charts=[name for name in figures if name.startswith("family_")],
             knob_charts=[name for name in figures if name.startswith("knob_")],
             metrics=dict(given.axes.items()),
-            css=Markup(asset("report.css")),
-            palettes={mode: theme.colours(mode) for mode in ("light", "dark")},
-            component_names=theme.component_names(),
-            library=packed_library(),
-            script=Markup("\n".join(asset(name) for name in SCRIPTS)),
-            blob=packed(_datasets(given, found, figures)),
-            page=Markup(script_json(_page(given, found, figures))),
-            picture=Markup(_picture(found, figures)),
-            licences=asset("licences.txt"),
+            picture=_picture(found, figures),
+            **dressed(_datasets(given, found, figures), _page(given, found, figures)),
         )
     )
 
@@ -190,45 +174,6 @@ def summary_text(given: Tables) -> str:
     return json.dumps(summary(given), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-@cache
-def library() -> str:
-    """Vega, Vega-Lite and vega-embed as one script; built once a process.
-
-    Inside a function, else it leaves thousands of global names; it still sets `window.vegaEmbed`.
-    """
-    import vl_convert
-
-    source: str = vl_convert.javascript_bundle(vl_version=VEGA_LITE)  # type: ignore[call-arg]  # the stub knows no default
-    return f"(function () {{\n{source}\n}})();"
-
-
-@cache
-def packed_library() -> str:
-    """The library as the page holds it; packing it takes longer than everything else."""
-    return packed_text(library())
-
-
-def environment() -> jinja2.Environment:
-    """Templates with strict escaping: what is not marked as ours is text, and a missing name is an error."""
-    made = jinja2.Environment(
-        loader=jinja2.PackageLoader("joulescape.report", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["show"] = theme.show
-    made.filters["factor"] = theme.factor_text
-    made.filters["glyph"] = lambda family: theme.FAMILY_GLYPHS.get(family, "●")
-    return made
-
-
-@cache
-def asset(name: str) -> str:
-    """The text of a file of assets/."""
-    return (files("joulescape.report") / "assets" / name).read_text(encoding="utf-8")
-
-
 def _datasets(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dict[str, Columns]:
     """Everything the page decodes: the designs once, further table columns, and each chart's own rows."""
     rows: dict[str, Rows] = {"one": [{"one": 1}]}
@@ -261,21 +206,11 @@ def _page(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dict[st
     }
 
 
-def _picture(found: Facts, figures: Mapping[str, Figure]) -> str:
+def _picture(found: Facts, figures: Mapping[str, Figure]) -> Markup:
     """The main chart's fronts as SVG, for a reader without scripts; empty without a valid design."""
     if "energy" not in figures:
-        return ""
-    import vl_convert
-
+        return Markup("")
     on_front = {step["id"] for step in found.pareto.fronts["energy"]}
     rows = [row for row in found.pareto.rows if row["id"] in on_front]
     spec = figures["energy"].with_rows({"designs": rows, "one": [{"one": 1}]})
-    spec = {**spec, "width": 760, "config": {**theme.vega_config("light"), "background": "white"}}
-    svg: str = vl_convert.vegalite_to_svg(json.dumps(spec), vl_version=VEGA_LITE)
-    return _renumbered(svg)
-
-
-def _renumbered(svg: str) -> str:
-    """Clip paths numbered from 0: the renderer counts on through the life of its process."""
-    numbers: dict[str, str] = {}
-    return re.sub(r"\bclip\d+\b", lambda found: numbers.setdefault(found[0], f"clip{len(numbers)}"), svg)
+    return drawing(spec)

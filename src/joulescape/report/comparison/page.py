@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import altair as alt
-from markupsafe import Markup
 
 from joulescape.report import figure, theme
-from joulescape.report.blob import columns_of, packed, rounded, script_json
+from joulescape.report.blob import columns_of, rounded
 from joulescape.report.comparison.facts import Comparison
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables
-from joulescape.report.page import SCRIPTS, asset, environment, packed_library
 from joulescape.report.pareto_layers import Extent, Frame
 from joulescape.report.sections import pareto
+from joulescape.report.shell import dressed, environment
 
 
 def render(before: Tables, after: Tables, found: Comparison) -> str:
@@ -32,13 +31,7 @@ def render(before: Tables, after: Tables, found: Comparison) -> str:
             metrics=dict(after.axes.items()),
             labels=after.labels,
             back_ends=tuple(dict.fromkeys(row.back_end for row in found.energy)),
-            css=Markup(asset("report.css")),
-            palettes={mode: theme.colours(mode) for mode in ("light", "dark")},
-            component_names=theme.component_names(),
-            library=packed_library(),
-            script=Markup("\n".join(asset(name) for name in SCRIPTS)),
-            blob=packed({"designs": {"id": []}, **_data(figures)}),
-            page=Markup(script_json(_page(found, figures))),
+            **dressed({"designs": {"id": []}, **_data(figures)}, _page(found, figures)),
         )
     )
 
