@@ -9,6 +9,8 @@ rule confirm:
         table="results/{space}/confirmed.csv",
         parts="results/{space}/parts.parquet",
         layers="results/{space}/layers.parquet",
+        errors="results/{space}/errors.parquet",
+        mappings="results/{space}/mappings.parquet",
         provenance="results/{space}/provenance.json",
     log:
         "results/logs/confirm/{space}.log",

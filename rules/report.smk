@@ -47,6 +47,8 @@ rule report:
         confirmed="results/{space}/confirmed.parquet",
         parts="results/{space}/parts.parquet",
         layers="results/{space}/layers.parquet",
+        errors="results/{space}/errors.parquet",
+        mappings="results/{space}/mappings.parquet",
         published="results/published.parquet",
         references="hwlib/references.bib",
     output:

@@ -9,6 +9,7 @@ rule search:
         front="results/{space}/front.parquet",
         history="results/{space}/history.parquet",
         audit="results/{space}/audit.parquet",
+        constants="results/{space}/constants.parquet",
         tables=expand("results/{{space}}/{table}.csv", table=["trials", "front"]),
     log:
         "results/logs/search/{space}.log",

@@ -9,7 +9,7 @@ import pytest
 
 from joulescape import tables
 
-SCHEMAS = ("TRIALS", "CONFIRMED", "PARTS", "LAYERS", "HISTORY", "AUDIT", "PUBLISHED")
+SCHEMAS = ("TRIALS", "CONFIRMED", "PARTS", "LAYERS", "HISTORY", "AUDIT", "PUBLISHED", "ERRORS", "MAPPINGS", "CONSTANTS")
 README = (Path(__file__).resolve().parents[1] / "results" / "README.md").read_text(encoding="utf-8")
 
 

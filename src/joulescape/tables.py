@@ -72,6 +72,26 @@ LAYERS = {
 }  # fmt: skip
 """layers.parquet: the schedule of confirmed designs at the typical corner."""
 
+ERRORS = {
+    "design_id": pl.String, "layer": pl.String, "role": pl.String, "kind": pl.String, "number": pl.String,
+    "value": pl.Float64,
+}  # fmt: skip
+"""errors.parquet: how the machine computes each layer of confirmed designs at the typical corner, one row a number of its
+error model; a layer or role without a row computes in float32 without error."""
+
+MAPPINGS = {
+    "design_id": pl.String, "phase": pl.String, "layer": pl.String, "role": pl.String, "text": pl.String,
+}  # fmt: skip
+"""mappings.parquet: how each layer of confirmed designs is laid out on the machine, at nominal statistics, as text; no
+row where nothing is chosen."""
+
+CONSTANTS = {
+    "back_end": pl.String, "station": pl.String, "path": pl.String, "value": pl.Float64, "low": pl.Float64,
+    "high": pl.Float64, "basis": pl.String, "source": pl.String, "where": pl.String, "text": pl.String,
+}  # fmt: skip
+"""constants.parquet: every number and setting of the machines as the search took them from the shelf, one row a value;
+`value` is null and `text` says it where it is no number."""
+
 HISTORY = {
     "batch": pl.Int64, "trials_told": pl.Int64, "valid_count": pl.Int64, "infeasible_count": pl.Int64,
     "failed_count": pl.Int64, "screened_count": pl.Int64, "front_size": pl.Int64, "hypervolume": pl.Float64,

@@ -13,7 +13,7 @@ from joulescape.evaluation import breakdown
 from joulescape.network.fidelity import Fidelity, Measured
 from joulescape.resolve.candidate import Candidate
 from joulescape.resolve.design_space import DesignSpace
-from joulescape.tables import LAYERS, PARTS
+from joulescape.tables import ERRORS, LAYERS, MAPPINGS, PARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = Fidelity(samples=120, draws=2)
@@ -148,6 +148,25 @@ def test_a_breakdown_adds_up_to_the_design(space: DesignSpace) -> None:
     assert {row["node"] for row in found.parts} == {"as_published", "28 nm", "28 nm, tpuv4i"}
     assert all(set(row) <= set(PARTS) for row in found.parts)
     assert all(set(row) == set(LAYERS) for row in found.layers)
+
+
+def test_a_breakdown_says_how_layers_are_computed_and_mapped(tmp_path: Path) -> None:
+    shelf = ["memristive/isaac", "electronic/eyeriss"]
+    domain = {"kind": "choice", "options": [0.2, 0.4]}
+    hardware = {"memristive/isaac": {"adc.bits": {"kind": "int", "low": 4, "high": 9}, "tiles": 4}}
+    space = question(
+        tmp_path, back_ends=shelf, phases=["inference"], hardware={**hardware, shelf[1]: {"clock_ghz": domain}}
+    )
+    bits = "compression.0.quantize.weight_bits"
+    adc = {"hardware.memristive/isaac.adc.bits": 5}
+    analog = space.candidate({"pair": "digits_mlp@memristive/isaac", bits: 4, **adc})
+    found = breakdown(analog, space, 0, QUICK, 0)
+    numbers = {row["number"]: row["value"] for row in found.errors if row["role"] == "forward"}
+    assert numbers["adc_bits"] == 5 and all(set(row) == set(ERRORS) for row in found.errors)
+    digital = space.candidate({"pair": "digits_mlp@electronic/eyeriss", bits: 4})
+    texts = [breakdown(digital, space, variant, QUICK, 0).mappings for variant in (0, 1)]
+    assert [row["layer"] for row in texts[0]] == ["fc1", "fc2"] and all(set(row) == set(MAPPINGS) for row in texts[0])
+    assert texts[0][0]["design_id"] != texts[1][0]["design_id"]
 
 
 def test_a_node_scales_what_is_told(tmp_path: Path) -> None:

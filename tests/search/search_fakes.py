@@ -13,6 +13,7 @@ from joulescape.evaluation import Breakdown, Evaluation
 from joulescape.network.digest import digest
 from joulescape.network.fidelity import Measured
 from joulescape.resolve.candidate import Candidate, Pair, Parameter
+from joulescape.spec.base import Shape
 from joulescape.spec.domain import ChoiceDomain, FloatDomain, IntDomain
 from joulescape.spec.space import SpaceSpec
 from joulescape.tables import METRICS
@@ -41,9 +42,9 @@ class FakeSpace:
 
     @property
     def back_ends(self):
-        return {
-            n: SimpleNamespace(family=f, spec=SimpleNamespace(equivalence="approximate")) for n, f in FAMILIES.items()
-        }
+        shelf = {"spec": SimpleNamespace(equivalence="approximate", node_nm=28), "stations": ()}
+        memory = SimpleNamespace(name="lpddr4", spec=Shape())
+        return {n: SimpleNamespace(name=n, family=f, off_chip=memory, **shelf) for n, f in FAMILIES.items()}
 
     def parameters(self, pair):
         compression = (
@@ -102,11 +103,13 @@ def judge(candidate, space, fidelity, seed, memory=None):
 
 
 def explain(candidate, space, variant_id, fidelity, seed, memory=None):
-    """A breakdown of two parts and one layer."""
+    """A breakdown of two parts, one layer, one number of its error and its mapping."""
     design = digest(candidate.candidate_id, variant_id)
     part = {"design_id": design, "node": "as_published", "quantity": "energy", "phase": "inference", "basis": "assumed"}
     layer = {"design_id": design, "phase": "inference", "layer": "dense1", "role": "forward", "macs": 10}
-    return Breakdown(({**part, "energy_pj": 1.0}, {**part, "energy_pj": 2.0}), (layer,))
+    error = {"design_id": design, "layer": "dense1", "role": "forward", "kind": "x", "number": "bits", "value": 4.0}
+    mapping = {"design_id": design, "phase": "inference", "layer": "dense1", "role": "forward", "text": "a nest"}
+    return Breakdown(({**part, "energy_pj": 1.0}, {**part, "energy_pj": 2.0}), (layer,), (error,), (mapping,))
 
 
 def slow_judge(candidate, space, fidelity, seed, memory=None):

@@ -12,7 +12,7 @@ from search_fakes import PAIRS, explain, judge, make_space
 
 from joulescape import tables
 from joulescape.errors import ResultsError
-from joulescape.search.confirm import candidate_of, confirm, read_trials
+from joulescape.search.confirm import EXPLAINED, candidate_of, confirm, read_trials
 from joulescape.search.driver import Means
 from joulescape.search.fidelities import ConfirmPlan
 from joulescape.search.picks import pick
@@ -62,8 +62,9 @@ def test_the_best_of_each_back_end_is_confirmed(done):
 def test_parts_and_layers_belong_to_the_confirmed_designs(done):
     _, out, _, found = done
     assert set(found.parts["design_id"]) == set(found.confirmed["design_id"]) == set(found.layers["design_id"])
-    assert pl.read_parquet(out / "parts.parquet").columns == list(tables.PARTS)
-    assert pl.read_parquet(out / "layers.parquet").columns == list(tables.LAYERS)
+    for name, schema in EXPLAINED.items():
+        kept = pl.read_parquet(out / f"{name}.parquet")
+        assert kept.columns == list(schema) and set(kept["design_id"]) == set(found.confirmed["design_id"])
     provenance = json.loads((out / "provenance.json").read_text())
     assert (provenance["confirm"]["draws"], provenance["confirm"]["designs"]) == (2, 10)
 

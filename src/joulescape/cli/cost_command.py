@@ -60,7 +60,9 @@ def cost_command(
     phase: Annotated[PhaseChoice, typer.Option(help="What to cost.")] = PhaseChoice.inference,
     boundary: Annotated[BoundaryChoice, typer.Option(help="What is inside the bill.")] = BoundaryChoice.system,
     corner: Annotated[CornerChoice, typer.Option(help="Which end of each constant.")] = CornerChoice.typical,
-    explain: Annotated[bool, typer.Option("--explain", help="Show the chosen mapping of every layer.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show how every layer is mapped and computed: its mapping, its errors.")
+    ] = False,
     form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.table,
     root: Annotated[Path, typer.Option(help="Project root: the folder that holds hwlib/ and models/.")] = Path(),
 ) -> None:
@@ -134,6 +136,8 @@ def _print_table(report: CostReport) -> None:
     console.print(totals, _energy_table(report), _layer_table(report))
     for note in (*(f"note: {said}" for said in report.notes), *report.mapping_notes):
         console.print(note, markup=False, highlight=False)
+    if report.errors:
+        console.print(_error_table(report))
     for one in report.explanations:
         console.rule(f"{one['layer']} · {one['role']}", align="left")
         console.print(one["text"], markup=False, highlight=False, soft_wrap=True)
@@ -149,6 +153,19 @@ def _energy_table(report: CostReport) -> object:
     total = sum(energy.values()) or 1.0
     for (component, basis), value in sorted(energy.items(), key=lambda item: -item[1]):
         table.add_row(component, f"{value:.5g}", f"{100 * value / total:.1f} %", basis)
+    return table
+
+
+def _error_table(report: CostReport) -> object:
+    from rich.table import Table
+
+    table = Table("layer", "role", "kind", "numbers", title="How each layer is computed")
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for row in report.errors:
+        numbers = found.setdefault((row["layer"], row["role"], row["kind"]), [])
+        numbers.append(f"{row['number']} {row['value']:.4g}")
+    for where, numbers in found.items():
+        table.add_row(*where, ", ".join(numbers))
     return table
 
 

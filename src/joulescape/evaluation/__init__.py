@@ -20,7 +20,7 @@ from joulescape.network.digest import digest
 from joulescape.network.fidelity import Fidelity, Measured
 from joulescape.network.work import Statistics, weight_bytes
 from joulescape.pricing.metrics import Metrics, Priced, assumed_fraction, at_node, metrics_of, worst_gap
-from joulescape.pricing.rows import area_rows, energy_rows, layer_rows
+from joulescape.pricing.rows import area_rows, energy_rows, error_rows, layer_rows, mapping_rows
 from joulescape.simulators._node import SCALING_RULES
 from joulescape.simulators.base import FloatArray
 from joulescape.spec.domain import Scalar
@@ -53,10 +53,12 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Rows of tables.PARTS and tables.LAYERS of one design."""
+    """Rows of tables.PARTS, LAYERS, ERRORS and MAPPINGS of one design."""
 
     parts: tuple[Mapping[str, Any], ...]
     layers: tuple[Mapping[str, Any], ...]
+    errors: tuple[Mapping[str, Any], ...] = ()
+    mappings: tuple[Mapping[str, Any], ...] = ()
 
 
 def evaluate(
@@ -87,7 +89,8 @@ def breakdown(
     seed: int,
     memory: Memory | None = None,
 ) -> Breakdown:
-    """Where one design's energy, area and time go, as published and with CMOS parts at the space's common node."""
+    """Where one design's energy, area and time go, as published and with CMOS parts at the space's common node; how
+    its layers are mapped (at nominal statistics), and how the machine computes them."""
     case = Case.of(candidate, space, fidelity, seed, memory)
     published, common, chosen = case.published(case.measured()), space.spec.normalise_to_nm, space.spec.scaling_rule
     nodes = {"as_published": published} | {
@@ -101,7 +104,10 @@ def breakdown(
     layers = [
         {name: {**row, "design_id": design_id}[name] for name in LAYERS} for row in layer_rows(published, variant_id)
     ]
-    return Breakdown(tuple(parts), tuple(layers))
+    alone, works = case.alone(variant_id), case.nominal_works()
+    errors, mappings = error_rows(alone.errors(case.network)), mapping_rows(alone, case.network, works)
+    named = [tuple({"design_id": design_id, **row} for row in rows) for rows in (errors, mappings)]
+    return Breakdown(tuple(parts), tuple(layers), *named)
 
 
 def _judge(

@@ -12,8 +12,9 @@ from joulescape.compression.pipeline import describe
 from joulescape.network.digest import digest
 from joulescape.network.error_spec import Errors
 from joulescape.network.fidelity import Fidelity, Measured
-from joulescape.network.work import TrainingPlan
-from joulescape.pricing.design import training_plan
+from joulescape.network.operators import Phase
+from joulescape.network.work import PhaseWork, TrainingPlan
+from joulescape.pricing.design import all_works, training_plan
 from joulescape.pricing.energy import described_for
 from joulescape.pricing.metrics import Priced, at_node, phase_work, price
 from joulescape.resolve.machine import Machine
@@ -78,6 +79,14 @@ class Case:
         if not isinstance(node, int):
             return published
         return at_node(published, self.machine.node_nm, node, self.space.spec.scaling_rule)
+
+    def alone(self, variant_id: int) -> Machine:
+        """The machine of one variant: every swept setting is a plain value."""
+        return self.space.machine(self.candidate, self.fidelity.corner, (self.machine.variants[variant_id],))
+
+    def nominal_works(self) -> dict[Phase, PhaseWork]:
+        """What the machine is given in every phase, before anything was measured."""
+        return all_works(self.space, self.network, training_plan(self.space, self.candidate))
 
     def design_id(self, variant_id: int) -> str:
         """Digest of the candidate and one variant's values."""

@@ -44,6 +44,8 @@ class CostReport:
     """Where another node was asked for: pJ per sample under each rule of scaling to it."""
     explanations: Sequence[Mapping[str, str]] = ()
     """Where asked for: the mapping of each layer and role, as text."""
+    errors: Sequence[Mapping[str, Any]] = ()
+    """Where asked for: the numbers of each layer's error model."""
     notes: tuple[str, ...] = ()
     """What a person should know of the machine's settings: what rounds, what was not counted."""
 
@@ -57,7 +59,8 @@ class CostReport:
         named = ("design", "batch", "statistics", "steps", "totals", "layers", "traffic", "energy", "area")
         found = {name: getattr(self, name) for name in named}
         found |= {"energy_by_rule": dict(self.energy_by_rule)} if self.energy_by_rule else {}
-        return found | ({"explanations": list(self.explanations)} if self.explanations else {})
+        asked = {"explanations": list(self.explanations), "errors": list(self.errors)}
+        return found | {name: said for name, said in asked.items() if said}
 
 
 def cost(
@@ -99,7 +102,10 @@ def report_on(space: DesignSpace, candidate: Candidate, corner: Corner, explains
         spread = _by_rule(priced, machine, space.spec.node)
         priced = at_node(priced, machine.node_nm, space.spec.node, space.spec.scaling_rule)
     report = replace(_report(space, candidate, machine, priced), energy_by_rule=spread)
-    return replace(report, explanations=_explanations(machine, described, works)) if explains else report
+    if not explains:
+        return report
+    mappings, errors = rows.mapping_rows(machine, described, works), rows.error_rows(machine.errors(described))
+    return replace(report, explanations=mappings, errors=errors)
 
 
 def _by_rule(priced: Priced, machine: Machine, node_nm: int) -> dict[str, float]:
@@ -109,16 +115,6 @@ def _by_rule(priced: Priced, machine: Machine, node_nm: int) -> dict[str, float]
         rule: float(sum(np.sum(cost.energy_pj()) / cost.batch for cost in found.phases.values()))
         for rule, found in scaled.items()
     }
-
-
-def _explanations(
-    machine: Machine, network: Described, works: Mapping[Phase, PhaseWork]
-) -> tuple[Mapping[str, str], ...]:
-    return tuple(
-        {"phase": phase, "layer": layer, "role": role, "text": text}
-        for phase, work in works.items()
-        for (layer, role), text in machine.explain(network, work).items()
-    )
 
 
 def training_plan(space: DesignSpace, candidate: Candidate) -> TrainingPlan | None:

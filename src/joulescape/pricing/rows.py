@@ -7,8 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from joulescape.compression.base import Described
+from joulescape.network.error_spec import Errors
+from joulescape.network.operators import Phase
+from joulescape.network.work import PhaseWork
 from joulescape.pricing.metrics import Priced
-from joulescape.resolve.machine import PhaseCost
+from joulescape.resolve.machine import Machine, PhaseCost
 from joulescape.simulators.base import MappingGap
 from joulescape.spec.back_end import MAPPING_OBJECTIVES
 
@@ -54,6 +58,24 @@ def traffic_rows(priced: Priced, variant: int) -> list[Row]:
         for name, cost in priced.phases.items()
         for run in cost.layers
         for move in run.cost.traffic
+    ]
+
+
+def error_rows(errors: Errors) -> list[Row]:
+    """The numbers of every operator's error model, one row each, in the order of the network."""
+    return [
+        {"layer": layer, "role": role, "kind": found.kind, "number": name, "value": float(value)}
+        for (layer, role), found in errors.items()
+        for name, value in found.numbers.items()
+    ]
+
+
+def mapping_rows(machine: Machine, network: Described, works: Mapping[Phase, PhaseWork]) -> list[Row]:
+    """The mapping of every layer and role as text, where the machine chooses one; of a machine of one variant."""
+    return [
+        {"phase": phase, "layer": layer, "role": role, "text": text}
+        for phase, work in works.items()
+        for (layer, role), text in machine.explain(network, work).items()
     ]
 
 

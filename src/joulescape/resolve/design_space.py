@@ -30,6 +30,7 @@ from joulescape.spec.domain import ChoiceDomain, Scalar
 from joulescape.spec.network import AnyNetworkSpec
 from joulescape.spec.sourced import Corner
 from joulescape.spec.space import SpaceSpec
+from joulescape.spec.study import STUDY, is_study
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,13 @@ class DesignSpace:
             values=dict(values),
         )
 
-    def machine(self, candidate: Candidate, corner: Corner = "typical") -> Machine:
-        """The candidate's machine at a corner; its variants are the sweep of the hardware that is not drawn."""
+    def machine(
+        self, candidate: Candidate, corner: Corner = "typical", kept: tuple[Mapping[str, Scalar], ...] = ()
+    ) -> Machine:
+        """The candidate's machine at a corner; its variants are the sweep of the hardware that is not drawn, or `kept`
+        of them."""
         plan = self.hardware[candidate.back_end]
-        variants = plan.variants()
+        variants = kept or plan.variants()
         settings = plan.settings(candidate.hardware, variants, corner)
         return plan.back_end.machine(self.spec.boundary, settings, corner).with_variants(variants)
 
@@ -175,6 +179,9 @@ def load_space(path: Path | str) -> DesignSpace:
         fault = Fault(display(file), None, "", "a folder", expected, str(near) if near.is_file() else None)
         raise SpecError([fault])
     document = read_document(file)
+    if is_study(document):
+        expected = "a question; `joulescape gap` answers a study"
+        raise SpecError([document.fault((STUDY,), f"the study '{file.stem}'", expected)])
     return resolve_space(document, find_root(file), file.stem)
 
 

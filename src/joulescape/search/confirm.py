@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     from joulescape.resolve.candidate import Candidate
     from joulescape.resolve.design_space import DesignSpace
 
+EXPLAINED: dict[str, tables.Schema] = {
+    "parts": tables.PARTS, "layers": tables.LAYERS, "errors": tables.ERRORS, "mappings": tables.MAPPINGS,
+}  # fmt: skip
+"""What is kept of each confirmed design beside its metrics."""
+
 Explain = Callable[..., Breakdown]
 """`joulescape.evaluation.breakdown`, or a stand-in with the same arguments."""
 
@@ -43,6 +48,8 @@ class Confirmation:
     confirmed: pl.DataFrame
     parts: pl.DataFrame
     layers: pl.DataFrame
+    errors: pl.DataFrame
+    mappings: pl.DataFrame
 
 
 def confirm(
@@ -52,7 +59,7 @@ def confirm(
     evaluate: Evaluate = real_evaluate,
     explain: Explain = real_breakdown,
 ) -> Confirmation:
-    """Confirm the picks of `out`/trials.parquet and leave confirmed, parts and layers beside it, with provenance.json.
+    """Confirm the picks of `out`/trials.parquet and leave confirmed, parts, layers, errors and mappings beside it.
 
     Raises ResultsError when the trials are missing, or were written for another space.
     """
@@ -69,8 +76,7 @@ def confirm(
             _complete_references(space, {candidate.network for candidate in candidates.values()})
         confirmed = _confirmed(picks, outcomes)
         memory = WorkerMemory(driver.means.cache_of(space), measured_version())
-        parts, layers = _explained(plan, explain, memory, picks, candidates, confirmed)
-        found = Confirmation(confirmed, parts, layers)
+        found = Confirmation(confirmed, *_explained(plan, explain, memory, picks, candidates, confirmed))
         with writing(out):
             _write(space, out, found)
     return found
@@ -166,16 +172,17 @@ def _explained(
     picks: Sequence[Pick],
     candidates: Mapping[str, Candidate],
     confirmed: pl.DataFrame,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Parts and layers of every confirmed design that has costs at the typical corner."""
+) -> tuple[pl.DataFrame, ...]:
+    """Parts, layers, errors and mappings of every confirmed design that has costs at the typical corner."""
     wanted = set(confirmed.filter((pl.col("corner") == "typical") & _has_energy())["design_id"])
     chosen = [
         (candidates[p.row["candidate_id"]], int(p.row["variant_id"])) for p in picks if p.row["design_id"] in wanted
     ]
     seed = plan.space.spec.budget.seed
     found = [explain(c, plan.space, v, plan.fidelity(c, "typical"), seed, memory) for c, v in chosen]
-    parts = tables.make((row for item in found for row in item.parts), tables.PARTS)
-    return parts, tables.make((row for item in found for row in item.layers), tables.LAYERS)
+    return tuple(
+        tables.make((row for item in found for row in getattr(item, name)), EXPLAINED[name]) for name in EXPLAINED
+    )
 
 
 def _has_energy() -> pl.Expr:
@@ -192,8 +199,8 @@ def _write(space: DesignSpace, out: Path, found: Confirmation) -> None:
         "tables_digest": digest([found.confirmed.to_dicts()]) if len(found.confirmed) else None,
         **provenance(space.root),
     }
-    tables.write(found.parts, out / "parts.parquet")
-    tables.write(found.layers, out / "layers.parquet")
+    for name in EXPLAINED:
+        tables.write(getattr(found, name), out / f"{name}.parquet")
     write_csv(found.confirmed, out / "confirmed.csv")
     tables.write(found.confirmed, out / "confirmed.parquet")
     write_json(written, out / "provenance.json")

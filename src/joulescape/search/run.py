@@ -17,6 +17,7 @@ from joulescape.resolve.samplers import sampler_notes
 from joulescape.search.audit import sentences
 from joulescape.search.cache import locked
 from joulescape.search.climb import Climb
+from joulescape.search.constants import constants_table
 from joulescape.search.driver import Driver, Means
 from joulescape.search.endings import ending, is_failing
 from joulescape.search.fidelities import search_fidelity
@@ -179,6 +180,7 @@ def _write(space: DesignSpace, out: Path, result: SearchResult, study: Remembere
     write_resolved(space, out / "resolved.json", run)
     tables.write(result.history, out / "history.parquet")
     tables.write(result.audit, out / "audit.parquet")
+    tables.write(constants_table(space), out / "constants.parquet")
     write_csv(result.front, out / "front.csv")
     write_csv(result.trials, out / "trials.csv")
     tables.write(result.front, out / "front.parquet")
