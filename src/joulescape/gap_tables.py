@@ -26,13 +26,16 @@ FITS = {
     "x_low": pl.Float64, "x_high": pl.Float64, "centre_x": pl.Float64, "centre_log10_y": pl.Float64,
     "centre_se": pl.Float64, "slope_log10": pl.Float64, "slope_se": pl.Float64, "t_factor": pl.Float64,
     "residual_sd_log10": pl.Float64, "growth_factor": pl.Float64, "growth_low": pl.Float64, "growth_high": pl.Float64,
-    "doubling": pl.Float64, "doubling_low": pl.Float64, "doubling_high": pl.Float64, "sentence": pl.String,
-    "reason": pl.String,
+    "doubling": pl.Float64, "doubling_low": pl.Float64, "doubling_high": pl.Float64,
+    "later_count": pl.Int64, "later_inside_count": pl.Int64, "later_above_count": pl.Int64,
+    "later_below_count": pl.Int64, "sentence": pl.String, "reason": pl.String,
 }  # fmt: skip
-"""fits.parquet: one row a fit. log10(y) = centre_log10_y + slope_log10 (x - centre_x), x in years (law
+"""fits.parquet: one row a fit; `span` is `first` or `all`. log10(y) = centre_log10_y + slope_log10 (x - centre_x), x in years (law
 `exponential`) or log10 (law `power`); its band is +- t_factor sqrt(centre_se^2 + (x - centre_x)^2 slope_se^2).
-`growth_factor` is a year's (or a decade of x's) factor with its interval of 95 %. `reason` says why nothing could be
-fitted; numbers are then null."""
+`x_low` and `x_high` are the fitted points' ends in x's own unit, never a logarithm. `growth_factor` is a year's (or a
+decade of x's) factor with its interval of 95 %. `doubling` is the years in which y doubles, or halves where it falls;
+null where neither can be told, and for power laws. The `later` counts hold points after the first span against the first
+fit's prediction interval of 95 %. `reason` says why nothing could be fitted; numbers are then null."""
 
 BRIDGE = {
     "question": pl.String, "network": pl.String, "compression": pl.String, "is_compressed": pl.Boolean,
