@@ -151,31 +151,33 @@ def read_tables(
 ) -> Tables:
     """Read a results folder. trials.parquet and resolved.json must exist; any other table may be absent and is empty.
 
-    Raises ResultsError when a needed file is missing or a table lacks a column of its contract.
+    A column that is younger than the file (tables.LATER) is null. Raises ResultsError when a needed file is missing or
+    a table lacks a column of its contract.
     """
-    resolved = _json(folder / "resolved.json")
+    resolved = read_json(folder / "resolved.json")
     asked = (resolved.get("spec") or {}).get("networks")
     known = sorted((networks or folder.parent / "networks").glob("*.json"))
     return Tables(
         name=folder.name,
-        trials=_table(folder / "trials.parquet", tables.TRIALS, is_needed=True),
-        front=_table(folder / "front.parquet", tables.TRIALS),
-        history=_table(folder / "history.parquet", tables.HISTORY),
-        confirmed=_table(folder / "confirmed.parquet", tables.CONFIRMED),
-        parts=_table(folder / "parts.parquet", tables.PARTS),
-        layers=_table(folder / "layers.parquet", tables.LAYERS),
-        published=_table(published, tables.PUBLISHED),
-        audit=_table(folder / "audit.parquet", tables.AUDIT),
+        trials=read_table(folder / "trials.parquet", tables.TRIALS, is_needed=True),
+        front=read_table(folder / "front.parquet", tables.TRIALS),
+        history=read_table(folder / "history.parquet", tables.HISTORY),
+        confirmed=read_table(folder / "confirmed.parquet", tables.CONFIRMED),
+        parts=read_table(folder / "parts.parquet", tables.PARTS),
+        layers=read_table(folder / "layers.parquet", tables.LAYERS),
+        published=read_table(published, tables.PUBLISHED),
+        audit=read_table(folder / "audit.parquet", tables.AUDIT),
         resolved=resolved,
         references=read_references(references),
-        networks={path.stem: _json(path) for path in known if asked is None or path.stem in asked},
+        networks={path.stem: read_json(path) for path in known if asked is None or path.stem in asked},
     )
 
 
 REMEDY = "write it again with the command that makes it: joulescape search, confirm or validate"
 
 
-def _table(path: Path | None, schema: tables.Schema, is_needed: bool = False) -> pl.DataFrame:
+def read_table(path: Path | None, schema: tables.Schema, is_needed: bool = False, remedy: str = REMEDY) -> pl.DataFrame:
+    """A table of its contract; without its file an empty one, unless it is needed. Raises ResultsError as above."""
     if path is None or not path.exists():
         if is_needed:
             raise ResultsError(f"{path} is missing; run the search of this space first")
@@ -184,17 +186,20 @@ def _table(path: Path | None, schema: tables.Schema, is_needed: bool = False) ->
         table = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         first = next(iter(str(error).splitlines()), "it is empty")
-        raise ResultsError(f"{path} is not a whole Parquet file ({first}); {REMEDY}") from error
+        raise ResultsError(f"{path} is not a whole Parquet file ({first}); {remedy}") from error
+    later = [name for name in schema if name in tables.LATER.get(path.stem, ()) and name not in table.columns]
+    table = table.with_columns(pl.lit(None, schema[name]).alias(name) for name in later)
     missing = [name for name in schema if name not in table.columns]
     if missing:
-        raise ResultsError(f"{path} was written by another version: it lacks {', '.join(missing)}; {REMEDY}")
+        raise ResultsError(f"{path} was written by another version: it lacks {', '.join(missing)}; {remedy}")
     strange = [f"{name} is {table.schema[name]}" for name, kind in schema.items() if table.schema[name] != kind]
     if strange:
-        raise ResultsError(f"{path} is another table: {', '.join(strange)}; {REMEDY}")
+        raise ResultsError(f"{path} is another table: {', '.join(strange)}; {remedy}")
     return table
 
 
-def _json(path: Path) -> Mapping[str, Any]:
+def read_json(path: Path) -> Mapping[str, Any]:
+    """The mapping of a JSON file. Raises ResultsError where it is none."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

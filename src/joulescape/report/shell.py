@@ -82,12 +82,12 @@ def asset(name: str) -> str:
     return (files("joulescape.report") / "assets" / name).read_text(encoding="utf-8")
 
 
-def drawing(spec: Mapping[str, Any], width: int = 760) -> Markup:
+def drawing(spec: Mapping[str, Any], config: Mapping[str, Any] | None = None, width: int = 760) -> Markup:
     """A spec that holds its rows, as SVG in the light theme: for a reader without scripts. Same spec, same bytes."""
     import vl_convert
 
-    config = {**theme.vega_config("light"), "background": "white"}
-    svg: str = vl_convert.vegalite_to_svg(json.dumps({**spec, "width": width, "config": config}), vl_version=VEGA_LITE)
+    style = {**(config or theme.vega_config("light")), "background": "white"}
+    svg: str = vl_convert.vegalite_to_svg(json.dumps({**spec, "width": width, "config": style}), vl_version=VEGA_LITE)
     return Markup(_renumbered(svg))
 
 

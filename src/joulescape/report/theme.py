@@ -22,6 +22,15 @@ FAMILY_SHAPES: tuple[str, ...] = ("circle", "triangle-up", "square", "diamond")
 FAMILY_DASHES: tuple[tuple[int, int], ...] = ((1, 0), (6, 3), (3, 2), (2, 2))
 FAMILY_GLYPHS: dict[str, str] = {"electronic": "●", "photonic": "▲", "memristive": "■", "physical": "◆"}
 
+SERIES_COLOURS: dict[Mode, tuple[str, ...]] = {
+    "light": ("#3b4cc0", "#b5541c", "#2a7f62", "#8a3b86", "#7a6a1a", "#0f7c9c", "#a3324e", "#5c6670"),
+    "dark": ("#8da2ff", "#f0a36b", "#63c7a3", "#d88fd4", "#cdbb55", "#5cc4e0", "#f08aa0", "#a3adb7"),
+}
+"""Colours of series that are no families; their shapes and labels tell them apart too."""
+SERIES_SHAPES: tuple[str, ...] = (
+    "circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right", "triangle-left",
+)  # fmt: skip
+
 COMPONENTS: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
     ("host", ("host", "scalar_core"), "#d99aa5", "#d99aa5"),
     ("programming", ("program", "write", "update"), "#87a330", "#a9c04f"),
@@ -162,6 +171,7 @@ def colours(mode: Mode) -> dict[str, Any]:
     return {
         "families": list(FAMILY_COLOURS[mode]),
         "components": [entry[2] if light else entry[3] for entry in COMPONENTS],
+        "series": list(SERIES_COLOURS[mode]),
         "ink": "#1b2026" if light else "#e8ebee",
         "quiet": "#5c6670" if light else "#a3adb7",
         "grid": "#e6e9ec" if light else "#2a3138",
@@ -169,6 +179,12 @@ def colours(mode: Mode) -> dict[str, Any]:
         "panel": "#f6f7f9" if light else "#1b2026",
         "ring": "#c2002f" if light else "#ffd23f",
     }
+
+
+def series_config(mode: Mode) -> dict[str, Any]:
+    """The configuration of a page whose ordinal colours are those of series, not of components."""
+    found = vega_config(mode)
+    return {**found, "range": {**found["range"], "ordinal": colours(mode)["series"]}}
 
 
 def vega_config(mode: Mode) -> dict[str, Any]:
