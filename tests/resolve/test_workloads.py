@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from joulescape.cli.train_command import train_command
+from joulescape.compression.pipeline import describe
 from joulescape.errors import JoulescapeError, SpecError
 from joulescape.network.build import build_graph
 from joulescape.pricing import cost
@@ -16,6 +18,7 @@ from joulescape.resolve.design_space import load_space, resolve_space
 from joulescape.resolve.workloads import check_workloads, workload_faults
 from joulescape.spec.document import Document
 from joulescape.spec.network import GivenWeights, NetworkSpec, ReadNetworkSpec
+from joulescape.spec.reported import ReportedSpec
 from joulescape.spec.space import SpaceSpec
 
 ROOT = Path(__file__).parents[2]
@@ -97,15 +100,31 @@ def test_reported_densities_and_widths_are_priced() -> None:
     )
     assert not dense.candidate({"pair": f"vgg16@{back_end}"}).compression
     (step,) = reported.candidate({"pair": f"vgg16@{back_end}"}).compression
-    assert step.at("fc6") == {"weight_density": 0.04, "weight_bits": 5, "input_density": 0.183}
+    said = {"weight_density": 0.04, "weight_bits": 5, "input_density": 0.183}
+    assert step.at("fc6") == {**said, "values": "codebook", "input_bits": 32}
     plain = cost("vgg16", back_end, {"hardware.zero_gating": True}, root=ROOT).totals["inference_energy_pj"]
     gated = cost("vgg16", back_end, {"hardware.zero_gating": True, "compression.0": "reported"}, root=ROOT)
     assert plain is not None and (gated.totals["inference_energy_pj"] or plain) < plain
 
 
+def test_one_figure_for_all_layers_is_priced_in_each_of_them() -> None:
+    space = resolve_space(question(networks=["resnet50"], compression=[{"reported": {}}]), ROOT, "q")
+    candidate = space.candidate({"pair": space.pairs[0].name})
+    described = describe(space.graphs["resnet50"], candidate.compression)
+    layers = [described.formats[o.name] for o in described.graph.matrix_operators]
+    assert {(f.weight_density, f.weight_bits, f.activation_bits, f.values) for f in layers} == {(0.39, 8, 8, "uniform")}
+    weights = sum(math.prod(o.weight_shape or ()) for o in described.graph.matrix_operators)
+    assert sum((f.weight_bytes or 0) for f in layers) == pytest.approx(0.39 * 1.5 * weights, rel=0.01)  # 8 + 4 bits
+
+
+def test_a_reported_state_says_something() -> None:
+    with pytest.raises(ValueError, match="needs `every` or `layers`"):
+        ReportedSpec(source="joulescape", where="nowhere", basis="assumed")
+
+
 def test_reported_states_are_refused_where_nothing_is_reported_or_something_is_measured() -> None:
-    (silent,) = faults_of(networks=["vgg16", "resnet50"], compression=[{"reported": {}}])
-    assert "compression.0" in silent and "`reported:` in the YAML of resnet50" in silent
+    (silent,) = faults_of(networks=["vgg16", "resnet152"], compression=[{"reported": {}}])
+    assert "compression.0" in silent and "`reported:` in the YAML of resnet152" in silent
     measured = faults_of(
         task="digits", networks=["digits_mlp"], compression=[{"reported": {}}],
         objectives={**COSTS, "accuracy_fraction": "maximize"},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from joulescape.compression._nominal import with_bytes
 from joulescape.compression.base import Described, Method, Tensors
@@ -19,7 +20,7 @@ from joulescape.units import FLOAT_BITS
 
 
 class Reported(Method[ReportedLayer]):
-    """Zeros anywhere, found by a relative index, and weights as indices into the values of their layer."""
+    """Zeros anywhere, found by a relative index; weights and inputs of fewer bits."""
 
     name = "reported"
     Settings = ReportedLayer
@@ -46,8 +47,16 @@ class Reported(Method[ReportedLayer]):
 
 def _form(form: OperandFormat, at: ReportedLayer) -> OperandFormat:
     sparse = {"weight_density": at.weight_density, "weight_structure": "unstructured"} if at.weight_density < 1 else {}
-    coded = {"code_bits": float(at.weight_bits), "values": "codebook"} if at.weight_bits < FLOAT_BITS else {}
-    return form.with_(**sparse, **coded, input_density=at.input_density)
+    narrow = {} if at.input_bits >= FLOAT_BITS else {"activation_bits": float(at.input_bits)}
+    return form.with_(**sparse, **_code(at), **narrow, input_density=at.input_density)
+
+
+def _code(at: ReportedLayer) -> dict[str, Any]:
+    """How a stored weight is written: an index has no grid, a level stands on one."""
+    if at.weight_bits >= FLOAT_BITS:
+        return {}
+    width = {"code_bits": float(at.weight_bits)} if at.values == "codebook" else {"weight_bits": float(at.weight_bits)}
+    return {**width, "values": at.values}
 
 
 plugin = Reported()

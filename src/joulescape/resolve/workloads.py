@@ -47,7 +47,9 @@ def with_reported(step: Step, network: AnyNetworkSpec) -> Step:
     """The step with what the network's YAML reports of each layer."""
     if step.method != REPORTED or network.reported is None:
         return step
-    return replace(step, per_layer={name: layer.model_dump() for name, layer in network.reported.layers.items()})
+    said = network.reported
+    every = step.settings if said.every is None else said.every.model_dump()
+    return replace(step, settings=every, per_layer={name: layer.model_dump() for name, layer in said.layers.items()})
 
 
 def _accuracies(document: Document, spec: SpaceSpec, networks: Mapping[str, AnyNetworkSpec]) -> list[Fault]:
