@@ -9,6 +9,8 @@ from snakemake.exceptions import WorkflowError
 from joulescape.accuracy.code import training_code
 from joulescape.errors import JoulescapeError, SpecError
 from joulescape.resolve.design_space import load_space
+from joulescape.resolve.shelves import space_names, study_names
+from joulescape.resolve.study import load_study
 from joulescape.search.digests import code_digest, workflow_digest
 from joulescape.source import code_of
 
@@ -18,23 +20,32 @@ os.environ["PATH"] = os.pathsep.join(
 )
 
 
-def resolved_spaces():
-    found, faults = {}, []
-    for path in sorted(Path("spaces").glob("*.yaml")):
+def resolved(load, names, faults):
+    """Questions or studies of the shelf by name; their faults are added to `faults`."""
+    found = {}
+    for name in names:
+        path = Path("spaces") / f"{name}.yaml"
         try:
-            found[path.stem] = load_space(path)
+            found[name] = load(path)
         except SpecError as error:
             faults.extend(map(str, error.faults))
         except JoulescapeError as error:  # a plug-in that does not load
             faults.append(f"{path}: {error}")
+    return found
+
+
+def resolved_spaces():
+    faults, root = [], Path()
+    spaces = resolved(load_space, space_names(root), faults)
+    studies = resolved(load_study, study_names(root), faults)
     faults = list(dict.fromkeys(faults))  # two questions may name one broken file
     if faults:
         count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''} found; nothing was run"
         raise WorkflowError("\n".join([*faults, count]))
-    return found
+    return spaces, studies
 
 
-SPACES = resolved_spaces()
+SPACES, STUDIES = resolved_spaces()
 NETWORKS = sorted(path.stem for path in Path("models").glob("*.yaml"))
 SEARCH_CODE = workflow_digest()
 TRAINING_CODE = training_code()
@@ -60,3 +71,4 @@ def digest_of(wildcards):
 
 wildcard_constraints:
     space="|".join(map(re.escape, SPACES)) or "none",
+    study="|".join(map(re.escape, STUDIES)) or "none",

@@ -71,13 +71,13 @@ rule report:
 
 rule index:
     input:
-        summaries=expand("results/{space}/report.json", space=SPACES),
+        summaries=expand("results/{name}/report.json", name=[*SPACES, *STUDIES]),
     output:
         "results/index.html",
     log:
         "results/logs/index.log",
     params:
-        folders=expand("results/{space}", space=SPACES),
+        folders=expand("results/{name}", name=[*SPACES, *STUDIES]),
         code=REPORT_CODE,
     shell:
         "joulescape report --index {params.folders} --out {output} > {log} 2>&1"

@@ -5,9 +5,12 @@ Units stand in the names or beside the value (`x_unit`, `unit`). A missing value
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
-from joulescape.tables import METRICS
+from joulescape.spec.study import Part
+from joulescape.tables import METRICS, Schema
 
 _PLACE = {"source": pl.String, "where": pl.String, "confidence": pl.String}
 """Key of references.bib or a source's own name; the place in it; high, medium, low or derived."""
@@ -30,12 +33,13 @@ FITS = {
     "later_count": pl.Int64, "later_inside_count": pl.Int64, "later_above_count": pl.Int64,
     "later_below_count": pl.Int64, "sentence": pl.String, "reason": pl.String,
 }  # fmt: skip
-"""fits.parquet: one row a fit; `span` is `first` or `all`. log10(y) = centre_log10_y + slope_log10 (x - centre_x), x in years (law
-`exponential`) or log10 (law `power`); its band is +- t_factor sqrt(centre_se^2 + (x - centre_x)^2 slope_se^2).
-`x_low` and `x_high` are the fitted points' ends in x's own unit, never a logarithm. `growth_factor` is a year's (or a
-decade of x's) factor with its interval of 95 %. `doubling` is the years in which y doubles, or halves where it falls;
-null where neither can be told, and for power laws. The `later` counts hold points after the first span against the first
-fit's prediction interval of 95 %. `reason` says why nothing could be fitted; numbers are then null."""
+"""fits.parquet: one row a fit; `span` is `first` or `all`. log10(y) = centre_log10_y + slope_log10 (x - centre_x), x in
+years (law `exponential`) or log10 (law `power`); its band is +- t_factor sqrt(centre_se^2 + (x - centre_x)^2
+slope_se^2). `x_low` and `x_high` are the fitted points' ends in x's own unit, never a logarithm. `growth_factor` is a
+year's (or a decade of x's) factor with its interval of 95 %. `doubling` is the years in which y doubles, or halves
+where it falls; null where neither can be told, and for power laws. The `later` counts hold points after the first span
+against the first fit's prediction interval of 95 %. `reason` says why nothing could be fitted; numbers are then
+null."""
 
 BRIDGE = {
     "question": pl.String, "network": pl.String, "compression": pl.String, "is_compressed": pl.Boolean,
@@ -83,6 +87,16 @@ FINDINGS = {"id": pl.String, "sentence": pl.String, "uncertainty": pl.String, "c
             "contradicts": pl.String}  # fmt: skip
 """findings.parquet: sentences with numbers, the command that prints each again, and the claim it contradicts if any."""
 
-TABLES = {"shores": SHORES, "fits": FITS, "bridge": BRIDGE, "factors": FACTORS, "overtake": OVERTAKE,
-          "lifecycle": LIFECYCLE, "findings": FINDINGS}  # fmt: skip
+TABLES: Mapping[str, Schema] = {
+    "shores": SHORES, "fits": FITS, "bridge": BRIDGE, "factors": FACTORS, "overtake": OVERTAKE, "lifecycle": LIFECYCLE,
+    "findings": FINDINGS,
+}  # fmt: skip
 """Every table of results/<study>/ by the name of its file."""
+
+OF_PART: Mapping[Part, tuple[str, ...]] = {
+    "shores": ("shores", "fits"),
+    "bridge": ("bridge", "factors"),
+    "overtake": ("overtake",),
+    "lifecycle": ("lifecycle",),
+}
+"""The tables that each part of the study makes; the findings follow from all of them."""

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 COMMANDS = (
-    "check", "list", "new", "train", "search", "confirm", "report", "explain", "diff", "export", "cache", "validate",
-    "cost", "schema",
+    "check", "list", "new", "train", "search", "confirm", "gap", "report", "explain", "diff", "export", "cache",
+    "validate", "cost", "schema",
 )  # fmt: skip
 """Commands in the order of `joulescape --help`; each is `joulescape.cli.<name>_command:<name>_command`."""
 

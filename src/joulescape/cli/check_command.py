@@ -10,25 +10,54 @@ import typer
 
 if TYPE_CHECKING:
     from joulescape.resolve.design_space import DesignSpace
+    from joulescape.resolve.study import Study
 
 
 def check_command(
-    files: Annotated[list[Path], typer.Argument(help="Questions to check, e.g. spaces/which_machine.yaml.")],
+    files: Annotated[list[Path], typer.Argument(help="Questions or studies, e.g. spaces/which_machine.yaml.")],
 ) -> None:
     """List every fault of a question, its networks and its back ends at once; or say what the question spans."""
     from joulescape.errors import Fault, SpecError
-    from joulescape.resolve.design_space import load_space
 
     faults: dict[Fault, None] = {}
     for file in files:
         try:
-            space = load_space(file)
+            lines = _checked(file)
         except SpecError as error:
             faults.update(dict.fromkeys(error.faults))
             continue
-        typer.echo("\n".join(_lines(file, space)))
+        typer.echo("\n".join(lines))
     if faults:
         raise SpecError(tuple(faults))
+
+
+def _checked(file: Path) -> list[str]:
+    """What the file asks; SpecError with its faults. A file that cannot be read is a question that cannot."""
+    from joulescape.resolve.design_space import load_space
+    from joulescape.resolve.shelves import read_or_fault
+    from joulescape.spec.study import is_study
+
+    document = read_or_fault(file, [])
+    if document is None or not is_study(document):
+        return list(_lines(file, load_space(file)))
+    from joulescape.resolve.study import load_study
+
+    return list(_study_lines(file, load_study(file)))
+
+
+def _study_lines(file: Path, study: Study) -> Iterator[str]:
+    spec = study.spec
+    yield f"{file}: {spec.question}"
+    for role, space in study.spaces.items():
+        pairs = _count(len(space.pairs), "pair")
+        yield f"  {role}: {space.name}, {pairs} of network and back end, counted from {study.baseline(role)}"
+    for name, trend in study.trends.items():
+        yield f"  {name}: {_count(len(trend.spec.points), 'point')} in {', '.join(trend.spec.series)}"
+    yield f"  metrics {', '.join(spec.metrics)}; first span until {spec.shores.first_span_until}"
+    yield f"  {_count(len(spec.overtake), 'machine')} that may overtake; splits " + ", ".join(
+        f"{split:g}" for split in spec.lifecycle.splits
+    )
+    yield "  a study: no fault"
 
 
 def _lines(file: Path, space: DesignSpace) -> Iterator[str]:

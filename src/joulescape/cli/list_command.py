@@ -15,6 +15,8 @@ class Shelf(StrEnum):
     networks = "networks"
     back_ends = "back-ends"
     spaces = "spaces"
+    studies = "studies"
+    trends = "trends"
     simulators = "simulators"
     methods = "methods"
 
@@ -45,5 +47,7 @@ def _names(shelf: Shelf, root: Path) -> tuple[str, ...]:
         Shelf.networks: shelves.network_names,
         Shelf.back_ends: shelves.back_end_names,
         Shelf.spaces: shelves.space_names,
+        Shelf.studies: shelves.study_names,
+        Shelf.trends: shelves.trend_names,
     }
     return readers[shelf](shelves.find_root(root))

@@ -9,7 +9,7 @@ import typer
 
 
 def report_command(
-    folders: Annotated[list[Path], typer.Argument(help="Results folder of a space; several with --index.")],
+    folders: Annotated[list[Path], typer.Argument(help="Results folder of a space or study; several with --index.")],
     out: Annotated[
         Path | None, typer.Option(help="The page to write; report.json and report.md are written beside it.")
     ] = None,
@@ -18,12 +18,15 @@ def report_command(
     networks: Annotated[Path | None, typer.Option(help="Folder of the reference networks' metrics.")] = None,
     index: Annotated[bool, typer.Option("--index", help="List the folders' reports on one page instead.")] = False,
 ) -> None:
-    """Draw one offline HTML page from the tables of a space."""
+    """Draw one offline HTML page from the tables of a space, or of a study."""
     if index:
         _write_index(folders, out or Path("results/index.html"))
         return
     if len(folders) != 1:
         raise typer.BadParameter("one results folder at a time; use --index for a list of several")
+    if (folders[0] / "study.json").is_file():
+        _write_study_report(folders[0], out or folders[0] / "report.html", references)
+        return
     _write_report(folders[0], out or folders[0] / "report.html", published, references, networks)
 
 
@@ -39,6 +42,14 @@ def _write_report(
     write_text(out, render(given))
     write_text(out.with_suffix(".json"), summary_text(given))
     write_text(out.with_suffix(".md"), markdown(summary(given)))
+    typer.echo(f"{out}")
+
+
+def _write_study_report(folder: Path, out: Path, references: Path | None) -> None:
+    """The page of a study: `joulescape gap` leaves study.json in its folder, a search never does."""
+    from joulescape.report.gap.page import write
+
+    write(folder, out, references)
     typer.echo(f"{out}")
 
 

@@ -13,7 +13,7 @@ def schema_command(
     write: Annotated[Path | None, typer.Option("--write", help="Folder to write into.")] = None,
     folder: Annotated[Path, typer.Option(help="Folder of the checked-in schemas.")] = Path("docs/schema"),
 ) -> None:
-    """Write, check or print the JSON Schemas of a space, a network and a back end."""
+    """Write, check or print the JSON Schemas of a space, a study, a network, a back end and published points."""
     from joulescape.errors import SpecError
     from joulescape.resolve.schema import schemas, stale_schemas, text_of, write_schemas
 

@@ -1,4 +1,4 @@
-"""JSON Schema of the three kinds of file that a user writes, plug-in settings included, for editors to complete YAML.
+"""JSON Schema of every kind of file that a user writes, plug-in settings included, for editors to complete YAML.
 
 A schema says what is written where; `joulescape check` says the rest (names on the shelves, ends of domains, pairs).
 """
@@ -26,6 +26,8 @@ from joulescape.spec.domain import Domain
 from joulescape.spec.network import NetworkSpec, OnnxNetworkSpec
 from joulescape.spec.sourced import Sourced
 from joulescape.spec.space import SpaceSpec
+from joulescape.spec.study import StudySpec
+from joulescape.spec.trend import TrendSpec
 
 Json = dict[str, Any]
 
@@ -40,6 +42,8 @@ def schemas() -> dict[str, Json]:
         "space.schema.json": space_schema,
         "network.schema.json": network_schema,
         "back_end.schema.json": back_end_schema,
+        "study.schema.json": lambda: _root(StudySpec, "A study: spaces/<name>.yaml with the key study"),
+        "trend.schema.json": lambda: _root(TrendSpec, "Published points over the years: hwlib/trends/<name>.yaml"),
     }
     return {name: build() for name, build in builders.items()}
 

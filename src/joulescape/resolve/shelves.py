@@ -10,6 +10,7 @@ from joulescape.errors import Fault, SpecError, nearest
 from joulescape.spec.back_end import FAMILIES
 from joulescape.spec.document import Document, Keys, display, read_document, shown
 from joulescape.spec.faults import one_of
+from joulescape.spec.study import is_study
 
 NETWORK_FILE = "models/<name>.yaml"
 BACK_END_FILE = "hwlib/<family>/<name>.yaml"
@@ -34,8 +35,18 @@ def network_names(root: Path) -> tuple[str, ...]:
 
 
 def space_names(root: Path) -> tuple[str, ...]:
-    """Every question on the shelf `spaces/`."""
-    return _stems(root / "spaces")
+    """Every question on the shelf `spaces/`, also one whose file is no YAML: its faults show when it is read."""
+    return tuple(name for name in _stems(root / "spaces") if not _is_study(space_path(root, name)))
+
+
+def study_names(root: Path) -> tuple[str, ...]:
+    """Every study on the shelf `spaces/`."""
+    return tuple(name for name in _stems(root / "spaces") if _is_study(space_path(root, name)))
+
+
+def trend_names(root: Path) -> tuple[str, ...]:
+    """Every file of published points on the shelf `hwlib/trends/`."""
+    return _stems(root / "hwlib" / "trends")
 
 
 def component_names(root: Path) -> tuple[str, ...]:
@@ -52,6 +63,16 @@ def part_names(root: Path) -> tuple[str, ...]:
 def back_end_names(root: Path) -> tuple[str, ...]:
     """Every back end as `<family>/<name>`."""
     return tuple(f"{family}/{name}" for family in FAMILIES for name in _stems(root / "hwlib" / family))
+
+
+def space_path(root: Path, name: str) -> Path:
+    """File of one question or study."""
+    return root / "spaces" / f"{name}.yaml"
+
+
+def trend_path(root: Path, name: str) -> Path:
+    """File of published points."""
+    return root / "hwlib" / "trends" / f"{name}.yaml"
 
 
 def network_path(root: Path, name: str) -> Path:
@@ -93,6 +114,11 @@ def read_or_fault(path: Path, faults: list[Fault]) -> Document | None:
     except SpecError as error:
         faults.extend(error.faults)
         return None
+
+
+def _is_study(path: Path) -> bool:
+    found = read_or_fault(path, [])
+    return found is not None and is_study(found)
 
 
 def _stems(folder: Path) -> tuple[str, ...]:

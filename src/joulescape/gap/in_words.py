@@ -1,0 +1,48 @@
+"""What a fit says, in one sentence."""
+
+from __future__ import annotations
+
+from joulescape.gap.fits import Held, Line, doubling, factor
+from joulescape.spec.trend import Law
+
+
+def number(value: float | None) -> str:
+    """Three significant figures, thousands set apart; in words where it is beyond all numbers."""
+    if value is None:
+        return "beyond all bounds"
+    if value != 0 and not 1e-4 <= abs(value) < 1e6:
+        return f"{value:.3g}"
+    return f"{float(f'{value:.3g}'):,.10g}"
+
+
+def between(low: float | None, high: float | None) -> str:
+    """An interval of 95 %."""
+    return f"95 %: {number(low)} to {number(high)}"
+
+
+def growth(line: Line, law: Law, ends: tuple[float, float]) -> str:
+    """How y moves over x, with its interval, the points and the span that it rests on."""
+    low, high = line.slope_interval
+    per = "a year" if law == "exponential" else "a decade of x"
+    begin, end = (f"{at:.0f}" if law == "exponential" else number(at) for at in ends)
+    told = f"a factor of {number(factor(line.slope))} {per} ({between(factor(low), factor(high))})"
+    return f"{told}{_time(line, law)}; {line.points_count} points, {begin} to {end}."
+
+
+def later_said(found: Held) -> str:
+    """How many later points the fit foretold."""
+    if found.count == 0:
+        return "No later point to hold against it."
+    outside = [f"{count} {where}" for count, where in ((found.above, "above"), (found.below, "below")) if count]
+    rest = f", {' and '.join(outside)}" if outside else ""
+    return f"Of {found.count} later points {found.inside} lie inside its prediction interval{rest}."
+
+
+def _time(line: Line, law: Law) -> str:
+    if law != "exponential":
+        return ""
+    found = doubling(line)
+    if found is None:
+        return ", which cannot be told from no growth"
+    value, low, high = found
+    return f", {'doubling' if line.slope > 0 else 'halving'} in {number(value)} years ({between(low, high)})"

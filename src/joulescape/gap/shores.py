@@ -1,0 +1,211 @@
+"""The two shores: what networks need and what chips deliver, as published, with fits of how both grow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from joulescape.gap import fits
+from joulescape.gap.findings import Find
+from joulescape.gap.in_words import growth, later_said
+from joulescape.gap.shore_findings import FINDINGS as FOUND
+from joulescape.resolve.study import Study
+from joulescape.spec.trend import CONFIDENCES, NODE, YEAR, Figure, Group, Law, Point, Quantity, SeriesSpec, TrendSpec
+
+FINDINGS: tuple[Find, ...] = FOUND
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One point of one group."""
+
+    point: Point
+    x: Figure | None
+    """None where x is the year or the node, which the point itself states."""
+    y: Figure
+    along: float
+    is_later: bool
+    is_taken: bool
+    """Whether a fit may see it: of sufficient confidence, and a record where only records are fitted."""
+
+    @property
+    def order(self) -> tuple[int, float, str]:
+        """Oldest first; of one year the least."""
+        return self.point.year, self.y.value, self.point.name
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One group of a series with its points."""
+
+    series: str
+    name: str
+    law: Law
+    dots: tuple[Dot, ...]
+
+    def chosen(self, is_later: bool) -> list[Dot]:
+        """Points that a fit may see, of the first span or after it."""
+        return [dot for dot in self.dots if dot.is_taken and dot.is_later is is_later]
+
+
+def rows(study: Study) -> dict[str, list[Row]]:
+    """Rows of shores.parquet and fits.parquet."""
+    points: list[Row] = []
+    found: list[Row] = []
+    last = study.spec.shores.first_span_until
+    for trend in study.trends.values():
+        for name, series in trend.spec.series.items():
+            for key, group in series.groups.items():
+                drawn = Drawn(name, key, series.law, _dots(trend.spec, series, group, last))
+                points.extend(_point_rows(trend.spec, series, group, drawn))
+                found.extend(_fit_rows(drawn, last))
+    return {"shores": points, "fits": found}
+
+
+def _dots(spec: TrendSpec, series: SeriesSpec, group: Group, last: int) -> tuple[Dot, ...]:
+    dots = []
+    for point in spec.points:
+        x, y = group.x or series.x, _figure(spec, point, group.y)
+        along = _along(spec, point, x)
+        if (not group.kinds or point.kind in group.kinds) and y is not None and along is not None:
+            stated = None if x in (YEAR, NODE) else _figure(spec, point, x)
+            is_sure = all(figure.confidence != "low" for figure in (stated, y) if figure is not None)
+            dots.append(Dot(point, stated, y, along, point.year > last, is_sure))
+    ordered = sorted(dots, key=lambda dot: dot.order)
+    return tuple(ordered if group.fit == "all" else _records(ordered))
+
+
+def _records(dots: Sequence[Dot]) -> Iterator[Dot]:
+    """The points, oldest first; only those lower than all before them stay for the fit."""
+    best: float | None = None
+    for dot in dots:
+        is_record = dot.is_taken and (best is None or dot.y.value < best)
+        best = dot.y.value if is_record else best
+        yield replace(dot, is_taken=is_record)
+
+
+def _along(spec: TrendSpec, point: Point, x: str) -> float | None:
+    if x == YEAR:
+        return float(point.year)
+    if x == NODE:
+        return point.node_nm
+    found = _figure(spec, point, x)
+    return None if found is None else found.value
+
+
+def _figure(spec: TrendSpec, point: Point, name: str) -> Figure | None:
+    """The point's quantity, as it is stated or as the quotient of two that are; None where it is not known."""
+    terms = spec.quantities[name].quotient if name in spec.quantities else None
+    if terms is None:
+        return point.values.get(name)
+    above, below = (point.values.get(term) for term in terms)
+    if above is None or below is None:
+        return None
+    pair = (above, below)
+    labels = " / ".join(spec.quantities[term].label for term in terms)
+    return Figure(
+        value=above.value / below.value,
+        source=_joined([one.source for one in pair]),
+        where=_joined([one.where for one in pair]),
+        confidence=min((one.confidence for one in pair), key=CONFIDENCES.index),
+        note=_joined([labels, *(one.note for one in pair)]),
+    )
+
+
+def _joined(words: Sequence[str]) -> str:
+    return "; ".join(dict.fromkeys(word for word in words if word))
+
+
+def _point_rows(spec: TrendSpec, series: SeriesSpec, group: Group, drawn: Drawn) -> Iterator[Row]:
+    x, y = _quantity(spec, group.x or series.x), _quantity(spec, group.y)
+    is_fitted = fits.unfit([dot.along for dot in drawn.chosen(is_later=False)]) is None
+    for dot in drawn.dots:
+        yield {
+            "series": drawn.series,
+            "group": drawn.name,
+            "name": dot.point.name,
+            "year": dot.point.year,
+            "node_nm": dot.point.node_nm,
+            "x": dot.along,
+            "x_name": x.label,
+            "x_unit": x.unit,
+            "y": dot.y.value,
+            "y_name": y.label,
+            "y_unit": y.unit,
+            "is_later": dot.is_later,
+            "is_fitted": is_fitted and dot.is_taken and not dot.is_later,
+            "note": _joined([dot.point.note, *(figure.note for figure in (dot.x, dot.y) if figure)]),
+            **_place(dot),
+        }
+
+
+def _quantity(spec: TrendSpec, name: str) -> Quantity:
+    known = {YEAR: Quantity(label="Year"), NODE: Quantity(label="Technology node", unit="nm"), **spec.quantities}
+    return known[name]
+
+
+def _place(dot: Dot) -> Row:
+    """Source, place and confidence of both figures of a point: the lesser confidence counts."""
+    figures = [figure for figure in (dot.y, dot.x) if figure is not None]
+    return {
+        "source": _joined([figure.source for figure in figures]),
+        "where": _joined([figure.where for figure in figures]),
+        "confidence": min((figure.confidence for figure in figures), key=CONFIDENCES.index),
+    }
+
+
+def _fit_rows(drawn: Drawn, last: int) -> Iterator[Row]:
+    """The fit of the first span, with later points held against it; then that of all points."""
+    first, later = drawn.chosen(is_later=False), drawn.chosen(is_later=True)
+    names = {"series": drawn.series, "group": drawn.name, "law": drawn.law}
+    yield {**names, "span": "first", **_fitted(drawn, first), **_tested(drawn, first, later)}
+    if later:
+        yield {**names, "span": "all", **_fitted(drawn, first + later)}
+    else:
+        yield {**names, "span": "all", "points_count": len(first), "reason": f"no point after {last}"}
+
+
+def _fitted(drawn: Drawn, dots: Sequence[Dot]) -> Row:
+    x, y = [dot.along for dot in dots], [dot.y.value for dot in dots]
+    reason = fits.unfit(x)
+    if reason is not None:
+        return {"points_count": len(dots), "reason": reason}
+    line = fits.fit(x, y, drawn.law)
+    low, high = line.slope_interval
+    doubling = fits.doubling(line) if drawn.law == "exponential" else None
+    return {
+        "points_count": line.points_count,
+        "x_low": min(x),
+        "x_high": max(x),
+        "centre_x": line.centre_x,
+        "centre_log10_y": line.centre_log10_y,
+        "centre_se": line.centre_se,
+        "slope_log10": line.slope,
+        "slope_se": line.slope_se,
+        "t_factor": line.t_factor,
+        "residual_sd_log10": line.residual_sd,
+        "growth_factor": fits.factor(line.slope),
+        "growth_low": fits.factor(low),
+        "growth_high": fits.factor(high),
+        **dict(zip(("doubling", "doubling_low", "doubling_high"), doubling or (None, None, None), strict=True)),
+        "sentence": growth(line, drawn.law, (min(x), max(x))),
+    }
+
+
+def _tested(drawn: Drawn, first: Sequence[Dot], later: Sequence[Dot]) -> Row:
+    """Later points against the first fit's prediction; nothing where there is no fit or no later point."""
+    x, y = [dot.along for dot in first], [dot.y.value for dot in first]
+    if fits.unfit(x) is not None:
+        return {}
+    line = fits.fit(x, y, drawn.law)
+    found = fits.held(line, [dot.along for dot in later], [dot.y.value for dot in later], drawn.law)
+    return {
+        "later_count": found.count,
+        "later_inside_count": found.inside,
+        "later_above_count": found.above,
+        "later_below_count": found.below,
+        "sentence": f"{growth(line, drawn.law, (min(x), max(x)))} {later_said(found)}",
+    }

@@ -1,0 +1,161 @@
+"""A study resolved: its questions, baselines, machines' constants and trends found and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from joulescape.errors import Fault, SpecError
+from joulescape.network.digest import digest
+from joulescape.resolve.design_space import DesignSpace, load_space
+from joulescape.resolve.shelves import find_root, space_names, space_path, study_names, trend_names, unknown_name
+from joulescape.resolve.trends import Trend, read_trend
+from joulescape.spec.document import Document, Keys, display, read_document, shown
+from joulescape.spec.faults import checked
+from joulescape.spec.sourced import sourced_values
+from joulescape.spec.study import ROLES, Role, StudySpec, is_study
+
+SPACE_FILE = "spaces/<name>.yaml"
+TREND_FILE = "hwlib/trends/<name>.yaml"
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study with everything that it names."""
+
+    name: str
+    path: Path
+    root: Path
+    spec: StudySpec
+    spaces: Mapping[Role, DesignSpace]
+    """Its questions by their part; a part that the study leaves out is absent."""
+    trends: Mapping[str, Trend]
+
+    @property
+    def file(self) -> str:
+        """The study's file as messages and commands show it."""
+        return display(self.path)
+
+    def results(self, role: Role) -> Path:
+        """Results folder of the question with this part; KeyError where the study has none."""
+        return self.root / "results" / self.spaces[role].name
+
+    def baseline(self, role: Role) -> str:
+        """The back end that factors of this question are counted from: the study's first that the question has."""
+        known = self.spaces[role].back_ends
+        return next(name for name in self.spec.baselines if name in known)
+
+    def networks(self) -> tuple[str, ...]:
+        """Networks of the bridge that are compared; none without a bridge."""
+        if "bridge" not in self.spaces:
+            return ()
+        return self.spec.networks or tuple(self.spaces["bridge"].networks)
+
+    def digest(self) -> str:
+        """Digest of the study with everything that it names."""
+        spaces = {role: space.digest() for role, space in self.spaces.items()}
+        return digest(self.spec, spaces, {name: trend.spec for name, trend in self.trends.items()})
+
+
+def load_study(path: Path | str) -> Study:
+    """Read one study with all it names; SpecError with every fault of the study, its questions and its trends."""
+    file = Path(path)
+    document = read_document(file)
+    root, faults = find_root(file), list[Fault]()
+    if not is_study(document):
+        expected = "a study (`study: gap`); a question is answered by `joulescape search`"
+        raise SpecError([document.fault((), "a question", expected)])
+    spec = checked(StudySpec, document, faults)
+    if spec is None:
+        raise SpecError(faults)
+    spaces = _read_spaces(document, spec, root, faults)
+    trends = _read_trends(document, spec, root, faults)
+    if not faults:
+        faults.extend(fault for check in _CHECKS for fault in check(document, spec, spaces))
+    if faults:
+        raise SpecError(sorted(dict.fromkeys(faults), key=lambda fault: (fault.file, fault.line or 0, fault.path)))
+    return Study(file.stem, file.absolute(), root, spec, spaces, trends)
+
+
+def _read_spaces(document: Document, spec: StudySpec, root: Path, faults: list[Fault]) -> dict[Role, DesignSpace]:
+    found: dict[Role, DesignSpace] = {}
+    known = space_names(root)
+    for role in ROLES:
+        name = getattr(spec.questions, role)
+        keys: Keys = ("questions", role)
+        if name is None:
+            continue
+        if name in study_names(root):
+            faults.append(document.fault(keys, shown(name), "a question; this is a study itself"))
+        elif name not in known:
+            faults.append(unknown_name(document, keys, name, known, SPACE_FILE))
+        else:
+            try:
+                found[role] = load_space(space_path(root, name))
+            except SpecError as error:
+                faults.extend(error.faults)
+    return found
+
+
+def _read_trends(document: Document, spec: StudySpec, root: Path, faults: list[Fault]) -> dict[str, Trend]:
+    found: dict[str, Trend] = {}
+    known = trend_names(root)
+    for index, name in enumerate(spec.shores.trends):
+        keys: Keys = ("shores", "trends", index)
+        if name not in known:
+            faults.append(unknown_name(document, keys, name, known, TREND_FILE))
+        elif name in found:
+            faults.append(document.fault(keys, shown(name), "each name once"))
+        else:
+            trend = read_trend(root, name, faults)
+            found.update({} if trend is None else {name: trend})
+    return found
+
+
+Check = Callable[[Document, StudySpec, Mapping[Role, DesignSpace]], Sequence[Fault]]
+
+
+def _baselines(document: Document, spec: StudySpec, spaces: Mapping[Role, DesignSpace]) -> list[Fault]:
+    """Every baseline is a back end of some question, and every question has one of them."""
+    known = tuple(dict.fromkeys(name for space in spaces.values() for name in space.back_ends))
+    faults = [
+        unknown_name(document, ("baselines", index), name, known)
+        for index, name in enumerate(spec.baselines)
+        if name not in known and spaces
+    ]
+    for role, space in spaces.items():
+        if not faults and not set(spec.baselines) & set(space.back_ends):
+            expected = f"a question with one of the baselines {', '.join(spec.baselines)} among its back ends"
+            faults.append(document.fault(("questions", role), shown(space.name), expected))
+    return faults
+
+
+def _networks(document: Document, spec: StudySpec, spaces: Mapping[Role, DesignSpace]) -> list[Fault]:
+    known = tuple(spaces["bridge"].networks) if "bridge" in spaces else ()
+    return [
+        unknown_name(document, ("networks", index), name, known)
+        for index, name in enumerate(spec.networks)
+        if name not in known
+    ]
+
+
+def _overtakers(document: Document, spec: StudySpec, spaces: Mapping[Role, DesignSpace]) -> list[Fault]:
+    """A back end of the bridge's question, and paths of sourced values that it has."""
+    back_ends = spaces["bridge"].back_ends if "bridge" in spaces else {}
+    faults = []
+    for index, entry in enumerate(spec.overtake):
+        keys: Keys = ("overtake", index)
+        if entry.back_end not in back_ends:
+            faults.append(unknown_name(document, (*keys, "back_end"), entry.back_end, tuple(back_ends)))
+            continue
+        known = tuple(sourced_values(back_ends[entry.back_end].settings))
+        faults += [
+            unknown_name(document, (*keys, "parameters", position), path, known)
+            for position, path in enumerate(entry.parameters)
+            if path not in known
+        ]
+    return faults
+
+
+_CHECKS: tuple[Check, ...] = (_baselines, _networks, _overtakers)
