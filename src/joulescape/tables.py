@@ -65,12 +65,16 @@ as_published, e.g. 28 nm, or that by another rule (28 nm, tpuv4i). Inference par
 per whole training run."""
 
 LAYERS = {
-    "design_id": pl.String, "phase": pl.String, "layer": pl.String, "role": pl.String, "macs": pl.Int64,
-    "batch_latency_ns": pl.Float64, "start_ns": pl.Float64, "end_ns": pl.Float64, "active_units": pl.Float64,
-    "utilisation_fraction": pl.Float64, "bound_by": pl.String,
+    "design_id": pl.String, "phase": pl.String, "layer": pl.String, "role": pl.String, "station": pl.String,
+    "macs": pl.Int64, "batch_latency_ns": pl.Float64, "start_ns": pl.Float64, "end_ns": pl.Float64,
+    "active_units": pl.Float64, "utilisation_fraction": pl.Float64, "bound_by": pl.String,
+    "off_chip_bytes": pl.Float64, "peak_gops": pl.Float64, "off_chip_gbps": pl.Float64,
     "mapping_objective": pl.String, "mapping_gap_fraction": pl.Float64,
 }  # fmt: skip
-"""layers.parquet: the schedule of confirmed designs at the typical corner."""
+"""layers.parquet: the schedule of confirmed designs at the typical corner, and what bounds each layer from above."""
+
+LATER = {"layers": frozenset({"station", "off_chip_bytes", "peak_gops", "off_chip_gbps"})}
+"""By table: columns that an older file lacks. They are read as null, which is what is known of them there."""
 
 ERRORS = {
     "design_id": pl.String, "layer": pl.String, "role": pl.String, "kind": pl.String, "number": pl.String,

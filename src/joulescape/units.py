@@ -42,6 +42,7 @@ SUFFIXES = {
     "db": "loss in dB",
     "tops_per_w": "efficiency in TOPS/W",
     "gops_per_mm2": "density in GOPS/mm2",
+    "gops": "rate in operations per ns",
     "mm2": "area in mm2",
     "um": "length in um",
     "nm": "length in nm",

@@ -20,6 +20,7 @@ from joulescape.network.digest import digest
 from joulescape.network.fidelity import Fidelity, Measured
 from joulescape.network.work import Statistics, weight_bytes
 from joulescape.pricing.metrics import Metrics, Priced, assumed_fraction, at_node, metrics_of, worst_gap
+from joulescape.pricing.roof import roofs
 from joulescape.pricing.rows import area_rows, energy_rows, error_rows, layer_rows, mapping_rows
 from joulescape.simulators._node import SCALING_RULES
 from joulescape.simulators.base import FloatArray
@@ -101,10 +102,9 @@ def breakdown(
     }
     design_id = case.design_id(variant_id)
     parts = [row for node, priced in nodes.items() for row in _parts(design_id, node, priced, variant_id)]
-    layers = [
-        {name: {**row, "design_id": design_id}[name] for name in LAYERS} for row in layer_rows(published, variant_id)
-    ]
     alone, works = case.alone(variant_id), case.nominal_works()
+    scheduled = layer_rows(published, variant_id, roofs(alone))
+    layers = [{name: {**row, "design_id": design_id}[name] for name in LAYERS} for row in scheduled]
     errors, mappings = error_rows(alone.errors(case.network)), mapping_rows(alone, case.network, works)
     named = [tuple({"design_id": design_id, **row} for row in rows) for rows in (errors, mappings)]
     return Breakdown(tuple(parts), tuple(layers), *named)

@@ -17,6 +17,7 @@ from joulescape.network.work import PhaseWork, TrainingPlan
 from joulescape.pricing import rows
 from joulescape.pricing.energy import described_for
 from joulescape.pricing.metrics import Priced, at_node, metrics_of, nominal_plan, phase_work, price
+from joulescape.pricing.roof import roofs
 from joulescape.resolve.candidate import Candidate
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.machine import Machine
@@ -158,7 +159,7 @@ def _report(space: DesignSpace, candidate: Candidate, machine: Machine, priced: 
         },
         batch=space.spec.batch,
         totals={name: None if value is None else float(value[0]) for name, value in totals.items()} | _written(priced),
-        layers=rows.layer_rows(priced, 0),
+        layers=rows.layer_rows(priced, 0, roofs(machine)),
         traffic=rows.traffic_rows(priced, 0),
         energy=rows.energy_rows(priced, 0),
         area=rows.area_rows(priced, 0),

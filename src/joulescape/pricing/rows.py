@@ -12,6 +12,7 @@ from joulescape.network.error_spec import Errors
 from joulescape.network.operators import Phase
 from joulescape.network.work import PhaseWork
 from joulescape.pricing.metrics import Priced
+from joulescape.pricing.roof import Roof, layer_peak, off_chip_bytes
 from joulescape.resolve.machine import Machine, PhaseCost
 from joulescape.simulators.base import MappingGap
 from joulescape.spec.back_end import MAPPING_OBJECTIVES
@@ -38,9 +39,10 @@ def area_rows(priced: Priced, variant: int) -> list[Row]:
     ]
 
 
-def layer_rows(priced: Priced, variant: int) -> list[Row]:
-    """The schedule: one row a (phase, layer, role), for the whole batch (training: one step)."""
-    return [row for name, cost in priced.phases.items() for row in _layers(name, cost, variant)]
+def layer_rows(priced: Priced, variant: int, roofs: Mapping[str, Roof]) -> list[Row]:
+    """The schedule: one row a (phase, layer, role), for the whole batch (training: one step), with what bounds it from
+    above; `roofs` by station."""
+    return [row for name, cost in priced.phases.items() for row in _layers(name, cost, variant, roofs)]
 
 
 def traffic_rows(priced: Priced, variant: int) -> list[Row]:
@@ -123,20 +125,25 @@ def _energies(cost: PhaseCost, variant: int, uses: float) -> Iterator[Row]:
             }
 
 
-def _layers(phase: str, cost: PhaseCost, variant: int) -> Iterator[Row]:
+def _layers(phase: str, cost: PhaseCost, variant: int, roofs: Mapping[str, Roof]) -> Iterator[Row]:
     for run in cost.layers:
+        roof, moved = roofs[run.station], off_chip_bytes(run)
+        latency, used = _at(run.cost.latency_ns, variant), _at(run.cost.utilisation_fraction, variant)
         yield {
             "phase": phase,
             "layer": run.cost.layer,
             "role": run.cost.role,
             "station": run.station,
             "macs": run.cost.macs,
-            "batch_latency_ns": _at(run.cost.latency_ns, variant),
+            "batch_latency_ns": latency,
             "start_ns": _at(run.start_ns, variant),
             "end_ns": _at(run.end_ns, variant),
             "active_units": _at(run.cost.active_units, variant),
-            "utilisation_fraction": _at(run.cost.utilisation_fraction, variant),
+            "utilisation_fraction": used,
             "bound_by": str(_pick(run.cost.bound_by, variant)),
+            "off_chip_bytes": None if moved is None else _at(moved, variant),
+            "peak_gops": layer_peak(run, roof, latency, used),
+            "off_chip_gbps": None if moved is None else roof.off_chip_gbps,
             **_gap(run.cost.mapping_gap, variant),
         }
 

@@ -261,6 +261,10 @@ class Simulator(ABC, Generic[SettingsT]):
         """How the machine runs a work, for a person to read (a loop nest, say); None where nothing is chosen."""
         return None
 
+    def off_chip_gbps(self, settings: SettingsT, off_chip: OffChip) -> Quantity:  # noqa: ARG002
+        """Most bits a ns that cross the chip's edge: what the off-chip memory gives, unless the machine says more."""
+        return off_chip.bandwidth_gbps.value
+
     def published(self, settings: SettingsT) -> Mapping[str, float]:  # noqa: ARG002
         """Figures that `published:` rows without a workload may name (chip_power_mw, peak_tops, area_mm2 ...)."""
         return {}

@@ -87,7 +87,8 @@ def conv_tops_per_w(settings: CrossbarSettings) -> Quantity:
 
 
 def published_figures(settings: CrossbarSettings) -> Mapping[str, float]:
-    """Every figure by name; `peak_tops` is at `operand_bits`, narrower operands run faster."""
+    """Every figure by name; `peak_tops` is at `operand_bits`, narrower operands run faster. A chain of arrays without
+    converters between them has neither a rate of its own nor conversions."""
     gops, power, area = peak_gops(settings), chip_power_mw(settings), chip_area_mm2(settings)
     cell, array = settings.cell, settings.array
     stored = crossbars(settings) * array.rows * array.columns * cell.bits / BITS_PER_BYTE / BYTES_PER_MEBIBYTE
@@ -100,16 +101,18 @@ def published_figures(settings: CrossbarSettings) -> Mapping[str, float]:
         "identity_chip_area_mm2": area,
         "chip_power_mw": power,
         "chip_area_mm2": area,
-        "peak_tops": gops / 1e3,
-        "gops_per_mm2": gops / area,
-        "peak_tops_per_w": gops / power,
         "storage_mebibytes_per_mm2": stored / area,
         "ir_drop_fraction": column_attenuation(cell.wire_kohm.value, cell.g_on_msiemens.value, array.rows),
         "weight_programming_pj_per_crossbar": weight_programming_pj(settings),
         "endurance_steps_count": settings.cell.writing.endurance_writes.value,
-        **_reader_figures(settings),
+        **({} if settings.chain is not None else _reader_figures(settings)),
+        **({} if settings.chain is not None else _rates(gops, power, area)),
     }
     return {name: float(value) for name, value in figures.items() if np.ndim(value) == 0}
+
+
+def _rates(gops: Quantity, power: Quantity, area: Quantity) -> dict[str, Quantity]:
+    return {"peak_tops": gops / 1e3, "gops_per_mm2": gops / area, "peak_tops_per_w": gops / power}
 
 
 def _reader_figures(settings: CrossbarSettings) -> dict[str, Quantity]:

@@ -13,7 +13,17 @@ from joulescape.errors import SimulatorError
 from joulescape.network.error_spec import Errors, ErrorSpec
 from joulescape.network.operators import Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
-from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Simulator, StaticPower
+from joulescape.simulators.base import (
+    Area,
+    Component,
+    Context,
+    LayerCost,
+    Limit,
+    OffChip,
+    Quantity,
+    Simulator,
+    StaticPower,
+)
 from joulescape.simulators.roofline.cost import OPERAND_BYTES, layer_cost, peak, weight_bytes
 from joulescape.simulators.roofline.settings import RooflineSettings
 from joulescape.units import BITS_PER_BYTE, OPS_PER_MAC
@@ -85,6 +95,10 @@ class Roofline(Simulator[RooflineSettings]):
             "a smaller batch would need less"
         )
         return [Limit(reason, needed / room - 1)]
+
+    def off_chip_gbps(self, settings: RooflineSettings, off_chip: OffChip) -> Quantity:  # noqa: ARG002
+        """Of the memory that the processor is sold with."""
+        return settings.memory.bandwidth_gbps.value
 
     def published(self, settings: RooflineSettings) -> Mapping[str, float]:
         """Peak rates at this precision, and power."""

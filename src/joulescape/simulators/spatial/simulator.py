@@ -26,6 +26,8 @@ from joulescape.simulators.base import (
     Context,
     LayerCost,
     Limit,
+    OffChip,
+    Quantity,
     Simulator,
     StaticPower,
 )
@@ -118,6 +120,11 @@ class Spatial(Simulator[SpatialSettings]):
         found = machine.at(work).mapped(work)
         note = "; the best of those tried, not of all" if found.is_truncated else ""
         return f"{divided}{explain(found.mapped)}\n{found.unrollings_count} unrollings tried{note}"
+
+    def off_chip_gbps(self, settings: SpatialSettings, off_chip: OffChip) -> Quantity:
+        """Of all vaults together, where there are several."""
+        vaults = 1 if settings.vaults is None else settings.vaults.count
+        return vaults * off_chip.bandwidth_gbps.value
 
     def published(self, settings: SpatialSettings) -> Mapping[str, float]:
         """Peak rates, area, and energy of an access beside that of a multiply.

@@ -23,7 +23,17 @@ from joulescape.network.operators import ROLES, Graph, Operator, Role
 from joulescape.network.work import MatrixWork, OperandFormat, VectorWork, Work
 from joulescape.simulators._mapping.explain import explain
 from joulescape.simulators._variants import stacked, stacked_limits, variants
-from joulescape.simulators.base import Area, Component, Context, LayerCost, Limit, Simulator, StaticPower
+from joulescape.simulators.base import (
+    Area,
+    Component,
+    Context,
+    LayerCost,
+    Limit,
+    OffChip,
+    Quantity,
+    Simulator,
+    StaticPower,
+)
 from joulescape.simulators.training_core.figures import figures, units
 from joulescape.simulators.training_core.machine import TrainingMachine
 from joulescape.simulators.training_core.matrix import matrix_cost, memory_component
@@ -124,6 +134,10 @@ class TrainingCore(Simulator[TrainingCoreSettings]):
         if not isinstance(work, MatrixWork):
             return None
         return explain(TrainingMachine.of([work], settings, context).mapped(work))
+
+    def off_chip_gbps(self, settings: TrainingCoreSettings, off_chip: OffChip) -> Quantity:
+        """What its pins carry of what the memory gives."""
+        return min(settings.external_gbps, off_chip.bandwidth_gbps.value)
 
     def published(self, settings: TrainingCoreSettings) -> Mapping[str, float]:
         """Rates, area, and power and efficiency in the rated state."""
