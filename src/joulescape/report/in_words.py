@@ -41,11 +41,12 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
 def _table(offers: Sequence[Mapping[str, Any]], metrics: Mapping[str, str]) -> Iterator[str]:
     """One row a back end: how many designs meet the limit, and its best."""
     roles = list(metrics)
-    yield f"| back end | meet | {' | '.join(roles)} |"
-    yield f"|---|---|{'---|' * len(roles)}"
+    yield f"| back end | network | meet | {' | '.join(roles)} |"
+    yield f"|---|---|---|{'---|' * len(roles)}"
     for offer in offers:
         cells = [plain(offer["values"].get(role, "–")) for role in roles]
-        yield f"| {plain(offer['back_end'])} | {offer['count']:,} | {' | '.join(cells)} |"
+        network = plain(offer["network"]) or "–"
+        yield f"| {plain(offer['back_end'])} | {network} | {offer['count']:,} | {' | '.join(cells)} |"
 
 
 def _sections(found: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:

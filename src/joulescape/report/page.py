@@ -24,6 +24,7 @@ from joulescape.report.sections import (
     families,
     headline,
     knobs,
+    least,
     mappings,
     normalised,
     parallel,
@@ -48,6 +49,7 @@ class Facts:
     decision: decision.DecisionFacts
     pareto: pareto.ParetoFacts
     families: families.FamiliesFacts
+    least: least.LeastFacts
     training: training.TrainingFacts
     breakdown: breakdown.BreakdownFacts
     schedule: schedule.ScheduleFacts
@@ -74,6 +76,7 @@ class Facts:
             decision=decision.facts(given),
             pareto=pareto.facts(given),
             families=families.facts(given),
+            least=least.facts(given),
             training=training.facts(given),
             breakdown=breakdown.facts(given),
             schedule=schedule.facts(given),
@@ -181,7 +184,8 @@ def _datasets(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dic
         rows.update(figure.data)
     own = {name: columns_of(values) for name, values in sorted(rows.items())}
     screened = {"screened": screened_columns(given), "more_screened": table_columns(given, given.screened)}
-    sheets = {"sheet_parts": columns_of(found.sheet.parts), "sheet_layers": columns_of(found.sheet.layers)}
+    told = ("parts", "layers", "errors", "mappings", "limits", "exact")
+    sheets = {f"sheet_{name}": columns_of(getattr(found.sheet, name)) for name in told}
     return {"designs": found.pareto.columns, **sheets, "more": table_columns(given), **screened, **own}
 
 
@@ -200,7 +204,7 @@ def _page(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dict[st
         "units": units,
         "plain_units": theme.PLAIN_UNITS,
         "panel": decision.panel(found.decision),
-        "sheet": {name: getattr(found.sheet, name) for name in ("question", "folder", "own")},
+        "sheet": {name: getattr(found.sheet, name) for name in ("question", "folder", "own", "constraints")},
         "back_ends": [list(pair) for pair in given.back_ends],
         "picked": found.decision.decision.index,
     }

@@ -113,6 +113,13 @@ def factor_text(factor: float) -> str:
     return f"×{significant(factor, 2)}" if factor >= 1 else f"÷{significant(1 / factor, 2)}"
 
 
+def times(ratio: float) -> str:
+    """How many times, with two figures while they tell something: `1.9`, `46`, `1.2 million`."""
+    if ratio >= 1e6:
+        return f"{significant(ratio / 1e6, 2)}{SPACE}million"
+    return significant(ratio, 2) if ratio < 100 else f"{float(f'{ratio:.2g}'):,.0f}"
+
+
 def labels(batch: int = 1, inferences: float | None = None) -> dict[str, str]:
     """LABELS at a batch: the latency is then that of the whole batch, from its first operator to its last; and at a
     declared life, which the lifecycle's energy is of."""

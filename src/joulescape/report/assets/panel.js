@@ -10,11 +10,12 @@ async function copyText(source, button) {
   setTimeout(() => { button.textContent = "Copy"; }, 1500);
 }
 
-function makePanel(page, columns, more, told) {
+function makePanel(page, columns, told) {
   const byId = (id) => document.getElementById(id);
   const limits = { accuracy: null, energy: null, latency: null, area: null, back_ends: null, ...page.panel.limits };
   const sliders = Object.fromEntries(page.panel.sliders.map((slider) => [slider.role, slider]));
-  const STEPS = 1000;
+  const STEPS = 1000, PAUSE_MS = 300;
+  let more = null, top, kept = null, chosen = null; // top: the best design whatever the limits
   const text = (role, row) => show(columns[role][row], page.metrics[role], page);
 
   function position(slider, value) {
@@ -65,15 +66,20 @@ function makePanel(page, columns, more, told) {
     return ratio < 1.05 ? "Staying within 5 % of" : `Taking ${significant(ratio, 2)}× as long as`; // theme.TOLD_APART
   }
 
-  function why(row) {
-    const gained = gains(columns), best = columns.accuracy ? "most accurate" : "fastest";
-    const spends = index => columns.energy[index] || Infinity;
-    let top = null;
+  function bestOfAll() {
+    const gained = gains(columns), spends = (index) => columns.energy[index] || Infinity;
+    let found = null;
     gained.forEach((value, index) => {
       if (value === null) return;
-      const isTied = top !== null && value === gained[top];
-      if (top === null || value > gained[top] || (isTied && spends(index) < spends(top))) top = index;
+      const isTied = found !== null && value === gained[found];
+      if (found === null || value > gained[found] || (isTied && spends(index) < spends(found))) found = index;
     });
+    return found;
+  }
+
+  function why(row) {
+    const best = columns.accuracy ? "most accurate" : "fastest";
+    if (top === undefined) top = bestOfAll();
     if (top === null) return "";
     if (row === top) return `It is also the ${best} design.`;
     if (!columns.energy[row] || !columns.energy[top]) return "";
@@ -83,6 +89,12 @@ function makePanel(page, columns, more, told) {
     return `${givenUp(top, row)} the ${best} design (${columns.back_end[top]}) ${change}.`;
   }
 
+  // Until the parameters are there, the command is the one that the page came with: that of its own choice.
+  function tellCommand(row) {
+    if (more === null && row === page.picked) return;
+    byId("command").textContent = row === null || more === null ? "" : commandText(columns, atRow(more, row), page.panel.fixed, row);
+  }
+
   function update() {
     page.panel.sliders.forEach(shown);
     byId("looked").textContent = "";
@@ -90,11 +102,13 @@ function makePanel(page, columns, more, told) {
     byId("answer").textContent = found.index === null ? "No design meets the limits." : sentence(found.index);
     byId("why").textContent = found.index === null ? limitSentence(found) : why(found.index);
     const row = found.index, bands = page.panel.bands;
+    chosen = row;
     byId("range").textContent = row === null ? "" : rangeText(columns, bands, row, page.metrics.energy, page);
     byId("tie").textContent = tieText(columns, rivals(columns, found, bands, limits.prefer));
-    byId("command").textContent = row === null ? "" : commandText(columns, more, page.panel.fixed, row);
+    tellCommand(row);
     for (const [name] of page.back_ends) {
       const line = document.querySelector(`tr[data-back-end="${CSS.escape(name)}"]`), row = found.best[name];
+      line.querySelector(".network").textContent = row === undefined ? "" : columns.network[row];
       line.querySelector(".count").textContent = (found.counts[name] || 0).toLocaleString("en-US");
       for (const role of Object.keys(page.metrics)) {
         line.querySelector(`.${role}`).textContent = row === undefined ? "–" : text(role, row);
@@ -110,19 +124,40 @@ function makePanel(page, columns, more, told) {
     } });
   }
 
+  // The address is written after a pause: a browser takes few changes a second.
   function remember() {
-    const kept = new URLSearchParams();
-    for (const [name, value] of Object.entries(limits)) if (value !== null) kept.set(name, Array.isArray(value) ? value.join(" ") : value);
-    history.replaceState(null, "", `#${kept}`);
+    clearTimeout(kept);
+    kept = setTimeout(write, PAUSE_MS);
   }
 
-  function recall() {
-    const kept = new URLSearchParams(location.hash.slice(1));
-    if (!kept.has("prefer")) return;
-    for (const name of ["accuracy", ...COSTS]) limits[name] = Number.isFinite(parseFloat(kept.get(name))) ? parseFloat(kept.get(name)) : null;
-    limits.back_ends = kept.has("back_ends") ? kept.get("back_ends").split(" ") : null;
-    if ([...byId("prefer").options].some((option) => option.value === kept.get("prefer"))) limits.prefer = kept.get("prefer");
+  function write() {
+    const said = new URLSearchParams();
+    for (const role of Object.keys(sliders)) if (limits[role] !== null) said.set(role, limits[role]);
+    for (const name of limits.back_ends === null ? [] : ["", ...limits.back_ends]) said.append("back_end", name);
+    said.set("prefer", limits.prefer);
+    history.replaceState(null, "", `#${said}`);
   }
+
+  // The choice that the address holds; an address without one leaves the choice as it is.
+  function recall() {
+    const said = new URLSearchParams(location.hash.slice(1));
+    if (!said.has("prefer")) return false;
+    for (const role of Object.keys(sliders)) {
+      const value = parseFloat(said.get(role));
+      limits[role] = value > 0 && Number.isFinite(value) ? value : null;
+    }
+    const names = page.back_ends.map(([name]) => name).filter((name) => said.getAll("back_end").includes(name));
+    limits.back_ends = said.has("back_end") ? names : null;
+    if ([...byId("prefer").options].some((option) => option.value === said.get("prefer"))) limits.prefer = said.get("prefer");
+    return true;
+  }
+
+  function showChoices() {
+    for (const box of boxes) box.checked = limits.back_ends === null || limits.back_ends.includes(box.dataset.backEnd);
+    byId("prefer").value = limits.prefer;
+  }
+
+  const boxes = [...document.querySelectorAll("input[data-back-end]")];
 
   function listen() {
     for (const slider of page.panel.sliders) {
@@ -138,27 +173,33 @@ function makePanel(page, columns, more, told) {
         update();
       });
     }
-    const boxes = [...document.querySelectorAll("input[data-back-end]")];
     boxes.forEach((box) => {
-      box.checked = limits.back_ends === null || limits.back_ends.includes(box.dataset.backEnd);
       box.addEventListener("change", () => {
         const on = boxes.filter((other) => other.checked).map((other) => other.dataset.backEnd);
         limits.back_ends = on.length === boxes.length ? null : on;
         update();
       });
     });
-    byId("prefer").value = limits.prefer;
     byId("prefer").addEventListener("change", (event) => { limits.prefer = event.target.value; update(); });
     byId("copy").addEventListener("click", () => copyText(byId("command"), byId("copy")));
     byId("reset").addEventListener("click", () => {
       Object.assign(limits, page.panel.limits);
-      boxes.forEach((box) => { box.checked = true; });
-      byId("prefer").value = limits.prefer;
+      showChoices();
+      update();
+    });
+    addEventListener("hashchange", () => { // a link to a section takes the choice out of the address: it is put back
+      if (!recall()) { write(); return; }
+      showChoices();
       update();
     });
   }
 
   recall();
+  showChoices();
   listen();
-  return { update, sentence };
+  return {
+    update,
+    sentence,
+    know(found) { more = found; tellCommand(chosen); },
+  };
 }

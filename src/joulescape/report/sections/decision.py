@@ -43,6 +43,8 @@ class Offer:
 
     back_end: str
     family: str
+    network: str
+    """Of the best design; empty without one."""
     count: int
     row: int | None
     values: Mapping[str, str]
@@ -138,7 +140,8 @@ def _offer(given: Tables, columns: Columns, decision: Decision, name: str, famil
     values = (
         {} if row is None else {role: theme.show(columns[role][row], metric) for role, metric in given.axes.items()}
     )
-    return Offer(name, family, decision.counts.get(name, 0), row, values)
+    network = "" if row is None else columns["network"][row]
+    return Offer(name, family, network, decision.counts.get(name, 0), row, values)
 
 
 def _answer(given: Tables, columns: Columns, decision: Decision, tested: Mapping[str, str]) -> str:
