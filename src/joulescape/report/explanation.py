@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,13 @@ from joulescape.report import theme
 from joulescape.report.command import command
 from joulescape.report.decide import Limits, decide, default_limit
 from joulescape.report.designs import design_columns
+from joulescape.report.figure import Rows
 from joulescape.report.inputs import Tables
-from joulescape.report.pinned import question_text
+from joulescape.report.limiting import nearest_limit
+from joulescape.report.pinned import is_each, question_text
 from joulescape.report.sections import sheet
+
+Words = Callable[[Mapping[str, Any]], str]
 
 
 def chosen(given: Tables, design: str | None) -> Mapping[str, Any]:
@@ -50,16 +54,64 @@ def lines(given: Tables, row: Mapping[str, Any], folder: Path) -> Iterator[str]:
         if row[metric] is not None:
             yield f"  {given.labels[metric]}: {theme.show(row[metric], metric)}"
     found = sheet.facts(given)
+    yield from _limits(given, found, row)
     yield from _listed("energy", found.parts, row, lambda part: f"{part['class']}: {part['text']}")
-    yield from _listed(
-        "time", found.layers, row, lambda layer: f"{layer['layer']}: {layer['text']}, {layer['bound_by']}"
+    yield from _listed("time", found.layers, row, _layer)
+    yield from _said(
+        "how it computes", found.errors, row, lambda one: f"{one['layers']} ({one['role']}), {_numbers(one)}"
     )
-    yield f"cost it again, at nominal statistics (no data is read): {command(given, row)}"
+    yield from _said("mapping", found.mappings, row, lambda one: f"{one['layer']} ({one['role']})\n{one['text']}")
+    if not _of(found.parts, row):
+        yield "not confirmed: its parts, layers, errors and mapping are not stored; the command below computes them"
+    yield f"cost it again, at nominal statistics (no data is read): {command(given, row)} --explain"
     if not given.is_cost_only and row["network"] not in given.own_networks:
-        words = ("joulescape", "export", str(folder), "--onnx", "design.onnx", "--design", row["design_id"])
+        words = (
+            "joulescape",
+            "export",
+            str(folder),
+            "--onnx",
+            f"{row['design_id']}.onnx",
+            "--design",
+            row["design_id"],
+        )
         yield f"write it as ONNX: {shlex.join(words)}"
-    yield "the question that holds it alone:"
-    yield question_text(given, row).rstrip()
+    yield from _question(given, row)
+
+
+def _question(given: Tables, row: Mapping[str, Any]) -> Iterator[str]:
+    if is_each(row):
+        yield "no question holds it alone: its layers have values of their own; the commands above hold them"
+        return
+    text = question_text(given, row).rstrip()
+    if text:
+        yield "the question that holds it alone:"
+        yield text
+
+
+def _limits(given: Tables, found: sheet.SheetFacts, row: Mapping[str, Any]) -> Iterator[str]:
+    said = [one["text"] for one in _of(found.limits, row)]
+    near = nearest_limit(row, found.constraints, given.labels)
+    yield from (f"what limits it: {words}" for words in (*said, near) if words)
+
+
+def _layer(layer: Mapping[str, Any]) -> str:
+    return f"{layer['layer']}: {layer['text']}, {layer['energy']}, bound by {layer['bound_by']}, used {layer['used']}"
+
+
+def _numbers(one: Mapping[str, Any]) -> str:
+    return f"{one['kind']}: {one['text']}"
+
+
+def _of(rows: Rows, design: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [row for row in rows if row["id"] == design["design_id"]]
+
+
+def _said(what: str, rows: Rows, design: Mapping[str, Any], words: Words) -> Iterator[str]:
+    mine = _of(rows, design)
+    if mine:
+        yield f"{what}:"
+    for row in mine:
+        yield f"  {words(row)}".replace("\n", "\n    ")
 
 
 def _alike(name: str, other: str) -> int:
@@ -68,9 +120,9 @@ def _alike(name: str, other: str) -> int:
     return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(name), len(other)))
 
 
-def _listed(what: str, rows: Any, design: Mapping[str, Any], words: Any) -> Iterator[str]:
+def _listed(what: str, rows: Rows, design: Mapping[str, Any], words: Words) -> Iterator[str]:
     """Each phase's rows of one design with their shares."""
-    mine = [row for row in rows if row["id"] == design["design_id"]]
+    mine = _of(rows, design)
     for phase in dict.fromkeys(row["phase"] for row in mine):
         yield f"{what} of {phase}:"
         for row in mine:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,11 @@ class Tables:
     """BibTeX entries by key."""
     networks: Mapping[str, Mapping[str, Any]]
     """Reference metrics by network, of this question's networks only."""
+    errors: pl.DataFrame = field(default_factory=lambda: tables.make([], tables.ERRORS))
+    mappings: pl.DataFrame = field(default_factory=lambda: tables.make([], tables.MAPPINGS))
+    constants: pl.DataFrame = field(default_factory=lambda: tables.make([], tables.CONSTANTS))
+    files: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of every file that the tables were read from, by its name."""
 
     @cached_property
     def spec(self) -> Mapping[str, Any]:
@@ -170,7 +176,24 @@ def read_tables(
         resolved=resolved,
         references=read_references(references),
         networks={path.stem: read_json(path) for path in known if asked is None or path.stem in asked},
+        errors=read_table(folder / "errors.parquet", tables.ERRORS),
+        mappings=read_table(folder / "mappings.parquet", tables.MAPPINGS),
+        constants=read_table(folder / "constants.parquet", tables.CONSTANTS),
+        files=digests((*(folder / name for name in FILES), published)),
     )
+
+
+FILES = (
+    "resolved.json", "trials.parquet", "front.parquet", "history.parquet", "audit.parquet", "constants.parquet",
+    "confirmed.parquet", "parts.parquet", "layers.parquet", "errors.parquet", "mappings.parquet",
+)  # fmt: skip
+"""What a results folder may hold for its report, in the order in which it is made."""
+
+
+def digests(paths: Iterable[Path | None]) -> dict[str, str]:
+    """SHA-256 of those of the files that are there, by name."""
+    there = [path for path in paths if path is not None and path.is_file()]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in there}
 
 
 REMEDY = "write it again with the command that makes it: joulescape search, confirm or validate"
