@@ -65,23 +65,33 @@ baseline). `interaction` is both / product. Low and high: the back end's corners
 
 OVERTAKE = {
     "network": pl.String, "compression": pl.String, "metric": pl.String, "back_end": pl.String, "family": pl.String,
+    "moved": pl.String, "kind": pl.String,
     "parameters": pl.String, "unit": pl.String, "today": pl.Float64, "low": pl.Float64, "high": pl.Float64,
-    "needed": pl.Float64, "improvement_needed": pl.Float64, "best_reach": pl.Float64, "verdict": pl.String,
-    "rival": pl.String, "rival_value": pl.Float64, "own_value": pl.Float64, "evaluations_count": pl.Int64,
-    "basis": pl.String, "reason": pl.String, **_PLACE,
+    "needed": pl.Float64, "needed_low": pl.Float64, "needed_high": pl.Float64, "improvement_needed": pl.Float64,
+    "best_reach": pl.Float64, "verdict": pl.String,
+    "rival": pl.String, "rival_value": pl.Float64, "own_value": pl.Float64, "equal_accuracy": pl.String,
+    "evaluations_count": pl.Int64, "basis": pl.String, "reason": pl.String, **_PLACE,
 }  # fmt: skip
 """overtake.parquet: one row a (back end, parameter or set of parameters): the value at which it equals the best
-electronic design. `verdict`: already, within_corner, beyond_corner, never_alone, infeasible. `best_reach` is the
-metric's value with the parameters at their physical or free limit (0 energy), `today` their typical value."""
+electronic design. `moved` says what is moved: `one` value, all of a `kind` (converters, laser, host ...), the best
+`pair`, `all` costs of the machine by one common factor, `variation` (accuracy against the spread of devices: metric
+`accuracy_fraction`), or `none`. `verdict`: already, within_corner, beyond_corner, never_alone, infeasible. `best_reach`
+is the metric's value with the parameters at their physical or free limit (0 energy), `today` their typical value;
+several parameters together are told in parts of today's costs. `needed_low` and `needed_high` are the ends over the
+rival's corners; one that no improvement reaches is left out. `equal_accuracy` says why both are equally accurate."""
 
 LIFECYCLE = {
     "network": pl.String, "compression": pl.String, "back_end": pl.String, "family": pl.String, "corner": pl.String,
     "split": pl.String, "inference_share_fraction": pl.Float64, "inferences": pl.Float64,
     "training_energy_pj": pl.Float64, "inference_energy_pj": pl.Float64, "lifecycle_energy_pj": pl.Float64,
-    "factor": pl.Float64, "baseline": pl.String, "state": pl.String, "reason": pl.String,
+    "factor": pl.Float64, "baseline": pl.String, "rank": pl.Int64,
+    "trained_accuracy_fraction": pl.Float64, "training_steps_count": pl.Int64, "steps_basis": pl.String,
+    "state": pl.String, "reason": pl.String,
 }  # fmt: skip
 """lifecycle.parquet: training once and so many inferences that the baseline spends `inference_share_fraction` of its
-energy on them; the same count of inferences holds for every other machine."""
+energy on them; the same count of inferences holds for every other machine. Split `100/0` is training alone (no
+inference), whose `factor` is that of training energy. `rank` orders designs of equal trained accuracy by energy, 1 is
+the least; null for the others."""
 
 FINDINGS = {"id": pl.String, "sentence": pl.String, "uncertainty": pl.String, "command": pl.String,
             "contradicts": pl.String}  # fmt: skip
