@@ -13,7 +13,7 @@ from joulescape.report import theme
 from joulescape.report.inputs import Tables
 from joulescape.report.page import Facts, render
 
-ONE, WHOLE = "Latency of one inference", "Latency of a batch of 16"
+ONE, WHOLE = "Latency per inference", "Latency of a batch of 16"
 
 
 def at_batch(**spec: Any) -> Tables:
@@ -46,4 +46,4 @@ def test_only_latency_is_called_otherwise() -> None:
 def test_a_declared_life_is_named_where_its_energy_is() -> None:
     found = theme.labels(1, 1e9)
     assert {name for name, label in found.items() if label != theme.LABELS[name]} == {"lifecycle_energy_pj"}
-    assert found["lifecycle_energy_pj"] == "Energy of training and 1e+09 inferences"
+    assert found["lifecycle_energy_pj"] == "Energy of training and 1,000,000,000 inferences"

@@ -189,11 +189,11 @@ def test_the_words_name_every_rival_once() -> None:
 
 def test_the_range_says_where_it_comes_from() -> None:
     said = certainty.range_text(TWO, bands(WIDE), 0, "inference_energy_pj")
-    assert "50.0\u202fpJ (÷2.0) to 200\u202fpJ (×2.0)" in said
+    assert "50.0\u202fpJ (÷2.0) with every constant optimistic, 200\u202fpJ (×2.0) with every" in said
     assert "3 confirmed designs of electronic/a; this design itself was not confirmed" in said
     assert "1 confirmed design of photonic/b" in certainty.range_text(TWO, bands(WIDE), 1, "inference_energy_pj")
     own = certainty.range_text(TWO, bands({**WIDE, "d1": Band(0.8, None, 1)}), 0, "inference_energy_pj")
-    assert "80.0\u202fpJ" in own and "no valid design at the pessimistic corner" in own
+    assert "80.0\u202fpJ" in own and "no valid design with every constant pessimistic" in own
     assert "this design, confirmed)" in own
     assert "is not known" in certainty.range_text(TWO, bands({}), 0, "inference_energy_pj")
 
@@ -258,4 +258,4 @@ def test_the_page_is_as_sure_as_python() -> None:
         said = certainty.range_text(table, known, chosen.index, changed.axes.energy)
         wanted.append([close, certainty.tie_text(table, close), said])
     assert json.loads(ran.stdout) == wanted
-    assert any("no valid design at the pessimistic corner" in said for _, _, said in wanted)
+    assert any("no valid design with every constant pessimistic" in said for _, _, said in wanted)

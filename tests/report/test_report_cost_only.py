@@ -117,8 +117,8 @@ def test_charts_set_latency_against_energy_and_area(priced: Tables) -> None:
     figures = Facts.of(priced).figures()
     assert list(figures)[:2] == ["energy", "area"]
     assert not {"latency", "tested", "training"} & set(figures)
-    assert figures["energy"].title == "Latency of one inference against energy per inference"
-    assert "Latency of one inference (better ↓)" in json.dumps(figures["energy"].spec(), ensure_ascii=False)
+    assert figures["energy"].title == "Latency per inference against energy per inference"
+    assert "Latency per inference (better ↓)" in json.dumps(figures["energy"].spec(), ensure_ascii=False)
     assert "family_physical" in figures and "corners" in figures
 
 
@@ -233,7 +233,7 @@ def test_a_training_question_of_costs_alone_finds_in_training_energy() -> None:
     objectives = {"training_energy_pj": "minimize", "training_time_ns": "minimize"}
     made = cost_only(synthetic(80), **objectives)
     assert (made.axes.accuracy, made.axes.energy, made.axes.latency) == (None, "training_energy_pj", "training_time_ns")
-    assert "energy of the whole training" in headline.facts(made).sentence
+    assert "training energy" in headline.facts(made).sentence
     assert_sound(render(made))
 
 

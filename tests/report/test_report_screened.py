@@ -69,15 +69,14 @@ def test_screened_designs_are_counted_explained_and_grouped(whole: Tables) -> No
         "measured on the closed_form rung only",
     }
     page = render(whole)
-    assert f"<b>{count} screened</b>: a cheaper rung promised too little" in page
-    assert f"screened {count}" in headline.facts(whole).scope
+    assert f"<b>{count} screened</b>: a cheaper measurement (rung) promised too little" in page
 
 
 def test_the_search_s_own_reason_comes_before_the_rung(whole: Tables) -> None:
     reason = pl.format("not promising enough on rung merged: rank {} of 24", pl.col("trial"))
     said = whole.trials.with_columns(reason=pl.when(pl.col("state") == "screened").then(reason).otherwise("reason"))
     groups = [r for r in refused.facts(dataclasses.replace(whole, trials=said)).reasons if r.state == "screened"]
-    assert {group.reason for group in groups} == {"not promising enough on rung merged: rank … of …"}
+    assert {group.reason for group in groups} == {"too low in its batch on the merged rung"}
 
 
 def test_the_charts_say_that_they_leave_them_out(whole: Tables) -> None:

@@ -68,5 +68,5 @@ def test_the_reference_point_reads_in_units_not_logarithms() -> None:
     assert OBJECTIVES["accuracy_fraction"] == "maximize"
     said = reference(accuracy_fraction=-0.72, inference_energy_pj=math.log10(4.4e14), inference_latency_ns=3.0)
     space = theme.SPACE
-    assert said == f"Accuracy 72.0{space}%, Energy per inference 440{space}J, Latency of one inference 1.00{space}µs"
+    assert said == f"Accuracy 72.0{space}%, Energy per inference 440{space}J, Latency per inference 1.00{space}µs"
     assert reference() is None

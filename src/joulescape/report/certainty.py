@@ -127,7 +127,11 @@ def rivals(columns: Columns, decision: Decision, found: Bands, prefer: str) -> l
 def tie_text(columns: Columns, close: Sequence[int]) -> str:
     """One sentence that names designs not told apart from the choice; empty without any."""
     names = " or ".join(dict.fromkeys(columns["back_end"][row] for row in close))
-    return f"No clear winner: the ranges of this choice overlap with the best of {names}." if names else ""
+    return (
+        f"No clear winner: within the uncertainty this choice may be no better than the best of {names}."
+        if names
+        else ""
+    )
 
 
 def tested_texts(given: Tables) -> dict[str, str]:
@@ -159,16 +163,17 @@ def range_text(columns: Columns, found: Bands, row: int, metric: str) -> str:
     """The energy of a design over the corners, and which confirmed designs say so."""
     value, band = columns["energy"][row], band_of(columns, found["energy"], row)
     if band is None or value is None:
-        return "No design of this back end was confirmed: the range of its energy over the corners is not known."
-    ends = (_end(value, band.low, metric, "optimistic"), _end(value, band.high, metric, "pessimistic"))
+        return "No design of this back end was confirmed: how far its energy reaches is not known."
+    ends = (_end(value, factor, metric) for factor in (band.low, band.high))
+    said = " with every constant optimistic, ".join(ends)
     whose = "this design, confirmed"
     if columns["id"][row] not in found["energy"]:
         count = f"{band.designs} confirmed design{'' if band.designs == 1 else 's'}"
         whose = f"{count} of {columns['back_end'][row]}; this design itself was not confirmed"
-    return f"Energy over the corners of all constants: {ends[0]} to {ends[1]} (from {whose})."
+    return f"Energy: {said} with every constant pessimistic (from {whose})."
 
 
-def _end(value: float, factor: float | None, metric: str, corner: str) -> str:
+def _end(value: float, factor: float | None, metric: str) -> str:
     if factor is None:
-        return f"no valid design at the {corner} corner"
+        return "no valid design"
     return f"{theme.show(value * factor, metric)} ({theme.factor_text(factor)})"

@@ -67,12 +67,12 @@ LARGE_MM2 = 1e5
 
 LABELS = {
     "accuracy_fraction": "Accuracy",
-    "trained_accuracy_fraction": "Accuracy after training on the machine",
+    "trained_accuracy_fraction": "Accuracy after training",
     "inference_energy_pj": "Energy per inference",
-    "inference_latency_ns": "Latency of one inference",
+    "inference_latency_ns": "Latency per inference",
     "inference_interval_ns": "Time between inferences",
-    "training_energy_pj": "Energy of the whole training",
-    "training_time_ns": "Time of the whole training",
+    "training_energy_pj": "Training energy",
+    "training_time_ns": "Training time",
     "lifecycle_energy_pj": "Lifecycle energy",
     "area_mm2": "Area",
     "mean_power_mw": "Mean power",
@@ -124,7 +124,7 @@ def labels(batch: int = 1, inferences: float | None = None) -> dict[str, str]:
     """LABELS at a batch: the latency is then that of the whole batch, from its first operator to its last; and at a
     declared life, which the lifecycle's energy is of."""
     whole = {} if batch == 1 else {"inference_latency_ns": f"Latency of a batch of {batch}"}
-    life = {} if inferences is None else {"lifecycle_energy_pj": f"Energy of training and {inferences:g} inferences"}
+    life = {} if inferences is None else {"lifecycle_energy_pj": f"Energy of training and {inferences:,.0f} inferences"}
     return {**LABELS, **whole, **life}
 
 

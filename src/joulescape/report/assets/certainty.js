@@ -34,18 +34,17 @@ function rivals(columns, found, bands, prefer) {
 
 function tieText(columns, close) {
   const names = [...new Set(close.map((row) => columns.back_end[row]))].join(" or ");
-  return names ? `No clear winner: the ranges of this choice overlap with the best of ${names}.` : "";
+  return names ? `No clear winner: within the uncertainty this choice may be no better than the best of ${names}.` : "";
 }
 
 function rangeText(columns, bands, row, metric, page) {
   const value = columns.energy[row], band = bandOf(columns, bands.energy, row);
-  if (band === null || value === null) return "No design of this back end was confirmed: the range of its energy over the corners is not known.";
-  const end = (factor, corner) => (factor === null
-    ? `no valid design at the ${corner} corner` : `${show(value * factor, metric, page)} (${factorText(factor)})`);
+  if (band === null || value === null) return "No design of this back end was confirmed: how far its energy reaches is not known.";
+  const end = (factor) => (factor === null ? "no valid design" : `${show(value * factor, metric, page)} (${factorText(factor)})`);
   const count = `${band[2]} confirmed design${band[2] === 1 ? "" : "s"}`;
   const whose = columns.id[row] in bands.energy
     ? "this design, confirmed" : `${count} of ${columns.back_end[row]}; this design itself was not confirmed`;
-  return `Energy over the corners of all constants: ${end(band[0], "optimistic")} to ${end(band[1], "pessimistic")} (from ${whose}).`;
+  return `Energy: ${end(band[0])} with every constant optimistic, ${end(band[1])} with every constant pessimistic (from ${whose}).`;
 }
 
 function quoted(word) {

@@ -82,7 +82,13 @@ def _compared(given: Tables, columns: Columns, terms: Terms, first: Best, rivals
     close = [other for other in rivals if certainty.overlap(columns, bands, terms.cost, first.row, other.row)]
     if not close:
         return f"At {terms.level} or more, {needs}." if terms.level else f"Cost only: {needs}."
-    if close == rivals[:1]:
-        return f"{none}: {needs}, but their ranges over the corners overlap."
-    others = " and ".join(other.back_end for other in close)
-    return f"{none}: {needs}, but over the corners its range overlaps with that of {others}."
+    return f"{none}: {needs}, but {_doubt(rivals[0], close)}."
+
+
+def _doubt(rival: Best, close: list[Best]) -> str:
+    """Whose uncertainty reaches the finding's own, in few words: the rival that was just named, and how many more."""
+    others = [other.back_end for other in close if other.back_end != rival.back_end]
+    if len(others) == len(close):
+        return f"its uncertainty overlaps that of {' and '.join(others)}"
+    more = f", as do those of {len(others)} more" if others else ""
+    return f"their uncertainties overlap{more}"

@@ -61,16 +61,13 @@ def _scope(given: Tables, columns: Columns) -> tuple[str, ...]:
         ("task", spec.get("task")),
         ("boundary", spec.get("boundary")),
         ("batch", spec.get("batch")),
-        ("node", f"{node} nm" if isinstance(node, int) else str(node).replace("_", " ")),
+        ("", f"all at {node} nm" if isinstance(node, int) else f"every machine {str(node).replace('_', ' ')}"),
         ("accuracy", "was not measured: cost only" if given.is_cost_only else _measured(given)),
-        ("valid candidates", f"{given.valid['candidate_id'].n_unique():,}"),
-        ("valid designs", f"{given.valid.height:,} of {given.trials.height:,}"),
-        ("screened", f"{states['screened']:,}" if states.get("screened") else ""),
-        ("infeasible", f"{states.get('infeasible', 0):,}"),
-        ("failed", f"{states.get('failed', 0):,}"),
+        ("", f"{given.valid.height:,} of {given.trials.height:,} designs valid"),
+        ("", f"{states['failed']:,} failed" if states.get("failed") else ""),
         (_what_rests(given), _mostly_assumed(given, columns)),
     ]
-    return tuple(f"{name} {value}" for name, value in said if value not in (None, ""))
+    return tuple(f"{name} {value}".strip() for name, value in said if value not in (None, ""))
 
 
 def _what_rests(given: Tables) -> str:
@@ -85,8 +82,12 @@ def _measured(given: Tables) -> str:
     said = []
     for name in given.valid["fidelity"].drop_nulls().unique().sort().to_list():
         rung, split, draws = name.split("/") if name.count("/") == 2 else (name, "", "")
-        said.append(f"on {split}, {count}, {draws} draws, rung {rung}" if split else rung)
-    return "; ".join(said)
+        said.append(f"on {split}, {count}{DRAWS.get(draws, f', mean of {draws} draws')}" if split else rung)
+    return "; ".join(dict.fromkeys(said))
+
+
+DRAWS = {"0": "", "1": ", one draw"}
+"""In words: no draw of devices is none to speak of."""
 
 
 def _tiles(given: Tables, columns: Columns) -> tuple[Tile, ...]:

@@ -12,11 +12,13 @@ from joulescape.report.inputs import Tables
 
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?(?!\w)")
 
+RANKED = re.compile(r"not promising enough on rung (\S+): rank \d+ of \d+")
+"""What the search writes of a design that it screened."""
 
 MEANINGS = {
     "infeasible": "cannot be built, does not fit, or breaks a constraint",
     "failed": "its evaluation stopped with an error or ran out of time",
-    "screened": "a cheaper rung promised too little to measure it on the top one; its numbers are of that rung",
+    "screened": "a cheaper measurement (rung) promised too little to make the dearest one; its numbers are of that rung",
 }
 """What each state means, in the order of the table's words."""
 
@@ -68,7 +70,7 @@ def facts(given: Tables) -> RefusedFacts:
 def _words(state: str, reason: str | None, fidelity: str | None) -> str:
     if state == "screened" and fidelity and not reason:
         return f"measured on the {rung_of(fidelity)} rung only"
-    return reason or "no reason given"
+    return RANKED.sub(r"too low in its batch on the \1 rung", reason or "no reason given")
 
 
 def rung_of(fidelity: str) -> str:
