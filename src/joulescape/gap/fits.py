@@ -105,7 +105,7 @@ def on_axis(x: float, law: Law) -> float:
 def unfit(x: Sequence[float]) -> str | None:
     """Why no line is fitted through points at these x; None where one is."""
     if not x:
-        return "no point of sufficient confidence"
+        return "no point"
     if len(x) < LEAST_POINTS:
         return f"{len(x)} point{'s' if len(x) > 1 else ''}: a fit with an interval needs {LEAST_POINTS}"
     return "all points stand at one x" if min(x) == max(x) else None

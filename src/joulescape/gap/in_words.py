@@ -20,11 +20,11 @@ def between(low: float | None, high: float | None) -> str:
     return f"95 %: {number(low)} to {number(high)}"
 
 
-def growth(line: Line, law: Law, ends: tuple[float, float]) -> str:
+def growth(line: Line, law: Law, x_label: str, ends: tuple[float, float]) -> str:
     """How y moves over x, with its interval, the points and the span that it rests on."""
     low, high = line.slope_interval
-    per = "a year" if law == "exponential" else "a decade of x"
-    begin, end = (f"{at:.0f}" if law == "exponential" else number(at) for at in ends)
+    per = "a year" if law == "exponential" else f"for ten times the {x_label[:1].lower()}{x_label[1:]}"
+    begin, end = (f"{at:.4g}" for at in ends)
     told = f"a factor of {number(factor(line.slope))} {per} ({between(factor(low), factor(high))})"
     return f"{told}{_time(line, law)}; {line.points_count} points, {begin} to {end}."
 

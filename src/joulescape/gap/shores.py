@@ -45,6 +45,9 @@ class Drawn:
     name: str
     law: Law
     dots: tuple[Dot, ...]
+    x_label: str
+    lacking: tuple[str, ...]
+    """Points of the group of which only a part is published, so that they cannot be drawn."""
 
     def chosen(self, is_later: bool) -> list[Dot]:
         """Points that a fit may see, of the first span or after it."""
@@ -59,8 +62,10 @@ def rows(study: Study) -> dict[str, list[Row]]:
     for trend in study.trends.values():
         for name, series in trend.spec.series.items():
             for key, group in series.groups.items():
-                drawn = Drawn(name, key, series.law, _dots(trend.spec, series, group, last))
-                points.extend(_point_rows(trend.spec, series, group, drawn))
+                x = _quantity(trend.spec, group.x or series.x)
+                dots, lacking = _dots(trend.spec, series, group, last), _lacking(trend.spec, group)
+                drawn = Drawn(name, key, series.law, dots, x.label, lacking)
+                points.extend(_point_rows(drawn, x, _quantity(trend.spec, group.y)))
                 found.extend(_fit_rows(drawn, last))
     return {"shores": points, "fits": found}
 
@@ -70,20 +75,37 @@ def _dots(spec: TrendSpec, series: SeriesSpec, group: Group, last: int) -> tuple
     for point in spec.points:
         x, y = group.x or series.x, _figure(spec, point, group.y)
         along = _along(spec, point, x)
-        if (not group.kinds or point.kind in group.kinds) and y is not None and along is not None:
+        if _is_of(point, group) and y is not None and along is not None:
             stated = None if x in (YEAR, NODE) else _figure(spec, point, x)
             is_sure = all(figure.confidence != "low" for figure in (stated, y) if figure is not None)
             dots.append(Dot(point, stated, y, along, point.year > last, is_sure))
     ordered = sorted(dots, key=lambda dot: dot.order)
-    return tuple(ordered if group.fit == "all" else _records(ordered))
+    return tuple(ordered if group.fit == "all" else _records(ordered, -1.0 if group.fit == "highest" else 1.0))
 
 
-def _records(dots: Sequence[Dot]) -> Iterator[Dot]:
-    """The points, oldest first; only those lower than all before them stay for the fit."""
+def _is_of(point: Point, group: Group) -> bool:
+    is_kind = not group.kinds or point.kind in group.kinds
+    return is_kind and group.node_nm in (None, point.node_nm)
+
+
+def _lacking(spec: TrendSpec, group: Group) -> tuple[str, ...]:
+    """Points of the group that state one term of its quotient and not the other, with what they lack."""
+    terms = (spec.quantities[group.y].quotient if group.y in spec.quantities else None) or ()
+    return tuple(
+        f"{point.name} (no {spec.quantities[term].label.lower()})"
+        for point in spec.points
+        for term in terms
+        if _is_of(point, group) and term not in point.values and any(other in point.values for other in terms[:1])
+    )
+
+
+def _records(dots: Sequence[Dot], sign: float) -> Iterator[Dot]:
+    """The points by year; only those that beat every point of an earlier year, and the others of theirs, stay for the
+    fit; the lowest y wins, the highest at sign -1."""
     best: float | None = None
-    for dot in dots:
-        is_record = dot.is_taken and (best is None or dot.y.value < best)
-        best = dot.y.value if is_record else best
+    for dot in sorted(dots, key=lambda dot: (dot.point.year, sign * dot.y.value, dot.point.name)):
+        is_record = dot.is_taken and (best is None or sign * dot.y.value < best)
+        best = sign * dot.y.value if is_record else best
         yield replace(dot, is_taken=is_record)
 
 
@@ -119,8 +141,7 @@ def _joined(words: Sequence[str]) -> str:
     return "; ".join(dict.fromkeys(word for word in words if word))
 
 
-def _point_rows(spec: TrendSpec, series: SeriesSpec, group: Group, drawn: Drawn) -> Iterator[Row]:
-    x, y = _quantity(spec, group.x or series.x), _quantity(spec, group.y)
+def _point_rows(drawn: Drawn, x: Quantity, y: Quantity) -> Iterator[Row]:
     is_fitted = fits.unfit([dot.along for dot in drawn.chosen(is_later=False)]) is None
     for dot in drawn.dots:
         yield {
@@ -161,16 +182,24 @@ def _fit_rows(drawn: Drawn, last: int) -> Iterator[Row]:
     """The fit of the first span, with later points held against it; then that of all points."""
     first, later = drawn.chosen(is_later=False), drawn.chosen(is_later=True)
     names = {"series": drawn.series, "group": drawn.name, "law": drawn.law}
-    yield {**names, "span": "first", **_fitted(drawn, first), **_tested(drawn, first, later)}
+    none = f"no point until {last}; {len(later)} later" if later else _no_point(drawn)
+    yield {**names, "span": "first", **_fitted(drawn, first, none), **_tested(drawn, first, later)}
     if later:
-        yield {**names, "span": "all", **_fitted(drawn, first + later)}
+        yield {**names, "span": "all", **_fitted(drawn, first + later, None)}
     else:
         yield {**names, "span": "all", "points_count": len(first), "reason": f"no point after {last}"}
 
 
-def _fitted(drawn: Drawn, dots: Sequence[Dot]) -> Row:
+def _no_point(drawn: Drawn) -> str:
+    """Why a group has none: what is lacking, or that all are doubtful."""
+    if drawn.lacking:
+        return f"not published: {', '.join(drawn.lacking)}"
+    return "no point of sufficient confidence" if drawn.dots else "no point"
+
+
+def _fitted(drawn: Drawn, dots: Sequence[Dot], none: str | None) -> Row:
     x, y = [dot.along for dot in dots], [dot.y.value for dot in dots]
-    reason = fits.unfit(x)
+    reason = fits.unfit(x) if x or none is None else none
     if reason is not None:
         return {"points_count": len(dots), "reason": reason}
     line = fits.fit(x, y, drawn.law)
@@ -191,7 +220,7 @@ def _fitted(drawn: Drawn, dots: Sequence[Dot]) -> Row:
         "growth_low": fits.factor(low),
         "growth_high": fits.factor(high),
         **dict(zip(("doubling", "doubling_low", "doubling_high"), doubling or (None, None, None), strict=True)),
-        "sentence": growth(line, drawn.law, (min(x), max(x))),
+        "sentence": growth(line, drawn.law, drawn.x_label, (min(x), max(x))),
     }
 
 
@@ -207,5 +236,5 @@ def _tested(drawn: Drawn, first: Sequence[Dot], later: Sequence[Dot]) -> Row:
         "later_inside_count": found.inside,
         "later_above_count": found.above,
         "later_below_count": found.below,
-        "sentence": f"{growth(line, drawn.law, (min(x), max(x)))} {later_said(found)}",
+        "sentence": f"{growth(line, drawn.law, drawn.x_label, (min(x), max(x)))} {later_said(found)}",
     }

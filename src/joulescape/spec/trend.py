@@ -64,8 +64,10 @@ class Group(Shape):
     """The quantity along the axis; the series' own when absent."""
     kinds: tuple[str, ...] = ()
     """Kinds of point; all when absent."""
-    fit: Literal["all", "records"] = "all"
-    """`records`: only points whose y is lower than that of every earlier one are fitted, and tested later."""
+    node_nm: Annotated[float, Field(gt=0)] | None = None
+    """Only points of this node; of any when absent."""
+    fit: Literal["all", "lowest", "highest"] = "all"
+    """`lowest` and `highest`: only points that beat every earlier one are fitted, and held against a fit later."""
 
 
 class SeriesSpec(Shape):
