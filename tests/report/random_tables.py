@@ -164,10 +164,23 @@ def _schedule(rng: np.random.Generator, row: dict[str, Any], layers: int) -> lis
             "batch_latency_ns": float(rng.choice([0.0, rng.uniform(0, 1e4)])),
             "utilisation_fraction": None if rng.random() < 0.3 else float(rng.uniform(0, 1)),
             "bound_by": None if rng.random() < 0.2 else str(rng.choice(["array", "off_chip"])),
+            **_roof(np.random.default_rng([layer, len(role)]), row["back_end"]),
         }
         for layer in range(layers)
         for role in ("forward", "update")[: int(rng.integers(1, 3))]
     ]
+
+
+def _roof(rng: np.random.Generator, back_end: str) -> dict[str, Any]:
+    """What bounds a layer from above, each absent now and then; drawn by itself, so that the rest stays as it was."""
+    absent = rng.random(5) < 0.2
+    return {
+        "station": None if absent[0] else str(rng.choice([back_end, back_end, "electronic/scalar_core"])),
+        "macs": 0 if absent[1] else int(10 ** rng.uniform(1, 9)),
+        "off_chip_bytes": None if absent[2] else float(rng.choice([0.0, 10 ** rng.uniform(0, 7)])),
+        "peak_gops": None if absent[3] else float(10 ** rng.uniform(5, 12)),
+        "off_chip_gbps": None if absent[4] else float(10 ** rng.uniform(0, 4)),
+    }
 
 
 def _history(rng: np.random.Generator) -> list[dict[str, Any]]:

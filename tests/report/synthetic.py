@@ -236,14 +236,29 @@ def _layers(rng: np.random.Generator, design: Mapping[str, Any]) -> list[dict[st
         for layer, role in ((layer, role) for layer in (*LAYERS, "relu1") for role in roles):
             is_vector = layer == "relu1"
             time = float(rng.uniform(0.05, 0.4)) * design["inference_latency_ns"]
+            used = None if is_vector else float(rng.uniform(0.02, 1))
             rows.append(
                 {
-                    "design_id": design["design_id"], "phase": phase, "layer": layer, "role": role, "macs": 1000,
+                    "design_id": design["design_id"], "phase": phase, "layer": layer, "role": role,
                     "batch_latency_ns": time, "bound_by": "vector units" if is_vector else "array",
-                    "utilisation_fraction": None if is_vector else float(rng.uniform(0.02, 1)),
+                    "utilisation_fraction": used, **_roof(design, layer, time, used),
                 }
             )  # fmt: skip
     return rows
+
+
+def _roof(design: Mapping[str, Any], layer: str, time: float, used: float | None) -> dict[str, Any]:
+    """Two layers cross the chip's edge, one stays inside; the last is the host's; a physical system multiplies nothing
+    and counts no bytes."""
+    if design["family"] == "physical":
+        return {"macs": 0, "station": design["back_end"]}
+    macs = 0 if used is None else 1000
+    return {
+        "macs": macs, "station": "electronic/scalar_core" if layer == "dense2" else design["back_end"],
+        "peak_gops": None if used is None else 2 * macs / time / used,
+        "off_chip_bytes": {"conv1": 500.0, "dense1": 100.0}.get(layer, 0.0),
+        "off_chip_gbps": 8 * 500.0 / (0.05 * design["inference_latency_ns"]),
+    }  # fmt: skip
 
 
 def _history(designs: int) -> pl.DataFrame:

@@ -50,6 +50,8 @@ CHARTS = [
     "components",
     "layers",
     "schedule",
+    "bounds",
+    "roofline",
     "normalised",
     "tested",
     "corners",

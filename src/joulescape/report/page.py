@@ -17,6 +17,7 @@ from joulescape.report.inputs import Tables
 from joulescape.report.sections import (
     assumed,
     audit,
+    bounds,
     breakdown,
     convergence,
     decision,
@@ -53,6 +54,7 @@ class Facts:
     training: training.TrainingFacts
     breakdown: breakdown.BreakdownFacts
     schedule: schedule.ScheduleFacts
+    bounds: bounds.BoundsFacts
     mappings: mappings.MappingFacts
     normalised: normalised.NormalisedFacts
     tested: tested.TestedFacts
@@ -80,6 +82,7 @@ class Facts:
             training=training.facts(given),
             breakdown=breakdown.facts(given),
             schedule=schedule.facts(given),
+            bounds=bounds.facts(given),
             mappings=mappings.facts(given),
             normalised=normalised.facts(given),
             tested=tested.facts(given),
@@ -105,6 +108,7 @@ class Facts:
             *training.figures(self.training),
             *breakdown.figures(self.breakdown),
             *schedule.figures(self.schedule),
+            *bounds.figures(self.bounds),
             *normalised.figures(self.normalised),
             *tested.figures(self.tested),
             *published.figures(self.published),
