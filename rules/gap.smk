@@ -59,6 +59,7 @@ rule study_report:
             labels={"study": "{study}"},
         ),
         summary="results/{study}/report.json",
+        words="results/{study}/report.md",
     log:
         "results/logs/study_report/{study}.log",
     params:

@@ -24,10 +24,13 @@ def report_command(
         return
     if len(folders) != 1:
         raise typer.BadParameter("one results folder at a time; use --index for a list of several")
-    if (folders[0] / "study.json").is_file():
-        _write_study_report(folders[0], out or folders[0] / "report.html", references)
-        return
-    _write_report(folders[0], out or folders[0] / "report.html", published, references, networks)
+    from joulescape.report.gap.inputs import is_study
+
+    folder, page = folders[0], out or folders[0] / "report.html"
+    if is_study(folder):
+        _write_study_report(folder, page, references)
+    else:
+        _write_report(folder, page, published, references, networks)
 
 
 def _write_report(
@@ -46,10 +49,15 @@ def _write_report(
 
 
 def _write_study_report(folder: Path, out: Path, references: Path | None) -> None:
-    """The page of a study: `joulescape gap` leaves study.json in its folder, a search never does."""
-    from joulescape.report.gap.page import write
+    from joulescape.report.gap.in_words import markdown
+    from joulescape.report.gap.inputs import read_study
+    from joulescape.report.gap.page import render, summary, summary_text
+    from joulescape.report.written import write_text
 
-    write(folder, out, references)
+    given = read_study(folder, references)
+    write_text(out, render(given))
+    write_text(out.with_suffix(".json"), summary_text(given))
+    write_text(out.with_suffix(".md"), markdown(summary(given)))
     typer.echo(f"{out}")
 
 
