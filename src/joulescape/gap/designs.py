@@ -1,0 +1,142 @@
+"""Designs of a question that are priced again and again, on machines whose constants were moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from joulescape.compression.base import Described
+from joulescape.errors import Infeasible
+from joulescape.gap.levers import is_plain, moved
+from joulescape.gap.states import WIDTHS, State, state_name, states
+from joulescape.network.operators import Phase
+from joulescape.network.work import PhaseWork
+from joulescape.pricing.design import all_works, refuse_misfits, training_plan
+from joulescape.pricing.energy import described_for
+from joulescape.pricing.metrics import Priced, at_node, metrics_of, price
+from joulescape.resolve.candidate import Candidate, Pair
+from joulescape.resolve.design_space import DesignSpace
+from joulescape.resolve.machine import Machine
+from joulescape.simulators.base import FloatArray
+from joulescape.spec.domain import Scalar
+from joulescape.spec.sourced import Corner
+
+SAFE_BITS = 8
+"""Width of weights and inputs that is taken to lose no accuracy."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """One candidate on one variant of its sweep, priced at nominal statistics at the question's boundary and node."""
+
+    space: DesignSpace
+    candidate: Candidate
+    variant: Mapping[str, Scalar]
+
+    @cached_property
+    def network(self) -> Described:
+        """The candidate's network after its compression."""
+        return described_for(self.space, self.candidate)
+
+    @cached_property
+    def works(self) -> dict[Phase, PhaseWork]:
+        """The works of every phase of the question."""
+        return all_works(self.space, self.network, training_plan(self.space, self.candidate))
+
+    @property
+    def compression(self) -> str:
+        """The state of the network in words: its steps, with what they are set to."""
+        return state_name(self.candidate.compression)
+
+    def machine(self, corner: Corner = "typical") -> Machine:
+        """The machine at a corner, this variant alone."""
+        return self.space.machine(self.candidate, corner, (self.variant,))
+
+    def misfit(self, machine: Machine) -> str | None:
+        """Why the design cannot exist on this machine; None where it can."""
+        try:
+            refuse_misfits(machine, self.network, self.works)
+        except Infeasible as error:
+            return error.reason
+        return None
+
+    def metrics(self, machine: Machine) -> dict[str, FloatArray | None]:
+        """Every cost metric on this machine, which may hold several variants."""
+        return metrics_of(self.priced(machine), len(machine.variants), None)
+
+    def priced(self, machine: Machine) -> Priced:
+        """The same before it is summed."""
+        spec, found = self.space.spec, price(machine, self.network, self.works, self._plan)
+        return at_node(found, machine.node_nm, spec.node, spec.scaling_rule) if isinstance(spec.node, int) else found
+
+    def values(self, metric: str, moves: Mapping[str, FloatArray], count: int) -> FloatArray:
+        """The metric on `count` machines whose sourced values are moved, shape (count,): one array a path. What enters
+        a model as a plain number is priced one machine after the other, all else at once."""
+        machine = self.typical
+        if any(is_plain(machine, path) for path in moves):
+            each = ({path: float(found[index]) for path, found in moves.items()} for index in range(count))
+            return np.array([self._value(metric, moved(machine, one))[0] for one in each])
+        many = tuple(self.variant for _ in range(count))
+        return self._value(metric, moved(machine, moves).with_variants(many))
+
+    @cached_property
+    def typical(self) -> Machine:
+        """The machine with today's typical values."""
+        return self.machine()
+
+    def at(self, metric: str, corner: Corner) -> float:
+        """The metric at a corner of every sourced value."""
+        return float(self._value(metric, self.machine(corner))[0])
+
+    @cached_property
+    def _plan(self) -> Any:
+        return training_plan(self.space, self.candidate)
+
+    def _value(self, metric: str, machine: Machine) -> FloatArray:
+        found = self.metrics(machine)[metric]
+        if found is None:
+            raise KeyError(f"{metric} does not exist for {self.candidate.pair.name}")
+        return np.broadcast_to(found, (len(machine.variants),))
+
+
+def designs(space: DesignSpace, pair: Pair) -> Iterator[Design]:
+    """Every design of a pair in the states that keep the network's accuracy, with every swept variant."""
+    variants = space.hardware[pair.back_end].variants()
+    kept = (state for state in states(space, pair) if keeps_accuracy(state))
+    yield from (Design(space, one, variant) for state in kept for one in state.candidates for variant in variants)
+
+
+def keeps_accuracy(state: State) -> bool:
+    """Whether a state is taken to cost no accuracy where none is measured: as trained, as somebody published it with its
+    loss, or rounded to no fewer than eight bits."""
+    widths = (
+        step.settings[name] for step in state.candidates[0].compression for name in WIDTHS if name in step.settings
+    )
+    return state.basis != "assumed" or all(int(width) >= SAFE_BITS for width in widths)
+
+
+def best(found: Sequence[Design], metric: str) -> tuple[Design | None, str | None]:
+    """The design with the least of a metric at typical values among those that can exist; else the first's reason."""
+    reasons, kept = [], list[tuple[float, int]]()
+    for index, design in enumerate(found):
+        reason = design.misfit(design.typical)
+        if reason is None:
+            kept.append((design.at(metric, "typical"), index))
+        else:
+            reasons.append(reason)
+    if kept:
+        return found[min(kept)[1]], None
+    return None, reasons[0] if reasons else "the question has no design of it"
+
+
+def with_constants(space: DesignSpace, back_end: str, values: Mapping[str, float]) -> DesignSpace:
+    """The question with sourced values of one machine set by path; its files stay as they are."""
+    plan = space.hardware[back_end]
+    station = plan.back_end.machine(space.spec.boundary)
+    settings = moved(station, values).own.settings
+    changed = replace(plan, back_end=replace(plan.back_end, settings=settings))
+    return replace(space, hardware={**space.hardware, back_end: changed})
