@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,15 @@ from joulescape.report.inputs import Tables
 from joulescape.report.sections.breakdown import shown_designs
 
 ABSENT = "–"
-GROUPS = (("spec", "question"), ("digests", "contents"), ("versions", "packages"), ("machine", "computer"))
+GROUPS = (("spec", "question"), ("versions", "packages"), ("machine", "computer"))
 """Keys of resolved.json whose differences are named, and what each group is called."""
+DIGESTS = {
+    "space": ("contents", "the question with its shelf and networks"),
+    "code": ("code", "what judges a design"),
+    "weights": ("networks", "the reference weights"),
+}
+"""Digests of resolved.json: which group a difference belongs to, and what the digest is of."""
+KINDS = ("question", "constants", "networks", "code", "packages", "computer")
 
 
 @dataclass(frozen=True)
@@ -44,16 +52,78 @@ class Moved:
 
 
 def changes(before: Tables, after: Tables) -> tuple[Change, ...]:
-    """Differences of question, contents, packages and computer, in that order, by path."""
-    found = []
-    for key, group in GROUPS:
-        old, new = (dict(_flat(given.resolved.get(key) or {})) for given in (before, after))
-        paths = [path for path in sorted({*old, *new}) if old.get(path, ABSENT) != new.get(path, ABSENT)]
-        found += [Change(group, path, old.get(path, ABSENT), new.get(path, ABSENT)) for path in paths]
-    old_commit, new_commit = (str(given.resolved.get("git_commit") or ABSENT) for given in (before, after))
-    if old_commit != new_commit:
-        found.append(Change("contents", "git_commit", old_commit, new_commit))
-    return tuple(found)
+    """Differences of question, constants, networks, code, packages and computer, in that order, by path."""
+    spec, packages, computer = (_of_group(before, after, key, group) for key, group in GROUPS)
+    return (
+        *spec, *_constants(before, after), *_networks(before, after), *_digests(before, after), *packages, *computer
+    )  # fmt: skip
+
+
+def causes_in_words(before: Tables, after: Tables, found: Sequence[Change]) -> str:
+    """`What differs: 2 constants. What does not: question, networks, code, packages, computer.`"""
+    counted = Counter(change.group for change in found)
+    differ = [f"{name} ({counted[name]:,})" for name in KINDS if counted[name]]
+    unsure = [given.name for given in (before, after) if given.constants.is_empty()]
+    same = [name for name in KINDS if not counted[name] and not (name == "constants" and unsure)]
+    said = [
+        f"What differs: {', '.join(differ)}." if differ else "",
+        f"What does not: {', '.join(same)}." if same else "",
+    ]
+    if unsure and (after.resolved or before.resolved):
+        whose = " and of ".join(dict.fromkeys(unsure))
+        said.append(f"Constants are not compared: an older version that kept none wrote the tables of {whose}.")
+    is_shelf = any(change.path == f"digest of {DIGESTS['space'][1]}" for change in found)
+    if is_shelf and not any(counted[name] for name in ("question", "constants", "networks")) and not unsure:
+        said.append("Something in the files of the networks or of the shelf changed that no table holds.")
+    return " ".join(text for text in said if text)
+
+
+def _of_group(before: Tables, after: Tables, key: str, group: str) -> list[Change]:
+    old, new = (dict(_flat(given.resolved.get(key) or {})) for given in (before, after))
+    return _differing(group, old, new)
+
+
+def _differing(group: str, old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:
+    paths = [path for path in sorted({*old, *new}) if old.get(path, ABSENT) != new.get(path, ABSENT)]
+    return [Change(group, path, old.get(path, ABSENT), new.get(path, ABSENT)) for path in paths]
+
+
+def _constants(before: Tables, after: Tables) -> list[Change]:
+    """Numbers and settings of the machines that both studies have, where both kept them."""
+    both = set(before.constants["back_end"]) & set(after.constants["back_end"])
+    return _differing("constants", _told(before, both), _told(after, both))
+
+
+def _told(given: Tables, names: set[str]) -> dict[str, str]:
+    """`lpddr4: read_pj_per_bit` -> `8 (4 to 14, assumed, wu2019)`; a part that machines share is told once."""
+    found = {}
+    for row in given.constants.filter(pl.col("back_end").is_in(sorted(names))).iter_rows(named=True):
+        span = "" if row["low"] is None or row["high"] is None else f"{row['low']:.4g} to {row['high']:.4g}"
+        proof = ", ".join(text for text in (span, row["basis"], row["source"]) if text)
+        value = row["text"] if row["value"] is None else f"{row['value']:.6g}"
+        found[f"{row['station']}: {row['path']}"] = f"{value} ({proof})" if proof else str(value)
+    return found
+
+
+def _networks(before: Tables, after: Tables) -> list[Change]:
+    """Reference accuracies of networks that both studies used."""
+    old, new = (dict(_flat(_both(given.networks, {*before.networks} & {*after.networks}))) for given in (before, after))
+    return _differing("networks", old, new)
+
+
+def _both(known: Mapping[str, Mapping[str, Any]], names: set[str]) -> dict[str, Any]:
+    return {name: {key: found for key, found in known[name].items() if "accuracy" in key} for name in sorted(names)}
+
+
+def _digests(before: Tables, after: Tables) -> list[Change]:
+    old, new = (given.resolved.get("digests") or {} for given in (before, after))
+    found = [
+        Change(group, f"digest of {what}", str(old.get(key, ABSENT)), str(new.get(key, ABSENT)))
+        for key, (group, what) in DIGESTS.items()
+        if old.get(key) != new.get(key)
+    ]
+    commits = [str(given.resolved.get("git_commit") or ABSENT) for given in (before, after)]
+    return found if commits[0] == commits[1] else [*found, Change("contents", "git_commit", *commits)]
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from joulescape.errors import ResultsError
 from joulescape.front import hypervolume, is_comparable, objective_matrix, reference_point
 from joulescape.report import theme
-from joulescape.report.comparison.causes import Change, Moved, changes, moved_energy
-from joulescape.report.decide import COSTS, Limits, decide, default_limit
+from joulescape.report.comparison.answers import (
+    Count,
+    Extreme,
+    Pick,
+    changed,
+    choice_sentence,
+    counts,
+    extremes,
+    pick_of,
+    pick_words,
+)
+from joulescape.report.comparison.asked import refuse, warning
+from joulescape.report.comparison.causes import Change, Moved, causes_in_words, changes, moved_energy
+from joulescape.report.comparison.matching import SAME, Design, matched
+from joulescape.report.decide import Limits, decide, default_limit
 from joulescape.report.designs import design_columns
 from joulescape.report.inputs import Tables, family_rank
 
-SAME = 1e-6
-"""Relative: two costs nearer than this are one."""
 NAMED = 20
 """At most so many moved designs are listed."""
 
@@ -37,22 +46,10 @@ class Best:
         """After over before."""
         return self.after / self.before if self.before and self.after else None
 
-
-@dataclass(frozen=True)
-class Design:
-    """One design that both studies hold, with what changed between them."""
-
-    design_id: str
-    back_end: str
-    family: str
-    network: str
-    values: dict[str, tuple[float | None, float | None]]
-    """Metric -> before, after."""
-
     @property
-    def size(self) -> float:
-        """Largest relative change of any metric."""
-        return max((_relative(*pair) for pair in self.values.values()), default=0.0)
+    def change(self) -> str:
+        """The factor in words."""
+        return changed(self.before, self.after, "inference_energy_pj")
 
 
 @dataclass(frozen=True)
@@ -78,9 +75,17 @@ class Comparison:
     sentence: str
     limit: float | None
     answers: tuple[str, str]
+    picks: tuple[Pick | None, Pick | None]
+    choice: str
+    """Whether the recommended design is another one."""
+    extremes: tuple[Extreme, ...]
+    counts: tuple[Count, ...]
     best: tuple[Best, ...]
     fronts: Fronts
     common: int
+    """Designs of one id in both."""
+    alike: int
+    """Further designs of the same network, back end and parameters, whose ids differ."""
     moved: tuple[Design, ...]
     """Designs in both whose metrics differ, largest change first, `NAMED` of them."""
     moved_count: int
@@ -88,53 +93,50 @@ class Comparison:
     warning: str
     """What the two questions do not have in common, in words; empty where they ask of the same."""
     changes: tuple[Change, ...]
+    causes: str
+    """What of question, constants, networks, code, packages and computer differs, in one sentence."""
     energy: tuple[Moved, ...]
 
 
 def compare(before: Tables, after: Tables) -> Comparison:
-    """Compare two studies. Raises ResultsError where they are judged on different metrics."""
-    _same_question(before, after)
+    """Compare two studies. Raises ResultsError where they are of another task, or judged on other metrics."""
+    refuse(before, after)
     limit = _common_limit(before, after)
-    best = _best(before, after, limit)
-    both, moved = _moved(before, after)
+    best, metrics = _best(before, after, limit), dict(after.axes.items())
+    designs = matched(before, after, list(metrics.values()))
+    moved = sorted((d for d in designs if d.size > SAME), key=lambda design: (-design.size, design.design_id))
+    common = sum(design.by == "id" for design in designs)
+    same = common - sum(design.by == "id" for design in moved)
     ids = [set(given.valid["design_id"].to_list()) for given in (before, after)]
+    picks, found = (pick_of(before), pick_of(after)), changes(before, after)
     return Comparison(
-        names=(before.name, after.name),
-        sentence=_sentence(best, limit, both, len(moved)),
+        names=_names(before, after),
+        sentence=_sentence(best, limit, common, same),
         limit=limit,
-        answers=(_answer(before), _answer(after)),
+        answers=(pick_words(before, picks[0]), pick_words(after, picks[1])),
+        picks=picks,
+        choice=choice_sentence(*picks, metrics),
+        extremes=extremes(before, after),
+        counts=counts(before, after),
         best=best,
         fronts=_fronts(before, after),
-        common=both,
+        common=common,
+        alike=len(designs) - common,
         moved=tuple(moved[:NAMED]),
         moved_count=len(moved),
         only=(len(ids[0] - ids[1]), len(ids[1] - ids[0])),
-        warning=_warning(before, after),
-        changes=changes(before, after),
+        warning=warning(before, after),
+        changes=found,
+        causes=causes_in_words(before, after, found),
         energy=moved_energy(before, after),
     )
 
 
-def _same_question(before: Tables, after: Tables) -> None:
-    old, new = (dict(given.axes.items()) for given in (before, after))
-    if old != new:
-        raise ResultsError(
-            f"{before.name} is judged on {', '.join(old.values())}, {after.name} on {', '.join(new.values())}: "
-            "two studies are compared on one set of metrics"
-        )
-
-
-def _warning(before: Tables, after: Tables) -> str:
-    """Networks and back ends that only one study asked of: fronts of different questions are not a progress."""
-    said = []
-    for key, what in (("networks", "networks"), ("back_ends", "back ends")):
-        old, new = (set(given.spec.get(key) or ()) for given in (before, after))
-        only = [f"{name} only before" for name in sorted(old - new)] + [
-            f"{name} only after" for name in sorted(new - old)
-        ]
-        if only:
-            said.append(f"other {what} ({', '.join(only)})")
-    return f"The two questions are not the same: {'; '.join(said)}." if said else ""
+def _names(before: Tables, after: Tables) -> tuple[str, str]:
+    """Folders are told apart by their names; two runs of one question by their order."""
+    if before.name == after.name:
+        return f"{before.name}, before", f"{after.name}, after"
+    return before.name, after.name
 
 
 def _common_limit(before: Tables, after: Tables) -> float | None:
@@ -156,37 +158,6 @@ def _least(given: Tables, limit: float | None) -> dict[str, float]:
     columns = design_columns(given)
     found = decide(columns, Limits(accuracy=limit, prefer="energy")).best
     return {name: columns["energy"][row] for name, row in found.items() if columns["energy"][row] is not None}
-
-
-def _answer(given: Tables) -> str:
-    """What the study's own page recommends."""
-    columns = design_columns(given)
-    row = decide(columns, Limits(accuracy=default_limit(columns))).index
-    if row is None:
-        return "no design"
-    costs = ", ".join(theme.show(columns[cost][row], dict(given.axes.items())[cost]) for cost in COSTS)
-    return f"{columns['network'][row]} on {columns['back_end'][row]}: {costs}"
-
-
-def _moved(before: Tables, after: Tables) -> tuple[int, list[Design]]:
-    """How many designs both hold, and those whose metrics differ."""
-    metrics = [metric for _, metric in before.axes.items()]
-    kept = ["design_id", "back_end", "family", "network", *metrics]
-    joined = before.valid.select(kept).join(after.valid.select("design_id", *metrics), on="design_id", suffix="_after")
-    designs = [_design(row, metrics) for row in joined.iter_rows(named=True)]
-    moved = [design for design in designs if design.size > SAME]
-    return len(designs), sorted(moved, key=lambda design: (-design.size, design.design_id))
-
-
-def _design(row: dict[str, Any], metrics: Sequence[str]) -> Design:
-    values = {metric: (row[metric], row[f"{metric}_after"]) for metric in metrics}
-    return Design(row["design_id"], row["back_end"], row["family"], row["network"], values)
-
-
-def _relative(before: float | None, after: float | None) -> float:
-    if before is None or after is None:
-        return 0.0 if before is after else math.inf
-    return abs(after - before) / max(abs(before), abs(after), 1e-300)
 
 
 def _fronts(before: Tables, after: Tables) -> Fronts:
@@ -217,7 +188,7 @@ def _covered(points: Any, by: Any) -> float | None:
     return float(np.mean([bool((by <= point + 1e-9).all(axis=1).any()) for point in points]))
 
 
-def _sentence(best: tuple[Best, ...], limit: float | None, common: int, moved: int) -> str:
+def _sentence(best: tuple[Best, ...], limit: float | None, common: int, unmoved: int) -> str:
     told = [row for row in best if row.factor is not None]
     at = "" if limit is None else f" at {theme.show(limit, 'accuracy_fraction')}"
     if not told:
@@ -228,5 +199,5 @@ def _sentence(best: tuple[Best, ...], limit: float | None, common: int, moved: i
         kept = f"Least energies{at} stay within {100 * (theme.TOLD_APART - 1):.0f}{theme.SPACE}% of what they were"
     else:
         kept = f"Least energy{at} moved most for {most.back_end}: {theme.factor_text(factor)}"
-    same = f"{common - moved:,} of {common:,} common designs are unchanged" if common else "no design is in both"
+    same = f"{unmoved:,} of {common:,} common designs are unchanged" if common else "no design is in both"
     return f"{kept}; {same}."

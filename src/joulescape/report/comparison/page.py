@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import altair as alt
 
 from joulescape.report import figure, theme
 from joulescape.report.blob import columns_of, rounded
+from joulescape.report.comparison.answers import STATES, families_on_front
 from joulescape.report.comparison.facts import Comparison
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables
@@ -20,13 +22,15 @@ from joulescape.report.shell import dressed, environment
 
 def render(before: Tables, after: Tables, found: Comparison) -> str:
     """The whole page as text. The same tables give the same bytes."""
-    figures = {figure.id: figure for figure in (*_fronts(before, after), *_energy(found))}
+    figures = {figure.id: figure for figure in (*_fronts(before, after, found.names), *_energy(found))}
     return (
         environment()
         .get_template("comparison.html.j2")
         .render(
             found=found,
             front=front_words(found),
+            families=families_on_front(found.counts),
+            states=[name for name in STATES if name == "valid" or any(sum(row.states[name]) for row in found.counts)],
             figures=figures,
             metrics=dict(after.axes.items()),
             labels=after.labels,
@@ -36,15 +40,25 @@ def render(before: Tables, after: Tables, found: Comparison) -> str:
     )
 
 
+SCHEMA = "joulescape comparison 1"
+"""Name and version of the JSON: a key is added without a new version; one that changes or goes takes a new one."""
+
+
 def summary(found: Comparison) -> dict[str, Any]:
     """What the page says, for programs."""
     fronts = found.fronts
     return {
+        "schema": SCHEMA,
         "before": found.names[0],
         "after": found.names[1],
         "sentence": found.sentence,
         "limit_fraction": found.limit,
         "answers": list(found.answers),
+        "picks": [None if pick is None else asdict(pick) for pick in found.picks],
+        "choice": found.choice,
+        "best_of_metric": {row.metric: [row.before, row.after, row.before_by, row.after_by] for row in found.extremes},
+        "designs_count": {row.back_end: row.states for row in found.counts},
+        "front_count": {row.back_end: list(row.front) for row in found.counts},
         "best_energy_pj": {row.back_end: [row.before, row.after] for row in found.best},
         "front_before_count": fronts.before,
         "front_after_count": fronts.after,
@@ -54,8 +68,10 @@ def summary(found: Comparison) -> dict[str, Any]:
         "hypervolume_fractions": [fronts.volume_before, fronts.volume_after],
         "warning": found.warning,
         "common_count": found.common,
+        "same_parameters_count": found.alike,
         "moved_count": found.moved_count,
         "only_count": list(found.only),
+        "causes": found.causes,
         "changes": [[change.group, change.path, change.before, change.after] for change in found.changes],
         "energy_pj": [[row.back_end, row.component, row.before, row.after] for row in found.energy],
     }
@@ -64,13 +80,17 @@ def summary(found: Comparison) -> dict[str, Any]:
 def lines(found: Comparison) -> Iterator[str]:
     """What a terminal shows: the finding, each back end, the fronts, what was asked otherwise."""
     yield found.sentence
+    yield found.choice
     if found.warning:
         yield found.warning
-    for row in found.best:
-        energies = [theme.show(value, "inference_energy_pj") for value in (row.before, row.after)]
-        factor = "" if row.factor is None else f" ({theme.factor_text(row.factor)})"
-        yield f"  {row.back_end}: {energies[0]} → {energies[1]}{factor}"
+    for best in found.best:
+        energies = [theme.show(value, "inference_energy_pj") for value in (best.before, best.after)]
+        yield f"  {best.back_end}: {energies[0]} → {energies[1]} ({best.change})"
+    for row in found.extremes:
+        values = [theme.show(value, row.metric) for value in (row.before, row.after)]
+        yield f"  best {theme.LABELS[row.metric]}: {values[0]} → {values[1]} ({row.change})"
     yield f"  front: {front_words(found)}"
+    yield f"  {found.causes}"
     for change in found.changes:
         yield f"  {change.group} {change.path}: {change.before} → {change.after}"
 
@@ -102,7 +122,7 @@ def _page(found: Comparison, figures: dict[str, Figure]) -> dict[str, Any]:
     }
 
 
-def _fronts(before: Tables, after: Tables) -> Iterator[Figure]:
+def _fronts(before: Tables, after: Tables, names: tuple[str, str]) -> Iterator[Figure]:
     """Both studies' fronts of every back end: the old one thin and quiet, the new one in its family's colour."""
     old, new = pareto.facts(before), pareto.facts(after)
     steps = [_step(row, study) for study, facts in (("before", old), ("after", new)) for row in facts.fronts["energy"]]
@@ -123,7 +143,7 @@ def _fronts(before: Tables, after: Tables) -> Iterator[Figure]:
         fillOpacity=alt.condition("datum.study == 'after'", alt.value(1), alt.value(0)),
         fill=alt.Fill("family:N", scale=alt.Scale(domain=list(theme.FAMILIES)), legend=None),
     )  # fmt: skip
-    names = base.transform_filter("datum.study == 'after' && datum.label != ''").mark_text(
+    labels = base.transform_filter("datum.study == 'after' && datum.label != ''").mark_text(
         align=alt.expr("datum.side"), dx=alt.expr("datum.side == 'left' ? 8 : -8"), dy=-8, fontSize=12, fontWeight=600
     )
     shared = {"x": frame.x("x"), "y": frame.y(), "color": figure.family_colour(), "detail": "back_end:N"}
@@ -131,12 +151,12 @@ def _fronts(before: Tables, after: Tables) -> Iterator[Figure]:
         was.encode(**shared, strokeDash=alt.value([3, 3])),
         now.encode(**shared),
         points,
-        names.encode(x=frame.x("x"), y=frame.y(), color=figure.family_colour(), text="label:N"),
+        labels.encode(x=frame.x("x"), y=frame.y(), color=figure.family_colour(), text="label:N"),
     )
     yield Figure(
         "fronts",
         "Fronts, before and after",
-        f"Solid lines and filled marks: {after.name}; dashed lines and hollow marks: {before.name}.",
+        f"Solid lines and filled marks: {names[1]}; dashed lines and hollow marks: {names[0]}.",
         chart.properties(width="container", height=380),
         {"fronts": steps},
         summary="Fronts of every back end in both studies.",
