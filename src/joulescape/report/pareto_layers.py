@@ -6,13 +6,14 @@ Vega signals that the page sets; the rows are named data.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 
-from joulescape.report import figure, theme
+from joulescape.report import figure, placement, theme
 from joulescape.report.decide import COSTS
 from joulescape.report.figure import Rows
 
@@ -55,9 +56,23 @@ class Extent:
         heights = [height for height in heights if height >= floor]
         return cls((*costs, *(row["x"] for row in published)), (floor, *heights))
 
+    def place(self, cost: float, height: float) -> tuple[float, float]:
+        """Where a point stands, as shares of the plot from its left and from its top."""
+        across = _share(cost, figure.log_domain(self.costs), is_log=True)
+        if self.is_cost_only:
+            return across, 1.0 - _share(height, figure.log_domain(self.heights), is_log=True)
+        return across, 1.0 - _share(height, figure.accuracy_domain(self.heights), is_log=False)
+
     def hides(self, rows: Rows) -> int:
         """How many designs lie under the drawn range."""
         return 0 if self.is_cost_only else sum(row["accuracy"] < min(self.heights) for row in rows)
+
+
+def _share(value: float, domain: tuple[float, float], is_log: bool) -> float:
+    low, high = domain
+    if is_log:
+        return math.log(value / low) / math.log(high / low)
+    return (value - low) / (high - low)
 
 
 @dataclass(frozen=True)
@@ -185,8 +200,8 @@ def _front(frame: Frame) -> Iterator[alt.Chart]:
     names = base.transform_filter("datum.label != ''").encode(x=frame.x("x"), y=frame.y(), text="label:N")
     place: dict[str, Any] = {
         "align": alt.expr("datum.side"),
-        "dx": alt.expr("datum.side == 'left' ? 8 : -8"),
-        "dy": -6,
+        "dx": alt.expr(f"datum.side == 'left' ? {placement.GAP_PX} : -{placement.GAP_PX}"),
+        "dy": alt.expr("datum.dy"),
         "baseline": "bottom",
         "fontSize": 12,
         "fontWeight": 600,

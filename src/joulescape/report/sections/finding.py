@@ -86,9 +86,8 @@ def _compared(given: Tables, columns: Columns, terms: Terms, first: Best, rivals
 
 
 def _doubt(rival: Best, close: list[Best]) -> str:
-    """Whose uncertainty reaches the finding's own, in few words: the rival that was just named, and how many more."""
+    """Whose uncertainty reaches the finding's own, in few words: the rival that was just named, or those who do."""
     others = [other.back_end for other in close if other.back_end != rival.back_end]
     if len(others) == len(close):
         return f"its uncertainty overlaps that of {' and '.join(others)}"
-    more = f", as do those of {len(others)} more" if others else ""
-    return f"their uncertainties overlap{more}"
+    return "their uncertainties overlap"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from joulescape.report import certainty, pareto_layers, theme
+from joulescape.report import certainty, pareto_layers, placement, theme
 from joulescape.report.decide import COSTS, energy_front
 from joulescape.report.designs import Columns, chart_rows, design_columns, si_factors
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables
+from joulescape.report.pareto_layers import Extent
 
 
 @dataclass(frozen=True)
@@ -40,24 +40,39 @@ def facts(given: Tables) -> ParetoFacts:
     """Fronts of each back end by each cost, confirmed accuracies and comparable published points."""
     columns = design_columns(given)
     metrics, against = dict(given.axes.items()), "latency" if given.is_cost_only else "accuracy"
+    rows, confirmed, costs = chart_rows(columns, given), _confirmed(given), [cost for cost in COSTS if cost != against]
+    published: dict[str, Rows] = {cost: _published(given, metrics[cost], metrics[against]) for cost in costs}
+    steps = {cost: _steps(columns, cost, si_factors(given)) for cost in costs}
+    extents = {cost: Extent.of(cost, rows, steps[cost], confirmed, published[cost]) for cost in costs if steps[cost]}
     return ParetoFacts(
         metrics=metrics,
         against=against,
         labels=given.labels,
         columns=columns,
-        rows=chart_rows(columns, given),
-        fronts={cost: _steps(columns, cost, si_factors(given)) for cost in COSTS if cost != against},
-        confirmed=_confirmed(given),
+        rows=rows,
+        fronts={cost: _placed(steps[cost], extents.get(cost), HEIGHTS[cost]) for cost in costs},
+        confirmed=confirmed,
         screened=given.screened.height,
-        published={cost: _published(given, metrics[cost], metrics[against]) for cost in COSTS if cost != against},
+        published=published,
     )
 
 
-def _steps(columns: Columns, cost: str, factors: Mapping[str, float]) -> Rows:
+HEIGHTS = {"energy": 400, "latency": 270, "area": 270}
+"""Of the charts, in pixels."""
+
+
+def _placed(steps: list[dict[str, Any]], extent: Extent | None, height: float) -> Rows:
+    """The steps with a free place for the name at the end of each front: `side` and `dy`."""
+    ends = [step for step in steps if step["label"]]
+    anchors = [placement.Anchor(*extent.place(step["x"], step["y"]), step["label"]) for step in ends if extent]
+    for step, place in zip(ends, placement.places(anchors, height), strict=True):
+        step.update(side=place.side, dy=place.dy)
+    return [{"side": "left", "dy": 0.0, **step} for step in steps]
+
+
+def _steps(columns: Columns, cost: str, factors: Mapping[str, float]) -> list[dict[str, Any]]:
     steps, roles = [], [role for role in ("accuracy", *COSTS) if role in columns]
     heights = columns["accuracy"] if "accuracy" in columns else _scaled(columns["latency"], factors["latency"])
-    known = [value for value in columns[cost] if value]
-    middle = 0.2 * math.log(min(known)) + 0.8 * math.log(max(known)) if known else 0.0
     for name in dict.fromkeys(columns["back_end"]):
         rows = [row for row, found in enumerate(columns["back_end"]) if found == name]
         front = energy_front(columns, rows, cost)
@@ -69,7 +84,6 @@ def _steps(columns: Columns, cost: str, factors: Mapping[str, float]) -> Rows:
                     "x": columns[cost][row] * factors[cost],
                     "y": heights[row],
                     "label": name.split("/")[-1] if row == front[-1] else "",
-                    "side": "left" if math.log(columns[cost][row]) < middle else "right",
                     **{key: columns[key][row] for key in ("id", "network", *roles)},
                     "row": row,
                 }
@@ -136,27 +150,24 @@ def figures(found: ParetoFacts) -> tuple[Figure, ...]:
     """The large chart of energy, then latency and area; none without a valid design."""
     if not found.rows:
         return ()
-    return tuple(
-        _figure(found, cost, 400 if cost == "energy" else 270) for cost, front in found.fronts.items() if front
-    )
+    return tuple(_figure(found, cost, HEIGHTS[cost]) for cost, front in found.fronts.items() if front)
 
 
 def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
     metric = found.metrics[cost]
     drawn, total = len(found.rows), len(found.columns["id"])
-    extent = pareto_layers.Extent.of(cost, found.rows, found.fronts[cost], found.confirmed, found.published[cost])
+    extent = Extent.of(cost, found.rows, found.fronts[cost], found.confirmed, found.published[cost])
     under = extent.hides(found.rows)
     cap = "" if drawn == total else f" {drawn:,} of {total:,} designs drawn; filters and table use all."
     cap += f" {under:,} less accurate designs lie below the chart." if under else ""
     cap += (
         f" {found.screened:,} screened designs have no final measurement and are not drawn." if found.screened else ""
     )
-    words = (
-        f"Faint: every valid design. Line: the best {found.against} of a back end at that cost or less, in the search."
-    )
+    words = f"Faint: every valid design. Line: the best {found.against} of a back end at that {cost} or less. "
+    words += "Ring: the choice."
     if found.confirmed:
         words += " Cross: the same design on the test split, ±2 sd over draws (hollow: one run)."
-    words += " Hollow: published." if found.published[cost] else " No source states both for a network of this space."
+    words += " Large and hollow: published." if found.published[cost] else ""
     return Figure(
         id=cost,
         title=f"{found.labels[found.metrics[found.against]]} against {found.labels[metric].lower()}",

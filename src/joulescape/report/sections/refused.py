@@ -18,7 +18,7 @@ RANKED = re.compile(r"not promising enough on rung (\S+): rank \d+ of \d+")
 MEANINGS = {
     "infeasible": "cannot be built, does not fit, or breaks a constraint",
     "failed": "its evaluation stopped with an error or ran out of time",
-    "screened": "a cheaper measurement (rung) promised too little to make the dearest one; its numbers are of that rung",
+    "screened": "a cheaper measurement (rung) promised too little for the dearest one; its numbers are of that rung",
 }
 """What each state means, in the order of the table's words."""
 
