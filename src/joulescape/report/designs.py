@@ -9,13 +9,26 @@ from typing import Any
 import polars as pl
 
 from joulescape import tables
-from joulescape.report.blob import rounded
+from joulescape.report.blob import DIGITS, rounded_series
 from joulescape.report.decide import gains
 from joulescape.report.inputs import Tables
 from joulescape.report.theme import unit_of
 
 DRAWN = 5000
 """At most so many raw points in a chart; filters, table and decision use all."""
+
+LARGE = 20_000
+"""From so many valid designs on the page's further columns keep three figures, as they are shown, names are shortened,
+and what follows from other columns is computed in the page."""
+SHORTEST = 10
+"""A shortened name has at least so many characters."""
+
+FOLLOWS: dict[str, tuple[float, str, tuple[str, ...]]] = {
+    "mean_power_mw": (1.0, "inference_energy_pj", ("inference_latency_ns",)),
+    "tops_per_w": (2.0, "macs", ("inference_energy_pj",)),
+    "gops_per_mm2": (2.0, "macs", ("inference_interval_ns", "area_mm2")),
+}
+"""Metric -> factor, numerator, denominators of its definition."""
 
 Columns = dict[str, list[Any]]
 
@@ -33,7 +46,7 @@ def design_columns(given: Tables) -> Columns:
     """
     valid, on_front = given.valid, front_ids(given)
     columns = _judged(given, valid)
-    columns["sd"] = [rounded(value) for value in valid["accuracy_sd_fraction"].to_list()]
+    columns["sd"] = rounded_series(valid["accuracy_sd_fraction"]).to_list()
     columns["draws"] = valid["accuracy_draws_count"].to_list()
     columns["exact"] = [found == "exact" for found in valid["equivalence"].to_list()]
     columns["front"] = [design in on_front for design in columns["id"]]
@@ -54,7 +67,7 @@ def _judged(given: Tables, rows: pl.DataFrame) -> Columns:
         "network": rows["network"].to_list(),
     }
     for role, metric in given.axes.items():
-        values = [rounded(value) for value in rows[metric].to_list()]
+        values = rounded_series(rows[metric]).to_list()
         columns[role] = values if role == "accuracy" else [value or None for value in values]
     return columns
 
@@ -106,7 +119,7 @@ MORE = (
 """Further columns of the table of all designs, before the parameters."""
 
 
-def table_columns(given: Tables, rows: pl.DataFrame | None = None) -> Columns:
+def table_columns(given: Tables, rows: pl.DataFrame | None = None) -> dict[str, pl.Series]:
     """Further columns of the table and its CSV: every other metric and parameter that some design in it has.
 
     Of the valid designs, or of `rows`: the names are the same for both, so that the page can join them.
@@ -114,12 +127,59 @@ def table_columns(given: Tables, rows: pl.DataFrame | None = None) -> Columns:
     known = pl.concat([given.valid, given.screened])
     judged = dict(given.axes.items()).values()
     names = [name for name in (*MORE, *tables.parameter_columns(known)) if name not in judged]
-    kept = [name for name in names if known[name].null_count() < known.height]
+    kept = [name for name in names if name not in following(given) and known[name].null_count() < known.height]
     wanted = given.valid if rows is None else rows
-    return {name: _plain(wanted[name]) for name in kept}
+    return {name: _shown(wanted[name], name, is_large(given)) for name in kept}
 
 
-def _plain(values: pl.Series) -> list[Any]:
-    if values.dtype.is_float():
-        return [rounded(value) for value in values.to_list()]
-    return values.to_list()
+def _shown(values: pl.Series, name: str, is_short: bool) -> pl.Series:
+    """A column with the page's figures; a count of bytes, which is shown with a prefix, as well where room is short."""
+    if values.dtype.is_float() or (is_short and name.endswith("_bytes")):
+        return rounded_series(values.cast(pl.Float64), DIGITS - is_short)
+    return values
+
+
+def is_large(given: Tables) -> bool:
+    """Whether the page must spare room."""
+    return given.valid.height > LARGE
+
+
+@lru_cache(maxsize=2)
+def id_length(given: Tables) -> int | None:
+    """So many first characters of a design's name tell it from all others, and are all that a large study's page keeps
+    of the most: every command takes them for the name. None where names are kept whole.
+    """
+    names = pl.concat([given.valid["design_id"], given.screened["design_id"]])
+    if not is_large(given):
+        return None
+    lengths = range(SHORTEST, max(map(len, names)), 2)
+    return next((length for length in lengths if names.str.slice(0, length).n_unique() == names.n_unique()), None)
+
+
+def with_ids(columns: Columns, given: Tables) -> dict[str, Any]:
+    """The columns with names as the page keeps them."""
+    length = id_length(given)
+    return {**columns, "id": pl.Series("id", columns["id"], dtype=pl.String).str.slice(0, length)}
+
+
+def whole_ids(given: Tables) -> list[str]:
+    """Names that a large study's page keeps whole: other rows than the designs' tell of these."""
+    if id_length(given) is None:
+        return []
+    return sorted({*given.confirmed["design_id"], *given.front["design_id"]})
+
+
+@lru_cache(maxsize=2)
+def following(given: Tables) -> dict[str, tuple[float, str, tuple[str, ...]]]:
+    """Metrics of a large study that the page computes: those that are everywhere what their definition says."""
+    if not is_large(given):
+        return {}
+    known = pl.concat([given.valid, given.screened])
+    return {name: rule for name, rule in FOLLOWS.items() if _follows(known, name, rule)}
+
+
+def _follows(known: pl.DataFrame, name: str, rule: tuple[float, str, tuple[str, ...]]) -> bool:
+    factor, above, below = rule
+    found = factor * pl.col(above) / pl.reduce(lambda one, other: one * other, [pl.col(part) for part in below])
+    is_near = ((found / pl.col(name) - 1).abs() < 1e-6) | (found.is_null() & pl.col(name).is_null())
+    return bool(known.select(is_near.fill_null(False).all()).item())

@@ -11,7 +11,15 @@ from markupsafe import Markup
 
 from joulescape.report import theme
 from joulescape.report.blob import Columns, columns_of
-from joulescape.report.designs import screened_columns, si_factors, table_columns
+from joulescape.report.designs import (
+    following,
+    id_length,
+    screened_columns,
+    si_factors,
+    table_columns,
+    whole_ids,
+    with_ids,
+)
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables
 from joulescape.report.sections import (
@@ -133,7 +141,7 @@ def render(given: Tables) -> str:
             knob_charts=[name for name in figures if name.startswith("knob_")],
             metrics=dict(given.axes.items()),
             picture=_picture(found, figures),
-            **dressed(_datasets(given, found, figures), _page(given, found, figures)),
+            **dressed(_drawn(given, found, figures), _page(given, found, figures), _listed(given, found)),
         )
     )
 
@@ -181,16 +189,26 @@ def summary_text(given: Tables) -> str:
     return json.dumps(summary(given), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _datasets(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dict[str, Columns]:
-    """Everything the page decodes: the designs once, further table columns, and each chart's own rows."""
+def _drawn(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dict[str, Columns]:
+    """What the charts and the panel read: the designs once, and each chart's own rows."""
     rows: dict[str, Rows] = {"one": [{"one": 1}]}
     for figure in figures.values():
         rows.update(figure.data)
-    own = {name: columns_of(values) for name, values in sorted(rows.items())}
-    screened = {"screened": screened_columns(given), "more_screened": table_columns(given, given.screened)}
+    return {
+        "designs": with_ids(found.pareto.columns, given),
+        **{name: columns_of(values) for name, values in sorted(rows.items())},
+    }
+
+
+def _listed(given: Tables, found: Facts) -> dict[str, Columns]:
+    """What the table and the sheet read besides: further columns, screened designs, confirmed designs."""
+    screened = {
+        "screened": with_ids(screened_columns(given), given),
+        "more_screened": table_columns(given, given.screened),
+    }
     told = ("parts", "layers", "errors", "mappings", "limits", "exact")
     sheets = {f"sheet_{name}": columns_of(getattr(found.sheet, name)) for name in told}
-    return {"designs": found.pareto.columns, **sheets, "more": table_columns(given), **screened, **own}
+    return {"more": table_columns(given), **screened, **sheets}
 
 
 def _page(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dict[str, Any]:
@@ -205,6 +223,8 @@ def _page(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dict[st
         "labels": dict(given.labels),
         "metrics": dict(given.axes.items()),
         "factors": si_factors(given),
+        "whole_ids": [id_length(given), whole_ids(given)],
+        "follows": {name: [factor, above, list(below)] for name, (factor, above, below) in following(given).items()},
         "units": units,
         "plain_units": theme.PLAIN_UNITS,
         "panel": decision.panel(found.decision),

@@ -18,17 +18,22 @@ from joulescape.report.blob import Columns, packed, packed_text, script_json
 VEGA_LITE = "6.4"
 """The version that Altair emits and that the bundle must match."""
 
-SCRIPTS = ("decide.js", "numbers.js", "certainty.js", "charts.js", "panel.js", "table.js", "sheet.js", "main.js")
+SCRIPTS = (
+    "decide.js", "numbers.js", "columns.js", "certainty.js", "charts.js", "panel.js", "table.js", "sheet.js", "main.js",
+)  # fmt: skip
 """Joined in this order inside one function."""
 
 
-def dressed(datasets: Mapping[str, Columns], page: Mapping[str, Any]) -> dict[str, Any]:
-    """What every template with charts asks for: style, palettes, library, script, packed rows, specs, licences."""
+def dressed(datasets: Mapping[str, Columns], page: Mapping[str, Any], *later: Mapping[str, Columns]) -> dict[str, Any]:
+    """What every template with charts asks for: style, palettes, library, script, packed rows, specs, licences.
+
+    `datasets` are what the charts draw; the rows of a `later` group are unpacked once the first charts are drawn.
+    """
     return {
         **bare(),
         "library": packed_library(),
         "script": Markup("\n".join(asset(name) for name in SCRIPTS)),
-        "blob": packed(datasets),
+        "blob": packed(datasets, *later),
         "page": Markup(script_json(page)),
         "licences": asset("licences.txt"),
     }
@@ -92,6 +97,7 @@ def drawing(spec: Mapping[str, Any], config: Mapping[str, Any] | None = None, wi
 
 
 def _renumbered(svg: str) -> str:
-    """Clip paths numbered from 0: the renderer counts on through the life of its process."""
+    """Clip paths numbered from 0, since the renderer counts on through the life of its process; hundredths of a pixel."""
     numbers: dict[str, str] = {}
-    return re.sub(r"\bclip\d+\b", lambda found: numbers.setdefault(found[0], f"clip{len(numbers)}"), svg)
+    short = re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", svg)
+    return re.sub(r"\bclip\d+\b", lambda found: numbers.setdefault(found[0], f"clip{len(numbers)}"), short)

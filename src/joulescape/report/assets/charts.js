@@ -1,39 +1,45 @@
-// Draws charts when they come near the screen, and passes the panel's state to those that are drawn.
+// Draws charts when they come near the screen, and passes the panel's state to those that are on it.
 const NO_LIMIT = 1e300;
-const OFF_CHARTS = ["more", "screened", "more_screened", "sheet_parts", "sheet_layers"]; // what the table alone shows
+
+// The drawn designs, with costs in SI base units.
+function drawnRows(columns, factors) {
+  const names = Object.keys(columns), rows = [];
+  for (let row = 0; row < columns.id.length; row += 1) {
+    if (!columns.drawn[row]) continue;
+    const made = { row };
+    for (const name of names) made[name] = columns[name].at(row);
+    for (const [role, factor] of Object.entries(factors)) made[`${role}_si`] = made[role] === null ? null : made[role] * factor;
+    rows.push(made);
+  }
+  return rows;
+}
 
 function makeCharts(page, datasets, theme) {
-  const views = new Map();
-  const pending = new Map();
-  let mode = theme;
-  const rows = {};
-  for (const [name, columns] of Object.entries(datasets)) if (!OFF_CHARTS.includes(name)) rows[name] = rowsOf(columns);
-  rows.designs = rows.designs.map((row, index) => ({ ...row, row: index })).filter((row) => row.drawn);
-  for (const row of rows.designs) {
-    for (const [role, factor] of Object.entries(page.factors)) row[`${role}_si`] = row[role] === null ? null : row[role] * factor;
-  }
-  const places_of = new Map(datasets.designs.id.map((id, row) => [id, row]));
+  const views = new Map(), pending = new Map(), kept = new Map(), near = new Set(), stale = new Set();
+  let mode = theme, pushing = null, isWaiting = false;
+  const rows = Object.fromEntries(Object.entries(datasets).filter(([name]) => name !== "designs").map(([name, columns]) => [name, rowsOf(columns)]));
+  rows.designs = drawnRows(datasets.designs, page.factors);
   const signals = { hidden: [], pick: -1, min_accuracy: 0, max_energy: NO_LIMIT, max_latency: NO_LIMIT, max_area: NO_LIMIT };
   const colours = () => ({ ring: page.colours[mode].ring, paper: page.colours[mode].page, ink: page.colours[mode].ink, quiet: page.colours[mode].quiet });
-
-  function patched(vega) {
-    for (const source of vega.data) if (source.name in rows) source.values = rows[source.name];
-    const known = { ...signals, ...colours() };
-    for (const signal of vega.signals || []) if (signal.name in known) signal.value = known[signal.name];
-    return vega;
-  }
+  const rowOf = (id) => datasets.designs.id.indexOf(id);
 
   async function draw(place) {
     const id = place.dataset.chart;
     if (pending.has(id)) return pending.get(id);
-    const options = { renderer: "canvas", actions: false, ast: true, config: page.configs[mode], tooltip: { theme: mode }, patch: patched };
+    const patch = (vega) => {
+      for (const source of vega.data) if (source.name in rows) source.values = rows[source.name];
+      const known = { ...signals, ...colours(), ...kept.get(id) };
+      for (const signal of vega.signals || []) if (signal.name in known) signal.value = known[signal.name];
+      return vega;
+    };
+    const options = { renderer: "canvas", actions: false, ast: true, config: page.configs[mode], tooltip: { theme: mode }, patch };
     const work = window.vegaEmbed(place, page.figures[id], options).then(({ view }) => {
-      views.set(id, view);
+      views.set(id, { view, names: new Set(Object.keys(view.getState().signals)) });
       place.view = view; // whoever looks at the page from outside can ask where a mark is
       place.dataset.drawn = "yes";
       view.addEventListener("click", (_, item) => {
-        const row = item && item.datum && (item.datum.row ?? places_of.get(item.datum.id)); // a cross names its design
-        if (Number.isInteger(row)) charts.onPick(row);
+        const row = item && item.datum && (item.datum.row ?? rowOf(item.datum.id)); // a cross names its design
+        if (Number.isInteger(row) && row >= 0) charts.onPick(row);
       });
       return view;
     });
@@ -41,39 +47,73 @@ function makeCharts(page, datasets, theme) {
     return work;
   }
 
+  function tell(id, changes) {
+    const { view, names } = views.get(id), told = Object.entries(changes).filter(([name]) => names.has(name));
+    for (const [name, value] of told) view.signal(name, value);
+    return told.length ? view.runAsync() : view;
+  }
+
+  // Only charts on screen are told at once; one that comes to it later is told then.
+  async function pushAll() {
+    do {
+      isWaiting = false;
+      const now = { ...signals };
+      await Promise.all([...views.keys()].map((id) => {
+        if (near.has(id)) return tell(id, now);
+        stale.add(id);
+        return null;
+      }));
+    } while (isWaiting);
+    pushing = null;
+  }
+
+  async function seen(entry) {
+    const id = entry.target.dataset.chart;
+    if (!entry.isIntersecting) { near.delete(id); return; }
+    near.add(id);
+    await draw(entry.target);
+    if (stale.delete(id)) await tell(id, signals);
+  }
+
   const places = [...document.querySelectorAll("[data-chart]")];
-  const watcher = new IntersectionObserver(
-    (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => { watcher.unobserve(entry.target); draw(entry.target); }),
-    { rootMargin: "300px" },
-  );
   const charts = {
     onPick: () => {},
-    start() { places.forEach((place) => watcher.observe(place)); },
-    drawAll() { return Promise.all(places.map(draw)); },
+    start() {
+      return new Promise((drawn) => {
+        const watcher = new IntersectionObserver((entries) => { drawn(Promise.all(entries.map(seen))); }, { rootMargin: "100px" });
+        places.forEach((place) => watcher.observe(place));
+        if (!places.length) drawn();
+      });
+    },
+    async drawAll() {
+      for (const place of places) {
+        await draw(place);
+        if (stale.delete(place.dataset.chart)) await tell(place.dataset.chart, signals);
+        await new Promise((go) => { setTimeout(go); }); // what the reader does comes between two charts
+      }
+    },
     view(id) { return draw(document.querySelector(`[data-chart="${id}"]`)); },
     rows(name) { return rows[name]; },
     push(changes) {
       Object.assign(signals, changes);
-      return Promise.all([...views.values()].map((view) => charts.set(view, changes)));
+      if (pushing) isWaiting = true; // the limits moved on meanwhile: only their last place is drawn
+      else pushing = pushAll();
+      return pushing;
     },
-    set(view, changes) {
-      const known = view.getState().signals;
-      for (const [name, value] of Object.entries(changes)) if (name in known) view.signal(name, value);
-      return view.runAsync();
+    async set(id, changes) {
+      kept.set(id, { ...kept.get(id), ...changes });
+      await charts.view(id);
+      return tell(id, changes);
     },
     async retheme(next) {
       mode = next;
       const drawn = places.filter((place) => pending.has(place.dataset.chart));
-      const kept = new Map([...views].map(([id, view]) => [id, view.getState().signals]));
-      views.forEach((view) => view.finalize());
-      views.clear();
-      pending.clear();
-      await Promise.all(drawn.map(async (place) => {
-        const view = await draw(place);
-        const before = kept.get(place.dataset.chart) || {};
-        const own = Object.fromEntries(["phase", "shares", "only"].filter((name) => name in before).map((name) => [name, before[name]]));
-        return charts.set(view, own);
-      }));
+      await Promise.all(pending.values());
+      views.forEach(({ view }) => view.finalize());
+      for (const known of [views, pending, stale]) known.clear();
+      for (const place of drawn) delete place.dataset.drawn;
+      await Promise.all(drawn.filter((place) => near.has(place.dataset.chart)).map(draw));
+      await charts.drawAll();
     },
   };
   return charts;

@@ -10,19 +10,37 @@ function gains(columns) {
 function meets(columns, row, limits, without) {
   if (limits.back_ends !== null && !limits.back_ends.includes(columns.back_end[row])) return false;
   if (limits.accuracy !== null && without !== "accuracy" && columns.accuracy[row] < limits.accuracy) return false;
-  return COSTS.every((name) => {
+  for (const name of COSTS) {
     const limit = limits[name], value = columns[name][row];
-    return name === without || limit === null || (value !== null && value <= limit);
-  });
+    if (name !== without && limit !== null && (value === null || value > limit)) return false;
+  }
+  return true;
+}
+
+function rowsWithin(columns, limits, without) {
+  const rows = [], total = columns.back_end.length;
+  for (let row = 0; row < total; row += 1) if (meets(columns, row, limits, without)) rows.push(row);
+  return rows;
+}
+
+// Rows with an energy and a gain, by rising energy, then falling gain: sorted once for all limits.
+const ORDERS = new WeakMap();
+
+function energyOrder(columns) {
+  if (!ORDERS.has(columns)) {
+    const gained = gains(columns), energy = columns.energy;
+    const known = Uint32Array.from(energy.keys()).filter((row) => (energy[row] || 0) > 0 && gained[row] !== null);
+    ORDERS.set(columns, { gained, order: known.sort((a, b) => energy[a] - energy[b] || gained[b] - gained[a] || a - b) });
+  }
+  return ORDERS.get(columns);
 }
 
 function energyFront(columns, rows) {
-  const gained = gains(columns);
-  const known = rows.filter((row) => (columns.energy[row] || 0) > 0 && gained[row] !== null);
-  known.sort((a, b) => columns.energy[a] - columns.energy[b] || gained[b] - gained[a] || a - b);
-  const front = [];
-  for (const row of known) {
-    if (!front.length || gained[row] > gained[front[front.length - 1]]) front.push(row);
+  const { gained, order } = energyOrder(columns), asked = new Uint8Array(columns.energy.length), front = [];
+  for (const row of rows) asked[row] = 1;
+  let most = -Infinity;
+  for (const row of order) {
+    if (asked[row] && gained[row] > most) { front.push(row); most = gained[row]; }
   }
   return front;
 }
@@ -30,7 +48,7 @@ function energyFront(columns, rows) {
 function knee(columns, rows) {
   const front = energyFront(columns, rows);
   if (!front.length) return rows.length ? rows[0] : null;
-  const first = front[0], last = front[front.length - 1], gained = gains(columns);
+  const first = front[0], last = front[front.length - 1], { gained } = energyOrder(columns);
   const width = Math.log10(columns.energy[last]) - Math.log10(columns.energy[first]);
   const height = gained[last] - gained[first];
   let chosen = first, farthest = 0;
@@ -47,7 +65,7 @@ function choose(columns, rows, prefer) {
   if (prefer === "balance") return knee(columns, rows);
   const cost = (name, row) => (columns[name][row] === null ? Infinity : columns[name][row]);
   const differ = (a, b) => (a === b ? 0 : a - b); // two absent costs are equal, and Infinity - Infinity is not a number
-  const gained = gains(columns);
+  const { gained } = energyOrder(columns);
   const lost = (row) => (gained[row] === null ? Infinity : -gained[row]);
   const before = prefer === "accuracy"
     ? (a, b) => differ(lost(a), lost(b)) || differ(cost("energy", a), cost("energy", b)) || a - b
@@ -59,18 +77,14 @@ function relaxations(columns, limits) {
   const found = {};
   for (const name of ["accuracy", ...COSTS]) {
     if (limits[name] === null) continue;
-    const values = [];
-    columns.back_end.forEach((_, row) => {
-      if (meets(columns, row, limits, name) && columns[name][row] !== null) values.push(columns[name][row]);
-    });
+    const values = rowsWithin(columns, limits, name).map((row) => columns[name][row]).filter((value) => value !== null);
     if (values.length) found[name] = values.reduce((a, b) => (name === "accuracy" ? Math.max(a, b) : Math.min(a, b)));
   }
   return found;
 }
 
 function decide(columns, limits) {
-  const rows = [], groups = {}, counts = {}, best = {};
-  columns.back_end.forEach((_, row) => { if (meets(columns, row, limits, "")) rows.push(row); });
+  const rows = rowsWithin(columns, limits, ""), groups = {}, counts = {}, best = {};
   for (const row of rows) (groups[columns.back_end[row]] = groups[columns.back_end[row]] || []).push(row);
   for (const [name, group] of Object.entries(groups)) {
     counts[name] = group.length;

@@ -13,12 +13,12 @@ function keepTheme(mode) {
 
 function wireButtons(charts) {
   for (const group of document.querySelectorAll("[data-signal]")) {
-    group.addEventListener("click", async (event) => {
+    group.addEventListener("click", (event) => {
       const button = event.target.closest("button");
       if (!button) return;
       for (const other of group.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button));
       const value = JSON.parse(button.dataset.value);
-      for (const id of group.dataset.charts.split(" ")) charts.set(await charts.view(id), { [group.dataset.signal]: value });
+      for (const id of group.dataset.charts.split(" ")) charts.set(id, { [group.dataset.signal]: value });
     });
   }
 }
@@ -35,62 +35,102 @@ function wireMenus(page, charts) {
   }
 }
 
-async function loadLibrary() {
+// Escape, or a click elsewhere, closes an open menu; from the keyboard the focus goes back to its button.
+function wireClosing() {
+  const open = () => [...document.querySelectorAll("details.menu[open]")];
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of open()) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+  addEventListener("click", (event) => { for (const menu of open()) if (!menu.contains(event.target)) menu.open = false; });
+}
+
+function loadLibrary(source) {
   const script = document.createElement("script");
-  script.textContent = await inflate("library");
+  script.textContent = source;
   document.head.append(script);
 }
 
-async function start() {
-  const page = JSON.parse(document.getElementById("page").textContent);
-  let mode = preferredTheme();
-  document.documentElement.dataset.theme = mode;
-  const datasets = await unpack("blob");
-  const hasDesigns = datasets.designs.id.length > 0;
-  const charts = makeCharts(page, datasets, mode);
-  if (hasDesigns) {
-    const table = makeTable(page, datasets);
-    let sheet = null;
-    const panel = makePanel(page, datasets.designs, datasets.more, ({ found, limits, signals }) => {
-      table.limit(limits);
-      charts.push(signals);
-      if (sheet && found.index !== null) sheet.open(found.index);
-    });
-    sheet = makeSheet(page, datasets, panel.sentence);
-    panel.update();
-    charts.onPick = (row) => {
-      document.getElementById("looked").textContent = `Clicked: ${panel.sentence(row)}`;
-      charts.push({ pick: row });
-      sheet.open(row);
+// What is on screen first; the table and the sheet come when their data is unpacked.
+function startPanel(page, designs, charts) {
+  const parts = { table: null, sheet: null };
+  let told = null;
+  const panel = makePanel(page, designs, (news) => {
+    told = news;
+    charts.push(news.signals);
+    if (parts.table) parts.table.limit(news.limits);
+    if (parts.sheet && news.found.index !== null) parts.sheet.open(news.found.index);
+  });
+  panel.update();
+  charts.onPick = (row) => {
+    document.getElementById("looked").textContent = `Clicked: ${panel.sentence(row)}`;
+    charts.push({ pick: row });
+    if (parts.sheet) parts.sheet.open(row);
+  };
+  return (datasets) => {
+    for (const [name, of] of [["more", "designs"], ["more_screened", "screened"]]) {
+      const judged = Object.fromEntries(Object.entries(page.metrics).map(([role, metric]) => [metric, datasets[of][role]]));
+      datasets[name] = withFollowing(datasets[name], judged, page.follows);
+    }
+    const more = indexed(datasets.more);
+    panel.know(more);
+    parts.table = makeTable(page, datasets);
+    parts.sheet = makeSheet(page, { ...datasets, more }, panel.sentence);
+    parts.table.limit(told.limits);
+    if (told.found.index !== null) parts.sheet.open(told.found.index);
+    parts.table.onPick = (row) => {
+      charts.onPick(row);
+      document.getElementById("sheet").scrollIntoView();
     };
-    addEventListener("beforeprint", () => table.print());
-    addEventListener("afterprint", () => table.screen());
-  }
-  await loadLibrary(); // after the text, the decision and the table are on screen
-  charts.start();
-  const idle = window.requestIdleCallback || ((work) => setTimeout(work, 1500));
-  idle(() => charts.drawAll()); // so that printing from the keyboard finds every chart drawn
-  wireButtons(charts);
-  wireMenus(page, charts);
+    addEventListener("beforeprint", () => parts.table.print());
+    addEventListener("afterprint", () => parts.table.screen());
+  };
+}
+
+function wireTheme(charts, first) {
   const toggle = document.getElementById("theme");
+  let mode = first;
+  const wear = (next) => {
+    document.documentElement.dataset.theme = next;
+    return charts.retheme(next);
+  };
   const named = () => { toggle.textContent = mode === "dark" ? "Light" : "Dark"; };
   named();
   toggle.addEventListener("click", () => {
     mode = mode === "dark" ? "light" : "dark";
-    document.documentElement.dataset.theme = mode;
     keepTheme(mode);
     named();
-    charts.retheme(mode);
+    wear(mode);
   });
   document.getElementById("print").addEventListener("click", async () => {
-    document.documentElement.dataset.theme = "light";
-    if (mode === "dark") await charts.retheme("light");
+    if (mode === "dark") await wear("light");
     await charts.drawAll();
     print();
-    document.documentElement.dataset.theme = mode;
-    if (mode === "dark") await charts.retheme("dark");
+    if (mode === "dark") await wear("dark");
   });
+}
+
+async function start() {
+  const page = JSON.parse(document.getElementById("page").textContent), mode = preferredTheme();
+  document.documentElement.dataset.theme = mode;
+  const library = inflate("library"), first = await unpack("blob");
+  const designs = Object.fromEntries(Object.entries(first.designs).map(([name, column]) => [name, listOf(column)]));
+  const [length, whole] = page.whole_ids || [], longer = new Map(length ? whole.map((id) => [id.slice(0, length), id]) : []);
+  if (longer.size) designs.id = designs.id.map((id) => longer.get(id) || id); // of the others the page knows what tells them apart
+  const charts = makeCharts(page, { ...first, designs }, mode);
+  const complete = designs.id.length ? startPanel(page, designs, charts) : () => {};
+  loadLibrary(await library); // after the text and the decision are on screen
+  await charts.start();
+  wireButtons(charts);
+  wireMenus(page, charts);
+  wireClosing();
+  wireTheme(charts, mode);
+  if (designs.id.length) complete({ designs, ...(await unpack("blob", 1)) });
   document.documentElement.dataset.ready = "yes";
+  await charts.drawAll(); // so that printing from the keyboard finds every chart drawn
 }
 
 start().catch((error) => {

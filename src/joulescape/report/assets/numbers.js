@@ -39,28 +39,3 @@ function show(value, metric, page) {
   }
   return Number.isInteger(value) ? value.toLocaleString("en-US") : String(value);
 }
-
-async function inflate(id) {
-  const text = document.getElementById(id).textContent;
-  const bytes = Uint8Array.from(atob(text.trim()), (character) => character.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).text();
-}
-
-async function unpack(id) {
-  const coded = JSON.parse(await inflate(id));
-  const datasets = {};
-  for (const [name, columns] of Object.entries(coded)) {
-    datasets[name] = {};
-    for (const [key, column] of Object.entries(columns)) {
-      datasets[name][key] = column.v || column.i.map((index) => column.d[index]);
-    }
-  }
-  return datasets;
-}
-
-function rowsOf(columns) {
-  const names = Object.keys(columns);
-  const length = names.length ? columns[names[0]].length : 0;
-  return Array.from({ length }, (_, row) => Object.fromEntries(names.map((name) => [name, columns[name][row]])));
-}

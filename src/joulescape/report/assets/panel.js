@@ -92,7 +92,7 @@ function makePanel(page, columns, told) {
   // Until the parameters are there, the command is the one that the page came with: that of its own choice.
   function tellCommand(row) {
     if (more === null && row === page.picked) return;
-    byId("command").textContent = row === null || more === null ? "" : commandText(columns, atRow(more, row), page.panel.fixed, row);
+    byId("command").textContent = row === null || more === null ? "" : commandText(columns, more, page.panel.fixed, row);
   }
 
   function update() {

@@ -1,31 +1,57 @@
 // The table of all designs: only the rows on screen exist.
 // Valid designs come first, then the screened: those are shown only when asked for, and never meet a limit or a front.
-function joined(first, second, count) {
-  const rest = (name) => second[name] || new Array(count).fill(null);
-  return Object.fromEntries(Object.keys(first).map((name) => [name, [...first[name], ...rest(name)]]));
+function joined(first, second) {
+  const from = first.length, length = from + (second ? second.length : 0);
+  return { length, at: (row) => (row < from ? first.at(row) : second ? second.at(row - from) : null) };
+}
+
+function firstKnown(column) {
+  for (let row = 0; row < column.length; row += 1) if (column.at(row) !== null) return column.at(row);
+  return null;
+}
+
+// What rows are sorted by: numbers as they stand, words by their place in order; an absent value is not a number.
+function sortKeys(column) {
+  const keys = new Float64Array(column.length), values = listOf(column);
+  const words = typeof firstKnown(column) === "string" ? new Map([...new Set(values)].filter((word) => word !== null).sort().map((word, place) => [word, place])) : null;
+  values.forEach((value, row) => { keys[row] = value === null ? NaN : words ? words.get(value) : Number(value); });
+  return keys;
 }
 
 function makeTable(page, datasets) {
   const HEIGHT = 29, PRINTED = 40;
-  const VALID = datasets.designs.id.length, SCREENED = datasets.screened.id.length;
-  const columns = joined(datasets.designs, datasets.screened, SCREENED);
-  const more = joined(datasets.more, datasets.more_screened, SCREENED);
-  const judgedBy = ["accuracy", ...COSTS].filter((role) => role in page.metrics).map((role) => [role, page.metrics[role]]);
-  const roles = judgedBy.map(([, metric]) => metric);
-  const status = SCREENED ? { state: columns.id.map((_, row) => (row < VALID ? "valid" : "screened")) } : {};
-  const first = { id: columns.id, back_end: columns.back_end, network: columns.network, front: columns.front, ...status };
-  const judged = Object.fromEntries(judgedBy.map(([role, metric]) => [metric, columns[role]]));
-  const all = { ...first, ...judged, ...Object.fromEntries(Object.entries(more).filter(([name]) => !roles.includes(name))) };
-  const names = Object.keys(all);
+  const VALID = datasets.designs.id.length, SCREENED = datasets.screened.id.length, COUNT = VALID + SCREENED;
+  const of = (name) => joined(datasets.designs[name], datasets.screened[name]);
+  const judged = ["accuracy", ...COSTS].filter((role) => role in page.metrics).map((role) => [page.metrics[role], of(role)]);
+  const status = SCREENED ? { state: { length: COUNT, at: (row) => (row < VALID ? "valid" : "screened") } } : {};
+  const front = { length: COUNT, at: (row) => row < VALID && datasets.designs.front[row] };
+  const known = Object.entries(datasets.more).filter(([name]) => !judged.some(([metric]) => metric === name));
+  const all = {
+    id: of("id"), back_end: of("back_end"), network: of("network"), front, ...status, ...Object.fromEntries(judged),
+    ...Object.fromEntries(known.map(([name, column]) => [name, joined(column, datasets.more_screened[name])])),
+  };
+  const names = Object.keys(all), numeric = new Set(names.filter((name) => typeof firstKnown(all[name]) === "number"));
   const box = document.getElementById("table-box"), body = box.querySelector("tbody"), head = box.querySelector("thead tr");
-  const words = columns.id.map((_, row) => ["id", "back_end", "network"].map((name) => all[name][row]).join(" ").toLowerCase());
   const state = { sort: page.metrics.energy, rising: true, search: "", front: false, within: false, screened: false, limits: null };
-  let rows = [];
+  const sorted = new Map();
+  let rows = [], words = null;
+
+  function says(row) {
+    words = words || Array.from({ length: COUNT }, (_, at) => ["id", "back_end", "network"].map((name) => all[name].at(at)).join(" ").toLowerCase());
+    return words[row].includes(state.search);
+  }
 
   function cell(name, row) {
     const made = document.createElement("td");
-    made.textContent = name === "front" ? (all.front[row] ? "front" : "") : show(all[name][row], name, page);
-    if (typeof all[name][row] === "number") made.className = "number";
+    const text = name === "front" ? (all.front.at(row) ? "front" : "") : show(all[name].at(row), name, page);
+    if (name === "id" && row < VALID) { // the way to a design's sheet by keyboard
+      const button = document.createElement("button");
+      button.textContent = text;
+      button.className = "link";
+      button.addEventListener("click", () => table.onPick(row));
+      made.append(button);
+    } else made.textContent = text;
+    if (typeof all[name].at(row) === "number") made.className = "number";
     return made;
   }
 
@@ -38,7 +64,7 @@ function makeTable(page, datasets) {
       line.append(gap);
       return line;
     };
-    const lines = rows.slice(start, end).map((row) => {
+    const lines = Array.from(rows.slice(start, end), (row) => {
       const line = document.createElement("tr");
       line.append(...names.map((name) => cell(name, row)));
       return line;
@@ -51,19 +77,22 @@ function makeTable(page, datasets) {
     paint(start, Math.min(rows.length, start + Math.ceil(box.clientHeight / HEIGHT) + 12));
   }
 
-  function compare(a, b) {
-    const left = all[state.sort][a], right = all[state.sort][b];
-    if (left === null || right === null) return (left === null) - (right === null) || a - b;
-    const order = typeof left === "string" ? left.localeCompare(right) : left - right;
-    return (state.rising ? order : -order) || a - b;
+  // Absent values come last whichever way.
+  function order(found) {
+    if (!sorted.has(state.sort)) sorted.set(state.sort, sortKeys(all[state.sort]));
+    const keys = sorted.get(state.sort), way = state.rising ? 1 : -1;
+    return found.sort((a, b) => {
+      const left = keys[a], right = keys[b], isLost = Number.isNaN(left);
+      if (isLost || Number.isNaN(right)) return isLost - Number.isNaN(right) || a - b;
+      return way * (left - right) || a - b;
+    });
   }
 
   function refresh() {
-    const total = state.screened ? columns.id.length : VALID;
-    rows = Array.from({ length: total }, (_, row) => row).filter((row) =>
-      (!state.front || columns.front[row]) && words[row].includes(state.search)
-      && (!state.within || !state.limits || (row < VALID && meets(columns, row, state.limits, ""))));
-    rows.sort(compare);
+    const total = state.screened ? COUNT : VALID;
+    rows = order(Uint32Array.from({ length: total }, (_, row) => row).filter((row) =>
+      (!state.front || all.front.at(row)) && (!state.search || says(row))
+      && (!state.within || !state.limits || (row < VALID && meets(datasets.designs, row, state.limits, "")))));
     document.getElementById("table-count").textContent = `${rows.length.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} designs`;
     for (const made of head.children) {
       made.setAttribute("aria-sort", made.dataset.name === state.sort ? (state.rising ? "ascending" : "descending") : "none");
@@ -75,7 +104,7 @@ function makeTable(page, datasets) {
   for (const name of names) {
     const made = document.createElement("th"), button = document.createElement("button");
     made.dataset.name = name;
-    if (all[name].some((value) => typeof value === "number")) made.className = "number";
+    if (numeric.has(name)) made.className = "number";
     button.textContent = name === "front" ? "on the front" : page.labels[name] || name.replaceAll("_", " ");
     button.title = name;
     button.addEventListener("click", () => {
@@ -92,7 +121,7 @@ function makeTable(page, datasets) {
   if (document.getElementById("table-screened")) on("table-screened", "change", (input) => { state.screened = input.checked; });
   on("table-within", "change", (input) => { state.within = input.checked; });
   document.getElementById("table-csv").addEventListener("click", () => {
-    const plain = rows.map((row) => Object.fromEntries(names.map((name) => [name, all[name][row]])));
+    const plain = Array.from(rows, (row) => Object.fromEntries(names.map((name) => [name, all[name].at(row)])));
     save(`${page.name}_designs.csv`, csv(plain, names), "text/csv");
   });
   let waiting = false;
@@ -102,9 +131,11 @@ function makeTable(page, datasets) {
     requestAnimationFrame(() => { waiting = false; visible(); });
   });
   refresh();
-  return {
+  const table = {
+    onPick: () => {},
     limit(limits) { state.limits = limits; if (state.within) refresh(); },
     print() { rows.length > PRINTED ? (paint(0, PRINTED), body.lastChild.remove()) : paint(0, rows.length); },
     screen: visible,
   };
+  return table;
 }
