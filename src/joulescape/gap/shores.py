@@ -84,8 +84,8 @@ def _dots(spec: TrendSpec, series: SeriesSpec, group: Group, last: int) -> tuple
 
 
 def _is_of(point: Point, group: Group) -> bool:
-    is_kind = not group.kinds or point.kind in group.kinds
-    return is_kind and group.node_nm in (None, point.node_nm)
+    is_named = (not group.kinds or point.kind in group.kinds) and (not group.names or point.name in group.names)
+    return is_named and group.node_nm in (None, point.node_nm)
 
 
 def _lacking(spec: TrendSpec, group: Group) -> tuple[str, ...]:

@@ -64,6 +64,8 @@ class Group(Shape):
     """The quantity along the axis; the series' own when absent."""
     kinds: tuple[str, ...] = ()
     """Kinds of point; all when absent."""
+    names: tuple[str, ...] = ()
+    """Only the points with these names; all when absent."""
     node_nm: Annotated[float, Field(gt=0)] | None = None
     """Only points of this node; of any when absent."""
     fit: Literal["all", "lowest", "highest"] = "all"
@@ -101,7 +103,7 @@ class TrendSpec(Shape):
         """Every (place, name, names that would do) of a quantity or kind that the file does not define."""
         named: list[tuple[tuple[str | int, ...], Any, tuple[str, ...]]] = []
         stated = tuple(name for name, one in self.quantities.items() if one.quotient is None)
-        kinds = tuple(sorted({point.kind for point in self.points}))
+        kinds, names = tuple(sorted({point.kind for point in self.points})), tuple(point.name for point in self.points)
         for name, quantity in self.quantities.items():
             named += [(("quantities", name, "quotient"), term, stated) for term in quantity.quotient or ()]
         for name, series in self.series.items():
@@ -110,6 +112,7 @@ class TrendSpec(Shape):
                 place = ("series", name, "groups", key)
                 named += [((*place, "y"), group.y, self.known()), ((*place, "x"), group.x or series.x, self.known())]
                 named += [((*place, "kinds", index), kind, kinds) for index, kind in enumerate(group.kinds)]
+                named += [((*place, "names", index), one, names) for index, one in enumerate(group.names)]
         for index, point in enumerate(self.points):
             named += [(("points", index, "values", key), key, stated) for key in point.values]
         return [(place, name, known) for place, name, known in named if name not in known]
