@@ -23,12 +23,35 @@ FAMILY_DASHES: tuple[tuple[int, int], ...] = ((1, 0), (6, 3), (3, 2), (2, 2))
 FAMILY_GLYPHS: dict[str, str] = {"electronic": "●", "photonic": "▲", "memristive": "■", "physical": "◆"}
 
 SERIES_COLOURS: dict[Mode, tuple[str, ...]] = {
-    "light": ("#3b4cc0", "#b5541c", "#2a7f62", "#8a3b86", "#7a6a1a", "#0f7c9c", "#a3324e", "#5c6670"),
-    "dark": ("#8da2ff", "#f0a36b", "#63c7a3", "#d88fd4", "#cdbb55", "#5cc4e0", "#f08aa0", "#a3adb7"),
+    "light": (
+        "#3b4cc0",
+        "#b5541c",
+        "#2a7f62",
+        "#8a3b86",
+        "#7a6a1a",
+        "#0f7c9c",
+        "#a3324e",
+        "#5c6670",
+        "#2f8f2f",
+        "#8c5a2b",
+    ),
+    "dark": (
+        "#8da2ff",
+        "#f0a36b",
+        "#63c7a3",
+        "#d88fd4",
+        "#cdbb55",
+        "#5cc4e0",
+        "#f08aa0",
+        "#a3adb7",
+        "#8fd46a",
+        "#cfa070",
+    ),
 }
 """Colours of series that are no families; their shapes and labels tell them apart too."""
 SERIES_SHAPES: tuple[str, ...] = (
     "circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right", "triangle-left",
+    "wedge", "arrow",
 )  # fmt: skip
 
 COMPONENTS: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
@@ -115,8 +138,9 @@ def factor_text(factor: float) -> str:
 
 def times(ratio: float) -> str:
     """How many times, with two figures while they tell something: `1.9`, `46`, `1.2 million`."""
-    if ratio >= 1e6:
-        return f"{significant(ratio / 1e6, 2)}{SPACE}million"
+    for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if ratio >= size:
+            return f"{float(f'{ratio / size:.2g}'):,.6g}{SPACE}{word}"
     return significant(ratio, 2) if ratio < 100 else f"{float(f'{ratio:.2g}'):,.0f}"
 
 

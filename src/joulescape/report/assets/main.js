@@ -35,6 +35,18 @@ function wireMenus(page, charts) {
   }
 }
 
+// A study's whole tables are unpacked when one is asked for.
+function wireTables(page) {
+  let tables = null;
+  for (const button of document.querySelectorAll("button[data-table]")) {
+    button.addEventListener("click", async () => {
+      tables ||= unpack("blob", 1);
+      const name = button.dataset.table, columns = (await tables)[name];
+      save(`${page.name}_${name}.csv`, csv(rowsOf(columns), Object.keys(columns)), "text/csv");
+    });
+  }
+}
+
 // Escape, or a click elsewhere, closes an open menu; from the keyboard the focus goes back to its button.
 function wireClosing() {
   const open = () => [...document.querySelectorAll("details.menu[open]")];
@@ -126,6 +138,7 @@ async function start() {
   await charts.start();
   wireButtons(charts);
   wireMenus(page, charts);
+  wireTables(page);
   wireClosing();
   wireTheme(charts, mode);
   if (designs.id.length) complete({ designs, ...(await unpack("blob", 1)) });

@@ -46,7 +46,7 @@ def facts(given: Tables) -> ProvenanceFacts:
             (f"{entry['network']} on {entry['back_end']}", str(entry["reason"])) for entry in _listed(given, "refused")
         ),
         notes=tuple(str(note) for note in _listed(given, "notes")),
-        citations=tuple(_citation(key, given.references[key]) for key in keys if key in given.references),
+        citations=tuple(citation(key, given.references[key]) for key in keys if key in given.references),
         unlisted=tuple(key for key in keys if key not in given.references),
     )
 
@@ -100,7 +100,8 @@ def _number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _citation(key: str, entry: Mapping[str, str]) -> Citation:
+def citation(key: str, entry: Mapping[str, str]) -> Citation:
+    """One entry of the references, as text and as BibTeX."""
     place = entry.get("journal") or entry.get("booktitle") or entry.get("howpublished") or entry.get("publisher") or ""
     doi = f"doi:{entry['doi']}" if entry.get("doi") else entry.get("url", "")
     said = (entry.get("author", ""), _plain(entry.get("title", "")), _plain(place), entry.get("year", ""), doi)

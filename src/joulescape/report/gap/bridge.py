@@ -1,0 +1,223 @@
+"""The bridge: what compression alone, a machine alone and both together close, with each network and machine family."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from joulescape.report import theme
+from joulescape.report.blob import rounded
+from joulescape.report.figure import Rows
+from joulescape.report.gap.inputs import StudyTables, interval, metric_words, short
+from joulescape.report.inputs import family_rank
+
+KINDS = ("compression_alone", "machine_alone", "both")
+KIND_WORDS = {"compression_alone": "compression alone", "machine_alone": "machine alone", "both": "both"}
+ONE = 1.05
+"""An interaction between this and its inverse is none: both are the product of their parts."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question of the study, with its factors."""
+
+    id: str
+    """`bridge` and a number: names its chart."""
+    name: str
+    asked: str
+    ground: tuple[str, ...]
+    baseline: str
+    metrics: tuple[str, ...]
+    is_measured: bool
+    rows: Rows
+    """Rows of the chart: one a (metric, network, family) and one for compression alone."""
+    table: Rows
+    weaker: tuple[str, ...]
+    """Sentences: where both together close less than the product of their parts, and why."""
+    stronger: tuple[str, ...]
+    missing: tuple[tuple[str, str], ...]
+    """(what, why) of networks and machines without a factor."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """The largest factor of one kind, of the networks' median, in one metric."""
+
+    value: float
+    low: float
+    high: float
+    """Range over networks."""
+    networks_count: int
+
+    @property
+    def text(self) -> str:
+        """`×3.1 (2.0 to 5.0)`."""
+        return interval(self.value, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class BridgeFacts:
+    """Every question's factors."""
+
+    questions: tuple[Question, ...]
+    metric: str | None
+    """The metric of the headline: the first of the study."""
+    best: dict[str, Best]
+    """Kind -> its best, of the questions of costs alone, or else of what there is."""
+
+
+def facts(given: StudyTables) -> BridgeFacts:
+    """Questions in the order of the table."""
+    names = given.factors["question"].unique(maintain_order=True).drop_nulls().to_list()
+    found = tuple(_question(given, name, place) for place, name in enumerate(names))
+    chosen = next((one for one in found if not one.is_measured), found[0] if found else None)
+    metrics = chosen.metrics if chosen else ()
+    if chosen is None or not metrics:
+        return BridgeFacts(found, None, {})
+    known = given.factors.filter((pl.col("question") == chosen.name) & (pl.col("metric") == metrics[0]))
+    return BridgeFacts(found, metrics[0], dict(_best(known)))
+
+
+def _best(known: pl.DataFrame) -> Iterator[tuple[str, Best]]:
+    """Each network's largest factor over machines and states; then their median and range."""
+    for kind in KINDS:
+        by_network = known.group_by("network").agg(pl.col(kind).max()).sort("network")[kind].drop_nulls().to_list()
+        if by_network:
+            yield kind, Best(statistics.median(by_network), min(by_network), max(by_network), len(by_network))
+
+
+def _question(given: StudyTables, name: str, place: int) -> Question:
+    mine = given.factors.filter(pl.col("question") == name)
+    told = given.questions.get(given.role(name) or "", {})
+    good = [row for row in mine.iter_rows(named=True) if row["both"] is not None or row["machine_alone"] is not None]
+    wanted = list(given.spec.get("metrics") or ())
+    metrics = sorted({row["metric"] for row in good}, key=lambda one: (_rank(wanted, one), one))
+    best = sorted((row for row in good if row["is_best_of_family"]), key=_order)
+    ground = (("boundary", "boundary"), ("node", "node"), ("batch", "batch"))
+    return Question(
+        id=f"bridge_{place}",
+        name=name,
+        asked=str(told.get("question") or name),
+        ground=tuple(f"{label} {told[key]}" for key, label in ground if told.get(key) is not None),
+        baseline=next((row["baseline"] for row in good if row["baseline"]), str(told.get("baseline") or "–")),
+        metrics=tuple(metrics),
+        is_measured=any(row["accuracy_loss_fraction"] is not None for row in good),
+        rows=[row for metric in metrics for row in _placed(_lines([row for row in best if row["metric"] == metric]))],
+        table=[_cells(row) for row in best],
+        weaker=_interactions([row for row in best if row["interaction"] and row["interaction"] < 1 / ONE]),
+        stronger=_interactions([row for row in best if row["interaction"] and row["interaction"] > ONE]),
+        missing=tuple(_missing(given, name, mine)),
+    )
+
+
+def _rank(wanted: Sequence[str], metric: str) -> int:
+    return wanted.index(metric) if metric in wanted else len(wanted)
+
+
+def _order(row: Mapping[str, Any]) -> tuple[str, int, str]:
+    return row["network"], family_rank(row["family"] or ""), row["back_end"] or ""
+
+
+def _placed(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with their place from the top."""
+    return [{"place": place, **row} for place, row in enumerate(rows)]
+
+
+def _lines(best: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A network's line of compression alone, then a line a family: machine alone, both, and their product."""
+    seen: set[str] = set()
+    for row in best:
+        if row["network"] not in seen:
+            seen.add(row["network"])
+            yield _compression(best, row["network"])
+        label = f"\u2003{row['family']}: {short(row['back_end'] or '–')}"
+        yield {
+            **_line(row, f"{row['network']}|{label}", label, row["family"]),
+            **{f"machine_{end}": rounded(row[name]) for end, name in zip(ENDS, _names("machine_alone"), strict=True)},
+            **{f"both_{end}": rounded(row[name]) for end, name in zip(ENDS, _names("both"), strict=True)},
+            "product": rounded(row["product"]),
+            "both_text": _text(row, "both"), "machine_text": _text(row, "machine_alone"),
+        }  # fmt: skip
+
+
+ENDS = ("at", "low", "high")
+
+
+def _names(kind: str) -> tuple[str, str, str]:
+    return kind, f"{kind}_low", f"{kind}_high"
+
+
+def _compression(best: Sequence[Mapping[str, Any]], network: str) -> dict[str, Any]:
+    """The network's largest factor by compression alone: it is counted on the baseline, whatever the machine."""
+    mine = [row for row in best if row["network"] == network and row["compression_alone"] is not None]
+    empty = dict.fromkeys([f"{kind}_{end}" for kind in ("machine", "both") for end in ENDS])
+    words = {"product": None, "both_text": "", "machine_text": ""}
+    if not mine:
+        bare = {**best[0], "network": network, "compression": None, "compression_alone": None}
+        return {**_line(bare, f"{network}|", network, ""), **empty, **words, "compression_at": None}
+    row = max(mine, key=lambda one: one["compression_alone"])
+    return {**_line(row, f"{network}|", network, ""), **empty, **words}
+
+
+def _line(row: Mapping[str, Any], key: str, label: str, family: str) -> dict[str, Any]:
+    is_head = not family
+    values = [rounded(row[name]) if is_head else None for name in _names("compression_alone")]
+    ends = {f"compression_{end}": value for end, value in zip(ENDS, values, strict=True)}
+    return {
+        "metric": row["metric"], "key": key, "label": label, "network": row["network"], "family": family,
+        "back_end": "" if is_head else row["back_end"], "compression": row["compression"] or "–", **ends,
+        "compression_text": _text(row, "compression_alone"), "why": "" if is_head else row["why"] or "",
+    }  # fmt: skip
+
+
+def _text(row: Mapping[str, Any], kind: str) -> str:
+    return interval(*(row[name] for name in _names(kind)))
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One row of the table: all as a reader sees it."""
+    loss = row["accuracy_loss_fraction"]
+    return {
+        "metric": row["metric"], "network": row["network"], "back_end": row["back_end"] or "–",
+        "family": row["family"] or "", "compression": row["compression"] or "–",
+        **{kind: _text(row, kind) for kind in KINDS},
+        "product": "–" if row["product"] is None else theme.factor_text(row["product"]),
+        "interaction": "–" if row["interaction"] is None else theme.factor_text(row["interaction"]),
+        "loss": "–" if loss is None else f"{100 * loss:+.1f} points",
+        "why": row["why"] or "",
+    }  # fmt: skip
+
+
+def _interactions(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """One sentence a (machine, metric, reason): over which networks, by how much both differ from their product."""
+    found: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault((row["back_end"], row["metric"], row["why"] or ""), []).append(row)
+    return tuple(_interaction(*key, mine) for key, mine in found.items())
+
+
+def _interaction(back_end: str, metric: str, why: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    row = min(rows, key=lambda row: row["both"] / row["product"])
+    networks = ", ".join(dict.fromkeys(row["network"] for row in rows))
+    farthest = f"{row['network']}: {theme.factor_text(row['both'])} of {theme.factor_text(row['product'])}"
+    because = f": {why}" if why else ""
+    sizes = [each["interaction"] for each in rows]
+    size = " to ".join(theme.factor_text(end) for end in dict.fromkeys((min(sizes), max(sizes))))
+    told = f"{back_end}, {metric_words(metric)}, {size} ({networks}; {farthest}){because}"
+    return f"{told.rstrip('. ')}."
+
+
+def _missing(given: StudyTables, name: str, mine: pl.DataFrame) -> Iterator[tuple[str, str]]:
+    """Factors that are none with their reasons, and priced states that are not valid; each reason once a pair."""
+    seen: set[tuple[str, str]] = set()
+    for row in mine.filter(pl.col("reason").is_not_null()).iter_rows(named=True):
+        place = " on ".join(part for part in (row["network"], row["back_end"]) if part)
+        seen.add((place, row["reason"]))
+    priced = given.bridge.filter((pl.col("question") == name) & (pl.col("state") != "valid"))
+    for row in priced.iter_rows(named=True):
+        seen.add((f"{row['network']} on {row['back_end']}", row["reason"] or f"{row['state']}, no reason given"))
+    yield from sorted(seen)

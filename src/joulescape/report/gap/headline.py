@@ -1,0 +1,89 @@
+"""The study's answer in two sentences with numbers, its tiles and its scope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from joulescape.report import theme
+from joulescape.report.gap import bridge, shores, widening
+from joulescape.report.gap.inputs import StudyTables, metric_words, plain_factor
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number with what it is."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True)
+class HeadlineFacts:
+    """What the first screen says."""
+
+    question: str
+    sentence: str
+    answer: str
+    scope: tuple[str, ...]
+    tiles: tuple[Tile, ...]
+
+
+def facts(
+    given: StudyTables, shore: shores.ShoreFacts, gap: widening.WideningFacts, built: bridge.BridgeFacts
+) -> HeadlineFacts:
+    """From the facts of the sections below: nothing is said here that is not shown there."""
+    return HeadlineFacts(
+        question=given.question,
+        sentence=widening.sentence(gap),
+        answer=_bridge(built, gap),
+        scope=tuple(_scope(given, shore, built)),
+        tiles=(*_growths(gap), *_factors(built)),
+    )
+
+
+def _bridge(built: bridge.BridgeFacts, gap: widening.WideningFacts) -> str:
+    """What the bridge closes, and how many years of drift that is."""
+    if "both" not in built.best or built.metric is None:
+        return "Nothing of the bridge was worked out."
+    parts = [
+        f"{name} {built.best[kind].text}"
+        for kind, name in (("compression_alone", "compression alone closes"), ("machine_alone", "a machine alone"))
+        if kind in built.best
+    ]
+    both = built.best["both"]
+    said = f"{', '.join(parts)}, both together {both.text}".lstrip(", ")
+    told = f"In {metric_words(built.metric)}, at the median of {both.networks_count} networks, {said}"
+    years = gap.chosen.years(both.value) if gap.chosen is not None else None
+    worth = f" The gap widens as much in {years:.1f} years." if years is not None and years > 0 else ""
+    return f"{told}.{worth}"
+
+
+def _scope(given: StudyTables, shore: shores.ShoreFacts, built: bridge.BridgeFacts) -> Iterator[str]:
+    ground = dict.fromkeys(words for asked in built.questions for words in asked.ground)
+    yield from ground
+    networks = given.bridge["network"].drop_nulls().unique(maintain_order=True).to_list()
+    if networks:
+        yield f"{len(networks)} networks: {', '.join(networks[:8])}{' …' if len(networks) > 8 else ''}"
+    years = [year for year in given.shores["year"].drop_nulls().to_list() if year]
+    if years:
+        yield f"{given.shores.height} published points of {min(years)} to {max(years)}"
+    if shore.last_year is not None:
+        yield f"fits see points until {shore.last_year}"
+
+
+def _growths(gap: widening.WideningFacts) -> Iterator[Tile]:
+    if gap.chosen is None:
+        return
+    for growth, verb in ((gap.chosen.need, "needed"), (gap.chosen.delivery, "delivered")):
+        yield Tile(f"{growth.text}", f"growth a year {verb}: {growth.label}, {growth.first} to {growth.last}")
+    yield Tile(gap.chosen.decade, "by which the gap widens in a decade, at those growths")
+
+
+def _factors(built: bridge.BridgeFacts) -> Iterator[Tile]:
+    for kind, best in built.best.items():
+        ends = f"{plain_factor(best.low)} to {plain_factor(best.high)} over {best.networks_count} networks"
+        yield Tile(
+            theme.factor_text(best.value),
+            f"best bridge in {metric_words(built.metric or '')} by {bridge.KIND_WORDS[kind]}, median network ({ends})",
+        )

@@ -1,0 +1,93 @@
+"""What is not there and why: series too short to fit, networks without states, machines that run none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from joulescape import gap_tables
+from joulescape.report.gap.inputs import StudyTables, words
+from joulescape.report.gap.trend import FIRST
+from joulescape.spec.study import ROLES
+
+LISTED = 40
+"""At most so many lines of one kind are listed; the rest is counted."""
+ROLE_WORDS = {
+    "bridge": "costs of the bridge (its factors are absent)",
+    "measured": "networks with measured accuracy (losses beside factors are absent)",
+    "training": "training and the lifecycle (its factors are absent)",
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Lines of one kind."""
+
+    heading: str
+    lines: tuple[tuple[str, str], ...]
+    """(what, why)."""
+    count: int
+
+
+@dataclass(frozen=True)
+class MissingFacts:
+    """Everything that is said instead of hidden."""
+
+    kinds: tuple[Kind, ...]
+
+
+def facts(given: StudyTables) -> MissingFacts:
+    """Kinds in the order of the page; one without lines is left out."""
+    found = (
+        ("Parts of the study that are not there", _absent(given)),
+        ("Series that were not fitted", _unfitted(given)),
+        ("Networks as published only", _bare(given)),
+        ("Machines that run a network at no corner", _never(given)),
+        ("Factors that could not be counted", _reasons(given, "factors")),
+        ("Constants that could not be judged", _reasons(given, "overtake")),
+        ("Lifecycles that could not be counted", _reasons(given, "lifecycle")),
+    )
+    kinds = [(heading, tuple(dict.fromkeys(lines))) for heading, lines in found]
+    return MissingFacts(tuple(Kind(heading, lines[:LISTED], len(lines)) for heading, lines in kinds if lines))
+
+
+def _absent(given: StudyTables) -> Iterator[tuple[str, str]]:
+    asked = given.spec.get("questions") or {}
+    for role in ROLES:
+        if not asked.get(role):
+            yield ROLE_WORDS[role], "the study names no such question"
+    for name in gap_tables.TABLES:
+        if given.table(name).is_empty():
+            yield words(name), "the table has no rows"
+
+
+def _unfitted(given: StudyTables) -> Iterator[tuple[str, str]]:
+    for row in given.fits.iter_rows(named=True):
+        if row["span"] == FIRST and row["growth_factor"] is None:
+            yield f"{words(row['series'])}, {words(row['group'])}", row["reason"] or "no reason given"
+
+
+def _bare(given: StudyTables) -> Iterator[tuple[str, str]]:
+    """Networks of which no compressed state was priced."""
+    for question in given.bridge["question"].unique(maintain_order=True).drop_nulls().to_list():
+        mine = given.bridge.filter(given.bridge["question"] == question)
+        states = Counter(mine.filter(mine["is_compressed"])["network"].to_list())
+        for network in mine["network"].unique(maintain_order=True).to_list():
+            if not states[network]:
+                yield network, "no density or bit width of it was published: compression's factor is absent"
+
+
+def _never(given: StudyTables) -> Iterator[tuple[str, str]]:
+    """Pairs that are valid at no corner and in no state, with the reason of the first."""
+    keys = ["question", "network", "back_end"]
+    for key, group in given.bridge.group_by(keys, maintain_order=True):
+        if "valid" not in group["state"].to_list():
+            reasons = group["reason"].drop_nulls().unique(maintain_order=True).to_list()
+            yield f"{key[1]} on {key[2]}", "; ".join(reasons[:2]) or "no reason given"
+
+
+def _reasons(given: StudyTables, name: str) -> Iterator[tuple[str, str]]:
+    table = given.table(name)
+    for row in table.filter(table["reason"].is_not_null()).iter_rows(named=True):
+        yield f"{row['network']} on {row['back_end'] or 'every machine'}", row["reason"]

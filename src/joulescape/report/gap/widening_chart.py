@@ -1,0 +1,65 @@
+"""Both shores on one chart: growth since one year, needs solid, deliveries dashed."""
+
+from __future__ import annotations
+
+import altair as alt
+
+from joulescape.report import figure
+from joulescape.report.figure import Figure
+from joulescape.report.gap.widening import DRAWN, START, WideningFacts
+
+
+def figures(found: WideningFacts) -> tuple[Figure, ...]:
+    """All growths on one chart: needs solid, deliveries dashed, each named at its end."""
+    if not found.rows:
+        return ()
+    labels = list(dict.fromkeys(row["label"] for row in found.rows))
+    years = [row["year"] for row in found.rows]
+    domain = figure.log_domain([0.5, 2.0, *(row["factor"] for row in found.rows)])
+    axis = alt.Axis(values=figure.log_ticks(*domain), format="~r", title=f"Growth since {START} (factor)")
+    x = alt.X(
+        "year:Q",
+        scale=alt.Scale(domain=[min(years) - 0.3, max(years) + 0.3], nice=False, zero=False),
+        axis=alt.Axis(format="d", tickMinStep=1, title=None),
+    )
+    y = alt.Y("factor:Q", scale=alt.Scale(type="log", domain=list(domain), nice=False), axis=axis)
+    low = y.copy(deep=False)
+    low.shorthand = "low:Q"
+    scale = alt.Scale(domain=labels, range="ordinal")
+    legend = alt.Legend(title=None, orient="top", columns=alt.expr("width < 400 ? 1 : 3"), labelLimit=320)
+    colour = alt.Stroke("label:N", scale=scale, legend=legend)
+    base = alt.Chart(alt.NamedData("growths")).encode(x=x)
+    fill = alt.Fill("label:N", scale=scale, legend=legend)
+    band = base.mark_area(opacity=0.13, clip=True).encode(y=low, y2=alt.Y2("high"), fill=fill)
+    dash = alt.StrokeDash(
+        "kind:N", scale=alt.Scale(domain=["needed", "delivered"], range=[[1, 0], [6, 3]]), legend=None
+    )
+    line = base.mark_line(strokeWidth=2.4, clip=True).encode(y=y, stroke=colour, strokeDash=dash)
+    tooltip = [
+        alt.Tooltip("label:N", title="Of"), alt.Tooltip("kind:N", title="Side"),
+        alt.Tooltip("text:N", title="A year"), alt.Tooltip("year:Q", title="Year", format="d"),
+    ]  # fmt: skip
+    shape = alt.Shape(
+        "kind:N", scale=alt.Scale(domain=["needed", "delivered"], range=["circle", "square"]), legend=None
+    )
+    ends = (
+        base.transform_filter("datum.is_last")
+        .mark_point(size=60, opacity=1)
+        .encode(y=y, stroke=colour, fill=fill, shape=shape, tooltip=tooltip)
+    )
+    one = alt.Chart(alt.NamedData("one")).transform_calculate(factor="1").mark_rule(strokeDash=[2, 3]).encode(y=y)
+    caption = (
+        f"Every line stands at 1 in {START} and has its fit's growth, over the years that the fit saw; "
+        "bands are the growths' intervals of 95 %. Solid with a dot: needed. Dashed with a square: delivered. "
+        f"Of a series at most {DRAWN} groups are drawn; the table has all."
+    )
+    return (
+        Figure(
+            "gap",
+            f"What is needed and what is delivered, since {START}",
+            caption,
+            figure.layered(band, one, line, ends).properties(width="container", height=340),
+            {"growths": found.rows},
+            summary="; ".join(f"{one.label}: {one.text} a year" for one in found.growths),
+        ),
+    )
