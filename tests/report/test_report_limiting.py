@@ -83,7 +83,7 @@ def test_a_sentence_of_parts_and_layers() -> None:
     ]
     said = limiting(parts, layers, "inference").replace("\u202f", " ")
     assert said == (
-        "Most (61 %) of its energy of inference is ADC; 48 % of all is spent in conv1. "
+        "Most (61 %) of its energy in inference is ADC; 48 % of all is spent in conv1. "
         "80 % of its time is conv2, bound by off chip memory."
     )
     assert limiting([], [], "inference") == ""

@@ -62,8 +62,17 @@ def _write_study_report(folder: Path, out: Path, references: Path | None) -> Non
 
 
 def _write_index(folders: list[Path], out: Path) -> None:
-    from joulescape.report.index import entries, render_index
+    from joulescape.cli.standing import states_of, waiting_of
+    from joulescape.errors import SpecError
+    from joulescape.report.index import comparisons, entries, render_index
     from joulescape.report.written import write_text
+    from joulescape.resolve.shelves import find_root
 
-    write_text(out, render_index(entries(folders, out)))
+    try:
+        root = find_root(folders[0])
+    except SpecError:  # results that were copied out of their project: no question stands beside them
+        write_text(out, render_index(entries(folders, out), comparisons(out)))
+    else:
+        listed = entries(folders, out, states_of(root, folders))
+        write_text(out, render_index(listed, comparisons(out), waiting_of(root, folders)))
     typer.echo(f"{out}")

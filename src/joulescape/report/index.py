@@ -1,15 +1,26 @@
-"""results/index.html: every space with its headline."""
+"""results/index.html: every question with its headline, how it came out, and whether its files are as it now asks."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from joulescape.errors import ResultsError
+from joulescape.report.comparison.page import SCHEMA as COMPARISON
 from joulescape.report.shell import bare, environment
+
+FILES = (
+    ("report", "report.html"), ("words", "report.md"), ("facts", "report.json"), ("designs", "trials.csv"),
+    ("front", "front.csv"), ("confirmed", "confirmed.csv"), ("tables", "trials.parquet"), ("charts", "charts"),
+)  # fmt: skip
+"""What a results folder may hold for a reader, and what each is called on the list."""
+FOLDER = "comparisons"
+"""Beside the index: pages of `joulescape diff --out`, which are listed."""
+COUNTED = ("designs", "valid", "infeasible", "failed", "screened", "front")
 
 
 @dataclass(frozen=True)
@@ -22,37 +33,108 @@ class Entry:
     answer: str
     scope: tuple[str, ...]
     link: str
+    pick: str = ""
+    """Network, back end and id of the recommended design."""
+    front: tuple[tuple[str, int], ...] = ()
+    """Designs on the front by family."""
+    counts: tuple[tuple[str, int], ...] = ()
+    date: str = ""
+    """When the designs were confirmed; empty where nobody wrote it down."""
+    state: str = ""
+    """Whether the question still stands as it was answered; empty where that was not looked at."""
+    is_stale: bool = False
+    files: tuple[tuple[str, str], ...] = ()
+    """What each file is called, and where it lies."""
 
 
-def entries(folders: Sequence[Path], out: Path) -> tuple[Entry, ...]:
+@dataclass(frozen=True)
+class Compared:
+    """One page of two studies."""
+
+    studies: tuple[str, ...]
+    sentence: str
+    link: str
+
+
+@dataclass(frozen=True)
+class Open:
+    """A question that has no results: its name, what it asks, and why there are none."""
+
+    name: str
+    question: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class State:
+    """How a question of the shelf stands to its results."""
+
+    words: str
+    is_stale: bool
+
+
+def entries(folders: Sequence[Path], out: Path, states: Mapping[str, State] | None = None) -> tuple[Entry, ...]:
     """One entry a results folder, by name. Raises ResultsError when a folder holds no report.json."""
-    return tuple(_entry(folder, out) for folder in sorted(folders, key=lambda folder: folder.name))
-
-
-def render_index(found: Sequence[Entry]) -> str:
-    """The page as text."""
-    return (
-        environment()
-        .get_template("index.html.j2")
-        .render(
-            entries=found,
-            **bare(),
-        )
+    known = states or {}
+    return tuple(
+        _entry(folder, out, known.get(folder.name)) for folder in sorted(folders, key=lambda found: found.name)
     )
 
 
-def _entry(folder: Path, out: Path) -> Entry:
+def comparisons(out: Path) -> tuple[Compared, ...]:
+    """The pages of two studies beside the index, by name; a file that is none is left out."""
+    found = []
+    for path in sorted((out.parent / FOLDER).glob("*.json")):
+        told = _told(path)
+        if told.get("schema") == COMPARISON and path.with_suffix(".html").exists():
+            link = f"{FOLDER}/{path.stem}.html"
+            found.append(Compared(tuple(told["studies"]), f"{told['sentence']} {told['causes']}", link))
+    return tuple(found)
+
+
+def render_index(found: Sequence[Entry], compared: Sequence[Compared] = (), waiting: Sequence[Open] = ()) -> str:
+    """The page as text."""
+    template = environment().get_template("index.html.j2")
+    return template.render(entries=found, compared=compared, waiting=waiting, **bare())
+
+
+def _entry(folder: Path, out: Path, state: State | None) -> Entry:
     path = folder / "report.json"
     if not path.exists():
         raise ResultsError(
             f"{path} is missing: --index expects the results folders of spaces, each with its own report; "
             "draw each first with `joulescape report FOLDER`, then name them all, as in results/which_machine"
         )
-    link = Path(os.path.relpath(folder / "report.html", out.parent)).as_posix()
+    beside = Path(os.path.relpath(folder, out.parent)).as_posix()
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         words = (found["space"], found["question"], found["headline"], found["answer"])
-        return Entry(*words, tuple(found["scope"]), link)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        counts = found.get("counts") or {}
+        return Entry(
+            *words,
+            tuple(found["scope"]),
+            f"{beside}/report.html",
+            pick=_pick(found.get("pick_design")),
+            front=tuple((found.get("front_families") or {}).items()),
+            counts=tuple((name, counts[name]) for name in COUNTED if name in counts),
+            date=str(_told(folder / "provenance.json").get("confirmed_at") or ""),
+            state="" if state is None else state.words,
+            is_stale=state is not None and state.is_stale,
+            files=tuple((name, f"{beside}/{file}") for name, file in FILES if (folder / file).exists()),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         remedy = f"draw it again with `joulescape report {folder}`"
         raise ResultsError(f"{path} is no summary of a report ({error}); {remedy}") from error
+
+
+def _pick(found: Mapping[str, Any] | None) -> str:
+    return "" if not found else f"{found['network']} on {found['back_end']} (design {found['design_id']})"
+
+
+def _told(path: Path) -> Mapping[str, Any]:
+    """A JSON mapping; an empty one where there is no such file, or no mapping in it."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

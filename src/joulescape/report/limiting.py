@@ -56,7 +56,7 @@ def limiting(parts: Rows, layers: Rows, phase: str) -> str:
     """
     said = []
     if parts:
-        said.append(f"{_much(parts[0]['share'])} of its energy of {phase} is {parts[0]['class']}")
+        said.append(f"{_much(parts[0]['share'])} of its energy in {phase} is {parts[0]['class']}")
         spent = max(layers, key=lambda row: row["energy_share"] or 0.0, default=None)
         if spent is not None and spent["energy_share"]:
             said[-1] += f"; {_percent(spent['energy_share'])} of all is spent in {spent['layer']}"

@@ -48,6 +48,7 @@ from joulescape.report.sections import (
     yields,
 )
 from joulescape.report.shell import drawing, dressed, environment
+from joulescape.report.tally import picked, tally
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def summary(given: Tables) -> dict[str, Any]:
     row = found.decision.decision.index
     return {
         "space": given.name,
+        **tally(given),
         "question": found.headline.question,
         "headline": found.headline.sentence,
         "scope": list(found.headline.scope),
@@ -165,6 +167,7 @@ def summary(given: Tables) -> dict[str, Any]:
         "tie": found.decision.tie,
         "command": found.decision.command,
         "pick": None if row is None else given.valid.row(row, named=True)["design_id"],
+        "pick_design": picked(given, row),
         "back_ends": [asdict(offer) for offer in found.decision.offers],
         "optimism_fraction": found.tested.optimism_fraction,
         "predictions": found.published.prediction_count,

@@ -71,7 +71,9 @@ class Fronts:
 class Comparison:
     """Everything that the page and the command say."""
 
+    studies: tuple[str, str]
     names: tuple[str, str]
+    """The same, told apart where both are runs of one question."""
     sentence: str
     limit: float | None
     answers: tuple[str, str]
@@ -110,6 +112,7 @@ def compare(before: Tables, after: Tables) -> Comparison:
     ids = [set(given.valid["design_id"].to_list()) for given in (before, after)]
     picks, found = (pick_of(before), pick_of(after)), changes(before, after)
     return Comparison(
+        studies=(before.name, after.name),
         names=_names(before, after),
         sentence=_sentence(best, limit, common, same),
         limit=limit,

@@ -49,6 +49,7 @@ def summary(found: Comparison) -> dict[str, Any]:
     fronts = found.fronts
     return {
         "schema": SCHEMA,
+        "studies": list(found.studies),
         "before": found.names[0],
         "after": found.names[1],
         "sentence": found.sentence,
