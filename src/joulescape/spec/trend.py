@@ -105,7 +105,8 @@ class TrendSpec(Shape):
         stated = tuple(name for name, one in self.quantities.items() if one.quotient is None)
         kinds, names = tuple(sorted({point.kind for point in self.points})), tuple(point.name for point in self.points)
         for name, quantity in self.quantities.items():
-            named += [(("quantities", name, "quotient"), term, stated) for term in quantity.quotient or ()]
+            terms = enumerate(quantity.quotient or ())
+            named += [(("quantities", name, "quotient", index), term, stated) for index, term in terms]
         for name, series in self.series.items():
             named.append((("series", name, "x"), series.x, self.known()))
             for key, group in series.groups.items():
