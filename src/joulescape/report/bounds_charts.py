@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import altair as alt
 
 from joulescape.report import figure, theme
+from joulescape.report.apart import apart
 from joulescape.report.figure import Figure, Rows
 
 HEIGHT = 340
@@ -74,7 +74,12 @@ def roofline(points: Rows, roofs: Sequence[Roof], phases: Sequence[str], hidden:
     inside = [row for row in points if row["x"] is not None]
     edge = [{**row, "x": extent.right} for row in points if row["x"] is None]
     lines = [row for roof in roofs for row in _line(roof, extent)]
-    data = {"roof_points": inside, "roof_edge": edge, "roof_lines": lines, "roof_names": _names(roofs, extent)}
+    data: dict[str, Rows] = {
+        "roof_points": inside,
+        "roof_edge": edge,
+        "roof_lines": lines,
+        "roof_names": _names(roofs, extent),
+    }
     chart = _chart(extent, bool(inside), bool(edge), lines, phases[0]).properties(width="container", height=HEIGHT)
     words = (
         "Point: a layer. Line: the machine's peak (flat) and its bandwidth off the chip (slope); the peak is that of "
@@ -128,22 +133,14 @@ def _line(roof: Roof, extent: Extent) -> list[dict[str, Any]]:
 
 
 def _names(roofs: Sequence[Roof], extent: Extent) -> list[dict[str, Any]]:
-    """Names at the right ends, moved apart where peaks lie close together."""
+    """Names at the right ends, of each phase by itself."""
     found: list[dict[str, Any]] = []
-    per_px = math.log10(extent.high / extent.low) / HEIGHT
     for phase in dict.fromkeys(roof.phase for roof in roofs):
-        before = math.inf
         known = [(y, roof) for roof in roofs if roof.phase == phase and (y := roof.at(extent.right)) is not None]
-        for y, roof in sorted(known, key=lambda entry: -entry[0]):
-            place = (math.log10(extent.high) - math.log10(y)) / per_px
-            place = place if before is math.inf else max(place, before + LABEL_PX)
-            before = place
-            found.append(
-                {
-                    "back_end": roof.back_end, "family": roof.family, "phase": phase, "x": extent.right,
-                    "y": 10 ** (math.log10(extent.high) - place * per_px), "name": roof.back_end.split("/")[-1],
-                }
-            )  # fmt: skip
+        heights = apart([y for y, _ in known], extent.low, extent.high, HEIGHT, LABEL_PX)
+        for (_, roof), y in zip(known, heights, strict=True):
+            named = {"back_end": roof.back_end, "family": roof.family, "phase": phase}
+            found.append({**named, "x": extent.right, "y": y, "name": roof.back_end.split("/")[-1]})
     return found
 
 
