@@ -107,7 +107,7 @@ def test_faults_of_a_network_are_placed_in_its_file(shelves, run):
     assert "models/empty.yaml:4: at 'operators' found a list, expected at least one entry" in err
 
 
-@pytest.mark.parametrize("shelf", ["networks", "back-ends", "spaces", "simulators", "methods"])
+@pytest.mark.parametrize("shelf", ["networks", "back-ends", "spaces", "studies", "trends", "simulators", "methods"])
 def test_list_gives_one_name_a_line(run, monkeypatch, shelf):
     monkeypatch.chdir(ROOT)
     code, out, _ = run("list", shelf)
@@ -115,7 +115,7 @@ def test_list_gives_one_name_a_line(run, monkeypatch, shelf):
     assert all(re.fullmatch(r"[a-z0-9_]+(/[a-z0-9_]+)?", line) for line in out.splitlines())
     expected = {
         "networks": "digits_mlp", "back-ends": "electronic/systolic_int8", "spaces": "which_machine",
-        "simulators": "systolic", "methods": "quantize",
+        "simulators": "systolic", "methods": "quantize", "studies": "gap_study", "trends": "networks",
     }  # fmt: skip
     assert expected[shelf] in out.splitlines()
 
@@ -124,7 +124,7 @@ def test_list_without_a_shelf_shows_all(shelves, run):
     code, out, _ = run("list")
     assert code == 0
     assert [line.partition(" (")[0] for line in out.splitlines() if not line.startswith(" ")] == [
-        "networks", "back-ends", "spaces", "simulators", "methods",
+        "networks", "back-ends", "spaces", "studies", "trends", "simulators", "methods",
     ]  # fmt: skip
     assert "spaces (0)\n  none\n" in out
 
@@ -164,7 +164,7 @@ def test_new_outside_a_project(tmp_path, monkeypatch, run):
 def test_schema_writes_and_checks(shelves, run):
     assert run("schema", "--write", "docs/schema")[0] == 0
     code, out, _ = run("schema", "--check")
-    assert (code, out) == (0, "docs/schema: 3 schemas are in step with the code\n")
+    assert (code, out) == (0, "docs/schema: 5 schemas are in step with the code\n")
     (shelves / "docs" / "schema" / "space.schema.json").write_text("{}")
     code, _, err = run("schema", "--check")
     assert code == 2
