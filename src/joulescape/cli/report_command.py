@@ -16,6 +16,9 @@ def report_command(
     published: Annotated[Path | None, typer.Option(help="Table of `joulescape validate --format parquet`.")] = None,
     references: Annotated[Path | None, typer.Option(help="BibTeX file of the sources.")] = None,
     networks: Annotated[Path | None, typer.Option(help="Folder of the reference networks' metrics.")] = None,
+    charts: Annotated[
+        Path | None, typer.Option(help="A folder to write every chart to as well: SVG, PNG, and its rows as CSV.")
+    ] = None,
     index: Annotated[bool, typer.Option("--index", help="List the folders' reports on one page instead.")] = False,
 ) -> None:
     """Draw one offline HTML page from the tables of a space, or of a study."""
@@ -28,13 +31,18 @@ def report_command(
 
     folder, page = folders[0], out or folders[0] / "report.html"
     if is_study(folder):
-        _write_study_report(folder, page, references)
+        _write_study_report(folder, page, references, charts)
     else:
-        _write_report(folder, page, published, references, networks)
+        _write_report(folder, page, published, references, networks, charts)
 
 
 def _write_report(
-    folder: Path, out: Path, published: Path | None, references: Path | None, networks: Path | None
+    folder: Path,
+    out: Path,
+    published: Path | None,
+    references: Path | None,
+    networks: Path | None,
+    charts: Path | None,
 ) -> None:
     from joulescape.report.in_words import markdown
     from joulescape.report.inputs import read_tables
@@ -46,9 +54,16 @@ def _write_report(
     write_text(out.with_suffix(".json"), summary_text(given))
     write_text(out.with_suffix(".md"), markdown(summary(given)))
     typer.echo(f"{out}")
+    if charts is not None:
+        from joulescape.report.page import Facts
+        from joulescape.report.pictures import write_pictures
+
+        found = Facts.of(given)
+        shared = {"designs": found.pareto.rows, "one": [{"one": 1}]}
+        typer.echo(_told(charts, len(write_pictures(found.figures(), shared, charts))))
 
 
-def _write_study_report(folder: Path, out: Path, references: Path | None) -> None:
+def _write_study_report(folder: Path, out: Path, references: Path | None, charts: Path | None) -> None:
     from joulescape.report.gap.in_words import markdown
     from joulescape.report.gap.inputs import read_study
     from joulescape.report.gap.page import render, summary, summary_text
@@ -59,6 +74,17 @@ def _write_study_report(folder: Path, out: Path, references: Path | None) -> Non
     write_text(out.with_suffix(".json"), summary_text(given))
     write_text(out.with_suffix(".md"), markdown(summary(given)))
     typer.echo(f"{out}")
+    if charts is not None:
+        from joulescape.report import theme
+        from joulescape.report.gap.page import Facts
+        from joulescape.report.pictures import write_pictures
+
+        figures, style = Facts.of(given).figures(), theme.series_config("light")
+        typer.echo(_told(charts, len(write_pictures(figures, {"one": [{"one": 1}]}, charts, style))))
+
+
+def _told(charts: Path, count: int) -> str:
+    return f"{charts}: {count} files"
 
 
 def _write_index(folders: list[Path], out: Path) -> None:
