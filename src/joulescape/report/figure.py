@@ -138,6 +138,18 @@ def accuracy_axis(field_name: str, values: Sequence[float], title: str) -> alt.Y
     )
 
 
+def rows_high(step: int, right: int) -> dict[str, Any]:
+    """Properties of a chart with `step` pixels a row, however many rows it shows, and room for words at the right."""
+    padding = {"left": 5, "top": 5, "bottom": 5, "right": right}
+    fit = alt.AutoSizeParams(type="fit-x", contains="padding")
+    return {"width": "container", "height": alt.Step(step), "padding": padding, "autosize": fit}
+
+
+def label_limit(wide: int, narrow: int = 140) -> Any:
+    """Pixels that a row's name may take: fewer on a phone, where the marks need the room."""
+    return alt.expr(f"windowSize()[0] < 600 ? {narrow} : {wide}")
+
+
 def is_positive(value: float | None) -> bool:
     """Whether a value can stand on a logarithmic axis."""
     return value is not None and value > 0

@@ -56,7 +56,7 @@ def _sections(found: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
         for row in found["yields"]
     ]
     yield "Share of good chips", [found["yield"], *good] if found["yield"] else []
-    yield "On equal terms", [found["equal_terms"]] if found["equal_terms"] else []
+    yield "On equal area", [found["equal_terms"]] if found["equal_terms"] else []
     yield "Which knob matters", found["knobs"]
     trust = []
     if found["optimism_fraction"] is not None:

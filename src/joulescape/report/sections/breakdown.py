@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -148,16 +147,13 @@ def figures(found: BreakdownFacts) -> tuple[Figure, ...]:
         return ()
     phase = found.phases[0]
     first = next(iter(found.designs))
-    layers = {(row["back_end"], row["phase"], row["layer"]) for row in found.layers}
-    most = max(Counter(key[:2] for key in layers).values())
     return (
         Figure(
             "components",
             "Energy by component",
-            "One confirmed design of each back end, the panel's choice made again among those, typical corner, "
-            "as published. Bars of different networks do different work. "
-            "The number at the right is the total; training is the whole training run.",
-            _stack("components", "label", phase, None, 40 * len(found.designs)),
+            "One confirmed design of each back end: the choice made again among those, as published, every constant "
+            "typical. Bars of different networks do different work. At the right: the total; training is a whole run.",
+            _stack("components", "label", phase, None, 40),
             {"components": found.components},
             summary="Stacked bars: share of each component class in the energy of each back end.",
         ),
@@ -165,15 +161,15 @@ def figures(found: BreakdownFacts) -> tuple[Figure, ...]:
             "layers",
             "Energy by layer and component",
             f"The same designs, one at a time, layers in the order of the network; at most {LAYERS_SHOWN - 1} by name.",
-            _stack("layers", "layer", phase, first, 26 * most),
+            _stack("layers", "layer", phase, first, 26),
             {"layers": found.layers},
             summary="Stacked bars: energy of each layer of one back end by component class.",
         ),
     )
 
 
-def _stack(name: str, row: str, phase: str, only: str | None, height: int) -> alt.LayerChart:
-    """Bars of `value`, which is a share or joules by the signal `shares`."""
+def _stack(name: str, row: str, phase: str, only: str | None, step: int) -> alt.LayerChart:
+    """Bars of `value`, which is a share or joules by the signal `shares`; `step` pixels a row."""
     unit = figure.tick_label("inference_energy_pj")
     base = alt.Chart(alt.NamedData(name)).transform_filter("datum.phase == phase")
     if only is not None:
@@ -206,5 +202,4 @@ def _stack(name: str, row: str, phase: str, only: str | None, height: int) -> al
         alt.param(name="only", value=only or ""),
         alt.param(name="paper", value="#ffffff"),
     ]
-    padding = {"left": 5, "top": 5, "bottom": 5, "right": 60}
-    return figure.layered(bars, texts).add_params(*params).properties(width="container", height=height, padding=padding)
+    return figure.layered(bars, texts).add_params(*params).properties(**figure.rows_high(step, 60))

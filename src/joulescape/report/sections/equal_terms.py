@@ -1,6 +1,7 @@
 """What equal silicon and equal speed cost: copies of each back end's design, as one area holds or one rate asks.
 
-Copies share nothing and hand nothing over: energy per inference stays, area and rate multiply.
+Copies share nothing and hand nothing over: energy per inference stays, area and rate multiply. Only chips are copied:
+an apparatus on an optical table (from `theme.LARGE_MM2` on) is listed with its own area and rate.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class EqualTermsFacts:
     rate: str
     """The rate that is met: of the fastest of the designs."""
     sentence: str
+    left_out: tuple[str, ...]
+    """Back ends whose design is no chip."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,17 @@ class Machine:
 
 
 def facts(given: Tables) -> EqualTermsFacts:
-    """The panel's best of each back end, filled up to the largest area and to the highest rate among them."""
+    """The panel's best of each back end, filled up to the largest chip's area and to the fastest chip's rate."""
     columns = design_columns(given)
     best = decide(columns, Limits(accuracy=default_limit(columns))).best
     known = {name: machine for name, row in best.items() if (machine := _machine(given, row)) is not None}
-    if len(known) < 2:
-        return EqualTermsFacts((), "–", "–", "")
-    area, rate = max(m.area for m in known.values()), max(m.rate for m in known.values())
+    chips = {name: machine for name, machine in known.items() if machine.area < theme.LARGE_MM2}
+    if len(chips) < 2:
+        return EqualTermsFacts((), "–", "–", "", ())
+    area, rate = max(m.area for m in chips.values()), max(m.rate for m in chips.values())
     rows = [_terms(name, family, known.get(name), area, rate) for name, family in given.back_ends if name in best]
-    shown = theme.show(area, "area_mm2")
-    return EqualTermsFacts(tuple(rows), shown, rate_text(rate), _sentence(known, area, shown))
+    shown, left = theme.show(area, "area_mm2"), tuple(name for name in known if name not in chips)
+    return EqualTermsFacts(tuple(rows), shown, rate_text(rate), _sentence(chips, area, shown), left)
 
 
 def _machine(given: Tables, row: int) -> Machine | None:
@@ -97,6 +101,9 @@ def _power(machine: Machine, rate: float) -> str:
 def _terms(name: str, family: str, machine: Machine | None, area: float, rate: float) -> Terms:
     if machine is None:
         return Terms(name, family, "–", "–", None, "–", "–", None, "–", "–")
+    if machine.area >= theme.LARGE_MM2:
+        own = theme.show(machine.area, "area_mm2"), rate_text(machine.rate)
+        return Terms(name, family, *own, None, "–", "–", None, "–", "–")
     many, enough = copies_on(machine, area), copies_for(machine, rate)
     return Terms(
         back_end=name,
@@ -113,8 +120,8 @@ def _terms(name: str, family: str, machine: Machine | None, area: float, rate: f
 
 
 def _sentence(known: Mapping[str, Machine], area: float, shown: str) -> str:
-    """`On 85.4 mm² memristive/isaac does most, 12.3 M/s; photonic/mzi_mesh least, 98.1 k/s.`"""
+    """`Copies that fill 85.4 mm² do most as memristive/isaac, 12.3 M/s, and least as photonic/mzi_mesh, 98.1 k/s.`"""
     rates = {name: copies_on(machine, area) * machine.rate for name, machine in known.items()}
     most, least = max(rates, key=lambda name: rates[name]), min(rates, key=lambda name: rates[name])
-    said = f"On {shown}, {most} does most: {rate_text(rates[most])}"
-    return f"{said}; {least} least: {rate_text(rates[least])}."
+    said = f"Copies that fill {shown} do most inferences as {most}, {rate_text(rates[most])}"
+    return f"{said}, and fewest as {least}, {rate_text(rates[least])}."

@@ -107,11 +107,15 @@ def figures(found: ParallelFacts) -> tuple[Figure, ...]:
         x=x, y=y, color=figure.family_colour(), shape=figure.family_shape(), tooltip=tooltip
     )
     picked = base.transform_filter("datum.row === pick").mark_line(strokeWidth=2.6, stroke=alt.expr("ring"))
-    ends = alt.Chart(alt.NamedData("parallel_ends")).mark_text(
-        align="left", dx=9, dy=alt.expr("datum.height ? 11 : -3"), fontSize=11, fill=alt.expr("ink")
-    )
+    place: dict[str, Any] = {"align": "left", "dx": 9, "dy": alt.expr("datum.height ? 11 : -3"), "fontSize": 11}
+    ends = alt.Chart(alt.NamedData("parallel_ends")).encode(x=x, y=y, text="text:N")
+    halo = ends.mark_text(**place, stroke=alt.expr("paper"), strokeWidth=5, strokeJoin="round", opacity=0.9)
     chart = figure.layered(
-        lines, picked.encode(x=x, y=y, detail="id:N"), points.add_params(hover), ends.encode(x=x, y=y, text="text:N")
+        lines,
+        picked.encode(x=x, y=y, detail="id:N"),
+        points.add_params(hover),
+        halo,
+        ends.mark_text(**place, fill=alt.expr("ink")),
     )
     light = theme.colours("light")
     params = (
@@ -119,14 +123,15 @@ def figures(found: ParallelFacts) -> tuple[Figure, ...]:
         alt.param(name="pick", value=-1),
         alt.param(name="ring", value=light["ring"]),
         alt.param(name="ink", value=light["ink"]),
+        alt.param(name="paper", value=light["page"]),
     )
     count = f"{found.shown:,}" if found.shown == found.total else f"{found.shown:,} of {found.total:,}"
     return (
         Figure(
             "parallel",
-            "How the front trades",
+            "What the best designs trade",
             f"{count} designs of the front, one line each; up is better on every axis, costs on the logarithm. "
-            "The numbers are the ends of each axis; the ringed colour is the panel's choice.",
+            "The numbers are the ends of each axis; the line in the colour of the ring is the choice.",
             chart.add_params(*params).properties(width="container", height=320),
             {"parallel": found.rows, "parallel_ends": found.ends},
             summary=f"Parallel coordinates of {count} designs of the front over {', '.join(found.axes).lower()}.",

@@ -164,9 +164,9 @@ def shown(value: object, what: str) -> str:
 
 def figures(found: PublishedFacts) -> tuple[Figure, ...]:
     """Model over published, one line a figure: a ratio has no unit, so misses show at their size."""
-    if not found.rows:
-        return ()
     rows = _charted(found.rows)
+    if not rows:
+        return ()
     ends = [end for row in rows for end in (row["ratio"], row["least"], row["most"])]
     low, high = figure.log_domain([0.5, 2.0, *ends])
     x = alt.X(
@@ -174,7 +174,7 @@ def figures(found: PublishedFacts) -> tuple[Figure, ...]:
         scale=alt.Scale(type="log", domain=[low, high], nice=False, clamp=True),
         axis=alt.Axis(values=figure.log_ticks(low, high), format="~g", title="Model ÷ published (1 is exact)"),
     )
-    axis = alt.Axis(title=None, ticks=False, domain=False, grid=True, labelLimit=310)
+    axis = alt.Axis(title=None, ticks=False, domain=False, grid=True, labelLimit=figure.label_limit(330))
     base = alt.Chart(alt.NamedData("published")).encode(
         y=alt.Y("label:N", sort=None, axis=axis), color=figure.family_colour()
     )
@@ -197,8 +197,8 @@ def figures(found: PublishedFacts) -> tuple[Figure, ...]:
     ring = alt.param(name="ring", value=theme.colours("light")["ring"])
     chart = figure.layered(tolerance, line, *marks, missed).add_params(ring)
     caption = (
-        "Filled: predictions. Hollow: inputs and calibrations, which agree by construction. "
-        "Pale bar: the tolerance set before. Ringed: outside it."
+        "Filled: predictions. Pale bar: the tolerance that was set before. Ringed: outside it. Inputs and calibrations "
+        "agree by construction: they stand in the table alone, unless they miss (hollow)."
     )
     made = chart.properties(width="container", height=20 * len(rows))
     return (Figure("parity", "Model against published", caption, made, {"published": rows}, _summary(found)),)
@@ -217,13 +217,12 @@ TOOLTIP = {
 
 
 def _charted(rows: Rows) -> Rows:
-    """Rows with the ratio, the tolerated ratios and a label of their own: predictions first, worst first."""
+    """Predictions and what misses, the worst first, with the ratio, the tolerated ratios and a label of their own."""
     seen: dict[str, int] = {}
-    charted = []
-    for row in sorted(rows, key=lambda row: (row["role"] != "prediction", -abs(row["error"] or 0.0), row["what"])):
-        text = " · ".join(
-            filter(None, (row["back_end"].split("/")[-1], row["what"].replace("_", " "), row["workload"]))
-        )
+    charted, told = [], [row for row in rows if row["role"] == "prediction" or not row["passes"]]
+    for row in sorted(told, key=lambda row: (row["role"] != "prediction", -abs(row["error"] or 0.0), row["what"])):
+        quantity = f"{quantity_text(row['what'])} {row['published_text']}"
+        text = " · ".join(filter(None, (row["back_end"].split("/")[-1], quantity, row["workload"])))
         seen[text] = seen.get(text, 0) + 1
         tolerance = min(row["tolerance"] or 0.0, 0.99)
         charted.append(
@@ -236,6 +235,17 @@ def _charted(rows: Rows) -> Rows:
             }
         )
     return charted
+
+
+ACRONYMS = ("adc", "dac", "sram", "dram", "edram", "ima", "mac", "mzi", "tops", "gops", "rom", "pe")
+
+
+def quantity_text(what: str) -> str:
+    """`adc_energy_pj` as `ADC energy`: the unit stands beside the value, and abbreviations are capitals."""
+    units = (*theme.UNITS, *theme.PLAIN_UNITS, "_fraction", "_count")
+    bare = next((what.removesuffix(unit) for unit in units if theme.has_unit(what, unit)), what)
+    words = (bare or what).strip("_").split("_")
+    return " ".join(word.upper() if word in ACRONYMS else word for word in words)
 
 
 def _summary(found: PublishedFacts) -> str:

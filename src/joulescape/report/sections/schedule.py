@@ -90,17 +90,11 @@ def figures(found: ScheduleFacts) -> tuple[Figure, ...]:
     """Bars of time by layer, one back end at a time; none without a schedule."""
     if not found.rows:
         return ()
-    counts: dict[tuple[str, str], int] = {}
-    for row in found.rows:
-        key = (row["back_end"], row["phase"])
-        counts[key] = counts.get(key, 0) + 1
     caption = (
         "Bar: share of the time, summed over layers, which may overlap; its strong part: the share in use "
         "(utilisation). Beside: what bounds the layer, and its utilisation."
     )
-    chart = _chart(found).properties(
-        width="container", height=26 * max(counts.values()), padding={"left": 5, "top": 5, "bottom": 5, "right": 120}
-    )
+    chart = _chart(found).properties(**figure.rows_high(26, 120))
     summary = "Bars: share of the time of each layer of one back end, and how much of the machine it uses."
     return (Figure("schedule", "Time by layer, and what bounds it", caption, chart, {"schedule": found.rows}, summary),)
 

@@ -179,19 +179,21 @@ def figures(found: TestedFacts) -> tuple[Figure, ...]:
     costed = [row for row in found.rows if row["energy"] is not None]
     made = []
     if measured:
-        words = "Point: mean on test. Bar: ±2 sd over seeds or device draws. Tick: what the search saw on validation."
+        words = (
+            "Point: mean on test. Bar: ± 2 sd over draws of seeds or devices. Tick: what the search saw on validation."
+        )
         chart = _accuracy(measured).properties(width="container", height=_height(measured))
         caption = words + _once(measured)
         made.append(Figure("tested", "Accuracy on the test split", caption, chart, {"tested": measured}))
     if costed:
-        title = f"{theme.LABELS[found.energy_metric]} over the corners"
+        title = f"{theme.LABELS[found.energy_metric]}, from optimistic to pessimistic"
         chart = _energy(costed, found.energy_metric).properties(width="container", height=_height(costed))
         made.append(Figure("corners", title, CORNERS, chart, {"corners": costed}))
     return tuple(made)
 
 
 CORNERS = (
-    "Point: typical. Bar: from the optimistic to the pessimistic corner of every sourced constant at once. "
+    "Point: every sourced constant typical. Bar: from all of them optimistic to all pessimistic (the corners). "
     "Cross: the design is not valid at one of the corners, so its bar is cut off there."
 )
 
@@ -207,9 +209,15 @@ def _once(rows: Rows) -> str:
     return said if count else ""
 
 
+SHORT = "windowSize()[0] < 600 ? join(slice(split(datum.label, ' · '), 1), ' · ') : datum.label"
+"""The label of a row, without its network on a phone."""
+
+
 def _base(name: str, rows: Rows) -> alt.Chart:
     """One line a design, in the order of the rows: a layer that leaves some out must not put them last."""
-    axis = alt.Axis(title=None, ticks=False, domain=False, grid=True, labelLimit=270)
+    axis = alt.Axis(
+        title=None, ticks=False, domain=False, grid=True, labelLimit=figure.label_limit(270), labelExpr=SHORT
+    )
     y = alt.Y("label:N", scale=alt.Scale(domain=[row["label"] for row in rows]), axis=axis)
     return alt.Chart(alt.NamedData(name)).encode(y=y, color=figure.family_colour())
 
