@@ -9,10 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from joulescape.report import theme
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Rows
-from joulescape.report.gap.inputs import StudyTables, interval, metric_words, short
+from joulescape.report.gap.inputs import StudyTables, factor_words, interval, metric_words, short
 from joulescape.report.inputs import family_rank
 
 KINDS = ("compression_alone", "machine_alone", "both")
@@ -185,8 +184,8 @@ def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
         "metric": row["metric"], "network": row["network"], "back_end": row["back_end"] or "–",
         "family": row["family"] or "", "compression": row["compression"] or "–",
         **{kind: _text(row, kind) for kind in KINDS},
-        "product": "–" if row["product"] is None else theme.factor_text(row["product"]),
-        "interaction": "–" if row["interaction"] is None else theme.factor_text(row["interaction"]),
+        "product": "–" if row["product"] is None else factor_words(row["product"]),
+        "interaction": "–" if row["interaction"] is None else factor_words(row["interaction"]),
         "loss": "–" if loss is None else f"{100 * loss:+.1f} points",
         "why": row["why"] or "",
     }  # fmt: skip
@@ -203,10 +202,10 @@ def _interactions(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 def _interaction(back_end: str, metric: str, why: str, rows: Sequence[Mapping[str, Any]]) -> str:
     row = min(rows, key=lambda row: row["both"] / row["product"])
     networks = ", ".join(dict.fromkeys(row["network"] for row in rows))
-    farthest = f"{row['network']}: {theme.factor_text(row['both'])} of {theme.factor_text(row['product'])}"
+    farthest = f"{row['network']}: {factor_words(row['both'])} of {factor_words(row['product'])}"
     because = f": {why}" if why else ""
     sizes = [each["interaction"] for each in rows]
-    size = " to ".join(theme.factor_text(end) for end in dict.fromkeys((min(sizes), max(sizes))))
+    size = " to ".join(factor_words(end) for end in dict.fromkeys((min(sizes), max(sizes))))
     told = f"{back_end}, {metric_words(metric)}, {size} ({networks}; {farthest}){because}"
     return f"{told.rstrip('. ')}."
 

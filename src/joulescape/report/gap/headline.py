@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from joulescape.report import theme
 from joulescape.report.gap import bridge, shores, widening
-from joulescape.report.gap.inputs import StudyTables, metric_words, plain_factor
+from joulescape.report.gap.inputs import StudyTables, factor_words, metric_words, plain_factor
 
 
 @dataclass(frozen=True)
@@ -84,6 +83,6 @@ def _factors(built: bridge.BridgeFacts) -> Iterator[Tile]:
     for kind, best in built.best.items():
         ends = f"{plain_factor(best.low)} to {plain_factor(best.high)} over {best.networks_count} networks"
         yield Tile(
-            theme.factor_text(best.value),
+            factor_words(best.value),
             f"best bridge in {metric_words(built.metric or '')} by {bridge.KIND_WORDS[kind]}, median network ({ends})",
         )

@@ -115,14 +115,19 @@ def interval(value: float | None, low: float | None, high: float | None) -> str:
     if value is None:
         return "–"
     if low is None or high is None:
-        return theme.factor_text(value)
+        return factor_words(value)
     first, last = sorted((low, high))
-    return f"{theme.factor_text(value)} ({plain_factor(first)} to {plain_factor(last)})"
+    return f"{factor_words(value)} ({plain_factor(first)} to {plain_factor(last)})"
+
+
+def factor_words(value: float) -> str:
+    """A factor with two figures, however large: `×3.1`, `÷1.2`, `×1.3 billion`."""
+    return f"×{theme.times(value)}" if value >= 1 else f"÷{theme.times(1 / value)}"
 
 
 def plain_factor(value: float) -> str:
     """`3.1` above one, `÷2.1` below: the end of a range of factors."""
-    return theme.factor_text(value).removeprefix("×")
+    return factor_words(value).removeprefix("×")
 
 
 def is_share(name: str | None, unit: str | None) -> bool:

@@ -9,10 +9,10 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from joulescape.report import figure, theme
+from joulescape.report import figure
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Figure, Rows
-from joulescape.report.gap.inputs import StudyTables, interval, short
+from joulescape.report.gap.inputs import StudyTables, factor_words, interval, short
 from joulescape.report.inputs import family_rank
 
 TYPICAL = "typical"
@@ -71,7 +71,7 @@ def _row(told: Mapping[str, Any], value: float, low: float, high: float, first: 
         "case": f"{told['network']}{state}", "back_end": told["back_end"], "family": told["family"] or "",
         "label": short(told["back_end"]), "split": told["split"], "share": told["inference_share_fraction"],
         "factor": rounded(value), "low": rounded(low), "high": rounded(high),
-        "text": interval(value, low, high) if low != high else theme.factor_text(value),
+        "text": interval(value, low, high) if low != high else factor_words(value),
         "inferences": first["inferences"],
     }  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import Any
 from joulescape.report import theme
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Rows
-from joulescape.report.gap.inputs import StudyTables, metric_words, short
+from joulescape.report.gap.inputs import StudyTables, factor_words, metric_words, short
 from joulescape.report.inputs import family_rank
 
 VERDICTS = {
@@ -23,7 +23,7 @@ VERDICTS = {
 """Verdict -> mark, words; from the nearest to the farthest."""
 
 
-WHOLE = {"all": "all costs by one factor", "variation": "spread of its devices", "none": "nothing"}
+WHOLE = {"all": "all costs by one factor", "variation": "spread of its devices", "none": "nothing moved"}
 """What is moved where it is no list of constants."""
 
 
@@ -132,7 +132,7 @@ def _told(row: Mapping[str, Any]) -> str:
         limit = "" if reach is None else f" even at its limit the machine reaches {reach}"
         rival = "" if row["rival_value"] is None else f", the rival {theme.show(row['rival_value'], row['metric'])}"
         return f"no value is enough;{limit}{rival}" if limit else "no value is enough"
-    times = theme.factor_text(row["improvement_needed"])
+    times = factor_words(row["improvement_needed"])
     if row["needed"] is None or row["today"] is None:
         return f"{times} better, all together"
     return f"{number(row['today'])} today, {number(row['needed'])} {unit} needed ({times})".replace("  ", " ")
@@ -184,7 +184,7 @@ def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
         "family": row["family"] or "", "parameters": _moved(row), "paths": row["parameters"] or "",
         "today": "–" if row["today"] is None else f"{number(row['today'])}{ends}{unit}",
         "needed": "–" if row["needed"] is None else f"{number(row['needed'])}{unit}",
-        "improvement": "–" if row["improvement_needed"] is None else theme.factor_text(row["improvement_needed"]),
+        "improvement": "–" if row["improvement_needed"] is None else factor_words(row["improvement_needed"]),
         "reach": theme.show(row["best_reach"], row["metric"]), "own": theme.show(row["own_value"], row["metric"]),
         "rival": theme.show(row["rival_value"], row["metric"]), "mark": mark, "verdict": words,
         "reason": row["reason"] or "", "basis": row["basis"] or "–", "source": row["source"] or "–",
@@ -214,4 +214,4 @@ def _nearest(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
         if row["verdict"] == "already":
             yield name, "is ahead already"
         else:
-            yield name, f"needs {_moved(row)} {theme.factor_text(row['improvement_needed'])} better"
+            yield name, f"needs {_moved(row)} {factor_words(row['improvement_needed'])} better"

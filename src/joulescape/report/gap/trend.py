@@ -16,6 +16,8 @@ from joulescape.report.gap.placing import Place, placed
 
 FIRST = "first"
 """The span that ends with the study's first years; the other is all years."""
+VAGUE = 30.0
+"""A band whose upper end is so many times its lower one says nothing that its line does not hide."""
 STEPS = 24
 """Pieces of a drawn line: the band is curved."""
 WIDE, NARROW = (545.0, 320.0, 22), (255.0, 320.0, 7)
@@ -55,6 +57,19 @@ class Fit:
         spread = self.centre_se**2 + (away * self.slope_se) ** 2 + (self.residual**2 if is_new else 0.0)
         middle, half = self.height + self.slope * away, self.t * math.sqrt(spread)
         return 10**middle, 10 ** (middle - half), 10 ** (middle + half)
+
+    @property
+    def is_vague(self) -> bool:
+        """Whether the slope cannot be told from none and the line's own band is too wide to be drawn."""
+        is_told = abs(self.slope) > self.t * self.slope_se
+        return not is_told and any(
+            high > VAGUE * low for _, low, high in (self.at(x, False) for x in (self.low, self.high))
+        )
+
+
+NONE_LATER = "No later point to hold against it."
+"""Said by most fits: the chart shows it."""
+NO_BAND = {"low": None, "high": None}
 
 
 @dataclass(frozen=True)
@@ -147,8 +162,15 @@ def _title(name: str | None, unit: str | None) -> str:
 
 
 def _line(fit: Fit, rows: Rows) -> Iterator[dict[str, Any]]:
-    """The line over what it saw, and on to the last point of its group, where its band is that of a new point."""
+    """The line over what it saw, and on to the last point of its group, where its band is that of a new point.
+
+    A line whose band would hide the chart is drawn without one, and not on.
+    """
     start, end = fit.low, fit.high
+    if fit.is_vague:
+        for x in (start, end):
+            yield {"group": words(fit.group), "part": "vague", "x": x, "y": rounded(fit.at(x, False)[0]), **NO_BAND}
+        return
     xs = [row["x"] for row in rows]
     ends = (("covered", start, end), ("beyond", end, max(end, *xs)), ("before", start, min(start, *xs)))
     for part, first, last in ends:
@@ -184,7 +206,8 @@ def _labelled(rows: list[dict[str, Any]], xs: tuple[float, float], ys: tuple[flo
             (width * _share(row["x"], xs, law == "power"), height * (1 - _share(row["y"], ys, True))) for row in ordered
         ]
         names = _once([row["name"] for row in ordered])
-        places[size] = placed(spots, names, (width, height), most)
+        reaches = [9.0 if row["is_later"] else 5.0 for row in ordered]
+        places[size] = placed(spots, names, (width, height), most, reaches)
     return [
         {**row, **_offsets("wide", wide), **_offsets("narrow", narrow)}
         for row, wide, narrow in zip(ordered, places["wide"], places["narrow"], strict=True)
@@ -192,9 +215,11 @@ def _labelled(rows: list[dict[str, Any]], xs: tuple[float, float], ys: tuple[flo
 
 
 def _once(names: Sequence[str]) -> list[str]:
-    """Each name where it comes first: a network with two variants is named once."""
-    seen: set[str] = set()
-    return ["" if name in seen or seen.add(name) else name for name in names]  # type: ignore[func-returns-value]
+    """Each name where it comes first: a network with two variants is named once.
+
+    A name that begins with a figure is a size that its group tells.
+    """
+    return ["" if name in names[:place] or name[:1].isdigit() else name for place, name in enumerate(names)]
 
 
 def _offsets(size: str, place: Place | None) -> dict[str, Any]:
@@ -222,7 +247,7 @@ def _sentence(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return "not fitted"
     if row["sentence"]:
-        return str(row["sentence"])
+        return str(row["sentence"]).removesuffix(NONE_LATER).strip()
     if row["growth_factor"] is None:
         return row["reason"] or "no reason given"
     per = "for ten times x" if row["law"] == "power" else "a year"

@@ -24,16 +24,17 @@ def chart(found: Trend) -> Figure:
     stroke = alt.Stroke("group:N", scale=_scale(found), legend=_legend(found))
     fill = alt.Fill("group:N", scale=_scale(found), legend=_legend(found))
     fits = alt.Chart(alt.NamedData(lines)).encode(x=x, detail=["group:N", "part:N"])
-    is_covered = "datum.part == 'covered'"
+    is_covered, is_vague = "datum.part == 'covered'", "datum.part == 'vague'"
+    is_on = "datum.part == 'beyond' || datum.part == 'before'"
     low, high = y.copy(deep=False), alt.Y2("high")
     low.shorthand = "low:Q"
     areas = [
         fits.transform_filter(test).mark_area(opacity=opacity, clip=True).encode(y=low, y2=high, fill=fill)
-        for test, opacity in ((f"!({is_covered})", 0.07), (is_covered, 0.2))
+        for test, opacity in ((is_on, 0.07), (is_covered, 0.2))
     ]
     strokes = [
-        fits.transform_filter(test).mark_line(strokeWidth=2, strokeDash=dash, clip=True).encode(y=y, stroke=stroke)
-        for test, dash in ((is_covered, [1, 0]), (f"!({is_covered})", [5, 4]))
+        fits.transform_filter(test).mark_line(strokeWidth=width, strokeDash=dash, clip=True).encode(y=y, stroke=stroke)
+        for test, width, dash in ((is_covered, 2, [1, 0]), (is_on, 2, [5, 4]), (is_vague, 1, [1.5, 2.5]))
     ]
     points = alt.Chart(alt.NamedData(data)).encode(x=x, y=y)
     later = points.transform_filter("datum.is_later").mark_point(
@@ -110,7 +111,9 @@ def _legend(found: Trend) -> alt.Legend | None:
     """One for all channels, so that they share it; none for a single group."""
     if len(found.groups) == 1:
         return None
-    return alt.Legend(title=None, orient="top", columns=alt.expr(f"{IS_NARROW} ? 1 : 3"), labelLimit=230)
+    return alt.Legend(
+        title=None, orient="top", columns=alt.expr(f"{IS_NARROW} ? 1 : 3"), labelLimit=230, symbolOpacity=1
+    )
 
 
 def _names(points: alt.Chart) -> list[alt.Chart]:

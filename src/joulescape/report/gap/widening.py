@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from joulescape.report import theme
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Rows
-from joulescape.report.gap.inputs import StudyTables, interval, plain_factor, words
+from joulescape.report.gap.inputs import StudyTables, factor_words, interval, plain_factor, words
 from joulescape.report.gap.shores import is_delivered
 from joulescape.report.gap.trend import FIRST
 
@@ -20,6 +19,9 @@ SURE = 0.95
 """Share of an interval."""
 DRAWN = 2
 """At most so many groups of a series are drawn; all are listed."""
+SHOWN = 2008
+"""The first year shown: lines are told apart by what comes after the start."""
+INVERSE = "inverse of "
 FALLING = ("energy", "/bit", "error", "latency", "cost")
 """Where a quantity's name or unit holds one of these, less is better: its delivery is what it falls by."""
 
@@ -41,6 +43,8 @@ class Growth:
     first: int
     last: int
     points_count: int
+    at_start: float
+    """log10 of what the fit says of START, turned as well."""
 
     @property
     def is_known(self) -> bool:
@@ -85,8 +89,8 @@ class Widening:
 
     @property
     def decade(self) -> str:
-        """A decade's factor with its interval."""
-        return interval(*self.over(10))
+        """A decade's factor with its interval; a dash where a growth cannot be told from none."""
+        return interval(*self.over(10)) if self.need.is_known and self.delivery.is_known else "–"
 
     def years(self, factor: float) -> float | None:
         """Years of drift that a factor makes up for; None where the gap does not widen."""
@@ -110,6 +114,8 @@ class WideningFacts:
     chosen: Widening | None
     """Of the headline: of growths that can be told from none, the need and the delivery that rest on most points."""
     rows: Rows
+    points: Rows
+    """Published points over what their group's fit says of the start."""
     left_out: tuple[str, ...]
     """Groups over the years that have no growth, in words."""
 
@@ -121,8 +127,11 @@ def facts(given: StudyTables) -> WideningFacts:
     deliveries = _by_points([one for one in growths if one.is_delivered])
     pairs = tuple(Widening.of(needs[0], one) for one in deliveries) if needs else ()
     chosen = pairs[0] if pairs and needs[0].is_known and deliveries[0].is_known else None
-    rows = [row for growth in _drawn(growths, chosen) for row in _line(growth)]
-    return WideningFacts(growths, pairs, chosen, rows, tuple(_left_out(given)))
+    drawn = [(growth, list(_points(given, growth))) for growth in _drawn(growths, chosen)]
+    rows = [row for growth, points in drawn for row in _line(growth, points)]
+    return WideningFacts(
+        growths, pairs, chosen, rows, [point for _, points in drawn for point in points], tuple(_left_out(given))
+    )
 
 
 def _by_points(found: Sequence[Growth]) -> list[Growth]:
@@ -152,10 +161,13 @@ def _growths(given: StudyTables) -> Iterator[Growth]:
         value, low, high = (
             (1 / row["growth_factor"], 1 / ends[1], 1 / ends[0]) if is_turned else (row["growth_factor"], *ends)
         )
-        slope = -row["slope_log10"] if is_turned else row["slope_log10"]
+        sign = -1 if is_turned else 1
+        slope = sign * row["slope_log10"]
+        at_start = sign * row["centre_log10_y"] + slope * (START - row["centre_x"])
         yield Growth(
             _label(given, row, is_turned), row["series"], row["group"], is_delivered(told, row["series"]),
             value, low, high, slope, row["slope_se"], int(row["x_low"]), int(row["x_high"]), row["points_count"],
+            at_start,
         )  # fmt: skip
 
 
@@ -178,7 +190,7 @@ def _label(given: StudyTables, row: Mapping[str, Any], is_turned: bool) -> str:
     known = of["y_name"].drop_nulls().to_list()
     text = known[0] if known else words(row["series"])
     text = text[:1].lower() + text[1:]
-    return f"{'inverse of ' if is_turned else ''}{text}, {words(row['group'])}"
+    return f"{INVERSE if is_turned else ''}{text}, {words(row['group'])}"
 
 
 def _left_out(given: StudyTables) -> Iterator[str]:
@@ -187,16 +199,34 @@ def _left_out(given: StudyTables) -> Iterator[str]:
             yield f"{words(row['series'])}, {words(row['group'])}: {row['reason'] or 'not fitted'}"
 
 
-def _line(growth: Growth) -> Iterator[dict[str, Any]]:
-    """A line through 1 at the start, over the years that its fit saw and, dashed, on to the last of all."""
-    for year in range(min(START, growth.first), growth.last + 1):
-        away = year - START
-        ends = sorted((growth.low**away, growth.high**away))
+def _points(given: StudyTables, growth: Growth) -> Iterator[dict[str, Any]]:
+    """Points from the first year shown on; those that no fit may see, for their confidence, are left out."""
+    of = given.shores.filter((given.shores["series"] == growth.series) & (given.shores["group"] == growth.group))
+    is_turned = growth.label.startswith(INVERSE)
+    for row in of.iter_rows(named=True):
+        if row["year"] is None or row["year"] < SHOWN or row["confidence"] == "low" or not row["y"] > 0:
+            continue
+        height = -math.log10(row["y"]) if is_turned else math.log10(row["y"])
         yield {
-            "label": growth.label, "kind": "delivered" if growth.is_delivered else "needed", "year": year,
-            "is_last": year == growth.last, "factor": rounded(growth.value**away), "low": rounded(ends[0]),
-            "high": rounded(ends[1]), "text": growth.text,
+            "label": growth.label, "name": row["name"], "year": row["year"], "is_later": bool(row["is_later"]),
+            "factor": rounded(10 ** (height - growth.at_start)), "source": row["source"],
         }  # fmt: skip
+
+
+def _line(growth: Growth, points: Rows) -> Iterator[dict[str, Any]]:
+    """A line through 1 at the start over the years that its fit saw, and on to the group's last point."""
+    end = max([growth.last, *(point["year"] for point in points)])
+    parts = (("seen", max(SHOWN, growth.first), growth.last), ("beyond", growth.last, end))
+    for part, first, last in parts:
+        for year in range(first, last + 1) if first < last else ():
+            away = year - START
+            ends = sorted((growth.low**away, growth.high**away))
+            yield {
+                "label": growth.label, "kind": "delivered" if growth.is_delivered else "needed", "part": part,
+                "year": year, "is_last": part == "seen" and year == growth.last,
+                "factor": rounded(growth.value**away), "low": rounded(ends[0]), "high": rounded(ends[1]),
+                "text": growth.text,
+            }  # fmt: skip
 
 
 def sentence(found: WideningFacts) -> str:
@@ -204,16 +234,14 @@ def sentence(found: WideningFacts) -> str:
     if found.chosen is None:
         return "No growth of a need and of a delivery can both be told from none: how fast the gap widens is not known."
     pair = found.chosen
-    grow = (
-        f"What networks need ({pair.need.label}) grows {theme.factor_text(pair.need.value)} a year, what chips deliver "
-    )
-    grow += f"({pair.delivery.label}) {theme.factor_text(pair.delivery.value)}"
+    need, delivery = (f"({one.label}) grows {factor_words(one.value)}" for one in (pair.need, pair.delivery))
+    grow = f"What networks need {need} a year, what chips deliver {delivery}"
     if pair.low <= 1.0 <= pair.high:
         return f"{grow}: whether the gap widens cannot be told."
     verb = "widens" if pair.value > 1 else "closes"
     drift = f"{plain_factor(pair.low)} to {plain_factor(pair.high)}"
-    return f"{grow}: the gap {verb} {theme.factor_text(pair.value)} a year ({drift}), {_decade(pair)} in a decade."
+    return f"{grow}: the gap {verb} {factor_words(pair.value)} a year ({drift}), {_decade(pair)} in a decade."
 
 
 def _decade(pair: Widening) -> str:
-    return theme.factor_text(pair.over(10)[0])
+    return factor_words(pair.over(10)[0])

@@ -15,7 +15,7 @@ def figures(found: WideningFacts) -> tuple[Figure, ...]:
         return ()
     labels = list(dict.fromkeys(row["label"] for row in found.rows))
     years = [row["year"] for row in found.rows]
-    domain = figure.log_domain([0.5, 2.0, *(row["factor"] for row in found.rows)])
+    domain = figure.log_domain([0.5, 2.0, *(row["factor"] for row in (*found.rows, *found.points))])
     axis = alt.Axis(values=figure.log_ticks(*domain), format="~r", title=f"Growth since {START} (factor)")
     x = alt.X(
         "year:Q",
@@ -26,15 +26,33 @@ def figures(found: WideningFacts) -> tuple[Figure, ...]:
     low = y.copy(deep=False)
     low.shorthand = "low:Q"
     scale = alt.Scale(domain=labels, range="ordinal")
-    legend = alt.Legend(title=None, orient="top", columns=alt.expr("width < 400 ? 1 : 3"), labelLimit=320)
+    legend = alt.Legend(
+        title=None, orient="top", columns=alt.expr("width < 400 ? 1 : 3"), labelLimit=320, symbolOpacity=1
+    )
     colour = alt.Stroke("label:N", scale=scale, legend=legend)
     base = alt.Chart(alt.NamedData("growths")).encode(x=x)
     fill = alt.Fill("label:N", scale=scale, legend=legend)
-    band = base.mark_area(opacity=0.13, clip=True).encode(y=low, y2=alt.Y2("high"), fill=fill)
+    seen = base.transform_filter("datum.part == 'seen'")
+    band = seen.mark_area(opacity=0.13, clip=True).encode(y=low, y2=alt.Y2("high"), fill=fill)
     dash = alt.StrokeDash(
         "kind:N", scale=alt.Scale(domain=["needed", "delivered"], range=[[1, 0], [6, 3]]), legend=None
     )
-    line = base.mark_line(strokeWidth=2.4, clip=True).encode(y=y, stroke=colour, strokeDash=dash)
+    lines = [
+        base.transform_filter(f"datum.part == '{part}'")
+        .mark_line(strokeWidth=width, opacity=opacity, clip=True)
+        .encode(y=y, stroke=colour, strokeDash=dash)
+        for part, width, opacity in (("beyond", 1.2, 0.7), ("seen", 2.6, 1))
+    ]
+    points = (
+        alt.Chart(alt.NamedData("gap_points"))
+        .mark_point(size=26, opacity=0.9, strokeWidth=1.1)
+        .encode(
+            x=x, y=y, stroke=colour, fill=fill,
+            fillOpacity=alt.condition("datum.is_later", alt.value(0), alt.value(0.9)),
+            tooltip=[alt.Tooltip("name:N", title="Name"), alt.Tooltip("label:N", title="Of"),
+                     alt.Tooltip("year:Q", title="Year", format="d"), alt.Tooltip("source:N", title="Source")],
+        )
+    )  # fmt: skip
     tooltip = [
         alt.Tooltip("label:N", title="Of"), alt.Tooltip("kind:N", title="Side"),
         alt.Tooltip("text:N", title="A year"), alt.Tooltip("year:Q", title="Year", format="d"),
@@ -44,22 +62,23 @@ def figures(found: WideningFacts) -> tuple[Figure, ...]:
     )
     ends = (
         base.transform_filter("datum.is_last")
-        .mark_point(size=60, opacity=1)
+        .mark_point(size=85, opacity=1)
         .encode(y=y, stroke=colour, fill=fill, shape=shape, tooltip=tooltip)
     )
     one = alt.Chart(alt.NamedData("one")).transform_calculate(factor="1").mark_rule(strokeDash=[2, 3]).encode(y=y)
     caption = (
-        f"Every line stands at 1 in {START} and has its fit's growth, over the years that the fit saw; "
-        "bands are the growths' intervals of 95 %. Solid with a dot: needed. Dashed with a square: delivered. "
-        f"Of a series at most {DRAWN} groups are drawn; the table has all."
+        f"Every line stands at 1 in {START} and has its fit's growth: thick over the years that the fit saw, with the "
+        "growth's interval of 95 %; thin on to the last point. Solid with a dot: needed. Dashed with a square: "
+        "delivered. Small marks: published points, hollow where no fit saw them. Of a series at most "
+        f"{DRAWN} groups are drawn; the table has all."
     )
     return (
         Figure(
             "gap",
             f"What is needed and what is delivered, since {START}",
             caption,
-            figure.layered(band, one, line, ends).properties(width="container", height=340),
-            {"growths": found.rows},
+            figure.layered(band, one, *lines, points, ends).properties(width="container", height=380),
+            {"growths": found.rows, "gap_points": found.points},
             summary="; ".join(f"{one.label}: {one.text} a year" for one in found.growths),
         ),
     )
