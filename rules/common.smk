@@ -37,7 +37,7 @@ def resolved(load, names, faults):
 def resolved_spaces():
     faults, root = [], Path()
     spaces = resolved(load_space, space_names(root), faults)
-    studies = resolved(load_study, study_names(root), faults)
+    studies = resolved(lambda path: load_study(path, spaces), study_names(root), faults)
     faults = list(dict.fromkeys(faults))  # two questions may name one broken file
     if faults:
         count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''} found; nothing was run"

@@ -79,6 +79,11 @@ def test_a_study_may_leave_questions_out(study):
     assert found.networks() == ()
 
 
+def test_a_question_that_is_resolved_already_is_not_read_again(study):
+    known = {"costs": study().spaces["bridge"]}
+    assert load_study("spaces/far.yaml", known).spaces["bridge"] is known["costs"]
+
+
 def test_the_digest_follows_what_a_study_names(study, project):
     first = study().digest()
     assert study().digest() == first

@@ -58,8 +58,11 @@ class Study:
         return digest(self.spec, spaces, {name: trend.spec for name, trend in self.trends.items()})
 
 
-def load_study(path: Path | str) -> Study:
-    """Read one study with all it names; SpecError with every fault of the study, its questions and its trends."""
+def load_study(path: Path | str, known: Mapping[str, DesignSpace] | None = None) -> Study:
+    """Read one study with all it names; SpecError with every fault of the study, its questions and its trends.
+
+    Questions of the same project that are resolved already may be given by name, and are not read again.
+    """
     file = Path(path)
     document = read_document(file)
     root, faults = find_root(file), list[Fault]()
@@ -69,7 +72,7 @@ def load_study(path: Path | str) -> Study:
     spec = checked(StudySpec, document, faults)
     if spec is None:
         raise SpecError(faults)
-    spaces = _read_spaces(document, spec, root, faults)
+    spaces = _read_spaces(document, spec, root, known or {}, faults)
     trends = _read_trends(document, spec, root, faults)
     if not faults:
         faults.extend(fault for check in _CHECKS for fault in check(document, spec, spaces))
@@ -78,7 +81,9 @@ def load_study(path: Path | str) -> Study:
     return Study(file.stem, file.absolute(), root, spec, spaces, trends)
 
 
-def _read_spaces(document: Document, spec: StudySpec, root: Path, faults: list[Fault]) -> dict[Role, DesignSpace]:
+def _read_spaces(
+    document: Document, spec: StudySpec, root: Path, resolved: Mapping[str, DesignSpace], faults: list[Fault]
+) -> dict[Role, DesignSpace]:
     found: dict[Role, DesignSpace] = {}
     known = space_names(root)
     for role in ROLES:
@@ -92,7 +97,7 @@ def _read_spaces(document: Document, spec: StudySpec, root: Path, faults: list[F
             faults.append(unknown_name(document, keys, name, known, SPACE_FILE))
         else:
             try:
-                found[role] = load_space(space_path(root, name))
+                found[role] = resolved[name] if name in resolved else load_space(space_path(root, name))
             except SpecError as error:
                 faults.extend(error.faults)
     return found
