@@ -20,8 +20,8 @@ of losses in dB, which pass every source of light long before."""
 FREE_REACH = 1e-9
 """The reach that stands for the limit itself: some models divide by what they cost."""
 
-AGREEMENT = 1e-9
-"""Difference of the logarithms of both sides at which they are said to be equal."""
+AGREEMENT = 1e-8
+"""Relative difference of both sides at which they are said to be equal."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Curves:
 
 
 def crossings(curves: Curves, own: float, rivals: Sequence[float]) -> tuple[FloatArray, FloatArray]:
-    """Of every move: the metric at its limit, shape (moves,), and the reach at which the design equals each rival, shape
-    (moves, rivals); NaN where it does not within the limit, or, for a design that leads, within the worst reach.
+    """Of every move: the metric at its limit, shape (moves,), and the reach at which the design equals each rival,
+    shape (moves, rivals); NaN where it does not within the limit, or, for a design that leads, within the worst reach.
 
     The metric is monotone in a reach: costs fall with every part that is improved.
     """
@@ -95,15 +95,13 @@ def crossings(curves: Curves, own: float, rivals: Sequence[float]) -> tuple[Floa
 
 
 def _roots(curves: Curves, moves: Any, against: FloatArray, worst: FloatArray | None) -> FloatArray:
-    """Reaches where log(own / rival) is 0, all at once: between the limit and today, or, as logarithms, between today
-    and the worst."""
-    is_log = worst is not None
-    ends = (np.zeros(against.shape), np.log(worst[moves])) if worst is not None else (FREE_REACH, 1.0)
+    """Reaches where own / rival is 1, all at once: between the limit and today, or between today and the worst. Most
+    metrics are straight lines in a reach, on which the search ends after a few steps."""
+    ends = (FREE_REACH, 1.0) if worst is None else (1.0, worst[moves])
 
-    def difference(x: FloatArray, which: Any, rival: FloatArray) -> FloatArray:
-        value = curves.values(np.exp(x) if is_log else x, which)
-        return np.asarray(np.log(np.maximum(value, np.finfo(float).tiny)) - np.log(rival))
+    def difference(reaches: FloatArray, which: Any, rival: FloatArray) -> FloatArray:
+        return np.asarray(curves.values(reaches, which) / rival - 1)
 
     start = tuple(np.broadcast_to(end, against.shape) for end in ends)
     found = elementwise.find_root(difference, start, args=(moves, against), tolerances={"fatol": AGREEMENT}, maxiter=80)
-    return np.asarray(np.exp(found.x) if is_log else found.x)
+    return np.asarray(found.x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from joulescape.compression.base import Described
 from joulescape.errors import Infeasible
+from joulescape.evaluation.verdicts import worst
 from joulescape.gap.levers import is_plain, moved
 from joulescape.gap.states import WIDTHS, State, state_name, states
 from joulescape.network.operators import Phase
@@ -23,7 +24,7 @@ from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.machine import Machine
 from joulescape.simulators.base import FloatArray
 from joulescape.spec.domain import Scalar
-from joulescape.spec.sourced import Corner
+from joulescape.spec.sourced import CORNERS, Corner
 
 SAFE_BITS = 8
 """Width of weights and inputs that is taken to lose no accuracy."""
@@ -79,9 +80,9 @@ class Design:
         machine = self.typical
         if any(is_plain(machine, path) for path in moves):
             each = ({path: float(found[index]) for path, found in moves.items()} for index in range(count))
-            return np.array([self._value(metric, moved(machine, one))[0] for one in each])
+            return np.array([self.value(metric, moved(machine, one))[0] for one in each])
         many = tuple(self.variant for _ in range(count))
-        return self._value(metric, moved(machine, moves).with_variants(many))
+        return self.value(metric, moved(machine, moves).with_variants(many))
 
     @cached_property
     def typical(self) -> Machine:
@@ -90,47 +91,64 @@ class Design:
 
     def at(self, metric: str, corner: Corner) -> float:
         """The metric at a corner of every sourced value."""
-        return float(self._value(metric, self.machine(corner))[0])
+        return float(self._at_corners[corner][metric])
+
+    @cached_property
+    def _at_corners(self) -> Mapping[Corner, Mapping[str, float]]:
+        every = ((corner, self.metrics(self.machine(corner))) for corner in CORNERS)
+        return {
+            corner: {key: float(found[0]) for key, found in one.items() if found is not None} for corner, one in every
+        }
 
     @cached_property
     def _plan(self) -> Any:
         return training_plan(self.space, self.candidate)
 
-    def _value(self, metric: str, machine: Machine) -> FloatArray:
+    def value(self, metric: str, machine: Machine) -> FloatArray:
+        """One metric on this machine, shape (variants,); KeyError where the question asks for no phase that has it."""
         found = self.metrics(machine)[metric]
         if found is None:
             raise KeyError(f"{metric} does not exist for {self.candidate.pair.name}")
         return np.broadcast_to(found, (len(machine.variants),))
 
 
-def designs(space: DesignSpace, pair: Pair) -> Iterator[Design]:
-    """Every design of a pair in the states that keep the network's accuracy, with every swept variant."""
-    variants = space.hardware[pair.back_end].variants()
-    kept = (state for state in states(space, pair) if keeps_accuracy(state))
-    yield from (Design(space, one, variant) for state in kept for one in state.candidates for variant in variants)
+def best(space: DesignSpace, pairs: Sequence[Pair], metric: str) -> tuple[Design | None, str | None]:
+    """The design with the least of a metric at typical values, of all swept variants in all states that keep the
+    network's accuracy; where none can exist the first's reason."""
+    reasons, kept = list[str](), list[tuple[float, int, Design]]()
+    for pair in pairs:
+        for design in (
+            Design(space, one, {}) for state in states(space, pair) if keeps_accuracy(state) for one in state.candidates
+        ):
+            try:
+                kept.append(_least(design, metric, len(kept)))
+            except Infeasible as error:
+                reasons.append(error.reason)
+    if kept:
+        return min(kept, key=lambda found: found[:2])[2], None
+    return None, reasons[0] if reasons else "the question has no design of it"
+
+
+def _least(design: Design, metric: str, order: int) -> tuple[float, int, Design]:
+    """The best variant of a candidate; Infeasible where every variant breaks a limit."""
+    machine = design.space.machine(design.candidate)
+    count = len(machine.variants)
+    limits = [one for work in design.works.values() for one in machine.limits(design.network, work)]
+    verdict = worst([(limit.overshoot, limit.reason) for limit in limits], count)
+    if np.all(verdict.violation > 0):
+        least = int(np.argmin(verdict.violation))
+        raise Infeasible(str(verdict.reasons[least]), float(verdict.violation[least]))
+    values = np.where(verdict.violation > 0, np.inf, design.value(metric, machine))
+    return float(values.min()), order, replace(design, variant=machine.variants[int(np.argmin(values))])
 
 
 def keeps_accuracy(state: State) -> bool:
-    """Whether a state is taken to cost no accuracy where none is measured: as trained, as somebody published it with its
-    loss, or rounded to no fewer than eight bits."""
+    """Whether a state is taken to cost no accuracy where none is measured: as trained, as somebody published it with
+    its loss, or rounded to no fewer than eight bits."""
     widths = (
         step.settings[name] for step in state.candidates[0].compression for name in WIDTHS if name in step.settings
     )
     return state.basis != "assumed" or all(int(width) >= SAFE_BITS for width in widths)
-
-
-def best(found: Sequence[Design], metric: str) -> tuple[Design | None, str | None]:
-    """The design with the least of a metric at typical values among those that can exist; else the first's reason."""
-    reasons, kept = [], list[tuple[float, int]]()
-    for index, design in enumerate(found):
-        reason = design.misfit(design.typical)
-        if reason is None:
-            kept.append((design.at(metric, "typical"), index))
-        else:
-            reasons.append(reason)
-    if kept:
-        return found[min(kept)[1]], None
-    return None, reasons[0] if reasons else "the question has no design of it"
 
 
 def with_constants(space: DesignSpace, back_end: str, values: Mapping[str, float]) -> DesignSpace:

@@ -37,9 +37,8 @@ def trials(folder: Path) -> pl.DataFrame:
     """The valid designs of a question; ResultsError where it was not answered."""
     path = folder / "trials.parquet"
     if not path.is_file():
-        raise ResultsError(
-            f"{path} is not there; answer the question first: snakemake results/{folder.name}/report.html"
-        )
+        command = f"snakemake --cores 2 results/{folder.name}/report.html"
+        raise ResultsError(f"{path} is not there; answer the question first: {command}")
     return pl.read_parquet(path).filter(pl.col("state") == "valid")
 
 

@@ -32,7 +32,8 @@ FREE = {
 """Ends of the names of costs, whose limit is 0, and their units."""
 
 LIMITS = {"wall_plug_fraction": (1.0, "fraction"), "responsivity_a_per_w": (1.25, "A/W")}
-"""Efficiencies, their limits and units: all power becomes light; one electron a photon at 1550 nm (q wavelength / hc)."""
+"""Efficiencies, their limits and units: all power becomes light; one electron a photon at 1550 nm (q wavelength /
+hc)."""
 
 LIGHT = ("*loss_db", "*loss_db_per_cm", *(f"*{name}" for name in LIMITS))
 """Levers that enter the errors of a machine and only improve them: less of its light is lost."""
@@ -44,7 +45,7 @@ KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("host", ("host.*",)),
     ("off-chip memory", ("off_chip.*",)),
     ("idle power", ("idle_fraction",)),
-    ("converters", ("adc.*", "dac.*", "*.dac.*", "*_dac.*", "*.converter_pj", "*.conversion_pj", "readout.*", "spikes.*")),
+    ("converters", ("adc.*", "dac.*", "*.dac.*", "*_dac.*", "*.converter_pj", "*.conversion_pj", "readout.*")),
     ("laser", ("laser.*",)),
     ("optical loss", ("*loss_db", "*loss_db_per_cm")),
     ("modulators", ("*modulator.*",)),

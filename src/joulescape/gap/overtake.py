@@ -9,7 +9,7 @@ needed: `needed_low` and `needed_high` are its ends.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -18,10 +18,11 @@ import numpy as np
 from joulescape.errors import ResultsError
 from joulescape.gap import overtake_findings, variation
 from joulescape.gap.crossing import FREE_REACH, Curves, Move, crossings
-from joulescape.gap.designs import Design, best, designs
+from joulescape.gap.designs import Design, best
 from joulescape.gap.equals import equals
 from joulescape.gap.in_words import number
 from joulescape.gap.levers import Lever, is_plain, levers, moved
+from joulescape.resolve.candidate import Pair
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.study import Study
 from joulescape.simulators.base import WEAKNESS, FloatArray
@@ -36,6 +37,8 @@ PAIRED_LEVERS = 5
 """Pairs are made of so many of the costliest."""
 LEAST_EFFECT = 0.01
 """Share of today's metric below which a lever, at its limit, is not told of unless the study names it."""
+NO_EFFECT = 1e-9
+"""Share below which a lever does nothing at all for the network, and is in no set."""
 
 CONFIDENCE = {"measured": "high", "derived": "derived", "assumed": "low"}
 
@@ -58,44 +61,51 @@ class Contest:
 
 def rows(study: Study) -> Mapping[str, list[Row]]:
     """Rows of gap_tables.OVERTAKE."""
-    found = [
-        row for entry in study.spec.overtake for contest in _contests(study, entry) for row in _told(contest, entry)
-    ]
+    found, rivals = list[Row](), Rivals()
+    for entry in study.spec.overtake:
+        found.extend(row for contest in _contests(study, entry, rivals) for row in _told(contest, entry))
     return {"overtake": [*found, *variation.rows(study)]}
 
 
-def _contests(study: Study, entry: OvertakeSpec) -> Iterator[Contest]:
+@dataclass
+class Rivals:
+    """The best electronic designs of the bridge's question, each found once."""
+
+    known: dict[tuple[str, str], Design] = field(default_factory=dict)
+
+    def of(self, space: DesignSpace, network: str, metric: str) -> Design:
+        """The electronic design with the least of the metric, in its best state of equal accuracy."""
+        if (network, metric) not in self.known:
+            electronic = (name for name, back_end in space.back_ends.items() if back_end.family == "electronic")
+            rival, _ = best(space, _pairs(space, network, *electronic), metric)
+            if rival is None:
+                raise ResultsError(f"{space.name} has no electronic machine that can carry {network}")
+            self.known[network, metric] = rival
+        return self.known[network, metric]
+
+
+def _contests(study: Study, entry: OvertakeSpec, rivals: Rivals) -> Iterator[Contest]:
     """One a network of the bridge, and one of what was measured; each where the question has the machine."""
     bridge, measured = study.spaces.get("bridge"), study.spaces.get("measured")
     if bridge is not None and entry.back_end in bridge.back_ends:
-        yield from (_priced(bridge, network, entry) for network in study.networks() if _meets(bridge, network, entry))
+        for network in entry.networks or study.networks():
+            if _pairs(bridge, network, entry.back_end):
+                yield _priced(bridge, network, entry, rivals.of(bridge, network, entry.metric))
     if measured is not None and entry.back_end in measured.back_ends:
         found = equals(measured, study.results("measured"), entry.back_end, entry.metric)
         names = (found.network, entry.back_end)
         yield Contest(found.design, found.refusal, *names, found.rival, entry.metric, found.said)
 
 
-def _meets(space: DesignSpace, network: str, entry: OvertakeSpec) -> bool:
-    return any(pair.network == network and pair.back_end == entry.back_end for pair in space.pairs)
-
-
-def _priced(space: DesignSpace, network: str, entry: OvertakeSpec) -> Contest:
-    """The best of the machine against the best of all electronic machines, each in its best state of equal accuracy."""
-    rival, _ = best([one for name in _electronic(space) for one in _of(space, network, name)], entry.metric)
-    own, refusal = best(_of(space, network, entry.back_end), entry.metric)
-    if rival is None:
-        raise ResultsError(f"{space.name} has no electronic machine that can carry {network}")
+def _priced(space: DesignSpace, network: str, entry: OvertakeSpec, rival: Design) -> Contest:
+    """The best of the machine against the best electronic design, each in its best state of equal accuracy."""
+    own, refusal = best(space, _pairs(space, network, entry.back_end), entry.metric)
     said = "assumed: the same network, as trained, as published with its loss, or rounded to eight bits"
     return Contest(own, refusal, network, entry.back_end, rival, entry.metric, said)
 
 
-def _electronic(space: DesignSpace) -> list[str]:
-    return [name for name, back_end in space.back_ends.items() if back_end.family == "electronic"]
-
-
-def _of(space: DesignSpace, network: str, back_end: str) -> list[Design]:
-    pairs = [pair for pair in space.pairs if pair.network == network and pair.back_end == back_end]
-    return [design for pair in pairs for design in designs(space, pair)]
+def _pairs(space: DesignSpace, network: str, *back_ends: str) -> list[Pair]:
+    return [pair for pair in space.pairs if pair.network == network and pair.back_end in back_ends]
 
 
 def _told(contest: Contest, entry: OvertakeSpec) -> Iterator[Row]:
@@ -118,14 +128,15 @@ def _moves(ranked: Sequence[Lever], effects: Mapping[str, float], named: Sequenc
     costly = [lever for lever in ranked if effects[lever.path] >= LEAST_EFFECT]
     singles = [lever for lever in ranked if lever.path in named or lever in costly[:TOP_LEVERS]]
     kinds: dict[str, list[Lever]] = {}
-    for lever in ranked:
+    spent = [lever for lever in ranked if effects[lever.path] > NO_EFFECT]
+    for lever in spent:
         kinds.setdefault(lever.kind, []).append(lever)
     groups = [tuple(some) for some in kinds.values() if len(some) > 1 and any(one in costly for one in some)]
     return [
         *(("one", Move((lever,))) for lever in singles),
         *(("kind", Move(some)) for some in groups),
         *(("pair", Move(two)) for two in combinations(costly[:PAIRED_LEVERS], 2)),
-        ("all", Move(tuple(ranked))),
+        *([("all", Move(tuple(spent)))] if spent else []),
     ]
 
 

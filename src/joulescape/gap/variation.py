@@ -1,8 +1,8 @@
 """How much devices may differ: the spread at which a machine is still as accurate as the best electronic design.
 
 A smaller spread saves no energy by itself, so it is never priced; it buys accuracy, and with it a cheaper design of the
-same machine (more bits a cell, fewer copies). Accuracy is measured, at a handful of spreads, for the machine's design of
-equal accuracy and for its cheapest one.
+same machine (more bits a cell, fewer copies). Accuracy is measured, at a handful of spreads, for the machine's design
+of equal accuracy and for its cheapest one.
 """
 
 from __future__ import annotations

@@ -55,6 +55,8 @@ class OvertakeSpec(Shape):
     parameters: Names
     """Dotted paths of sourced values below the back end's `parameters`; each is moved alone, then all together."""
     metric: Metric = "inference_energy_pj"
+    networks: tuple[str, ...] = ()
+    """Networks of the bridge's question on which it is tried; all that are compared when absent."""
 
 
 class SplitsSpec(Shape):
