@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -23,6 +23,8 @@ PER_DECADE = 4
 """Points of a line over a decade of inferences: it bends but once."""
 NAMED = 10
 """So many designs are named in the chart beside inference; of more, names would cover each other."""
+NAME_ROOM = 0.22
+"""So much of the span of energies is added at the right for the names."""
 BEYOND = 100.0
 """So much farther than the last crossing, and than the split of 90 %, the lives are drawn."""
 LONGEST = 1e15
@@ -34,7 +36,9 @@ def beside(pairs: Rows) -> tuple[Figure, ...]:
     """One line a design, from one inference to its whole training, on energy and time; none without both."""
     if not pairs:
         return ()
-    x = figure.cost_axis("x", "training_energy_pj", [row["x"] for row in pairs], "Energy (better ←)")
+    across = [row["x"] for row in pairs]
+    room = max(across) * (max(across) / min(across)) ** NAME_ROOM
+    x = figure.cost_axis("x", "training_energy_pj", [*across, room], "Energy (better ←)")
     y = figure.cost_height("y", "training_time_ns", [row["y"] for row in pairs], "Time")
     colour, shape = figure.family_colour(), figure.family_shape()
     base = alt.Chart(alt.NamedData("training_beside")).encode(x=x, y=y, color=colour)
@@ -51,12 +55,14 @@ def beside(pairs: Rows) -> tuple[Figure, ...]:
         .encode(shape=shape, tooltip=tooltip)
         for sign, is_filled in (("==", False), ("!=", True))
     ]
-    ends = base.transform_filter("datum.name != ''").encode(text="name:N")
-    place: dict[str, Any] = {"align": alt.expr("datum.side"), "dx": alt.expr("datum.side == 'left' ? 9 : -9"),
-                             "dy": -8, "fontSize": 11, "fontWeight": 600}  # fmt: skip
+    ends = alt.Chart(alt.NamedData("training_names")).encode(x=x, y=y, color=colour, text="name:N")
+    place: dict[str, Any] = {
+        "align": alt.expr("datum.side"), "dx": alt.expr("datum.side == 'left' ? 9 : -9"), "fontSize": 11,
+        "fontWeight": 600,
+    }  # fmt: skip
     halo: dict[str, Any] = {"stroke": alt.expr("paper"), "strokeWidth": 4, "strokeJoin": "round"}
     names = [ends.mark_text(**place, **halo), ends.mark_text(**place)]
-    chart = figure.layered(line, *points, *names).add_params(alt.param(name="paper", value="#ffffff"))
+    chart = figure.layered(line, *names, *points).add_params(alt.param(name="paper", value="#ffffff"))
     said = "; ".join(f"{row['back_end']} {row['what']} {row['energy_text']}, {row['time_text']}" for row in pairs)
     caption = (
         "Hollow: one inference (its time is the latency of the batch). Filled: the whole training run of the same "
@@ -64,22 +70,39 @@ def beside(pairs: Rows) -> tuple[Figure, ...]:
     )
     made = chart.properties(width="container", height=HEIGHT)
     return (
-        Figure("beside", "Training beside inference", caption, made, {"training_beside": _named(pairs)}, f"{said}."),
+        Figure(
+            "beside",
+            "Training beside inference",
+            caption,
+            made,
+            {"training_beside": pairs, "training_names": _named(pairs)},
+            f"{said}.",
+        ),
     )
 
 
 def _named(pairs: Rows) -> Rows:
-    """The name of a back end stands at its training, on the side where there is room; of many, none does."""
-    middle = math.sqrt(min(row["x"] for row in pairs) * max(row["x"] for row in pairs))
-    is_few = len(pairs) <= 2 * NAMED
-    return [
-        {
-            **row,
-            "name": row["back_end"].split("/")[-1] if is_few and row["what"] != "one inference" else "",
-            "side": "left" if row["x"] < middle else "right",
-        }
-        for row in pairs
-    ]
+    """The names of back ends beside their training, at the left where another stands at the right; of many, none."""
+    ends = [row for row in pairs if row["what"] != "one inference"]
+    if len(ends) > NAMED:
+        return []
+    low, high = figure.log_domain([row["y"] for row in pairs])
+    px = HEIGHT / math.log10(high / low)
+    span = math.log10(max(row["x"] for row in pairs) / min(row["x"] for row in pairs))
+
+    def is_in_the_way(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+        right, off = math.log10(other["x"] / row["x"]), px * abs(math.log10(other["y"] / row["y"]))
+        return 0 < right < NAME_ROOM * span and off < LABEL_PX
+
+    found: list[dict[str, Any]] = []
+    for side in ("left", "right"):
+        mine = [row for row in ends if any(is_in_the_way(row, other) for other in ends) == (side == "right")]
+        places = apart([row["y"] for row in mine], low, high, HEIGHT, LABEL_PX)
+        found += [
+            {"name": row["back_end"].split("/")[-1], "family": row["family"], "x": row["x"], "y": y, "side": side}
+            for row, y in zip(mine, places, strict=True)
+        ]
+    return found
 
 
 def lifecycle(lives: Sequence[Life], families: Sequence[str], declared: float | None) -> tuple[Figure, ...]:
