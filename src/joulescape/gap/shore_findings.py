@@ -11,12 +11,15 @@ import polars as pl
 from joulescape.gap.findings import Find, Finding, Tables
 from joulescape.gap.fits import Line, difference, factor
 from joulescape.gap.in_words import between, number
+from joulescape.simulators._node import energy_factor
 
 Fit = Mapping[str, Any]
 
 _NEED = ("parameters_by_year", "review")
 _DENSITY = ("performance_density_by_year", "gpu_float32")
 _SIZES = (8, 32, 1024)
+_PUBLISHED_NM = (45.0, 7.0)
+"""The nodes of published tables of SRAM."""
 
 
 def widening_gap(tables: Tables) -> Finding | None:
@@ -123,8 +126,8 @@ def tables_of_sram_stall(tables: Tables) -> Finding | None:
         f"foretells: {'; '.join(shown)}.",
         uncertainty="prediction intervals of 95 % from five nodes each; the published table differs from CACTI at 45 "
         "nm already, which is divided out",
-        contradicts="the energy of a memory may be scaled from one node to any other by one general rule "
-        "(stillmaker2017)",
+        contradicts="one rule scales the energy of all CMOS parts (stillmaker2017): from 45 to 7 nm by "
+        f"{number(1 / energy_factor(*_PUBLISHED_NM))}, memories included",
     )
 
 
@@ -135,13 +138,13 @@ def _beyond(tables: Tables, size: int) -> str | None:
         (pl.col("series") == "sram_energy_by_node") & (pl.col("group") == f"published_{size}_kib")
     )
     published = dict(shores.select("node_nm", "y").iter_rows())
-    if found is None or not {45.0, 7.0} <= published.keys():
+    if found is None or not set(_PUBLISHED_NM) <= published.keys():
         return None
-    line = _line(found)
-    # The table's own level at 45 nm is taken as exact: only the fall from there is compared.
-    down = line.at(math.log10(7)) - line.at(math.log10(45))
-    low, high = (end - line.at(math.log10(7)) + down for end in line.prediction_interval(math.log10(7)))
-    fall = published[45.0] / published[7.0]
+    line, (old, new) = _line(found), (math.log10(node) for node in _PUBLISHED_NM)
+    # The table's own level at the older node is taken as exact: only the fall from there is compared.
+    down = line.at(new) - line.at(old)
+    low, high = (end - line.at(new) + down for end in line.prediction_interval(new))
+    fall = published[_PUBLISHED_NM[0]] / published[_PUBLISHED_NM[1]]
     if math.log10(1 / fall) <= high:
         return None
     promised = f"{number(factor(-down))} ({between(factor(-high), factor(-low))})"
