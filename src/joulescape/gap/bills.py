@@ -44,9 +44,9 @@ class Bill:
     """Accuracy on the split that a choice may look at."""
 
     def metric(self, name: str, corner: Corner = "typical") -> float | None:
-        """A metric at a corner; None where the design is not valid there."""
+        """A metric at a corner; None where the design is not valid there, or has no such metric."""
         found = self.corners.get(corner)
-        return found[name] if found is not None and found["state"] == "valid" else None
+        return found.get(name) if found is not None and found["state"] == "valid" else None
 
     @property
     def refusal(self) -> str | None:

@@ -145,8 +145,6 @@ def _open_ends(four: Four) -> str:
     for bill in (four.base, four.both):
         for corner in ("pessimistic", "optimistic"):
             found = bill.corners.get(corner)
-            if found is None:
-                return f"no corners: {bill.state.name} on {bill.state.back_end} was not confirmed"
-            if found["state"] != "valid":
+            if found is not None and found["state"] != "valid":
                 return f"{corner} corner of {bill.state.back_end}: {found['reason']}"
-    return "no corners"
+    return "not all of the corners are known"

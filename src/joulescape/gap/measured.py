@@ -1,12 +1,12 @@
 """Bills where accuracy was measured: read from the results of a question that was answered.
 
-A design that was confirmed has test accuracy and three corners; one that was not has the typical corner and the
-validation split of its search, and says so. Costs are those of the statistics that the measurement saw.
+A design that was confirmed has test accuracy and three corners. One that was not has the validation split of its
+search at the typical corner, and says so; its costs at the other corners are moved as far as these corners move them at
+nominal statistics. Costs at the typical corner are always those of the statistics that the measurement saw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -15,14 +15,18 @@ import polars as pl
 
 from joulescape.errors import ResultsError
 from joulescape.gap.bills import Bill, Row, Where, added_up
+from joulescape.gap.priced import ENDS, Corners, corners_of
 from joulescape.gap.states import State, states
 from joulescape.resolve.design_space import DesignSpace
-from joulescape.spec.sourced import Corner
+from joulescape.spec.sourced import CORNERS, Corner
+from joulescape.spec.space import ACCURACY_METRICS
+from joulescape.tables import METRICS
 
 FACTS = ("macs", "file_bytes", "assumed_energy_fraction")
 """Columns of the trials that hold of every corner."""
 
 UNCONFIRMED = "searched on the validation split, not confirmed"
+MOVED = "not confirmed: costs moved as this corner moves them at nominal statistics"
 
 NAMES = ("trials", "confirmed", "parts", "layers")
 
@@ -67,13 +71,26 @@ def _bill(space: DesignSpace, state: State, results: Results) -> Bill:
     design, trial = chosen["design_id"], searched.filter(pl.col("design_id") == chosen["design_id"]).to_dicts()[0]
     corners = confirmed.filter(pl.col("design_id") == design).to_dicts()
     facts = {name: trial[name] for name in FACTS}
-    found = {cast(Corner, row["corner"]): {**row, **facts} for row in corners}
+    found: Corners = {cast(Corner, row["corner"]): {**row, **facts} for row in corners}
     where = _where(space, design, results)
-    return Bill(state, family, found or _unconfirmed(trial), where, trial["accuracy_fraction"])
+    return Bill(state, family, found or _unconfirmed(space, state, trial), where, trial["accuracy_fraction"])
 
 
-def _unconfirmed(trial: Row) -> Mapping[Corner, Row]:
-    return {"typical": {**trial, "reason": trial["reason"] or UNCONFIRMED}}
+def _unconfirmed(space: DesignSpace, state: State, trial: Row) -> Corners:
+    candidate = next(one for one in state.candidates if one.candidate_id == trial["candidate_id"])
+    nominal = corners_of(space, candidate, trial["variant_id"], CORNERS)
+    typical = {**trial, "reason": trial["reason"] or UNCONFIRMED}
+    return {"typical": typical, **{corner: _moved(typical, nominal, corner) for corner in ENDS}}
+
+
+def _moved(typical: Row, nominal: Corners, corner: Corner) -> Row:
+    """The typical row with every cost moved as its corner moves it without data; what cannot be built says why."""
+    there, here = nominal[corner], nominal["typical"]
+    if typical["state"] != "valid" or there["state"] != "valid":
+        return {"state": "infeasible", "reason": there["reason"] or typical["reason"]}
+    costs = [name for name in METRICS if name not in ACCURACY_METRICS and typical[name] and here[name] and there[name]]
+    moved = {name: typical[name] * there[name] / here[name] for name in costs}
+    return {**{name: typical[name] for name in FACTS}, **moved, "state": "valid", "reason": MOVED}
 
 
 def _of(table: pl.DataFrame, ids: list[str]) -> pl.DataFrame:

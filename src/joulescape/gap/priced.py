@@ -6,7 +6,7 @@ the typical corner: a machine is neither blamed nor praised for a size that does
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
@@ -22,7 +22,11 @@ from joulescape.pricing.rows import area_rows, energy_rows
 from joulescape.resolve.candidate import Candidate, Pair
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.machine import LayerRun
-from joulescape.spec.sourced import CORNERS, Corner
+from joulescape.spec.sourced import Corner
+
+ENDS: tuple[Corner, ...] = ("optimistic", "pessimistic")
+
+Corners = Mapping[Corner, Row]
 
 
 def priced_bills(space: DesignSpace, networks: Iterable[str], workers: int = 1) -> list[Bill]:
@@ -47,12 +51,14 @@ def bill(space: DesignSpace, state: State) -> Bill:
     """One state at every corner."""
     candidate, chosen = _chosen(space, state)
     variant_id, family = chosen.variant_id, space.back_ends[state.back_end].family
-    corners = {
-        corner: _row(chosen if corner == "typical" else _at(_priced(space, candidate, corner), variant_id))
-        for corner in CORNERS
-    }
+    corners = {**corners_of(space, candidate, variant_id), "typical": _row(chosen)}
     where = _where(space, candidate, variant_id) if chosen.state == "valid" else None
     return Bill(state, family, corners, where)
+
+
+def corners_of(space: DesignSpace, candidate: Candidate, variant_id: int, some: Sequence[Corner] = ENDS) -> Corners:
+    """Columns of gap_tables.BRIDGE of one variant at some corners."""
+    return {corner: _row(_at(_priced(space, candidate, corner), variant_id)) for corner in some}
 
 
 def _share(asked: tuple[DesignSpace, list[Pair]]) -> list[list[Bill]]:
