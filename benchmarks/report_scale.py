@@ -3,11 +3,12 @@
 python benchmarks/report_scale.py [--designs 1000 10000 50000 100000] [--repeats 3]
 
 Each page is made from tables drawn from a seed (report_tables.py), opened afresh in a browser of its own, and driven
-with a real mouse. Medians of the repeats, and the machine's load before each table, since other work slows a browser.
-first    the first chart has been drawn, since the navigation began
+with a real mouse. Medians of the repeats. A time is by the clock, then in brackets what the page's main thread computed
+meanwhile: on a machine that does nothing else the two are about the same, and the load says how far it is from that.
+first    the first chart has been drawn, since the page's beginning
 all      every chart has been drawn
 slider   a limit moved with the mouse, until every chart on screen has been drawn with it; median of ten moves
-sort     a click on a column's name, until the table shows its new first row
+sort     a click on a column's name, until the table shows its new rows
 memory   resident memory of the page's process once every chart is drawn, and the greatest seen
 render   CPU of writing the page; the library is packed before, once a process (about 2 s)
 """
@@ -15,6 +16,7 @@ render   CPU of writing the page; the library is packed before, once a process (
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import tempfile
@@ -40,43 +42,51 @@ GOALS = (
 )
 
 WATCH = """
-window.seen = {};
+const isDrawn = () => !document.querySelector('[data-chart]:not([data-drawn])');
+const seen = new Set();
+const mark = (name) => { if (!seen.has(name)) performance.mark(name); seen.add(name); };
+window.has = (name) => seen.has(name);
+mark('begun');
 new MutationObserver((changes) => {
-  for (const change of changes) {
-    if (change.attributeName === 'data-drawn' && !('first' in seen)) seen.first = performance.now();
-    if (change.attributeName === 'data-ready') seen.ready = performance.now();
-    const left = document.querySelectorAll('[data-chart]:not([data-drawn])').length;
-    if (change.attributeName === 'data-drawn' && !left) seen.all = performance.now();
-  }
+  for (const { attributeName } of changes) mark(attributeName === 'data-drawn' ? 'first' : 'ready');
+  if (isDrawn() && has('first')) mark('all');
 }).observe(document, { attributes: true, subtree: true, attributeFilter: ['data-drawn', 'data-ready'] });
 """
 """Run before the page's own script: notes when charts are drawn."""
 
-REDRAWN = """
-const told = arguments[arguments.length - 1], chosen = document.getElementById('range-energy');
-const frame = () => new Promise((go) => requestAnimationFrame(go));
+MOVE = """
+const frame = () => new Promise((go) => requestAnimationFrame(go)), slider = document.getElementById('range-energy');
 const near = [...document.querySelectorAll('[data-chart]')].filter((place) => {
   const box = place.getBoundingClientRect();
   return place.view && box.top < innerHeight && box.bottom > 0 && 'max_energy' in place.view.getState().signals;
 });
 const before = near.map((place) => place.view.signal('max_energy'));
-chosen.addEventListener('input', async () => {
-  const began = performance.now();
+window.isRedrawn = false;
+slider.addEventListener('input', async () => {
+  performance.mark('moved');
   while (near.some((place, at) => place.view.signal('max_energy') === before[at])) await frame();
   for (const place of near) await place.view.runAsync();
   await frame();
-  told([performance.now() - began, near.length]);
+  performance.mark('redrawn');
+  window.isRedrawn = true;
 }, { once: true, capture: true });
-window.listening = true;
+const { left, top, width, height } = slider.getBoundingClientRect();
+return [left, top, width, height];
 """
-SORTED = """
-const told = arguments[0], body = document.querySelector('#table-box tbody'), began = performance.now();
+SORT = """
+const body = document.querySelector('#table-box tbody');
+performance.mark('clicked');
 return new Promise((go) => {
-  const watch = new MutationObserver(() => requestAnimationFrame(() => { watch.disconnect(); go(performance.now() - began); }));
+  const shown = () => { watch.disconnect(); performance.mark('sorted'); go(); };
+  const watch = new MutationObserver(() => requestAnimationFrame(shown));
   watch.observe(body, { childList: true });
   document.querySelector('#table-box th[data-name=area_mm2] button').click();
 });
 """
+PAIRS = {
+    "first": ("begun", "first"), "all": ("begun", "all"), "slider": ("moved", "redrawn"), "sort": ("clicked", "sorted"),
+}  # fmt: skip
+"""What is timed: between which two marks."""
 
 
 @contextmanager
@@ -87,8 +97,10 @@ def browser(folder: str) -> Iterator[Any]:
 
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
-    for flag in (*FLAGS, f"--user-data-dir={folder}", "--window-size=1440,900"):
+    for flag in (*FLAGS, f"--user-data-dir={folder}"):
         options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    options.add_experimental_option("perfLoggingPrefs", {"traceCategories": "blink.user_timing"})
     driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
     try:
         yield driver
@@ -113,39 +125,44 @@ def wait(driver: Any, script: str, seconds: float = 120) -> float:
     return most
 
 
-def slide(driver: Any, moves: int = 10) -> float:
-    """Median seconds from a drag of the energy limit to the charts on screen, over `moves` drags."""
-    times = []
+def slide(driver: Any, moves: int = 10) -> None:
+    """Click ten places of the energy limit, and wait for the charts on screen each time."""
     for move in range(moves):
-        driver.execute_script("window.waited = null; window.scrollTo(0, 0)")
-        driver.execute_script(f"((...arguments) => {{{REDRAWN}}})((found) => {{ window.waited = found; }})")
-        box = driver.execute_script(
-            "const b = document.getElementById('range-energy').getBoundingClientRect(); return [b.left, b.top, b.width, b.height]"
-        )
-        at = {"x": box[0] + box[2] * (0.25 + 0.05 * move), "y": box[1] + box[3] / 2, "button": "left", "clickCount": 1}
+        left, top, width, height = driver.execute_script(MOVE)
+        at = {"x": left + width * (0.25 + 0.05 * move), "y": top + height / 2, "button": "left", "clickCount": 1}
         for kind in ("mousePressed", "mouseReleased"):
             driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": kind, **at})
-        wait(driver, "window.waited !== null")
-        times.append(driver.execute_script("return window.waited[0]"))
-    return statistics.median(times) / 1000
+        wait(driver, "window.isRedrawn")
+
+
+def timed(driver: Any) -> dict[str, float]:
+    """Seconds by the clock, and of the main thread's work, between the marks of each pair; medians where it recurs."""
+    told = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    marks = [one["params"] for one in told if one["method"] == "Tracing.dataCollected" and "tts" in one["params"]]
+    found = {}
+    for name, ends in PAIRS.items():
+        both = sorted((mark for mark in marks if mark["name"] in ends), key=lambda mark: mark["ts"])
+        for kind, clock in (("", "ts"), (" cpu", "tts")):
+            spans = [after[clock] - before[clock] for before, after in zip(both[::2], both[1::2], strict=True)]
+            found[name + kind] = statistics.median(spans) / 1e6
+    return found
 
 
 def opened(page: Path) -> dict[str, float]:
     """One load of a page, measured."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, browser(folder) as driver:
+        size = {"width": 1440, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         driver.execute_cdp_cmd("Page.enable", {})
         driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
         driver.get(page.as_uri())
-        most = wait(driver, "'ready' in seen && 'all' in seen")
-        seen = driver.execute_script("return seen")
+        most = wait(driver, "has('ready') && has('all')")
         time.sleep(1)
         rests = resident_mb(driver)
-        found = {"first": seen["first"] / 1000, "all": seen["all"] / 1000, "rests": rests, "slider": slide(driver)}
+        slide(driver)
         driver.execute_script("document.querySelector('#table-box').scrollIntoView()")
-        wait(driver, "document.querySelectorAll('#table-box th').length > 0")
-        found["sort"] = driver.execute_script(f"{SORTED}") / 1000
-        found["most"] = max(most, rests, resident_mb(driver))
-        return found
+        driver.execute_script(SORT)
+        return {**timed(driver), "rests": rests, "most": max(most, rests, resident_mb(driver))}
 
 
 def measured(designs: int, repeats: int, folder: Path) -> dict[str, float]:
@@ -166,16 +183,15 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args()
     packed_library()
-    print(
-        f"{os.cpu_count()} cores\n| designs | load | file, MB | render, s | first, s | all, s | slider, s | sort, s | memory, MB | greatest |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    columns = ("designs", "load", "file, MB", "render, s", *(f"{name}, s" for name in PAIRS), "memory, MB", "greatest")
+    print(f"{os.cpu_count()} cores\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     with tempfile.TemporaryDirectory() as folder:
         for designs in asked.designs:
             load = os.getloadavg()[0]
             row = measured(designs, asked.repeats, Path(folder))
-            times = " | ".join(f"{row[name]:.2f}" for name in ("file", "render", "first", "all", "slider", "sort"))
-            print(f"| {designs:,} | {load:.1f} | {times} | {row['rests']:.0f} | {row['most']:.0f} |", flush=True)
+            times = " | ".join(f"{row[name]:.2f} ({row[f'{name} cpu']:.2f})" for name in PAIRS)
+            shown = f"{row['file']:.2f} | {row['render']:.2f} | {times} | {row['rests']:.0f} | {row['most']:.0f}"
+            print(f"| {designs:,} | {load:.1f} | {shown} |", flush=True)
     print(GOALS)
 
 

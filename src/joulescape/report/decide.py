@@ -48,7 +48,7 @@ class Decision:
 
 def decide(columns: Columns, limits: Limits) -> Decision:
     """Choose among the rows that meet the limits, by preference."""
-    rows = [row for row in range(len(columns["back_end"])) if _meets(columns, row, limits)]
+    rows = _within(columns, limits)
     by_back_end: dict[str, list[int]] = {}
     for row in rows:
         by_back_end.setdefault(columns["back_end"][row], []).append(row)
@@ -116,23 +116,27 @@ def relaxations(columns: Columns, limits: Limits) -> dict[str, float]:
     for name in ("accuracy", *COSTS):
         if getattr(limits, name) is None:
             continue
-        rows = [row for row in range(len(columns["back_end"])) if _meets(columns, row, limits, without=name)]
+        rows = _within(columns, limits, without=name)
         values = [columns[name][row] for row in rows if columns[name][row] is not None]
         if values:
             found[name] = max(values) if name == "accuracy" else min(values)
     return found
 
 
-def _meets(columns: Columns, row: int, limits: Limits, without: str = "") -> bool:
-    if limits.back_ends is not None and columns["back_end"][row] not in limits.back_ends:
-        return False
-    if limits.accuracy is not None and without != "accuracy" and columns["accuracy"][row] < limits.accuracy:
-        return False
-    return all(_cost_meets(columns[name][row], getattr(limits, name)) for name in COSTS if name != without)
-
-
-def _cost_meets(value: float | None, limit: float | None) -> bool:
-    return limit is None or (value is not None and value <= limit)
+def _within(columns: Columns, limits: Limits, without: str = "") -> list[int]:
+    """Rows that meet every limit but `without`; one limit after the other, each over the rows that are left."""
+    rows = list(range(len(columns["back_end"])))
+    if limits.back_ends is not None:
+        names, allowed = columns["back_end"], set(limits.back_ends)
+        rows = [row for row in rows if names[row] in allowed]
+    if limits.accuracy is not None and without != "accuracy":
+        accuracy, least = columns["accuracy"], limits.accuracy
+        rows = [row for row in rows if accuracy[row] >= least]
+    for name in COSTS:
+        limit, values = getattr(limits, name), columns[name]
+        if limit is not None and name != without:
+            rows = [row for row in rows if values[row] is not None and values[row] <= limit]
+    return rows
 
 
 def _cost(columns: Columns, name: str, row: int) -> float:

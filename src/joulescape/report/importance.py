@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 LEVELS = 6
 """A number of more values is cut at its quantiles into so many levels, less one."""
@@ -91,13 +92,24 @@ def importance(knobs: pl.DataFrame, metrics: pl.DataFrame, candidates: Sequence[
     model = _Model.of(knobs) if knobs.width else None
     if model is None or knobs.height < 3 * model.levels.shape[1]:
         return None
-    values, generator = metrics.to_numpy().astype(np.float64), np.random.default_rng(seed)
-    shares, explained = _shares(model, values, np.ones(knobs.height), _orders(knobs.width, ORDERS, generator))
-    some = _orders(knobs.width, RESAMPLED_ORDERS, generator)
+    with threadpool_limits(1):  # many small products: threads would wait for each other more than they compute
+        return _intervals(model, knobs.columns, metrics, candidates, np.random.default_rng(seed))
+
+
+def _intervals(
+    model: _Model,
+    knobs: Sequence[str],
+    metrics: pl.DataFrame,
+    candidates: Sequence[str],
+    generator: np.random.Generator,
+) -> Importance:
+    values = metrics.to_numpy().astype(np.float64)
+    shares, explained = _shares(model, values, np.ones(len(values)), _orders(len(knobs), ORDERS, generator))
+    some = _orders(len(knobs), RESAMPLED_ORDERS, generator)
     drawn = np.stack([_shares(model, values, weights, some)[0] for weights in _resampled(candidates, generator)])
     half = SDS * drawn.std(axis=0, ddof=1)
     ends = np.stack((shares, np.maximum(shares - half, 0.0), np.minimum(shares + half, 1.0)), axis=-1)
-    names = [(knob, metric) for knob in knobs.columns for metric in metrics.columns]
+    names = [(knob, metric) for knob in knobs for metric in metrics.columns]
     return Importance(
         {name: Share(*map(float, of)) for name, of in zip(names, ends.reshape(-1, 3), strict=True)},
         dict(zip(metrics.columns, explained.tolist(), strict=True)),
@@ -141,8 +153,8 @@ def _shares(model: _Model, values: Floats, weights: Floats, orders: list[list[in
 
 def _centred(levels: Floats, values: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
     """Gram matrix of the levels, their products with the values, and the values' squares, about weighted means."""
-    share = weights / weights.sum()
-    about, off = levels - share @ levels, values - share @ values
+    whole = weights.sum()
+    off = values - (weights / whole) @ values
     off = np.where(np.abs(off) > 1e-12 * np.abs(values).max(axis=0), off, 0.0)
-    weighted = about * weights[:, None]
-    return weighted.T @ about, weighted.T @ off, weights @ off**2
+    weighted, sums = levels * weights[:, None], weights @ levels  # levels are 0 or 1: their sums are exact counts
+    return weighted.T @ levels - np.outer(sums, sums / whole), weighted.T @ off, weights @ off**2
