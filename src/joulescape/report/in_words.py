@@ -56,9 +56,11 @@ def _sections(found: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
         for row in found["yields"]
     ]
     yield "Share of good chips", [found["yield"], *good] if found["yield"] else []
+    yield "What bounds it", [found["bounds"]] if found["bounds"] else []
+    yield "Training beside inference", [found["life"]] if found["life"] else []
     yield "On equal area", [found["equal_terms"]] if found["equal_terms"] else []
     yield "Which knob matters", found["knobs"]
-    trust = []
+    trust = [found["survivors"]] if found["survivors"] else []
     if found["optimism_fraction"] is not None:
         trust.append(f"Validation stood {100 * found['optimism_fraction']:+.1f} points above test on average.")
     if found["predictions"]:

@@ -43,6 +43,7 @@ from joulescape.report.sections import (
     refused,
     schedule,
     sheet,
+    survivors,
     tested,
     training,
     yields,
@@ -67,6 +68,7 @@ class Facts:
     mappings: mappings.MappingFacts
     normalised: normalised.NormalisedFacts
     tested: tested.TestedFacts
+    survivors: survivors.SurvivorFacts
     yields: yields.YieldFacts
     published: published.PublishedFacts
     refused: refused.RefusedFacts
@@ -95,6 +97,7 @@ class Facts:
             mappings=mappings.facts(given),
             normalised=normalised.facts(given),
             tested=tested.facts(given),
+            survivors=survivors.facts(given),
             yields=yields.facts(given),
             published=published.facts(given),
             refused=refused.facts(given),
@@ -169,6 +172,11 @@ def summary(given: Tables) -> dict[str, Any]:
         "pick": None if row is None else given.valid.row(row, named=True)["design_id"],
         "pick_design": picked(given, row),
         "back_ends": [asdict(offer) for offer in found.decision.offers],
+        "survivors": found.survivors.sentence,
+        "winners": [asdict(row) for row in found.survivors.rows],
+        "life": found.training.sentence or found.training.why_none,
+        "bounds": found.bounds.lead,
+        "bound_by": list(found.bounds.said),
         "optimism_fraction": found.tested.optimism_fraction,
         "predictions": found.published.prediction_count,
         "predictions_within_tolerance": found.published.prediction_pass_count,

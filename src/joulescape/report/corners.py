@@ -1,0 +1,48 @@
+"""The confirmed designs as they were evaluated with their machine's constants at a corner: nothing is extrapolated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from joulescape.report.certainty import SPREAD_SD
+from joulescape.report.decide import Columns
+from joulescape.report.inputs import Tables
+
+Corner = Literal["optimistic", "typical", "pessimistic"]
+
+
+def confirmed_at(given: Tables, at: Mapping[str, Corner]) -> dict[str, list[Any]]:
+    """Columns of the confirmed designs that are valid at the corner of their machine, as `decide` reads them.
+
+    Accuracies are of the test split; a machine that `at` does not name is left out.
+    """
+    exact = dict(given.trials.select("design_id", "equivalence").rows())
+    kept = [
+        row
+        for row in given.confirmed.sort("design_id").iter_rows(named=True)
+        if at.get(row["back_end"]) == row["corner"] and row["state"] not in {"infeasible", "failed"}
+    ]
+    accuracy = given.axes.accuracy
+    if accuracy is not None:
+        kept = [row for row in kept if row[accuracy] is not None]
+    columns: dict[str, list[Any]] = {
+        "id": [row["design_id"] for row in kept],
+        "back_end": [row["back_end"] for row in kept],
+        "family": [row["family"] for row in kept],
+        "exact": [exact.get(row["design_id"]) == "exact" for row in kept],
+    }
+    for role, metric in given.axes.items():
+        values = [row[metric] for row in kept]
+        columns[role] = values if role == "accuracy" else [value or None for value in values]
+    if accuracy is not None:
+        columns["sd"] = [row[accuracy.replace("_fraction", "_sd_fraction")] for row in kept]
+    return columns
+
+
+def reach(columns: Columns, row: int) -> float | None:
+    """Two standard deviations of a design's accuracy; None where one run of a machine that draws says nothing of it."""
+    sd = columns["sd"][row]
+    if sd is None:
+        return 0.0 if columns["exact"][row] else None
+    return SPREAD_SD * float(sd)
