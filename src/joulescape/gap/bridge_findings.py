@@ -45,7 +45,7 @@ def best_of_a_family(family: str, tables: Tables) -> Finding | None:
         f"most {number(best['both'])} ({best['network']}, {best['compression']}, on {best['back_end']}) against "
         f"{best['baseline']} with the network as trained; over {len(by_network)} networks the best of each gives "
         f"{number(mean)} in the geometric mean, and least for {worst}: {number(by_network[worst])}.",
-        uncertainty=f"{_ends(best)}; accuracy not measured",
+        uncertainty=f"{_ends(best)}; {_assumed_of(tables, best)}accuracy not measured",
     )
 
 
@@ -153,6 +153,14 @@ def _ends(row: dict[str, float | None]) -> str:
         return "typical corner alone: not confirmed at the others"
     shown = (number(end) if end is not None else "no design at that corner" for end in (low, high))
     return f"{' to '.join(shown)} over the corners"
+
+
+def _assumed_of(tables: Tables, row: dict[str, str]) -> str:
+    """How much of a design's energy rests on assumed numbers."""
+    keys = ("question", "network", "compression", "back_end")
+    here = pl.all_horizontal([pl.col("corner") == "typical", *(pl.col(key) == row[key] for key in keys)])
+    shares = tables["bridge"].filter(here)["assumed_energy_fraction"].drop_nulls()
+    return f"{shares[0]:.0%} of its energy rests on assumed numbers; " if len(shares) else ""
 
 
 def _end(row: dict[str, str]) -> str:
