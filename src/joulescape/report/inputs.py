@@ -15,6 +15,7 @@ import polars as pl
 from joulescape import tables
 from joulescape.errors import ResultsError
 from joulescape.report import theme
+from joulescape.report.soundness import sound
 from joulescape.spec.space import TRAINING_METRICS
 
 ACCURACIES = ("accuracy_fraction", "trained_accuracy_fraction")
@@ -60,6 +61,8 @@ class Tables:
     constants: pl.DataFrame = field(default_factory=lambda: tables.make([], tables.CONSTANTS))
     files: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of every file that the tables were read from, by its name."""
+    unsound: Mapping[str, int] = field(default_factory=dict)
+    """Values that are no finite number, by `<table>.<column>`: they were taken as null."""
 
     @cached_property
     def spec(self) -> Mapping[str, Any]:
@@ -157,37 +160,30 @@ def read_tables(
 ) -> Tables:
     """Read a results folder. trials.parquet and resolved.json must exist; any other table may be absent and is empty.
 
-    A column that is younger than the file (tables.LATER) is null. Raises ResultsError when a needed file is missing or
-    a table lacks a column of its contract.
+    A column that is younger than the file (tables.LATER) is null, and so is a value that is no finite number. Raises
+    ResultsError when a needed file is missing or a table lacks a column of its contract.
     """
     resolved = read_json(folder / "resolved.json")
     asked = (resolved.get("spec") or {}).get("networks")
     known = sorted((networks or folder.parent / "networks").glob("*.json"))
+    schemas = {"front": tables.TRIALS} | {name: getattr(tables, name.upper()) for name in IN_FOLDER if name != "front"}
+    read = {name: read_table(folder / f"{name}.parquet", schemas[name], name == "trials") for name in IN_FOLDER}
+    kept, unsound = sound({**read, "published": read_table(published, tables.PUBLISHED)})
     return Tables(
         name=folder.name,
-        trials=read_table(folder / "trials.parquet", tables.TRIALS, is_needed=True),
-        front=read_table(folder / "front.parquet", tables.TRIALS),
-        history=read_table(folder / "history.parquet", tables.HISTORY),
-        confirmed=read_table(folder / "confirmed.parquet", tables.CONFIRMED),
-        parts=read_table(folder / "parts.parquet", tables.PARTS),
-        layers=read_table(folder / "layers.parquet", tables.LAYERS),
-        published=read_table(published, tables.PUBLISHED),
-        audit=read_table(folder / "audit.parquet", tables.AUDIT),
+        **kept,
         resolved=resolved,
         references=read_references(references),
         networks={path.stem: read_json(path) for path in known if asked is None or path.stem in asked},
-        errors=read_table(folder / "errors.parquet", tables.ERRORS),
-        mappings=read_table(folder / "mappings.parquet", tables.MAPPINGS),
-        constants=read_table(folder / "constants.parquet", tables.CONSTANTS),
-        files=digests((*(folder / name for name in FILES), published)),
+        files=digests((folder / "resolved.json", *(folder / f"{name}.parquet" for name in IN_FOLDER), published)),
+        unsound=unsound,
     )
 
 
-FILES = (
-    "resolved.json", "trials.parquet", "front.parquet", "history.parquet", "audit.parquet", "constants.parquet",
-    "confirmed.parquet", "parts.parquet", "layers.parquet", "errors.parquet", "mappings.parquet",
+IN_FOLDER = (
+    "trials", "front", "history", "audit", "constants", "confirmed", "parts", "layers", "errors", "mappings",
 )  # fmt: skip
-"""What a results folder may hold for its report, in the order in which it is made."""
+"""Tables of a results folder, in the order in which they are made; trials must be there."""
 
 
 def digests(paths: Iterable[Path | None]) -> dict[str, str]:

@@ -31,6 +31,7 @@ def tally(given: Tables) -> dict[str, Any]:
         "versions": dict(given.resolved.get("versions") or {}),
         "git_commit": given.resolved.get("git_commit"),
         "files": dict(given.files),
+        "unsound": dict(given.unsound),
     }
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from joulescape.report import theme
 from joulescape.report.inputs import Tables
+from joulescape.report.soundness import unsound_words
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def facts(given: Tables) -> ProvenanceFacts:
         refused=tuple(
             (f"{entry['network']} on {entry['back_end']}", str(entry["reason"])) for entry in _listed(given, "refused")
         ),
-        notes=tuple(str(note) for note in _listed(given, "notes")),
+        notes=tuple(filter(None, (unsound_words(given.unsound), *map(str, _listed(given, "notes"))))),
         citations=tuple(citation(key, given.references[key]) for key in keys if key in given.references),
         unlisted=tuple(key for key in keys if key not in given.references),
     )
@@ -74,6 +75,7 @@ def _items(given: Tables) -> list[tuple[str, str]]:
     items += [("Commit", given.resolved.get("git_commit")), ("Versions", _listing(given.resolved.get("versions")))]
     items += [("Computed on", _listing(given.resolved.get("machine")))]
     used = set() if given.is_cost_only else set(given.trials["network"].drop_nulls().to_list())
+    items += [("Files read (SHA-256)", ", ".join(f"{name} {digest[:12]}" for name, digest in given.files.items()))]
     items += [(f"Reference of {name}", _listing(found)) for name, found in given.networks.items() if name in used]
     return [(name, str(value)) for name, value in items if value not in (None, "")]
 
