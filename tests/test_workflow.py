@@ -35,6 +35,14 @@ objectives:
 budget: {trials: 8, population: 4, per_back_end: {physical/shg: 1}, draws: 1, samples: 60}
 confirm: {draws: 2, designs: 4}
 """
+STUDY = """\
+study: gap
+question: How far do chips lag behind?
+questions: {measured: tiny}
+baselines: [electronic/systolic_int8]
+metrics: [inference_energy_pj]
+shores: {trends: [performance_density]}
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -90,6 +98,7 @@ def project(tmp_path_factory):
             model.unlink()
     (folder / "spaces").mkdir()
     (folder / "spaces" / "tiny.yaml").write_text(SPACE)
+    (folder / "spaces" / "far.yaml").write_text(STUDY)
     code, text = snakemake(folder)
     assert code == 0, text
     return folder
@@ -101,7 +110,8 @@ def test_every_promised_file_is_there(project):
         "networks/digits_mlp.npz", "tiny/resolved.json", "tiny/trials.parquet", "tiny/front.parquet",
         "tiny/history.parquet", "tiny/audit.parquet", "tiny/trials.csv", "tiny/front.csv", "tiny/confirmed.parquet",
         "tiny/confirmed.csv", "tiny/parts.parquet", "tiny/layers.parquet", "tiny/provenance.json", "tiny/report.html",
-        "tiny/study.log", "index.html", ".cache/evaluations.sqlite",
+        "tiny/study.log", "far/study.json", "far/fits.csv", "far/report.html", "far/report.md",
+        "index.html", ".cache/evaluations.sqlite",
     )  # fmt: skip
     assert [name for name in promised if not (results / name).exists()] == []
     assert "8/8 candidates" in (results / "logs" / "search" / "tiny.log").read_text()
@@ -112,8 +122,9 @@ def test_every_rule_leaves_a_log_and_none_is_shared(project):
     bodies = dict(re.findall(r"^rule (\w+):\n(.*?)(?=^rule |^\w|\Z)", rules, flags=re.MULTILINE | re.DOTALL))
     logs = {name: re.search(r"log:\s+\"results/(logs/\S+)\"", body) for name, body in bodies.items()}
     assert [name for name, log in logs.items() if log is None] == []
-    places = [log[1].replace("{space}", "tiny").replace("{network}", "digits_mlp") for log in logs.values()]
-    assert len(set(places)) == len(places) == 7
+    names = {"{space}": "tiny", "{network}": "digits_mlp", "{study}": "far"}
+    places = [re.sub(r"\{\w+\}", lambda found: names[found[0]], log[1]) for log in logs.values()]
+    assert len(set(places)) == len(places) == 9
     assert [place for place in places if not (project / "results" / place).exists()] == []
 
 
@@ -160,7 +171,7 @@ def test_only_the_report_is_drawn_again_when_a_template_changes(project):
     template.write_text(template.read_text() + "{# another draft #}\n")
     code, text = snakemake(project)
     assert code == 0, text
-    assert ran(text) == {"report", "index", "all"}
+    assert ran(text) == {"report", "study_report", "index", "all"}
     code, text = snakemake(project)
     assert "Nothing to be done" in text
 
