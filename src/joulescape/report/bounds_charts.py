@@ -68,7 +68,7 @@ def bars(rows: Rows, phases: Sequence[str]) -> tuple[Figure, ...]:
 
 def roofline(points: Rows, roofs: Sequence[Roof], phases: Sequence[str], hidden: int) -> tuple[Figure, ...]:
     """Layers as points, roofs as lines; none where no layer has both a rate and bytes."""
-    if not points:
+    if not points or not phases:
         return ()
     extent = Extent.of(points, roofs)
     inside = [row for row in points if row["x"] is not None]
