@@ -88,8 +88,7 @@ def test_a_chart_says_in_words_what_it_shows(found: tuple[Facts, dict[str, Figur
         assert spec["description"].strip()
         assert drawn.title and drawn.caption.endswith(".")
         assert spec["width"] == "container"
-        height = spec["height"]["step"] if isinstance(spec["height"], dict) else spec["height"]
-        assert isinstance(height, int) and height > 0
+        assert isinstance(spec["height"], int) and spec["height"] > 0
 
 
 def test_colours_stand_in_the_theme_only(found: tuple[Facts, dict[str, Figure]]) -> None:

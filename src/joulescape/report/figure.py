@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -138,11 +139,19 @@ def accuracy_axis(field_name: str, values: Sequence[float], title: str) -> alt.Y
     )
 
 
-def rows_high(step: int, right: int) -> dict[str, Any]:
-    """Properties of a chart with `step` pixels a row, however many rows it shows, and room for words at the right."""
+def rows_high(step: int, most: int, right: int) -> dict[str, Any]:
+    """Properties of a chart with `step` pixels a row and room for words at the right: `most` rows at once.
+
+    The page makes it as high as the rows that it shows (assets/charts.js): Vega-Lite's own steps cannot fill a width.
+    """
     padding = {"left": 5, "top": 5, "bottom": 5, "right": right}
-    fit = alt.AutoSizeParams(type="fit-x", contains="padding")
-    return {"width": "container", "height": alt.Step(step), "padding": padding, "autosize": fit}
+    return {"width": "container", "height": step * most, "padding": padding, "usermeta": {"step": step}}
+
+
+def most_rows(rows: Rows, keys: tuple[str, ...], row: str) -> int:
+    """The most distinct values of `row` among the rows that share `keys`."""
+    seen = {tuple(found[name] for name in (*keys, row)) for found in rows}
+    return max(Counter(key[:-1] for key in seen).values())
 
 
 def label_limit(wide: int, narrow: int = 140) -> Any:

@@ -16,7 +16,7 @@ function drawnRows(columns, factors) {
 
 function makeCharts(page, datasets, theme) {
   const views = new Map(), pending = new Map(), kept = new Map(), near = new Set(), stale = new Set();
-  let mode = theme, pushing = null, isWaiting = false;
+  let mode = theme, pushing = null, isWaiting = false, brushed = null;
   const rows = Object.fromEntries(Object.entries(datasets).filter(([name]) => name !== "designs").map(([name, columns]) => [name, rowsOf(columns)]));
   rows.designs = drawnRows(datasets.designs, page.factors);
   const signals = { hidden: [], pick: -1, min_accuracy: 0, max_energy: NO_LIMIT, max_latency: NO_LIMIT, max_area: NO_LIMIT };
@@ -27,7 +27,15 @@ function makeCharts(page, datasets, theme) {
     const id = place.dataset.chart;
     if (pending.has(id)) return pending.get(id);
     const patch = (vega) => {
-      for (const source of vega.data) if (source.name in rows) source.values = rows[source.name];
+      const step = vega.usermeta && vega.usermeta.step; // pixels a row: the chart is as high as the rows that it shows
+    if (step) {
+      const scale = vega.scales.find(({ name }) => name === "y");
+      scale.range = { step };
+      delete vega.height;
+      const space = `bandspace(length(domain('y')), ${scale.paddingInner || 0}, ${scale.paddingOuter || 0})`;
+      vega.signals = [...(vega.signals || []), { name: "height", update: `${step} * ${space}` }];
+    }
+    for (const source of vega.data) if (source.name in rows) source.values = rows[source.name];
       const known = { ...signals, ...colours(), ...kept.get(id) };
       for (const signal of vega.signals || []) if (signal.name in known) signal.value = known[signal.name];
       return vega;
@@ -41,10 +49,24 @@ function makeCharts(page, datasets, theme) {
         const row = item && item.datum && (item.datum.row ?? rowOf(item.datum.id)); // a cross names its design
         if (Number.isInteger(row) && row >= 0) charts.onPick(row);
       });
+      if (views.get(id).names.has("brush")) view.addSignalListener("brush", (_, area) => marked(id, area));
       return view;
     });
     pending.set(id, work);
     return work;
+  }
+
+  // An area marked in one chart is the only one.
+  function marked(id, area) {
+    if (!Object.keys(area).length) { if (brushed === id) charts.onMark(brushed = null); return; }
+    if (brushed !== null && brushed !== id) clear(brushed);
+    brushed = id;
+    charts.onMark(area);
+  }
+
+  function clear(id) {
+    const { view } = views.get(id);
+    return view.signal("brush_x", []).signal("brush_y", []).runAsync();
   }
 
   function tell(id, changes) {
@@ -78,6 +100,8 @@ function makeCharts(page, datasets, theme) {
   const places = [...document.querySelectorAll("[data-chart]")];
   const charts = {
     onPick: () => {},
+    onMark: () => {}, // an area by the fields of its two axes, or null
+    unmark() { return brushed === null ? null : clear(brushed); },
     start() {
       return new Promise((drawn) => {
         const watcher = new IntersectionObserver((entries) => { drawn(Promise.all(entries.map(seen))); }, { rootMargin: "100px" });
@@ -107,6 +131,7 @@ function makeCharts(page, datasets, theme) {
     },
     async retheme(next) {
       mode = next;
+      if (brushed !== null) charts.onMark(brushed = null);
       const drawn = places.filter((place) => pending.has(place.dataset.chart));
       await Promise.all(pending.values());
       views.forEach(({ view }) => view.finalize());

@@ -153,7 +153,7 @@ def figures(found: BreakdownFacts) -> tuple[Figure, ...]:
             "Energy by component",
             "One confirmed design of each back end: the choice made again among those, as published, every constant "
             "typical. Bars of different networks do different work. At the right: the total; training is a whole run.",
-            _stack("components", "label", phase, None, 40),
+            _stack("components", "label", phase, None, (40, len(found.designs))),
             {"components": found.components},
             summary="Stacked bars: share of each component class in the energy of each back end.",
         ),
@@ -161,15 +161,17 @@ def figures(found: BreakdownFacts) -> tuple[Figure, ...]:
             "layers",
             "Energy by layer and component",
             f"The same designs, one at a time, layers in the order of the network; at most {LAYERS_SHOWN - 1} by name.",
-            _stack("layers", "layer", phase, first, 26),
+            _stack(
+                "layers", "layer", phase, first, (26, figure.most_rows(found.layers, ("back_end", "phase"), "layer"))
+            ),
             {"layers": found.layers},
             summary="Stacked bars: energy of each layer of one back end by component class.",
         ),
     )
 
 
-def _stack(name: str, row: str, phase: str, only: str | None, step: int) -> alt.LayerChart:
-    """Bars of `value`, which is a share or joules by the signal `shares`; `step` pixels a row."""
+def _stack(name: str, row: str, phase: str, only: str | None, size: tuple[int, int]) -> alt.LayerChart:
+    """Bars of `value`, which is a share or joules by the signal `shares`; `size`: pixels a row, most rows."""
     unit = figure.tick_label("inference_energy_pj")
     base = alt.Chart(alt.NamedData(name)).transform_filter("datum.phase == phase")
     if only is not None:
@@ -202,4 +204,4 @@ def _stack(name: str, row: str, phase: str, only: str | None, step: int) -> alt.
         alt.param(name="only", value=only or ""),
         alt.param(name="paper", value="#ffffff"),
     ]
-    return figure.layered(bars, texts).add_params(*params).properties(**figure.rows_high(step, 60))
+    return figure.layered(bars, texts).add_params(*params).properties(**figure.rows_high(*size, 60))

@@ -64,7 +64,7 @@ def facts(given: Tables) -> LeastFacts:
     )
     shown = theme.show(limit, "accuracy_fraction")
     of = "" if limit is None else f" among its designs of at least {shown} accuracy"
-    said = f"The least of each cost that a back end reaches{of}, each by another design; ×: times the least of all."
+    said = f"The least of each cost that a back end reaches{of}; each column by itself, often by other designs."
     return LeastFacts(rows, shown, said)
 
 

@@ -92,7 +92,9 @@ def _claim(row: dict[str, Any]) -> dict[str, Any]:
 
 def ratio(value: float | None) -> str:
     """A ratio of two figures with two digits."""
-    return "–" if value is None else f"{value:.3g}" if value >= 10 else f"{value:.2g}"
+    if value is None:
+        return "–"
+    return f"{float(f'{value:.3g}'):,.10g}" if value >= 10 else f"{value:.2g}"
 
 
 def follows(claimed: float, typical: float | None, low: float | None, high: float | None) -> str:
@@ -242,6 +244,8 @@ ACRONYMS = ("adc", "dac", "sram", "dram", "edram", "ima", "mac", "mzi", "tops", 
 
 def quantity_text(what: str) -> str:
     """`adc_energy_pj` as `ADC energy`: the unit stands beside the value, and abbreviations are capitals."""
+    if what in theme.LABELS:
+        return theme.LABELS[what][0].lower() + theme.LABELS[what][1:]
     units = (*theme.UNITS, *theme.PLAIN_UNITS, "_fraction", "_count")
     bare = next((what.removesuffix(unit) for unit in units if theme.has_unit(what, unit)), what)
     words = (bare or what).strip("_").split("_")

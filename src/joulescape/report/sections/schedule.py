@@ -94,7 +94,9 @@ def figures(found: ScheduleFacts) -> tuple[Figure, ...]:
         "Bar: share of the time, summed over layers, which may overlap; its strong part: the share in use "
         "(utilisation). Beside: what bounds the layer, and its utilisation."
     )
-    chart = _chart(found).properties(**figure.rows_high(26, 120))
+    chart = _chart(found).properties(
+        **figure.rows_high(26, figure.most_rows(found.rows, ("back_end", "phase"), "layer"), 120)
+    )
     summary = "Bars: share of the time of each layer of one back end, and how much of the machine it uses."
     return (Figure("schedule", "Time by layer, and what bounds it", caption, chart, {"schedule": found.rows}, summary),)
 
