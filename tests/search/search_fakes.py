@@ -38,6 +38,7 @@ class FakeSpace:
     pairs: tuple[Pair, ...] = PAIRS
     refused: tuple = (SimpleNamespace(pair=Pair("lenet", "photonic/mesh"), reason="too wide"),)
     notes: tuple = ("compression.0.prune acts on no operator of mlp and is dropped there",)
+    steps: tuple = ()
     networks: Mapping = field(default_factory=lambda: {"mlp": None, "lenet": None})
 
     @property

@@ -111,6 +111,8 @@ class Method(ABC, Generic[SettingsT]):
 
     name: ClassVar[str]
     Settings: ClassVar[type[Shape]]
+    sources: ClassVar[tuple[str, ...]] = ()
+    """Keys of hwlib/references.bib: who published the method; a report cites them where it is used."""
     is_whole: ClassVar[bool] = False
     """Whether a network on which it takes nothing is refused instead of left alone."""
     is_repeated: ClassVar[bool] = False

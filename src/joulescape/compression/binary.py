@@ -36,6 +36,7 @@ class Binary(GridMethod[BinarySettings]):
     """The sign of each weight times the mean magnitude."""
 
     name = "binary"
+    sources = ("courbariaux2015bc", "rastegari2016")
     Settings = BinarySettings
 
     def form(self, form: OperandFormat, at: BinarySettings) -> OperandFormat:

@@ -27,6 +27,7 @@ class Circulant(GridMethod[CirculantSettings]):
     """Each diagonal of a block becomes its mean: the nearest block-circulant matrix."""
 
     name = "circulant"
+    sources = ("ding2017",)
     Settings = CirculantSettings
     is_smooth = True
 

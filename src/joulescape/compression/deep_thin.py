@@ -33,6 +33,7 @@ class DeepThin(Method[DeepThinSettings]):
     """Keeps, beside each weight, its factors `<operator>.left` (rows, rank) and `.right` (rank, width)."""
 
     name = "deep_thin"
+    sources = ("sotoudeh2018",)
     Settings = DeepThinSettings
     is_repeated = True
     is_smooth = True

@@ -31,6 +31,7 @@ class Dorefa(GridMethod[DorefaSettings]):
     """Evenly spaced values after the hyperbolic tangent; weights that already stand on them stay."""
 
     name = "dorefa"
+    sources = ("zhou2016",)
     Settings = DorefaSettings
 
     def form(self, form: OperandFormat, at: DorefaSettings) -> OperandFormat:

@@ -24,6 +24,7 @@ class Fft(TransformMethod[FftSettings]):
     """Convolutions with stride 1 and more than one tap, grouped ones too."""
 
     name = "fft"
+    sources = ("mathieu2014",)
     Settings = FftSettings
     transform = "fft"
 

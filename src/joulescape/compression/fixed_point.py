@@ -31,6 +31,7 @@ class FixedPoint(GridMethod[FixedPointSettings]):
     """w -> 2^-f clip(round(w 2^f)) with levels -(2^(bits-1) - 1) .. 2^(bits-1) - 1."""
 
     name = "fixed_point"
+    sources = ("courbariaux2015",)
     Settings = FixedPointSettings
 
     def form(self, form: OperandFormat, at: FixedPointSettings) -> OperandFormat:

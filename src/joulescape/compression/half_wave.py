@@ -25,6 +25,7 @@ class HalfWave(GridMethod[HalfWaveSettings]):
     """Activations on the steps of a half-wave Gaussian; an input that can be negative keeps a signed grid."""
 
     name = "half_wave"
+    sources = ("cai2017",)
     Settings = HalfWaveSettings
     is_repeated = False
 

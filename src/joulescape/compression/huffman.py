@@ -28,6 +28,7 @@ class Huffman(Method[HuffmanSettings]):
     """Only memory and its traffic shrink, and only where a machine can decode."""
 
     name = "huffman"
+    sources = ("han2016dc",)
     Settings = HuffmanSettings
 
     def takes(self, operator: Operator) -> bool:

@@ -45,6 +45,7 @@ class Incremental(GridMethod[IncrementalSettings]):
     """The largest weights of a layer become +-2^n; the rest stays free until its turn."""
 
     name = "incremental"
+    sources = ("zhou2017",)
     Settings = IncrementalSettings
 
     def form(self, form: OperandFormat, at: IncrementalSettings) -> OperandFormat:

@@ -32,6 +32,7 @@ class Logarithmic(GridMethod[LogarithmicSettings]):
     """The nearest power of two in the logarithm."""
 
     name = "logarithmic"
+    sources = ("miyashita2016",)
     Settings = LogarithmicSettings
 
     def form(self, form: OperandFormat, at: LogarithmicSettings) -> OperandFormat:

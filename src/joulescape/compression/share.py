@@ -36,6 +36,7 @@ class Share(GridMethod[ShareSettings]):
     """Keeps, beside each weight, `<operator>.codes` (numbers, 0 for a pruned weight) and `.codebook` (values)."""
 
     name = "share"
+    sources = ("han2016dc",)
     Settings = ShareSettings
     trained = frozenset({"codebook"})
 

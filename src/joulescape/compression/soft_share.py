@@ -46,6 +46,7 @@ class SoftShare(GridMethod[SoftShareSettings]):
     """
 
     name = "soft_share"
+    sources = ("nowlan1992", "ullrich2017")
     Settings = SoftShareSettings
     trained = frozenset({"codebook"})
     prior = frozenset({"means", "log_spreads", "log_shares"})

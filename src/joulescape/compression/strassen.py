@@ -26,6 +26,7 @@ class Strassen(TransformMethod[StrassenSettings]):
     """Convolutions and dense layers as matrix products, filled up to whole halves."""
 
     name = "strassen"
+    sources = ("strassen1969",)
     Settings = StrassenSettings
     transform = "strassen"
 

@@ -51,6 +51,7 @@ class Ternary(GridMethod[TernarySettings]):
     """w -> s for w > t, -s' for w < -t, else 0."""
 
     name = "ternary"
+    sources = ("li2016", "zhu2017")
     Settings = TernarySettings
     trained = frozenset({"positive", "negative"})
 

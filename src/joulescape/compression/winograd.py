@@ -25,6 +25,7 @@ class Winograd(TransformMethod[WinogradSettings]):
     """Convolutions of 3 x 3 taps with stride 1, grouped ones too."""
 
     name = "winograd"
+    sources = ("lavin2016",)
     Settings = WinogradSettings
     transform = "winograd"
 

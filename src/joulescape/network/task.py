@@ -41,26 +41,31 @@ class Task:
     sha256: str | None = None
     has_data: bool = True
     """False for a task of sizes alone: its networks are priced, never measured."""
+    source: str | None = None
+    """Key of hwlib/references.bib: who collected the data; a report of measured accuracies cites it."""
 
 
 BUILT_IN: Mapping[str, Task] = {
     task.name: task
     for task in (
-        Task("digits", "8 x 8 handwritten digits of scikit-learn (UCI), 10 classes", (1, 8, 8), 10, 1077, 360, 360),
-        Task("mnist", "28 x 28 handwritten digits (LeCun et al. 1998)", (1, 28, 28), 10, 55_000, 5_000, 10_000),
+        Task("digits", "8 x 8 handwritten digits of scikit-learn (UCI), 10 classes",
+             (1, 8, 8), 10, 1077, 360, 360, source="alpaydin1998"),
+        Task("mnist", "28 x 28 handwritten digits (LeCun et al. 1998)",
+             (1, 28, 28), 10, 55_000, 5_000, 10_000, source="lecun1998"),
         Task(
             "fashion_mnist", "28 x 28 articles of clothing (Xiao et al. 2017)",
-            (1, 28, 28), 10, 55_000, 5_000, 10_000,
+            (1, 28, 28), 10, 55_000, 5_000, 10_000, source="xiao2017",
         ),
         Task("cifar10", "32 x 32 colour photographs, 10 classes (Krizhevsky 2009)",
-             (3, 32, 32), 10, 45_000, 5_000, 10_000),
+             (3, 32, 32), 10, 45_000, 5_000, 10_000, source="krizhevsky2009"),
         Task("cifar10_subset", "12,000 images of CIFAR-10, for one processor core",
-             (3, 32, 32), 10, 9_000, 1_000, 2_000),
+             (3, 32, 32), 10, 9_000, 1_000, 2_000, source="krizhevsky2009"),
         Task("vowels", "12 formants of 7 vowels spoken by women (Hillenbrand et al. 1995), split by talker",
-             (12,), 7, 181, 67, 68),
+             (12,), 7, 181, 67, 68, source="hillenbrand1995"),
         Task("letters", "z, v and n of 3 x 3 pixels, as drawn and with one pixel turned over (Prezioso et al. 2015)",
-             (9,), 3, 18, 6, 6),
-        Task("vowels_all", "the same spoken by men, women, boys and girls, split by talker", (12,), 7, 551, 183, 185),
+             (9,), 3, 18, 6, 6, source="prezioso2015"),
+        Task("vowels_all", "the same spoken by men, women, boys and girls, split by talker", (12,), 7, 551, 183, 185,
+             source="hillenbrand1995"),
         Task("imagenet", "224 x 224 photographs, 1000 classes (ILSVRC 2012); sizes alone, for networks that are priced",
              (3, 224, 224), 1000, 1_281_167, 50_000, 100_000, has_data=False),
         Task("sst2", "sentences of 128 tokens at 768 features (SST-2 of GLUE); sizes alone, as above",

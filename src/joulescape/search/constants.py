@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from joulescape import tables
+from joulescape.network.task import TASKS
 from joulescape.resolve.settings import leaves
 from joulescape.spec.sourced import Sourced
 
@@ -22,6 +23,14 @@ def constants_table(space: DesignSpace) -> pl.DataFrame:
     """One row a value: by back end, by station (the back end itself, its host, its off-chip memory), then by path."""
     rows = [row for name in sorted(space.back_ends) for row in _of(space.back_ends[name])]
     return tables.make(rows, tables.CONSTANTS)
+
+
+def sources_of(space: DesignSpace) -> dict[str, Any]:
+    """Whom a report cites beside the constants: of every compression method of the question, and of its data."""
+    options = {option.name: option.method for step in space.steps for option in step.options}
+    methods = {name: list(method.sources) for name, method in sorted(options.items()) if method is not None}
+    collected = TASKS[space.spec.task].source
+    return {"compression": methods, "data": [collected] if collected and space.spec.needs_accuracy else []}
 
 
 def _of(back_end: BackEnd) -> Iterator[Row]:

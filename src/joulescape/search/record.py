@@ -20,6 +20,7 @@ from joulescape.errors import ResultsError
 from joulescape.evaluation import Evaluation
 from joulescape.front import nondominated, objective_matrix
 from joulescape.network.digest import canonical
+from joulescape.search.constants import sources_of
 from joulescape.search.digests import code_digest, space_digest, weights_digest
 from joulescape.search.outcome import Outcome
 from joulescape.search.study import Ask
@@ -78,6 +79,7 @@ def write_resolved(space: DesignSpace, path: Path, run: Mapping[str, Any]) -> No
             {"network": r.pair.network, "back_end": r.pair.back_end, "reason": r.reason} for r in space.refused
         ],
         "notes": list(space.notes),
+        "sources": sources_of(space),
         "digests": {"space": space_digest(space), "code": code_digest(), "weights": weights_digest(space)},
         **provenance(space.root),
         "run": dict(run),

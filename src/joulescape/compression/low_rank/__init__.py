@@ -66,6 +66,7 @@ class LowRank(Method[LowRankSettings]):
     """Truncated decompositions of dense layers and convolutions without groups; biases go to the last part."""
 
     name = "low_rank"
+    sources = ("denton2014", "kim2016tucker")
     Settings = LowRankSettings
 
     def takes(self, operator: Operator) -> bool:

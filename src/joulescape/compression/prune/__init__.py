@@ -22,6 +22,7 @@ class Prune(Method[PruneSettings]):
     """Removes what matters least. The network's output channels and what a physical system needs are never removed."""
 
     name = "prune"
+    sources = ("han2015",)
     Settings = PruneSettings
 
     def takes(self, operator: Operator) -> bool:

@@ -38,6 +38,7 @@ class Quantize(GridMethod[QuantizeSettings]):
     """Weights onto a uniform grid; activations are quantised while computing."""
 
     name = "quantize"
+    sources = ("jacob2018",)
     Settings = QuantizeSettings
 
     def form(self, form: OperandFormat, at: QuantizeSettings) -> OperandFormat:

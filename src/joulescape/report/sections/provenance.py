@@ -14,6 +14,11 @@ from joulescape.report import theme
 from joulescape.report.inputs import Tables
 from joulescape.report.soundness import unsound_words
 
+PLACES = ("journal", "booktitle", "howpublished", "publisher", "institution", "school")
+"""Fields of an entry that say where it appeared."""
+SCALING = {"stillmaker": "stillmaker2017", "tpuv4i": "jouppi2021"}
+"""Who published each rule of scaling."""
+
 
 @dataclass(frozen=True)
 class Citation:
@@ -53,12 +58,38 @@ def facts(given: Tables) -> ProvenanceFacts:
 
 
 def source_keys(given: Tables) -> list[str]:
-    """BibTeX keys of exactly the models used, sorted; a part may name several, and how one was scaled."""
+    """BibTeX keys of exactly the models used, sorted; a part may name several, and how one was scaled.
+
+    Constants of every machine that was tried, parts of confirmed designs, published figures of these machines, methods
+    that some design was compressed by, the data that accuracies were measured on, and the rules that scale nodes.
+    """
     names = [name for name, _ in given.back_ends]
-    published = given.published.filter(pl.col("back_end").is_in(names))["source"]
-    found = [*given.parts["source"].drop_nulls().unique().to_list(), *published.drop_nulls().unique().to_list()]
+    tables = [given.published.filter(pl.col("back_end").is_in(names)), given.parts]
+    tables.append(given.constants.filter(pl.col("back_end").is_in(names)))
+    told = [text for table in tables for text in table["source"].drop_nulls().unique().to_list()]
+    found = [*told, *_methods(given), *_scaling(given)]
     split = (word.strip() for text in found for word in re.split("[,;+]", text))
     return sorted({word for word in split if word and " " not in word})
+
+
+def _methods(given: Tables) -> list[str]:
+    """Sources of the methods that designs were compressed by, and of the data."""
+    known = given.resolved.get("sources") or {}
+    used: set[str] = set()
+    for place, step in enumerate(given.spec.get("compression") or ()):
+        column = f"compression.{place}"
+        drawn = given.trials[column].drop_nulls().unique().to_list() if column in given.trials.columns else []
+        used |= set(drawn) if "choice" in step else set(step)
+    methods = known.get("compression") or {}
+    keys = [key for name in sorted(used) for key in methods.get(name, ())]
+    return [*keys, *(known.get("data") or ())]
+
+
+def _scaling(given: Tables) -> list[str]:
+    """Who published the rules by which parts were scaled to another node."""
+    nodes = {str(node) for node in given.parts["node"].drop_nulls().unique().to_list()} - {"as_published"}
+    named = {node.partition(", ")[2] or str(given.spec.get("scaling_rule") or "stillmaker") for node in nodes}
+    return [SCALING[name] for name in sorted(named) if name in SCALING]
 
 
 def _listed(given: Tables, key: str) -> list[Any]:
@@ -104,7 +135,7 @@ def _number(value: Any) -> str:
 
 def citation(key: str, entry: Mapping[str, str]) -> Citation:
     """One entry of the references, as text and as BibTeX."""
-    place = entry.get("journal") or entry.get("booktitle") or entry.get("howpublished") or entry.get("publisher") or ""
+    place = next((entry[name] for name in PLACES if entry.get(name)), "")
     doi = f"doi:{entry['doi']}" if entry.get("doi") else entry.get("url", "")
     said = (entry.get("author", ""), _plain(entry.get("title", "")), _plain(place), entry.get("year", ""), doi)
     return Citation(key, ". ".join(_plain(part) for part in said if part), _bibtex(entry))
