@@ -83,7 +83,7 @@ def test_every_control_has_a_name_and_choices_have_one_pressed(page: str) -> Non
     read = elements(page)
     assert all((one.attributes.get("aria-label", "") + one.text).strip() for one in named(read, "button", "summary"))
     groups = [one for one in read if "data-signal" in one.attributes]
-    assert {one.attributes["data-signal"] for one in groups} == {"metric", "chosen"}
+    assert {one.attributes["data-signal"] for one in groups} == {"metric", "state", "chosen"}
     for group in groups:
         assert [child.attributes["aria-pressed"] for child in group.children].count("true") == 1
         charts = group.attributes["data-charts"].split()
@@ -111,7 +111,11 @@ def test_a_reader_without_scripts_has_a_picture_and_every_number(page: str) -> N
     assert svg.around[-1].tag == "noscript"
     body = page.split("<script", 1)[0]
     facts = Facts.of(made_study())
-    for said in (facts.headline.answer, facts.bridge.questions[0].weaker[0], facts.findings.rows[0].command):
+    for said in (
+        facts.headline.answer,
+        facts.bridge.questions[0].weaker["inference_energy_pj"][0],
+        facts.findings.rows[0].command,
+    ):
         assert said in body.replace("&#39;", "'")
 
 
@@ -194,7 +198,7 @@ def test_the_summary_is_plain_and_its_words_follow() -> None:
     given = made_study()
     found = json.loads(summary_text(given), parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
     assert found["kind"] == "study" and len(found["findings"]) == 2
-    assert len(found["roadmap"]) == 2 and found["roadmap"][0]["steps"]
+    assert len(found["roadmap"]) == 2 and found["roadmap"][0]["steps"] and found["roadmap"][0]["ahead"]
     text = markdown(found)
     assert text.startswith("# How long is the made bridge?")
     assert "joulescape gap spaces/gap_made.yaml --only shores" in text and "## Findings" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ import polars as pl
 
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Rows
-from joulescape.report.gap.inputs import StudyTables, factor_words, interval, metric_words, short
+from joulescape.report.gap.inputs import StudyTables, factor_words, interval, metric_words, short, words
 from joulescape.report.inputs import family_rank
 
 KINDS = ("compression_alone", "machine_alone", "both")
 KIND_WORDS = {"compression_alone": "compression alone", "machine_alone": "machine alone", "both": "both"}
+PUBLISHED, NONE = "reported", "none"
+"""States that every question may have: as somebody published it, and as trained."""
 ONE = 1.05
 """An interaction between this and its inverse is none: both are the product of their parts."""
 
@@ -31,15 +34,23 @@ class Question:
     ground: tuple[str, ...]
     baseline: str
     metrics: tuple[str, ...]
+    states: tuple[str, ...]
+    """States of compression, the published one first."""
     is_measured: bool
+    has_losses: bool
+    """Whether any loss of accuracy is known, measured or published."""
     rows: Rows
-    """Rows of the chart: one a (metric, network, family) and one for compression alone."""
+    """Rows of the chart: one a (metric, state, network, family) and one for compression alone."""
     table: Rows
-    weaker: tuple[str, ...]
-    """Sentences: where both together close less than the product of their parts, and why."""
+    weaker: dict[str, tuple[str, ...]]
+    """Metric -> sentences: where both together close less than the product of their parts, and why."""
     stronger: tuple[str, ...]
     missing: tuple[tuple[str, str], ...]
     """(what, why) of networks and machines without a factor."""
+    open_ends: tuple[tuple[str, str], ...]
+    """(what, why) of factors that have no interval, or that something is to be known of."""
+    sources: Rows
+    """Every state of every network with its basis and source."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,8 @@ class BridgeFacts:
     """The metric of the headline: the first of the study."""
     best: dict[str, Best]
     """Kind -> its best, of the questions of costs alone, or else of what there is."""
+    state: str
+    """The state of compression that `best` is of, in words."""
 
 
 def facts(given: StudyTables) -> BridgeFacts:
@@ -76,15 +89,22 @@ def facts(given: StudyTables) -> BridgeFacts:
     chosen = next((one for one in found if not one.is_measured), found[0] if found else None)
     metrics = chosen.metrics if chosen else ()
     if chosen is None or not metrics:
-        return BridgeFacts(found, None, {})
+        return BridgeFacts(found, None, {}, "")
     known = given.factors.filter((pl.col("question") == chosen.name) & (pl.col("metric") == metrics[0]))
-    return BridgeFacts(found, metrics[0], dict(_best(known)))
+    state = chosen.states[0] if chosen.states else None
+    return BridgeFacts(found, metrics[0], dict(_best(known, state)), state_words(state or ""))
 
 
-def _best(known: pl.DataFrame) -> Iterator[tuple[str, Best]]:
-    """Each network's largest factor over machines and states; then their median and range."""
+def state_words(state: str) -> str:
+    """A state of compression in words."""
+    return "as published" if state == PUBLISHED else words(state)
+
+
+def _best(known: pl.DataFrame, state: str | None) -> Iterator[tuple[str, Best]]:
+    """Each network's largest factor over machines, compressed to one state; then their median and range."""
     for kind in KINDS:
-        by_network = known.group_by("network").agg(pl.col(kind).max()).sort("network")[kind].drop_nulls().to_list()
+        mine = known if kind == "machine_alone" else known.filter(pl.col("compression") == state)
+        by_network = mine.group_by("network").agg(pl.col(kind).max()).sort("network")[kind].drop_nulls().to_list()
         if by_network:
             yield kind, Best(statistics.median(by_network), min(by_network), max(by_network), len(by_network))
 
@@ -95,7 +115,10 @@ def _question(given: StudyTables, name: str, place: int) -> Question:
     good = [row for row in mine.iter_rows(named=True) if row["both"] is not None or row["machine_alone"] is not None]
     wanted = list(given.spec.get("metrics") or ())
     metrics = sorted({row["metric"] for row in good}, key=lambda one: (_rank(wanted, one), one))
-    best = sorted((row for row in good if row["is_best_of_family"]), key=_order)
+    best = sorted((row for row in good if row["is_best_of_family"] and row["compression"] != NONE), key=_order)
+    found = list(dict.fromkeys(row["compression"] for row in good if row["compression"] not in (None, NONE)))
+    states = tuple(sorted(found, key=lambda state: state != PUBLISHED))
+    weak = [row for row in best if row["interaction"] and row["interaction"] < 1 / ONE]
     ground = (("boundary", "boundary"), ("node", "node"), ("batch", "batch"))
     return Question(
         id=f"bridge_{place}",
@@ -104,12 +127,16 @@ def _question(given: StudyTables, name: str, place: int) -> Question:
         ground=tuple(f"{label} {told[key]}" for key, label in ground if told.get(key) is not None),
         baseline=next((row["baseline"] for row in good if row["baseline"]), str(told.get("baseline") or "–")),
         metrics=tuple(metrics),
-        is_measured=any(row["accuracy_loss_fraction"] is not None for row in good),
-        rows=[row for metric in metrics for row in _placed(_lines([row for row in best if row["metric"] == metric]))],
-        table=[_cells(row) for row in best],
-        weaker=_interactions([row for row in best if row["interaction"] and row["interaction"] < 1 / ONE]),
+        states=states,
+        is_measured=given.role(name) == "measured",
+        has_losses=any(row["accuracy_loss_fraction"] is not None for row in good),
+        rows=[row for metric in metrics for state in states for row in _placed(_lines(_of(best, metric, state)))],
+        table=[_cells(row) for row in sorted(best, key=lambda row: states.index(row["compression"]))],
+        weaker={metric: _interactions([row for row in weak if row["metric"] == metric]) for metric in metrics},
         stronger=_interactions([row for row in best if row["interaction"] and row["interaction"] > ONE]),
-        missing=tuple(_missing(given, name, mine)),
+        missing=_gathered([*_without(mine), *_infeasible(given, name)]),
+        open_ends=_gathered(_open_ends(mine)),
+        sources=list(_states(given, name)),
     )
 
 
@@ -119,6 +146,10 @@ def _rank(wanted: Sequence[str], metric: str) -> int:
 
 def _order(row: Mapping[str, Any]) -> tuple[str, int, str]:
     return row["network"], family_rank(row["family"] or ""), row["back_end"] or ""
+
+
+def _of(rows: Sequence[Mapping[str, Any]], metric: str, state: str) -> list[Mapping[str, Any]]:
+    return [row for row in rows if row["metric"] == metric and row["compression"] == state]
 
 
 def _placed(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -154,12 +185,12 @@ def _compression(best: Sequence[Mapping[str, Any]], network: str) -> dict[str, A
     """The network's largest factor by compression alone: it is counted on the baseline, whatever the machine."""
     mine = [row for row in best if row["network"] == network and row["compression_alone"] is not None]
     empty = dict.fromkeys([f"{kind}_{end}" for kind in ("machine", "both") for end in ENDS])
-    words = {"product": None, "both_text": "", "machine_text": ""}
+    silent = {"product": None, "both_text": "", "machine_text": ""}
     if not mine:
-        bare = {**best[0], "network": network, "compression": None, "compression_alone": None}
-        return {**_line(bare, f"{network}|", network, ""), **empty, **words, "compression_at": None}
+        bare = {**best[0], "network": network, **dict.fromkeys(_names("compression_alone"))}
+        return {**_line(bare, f"{network}|", network, ""), **empty, **silent, "compression_at": None}
     row = max(mine, key=lambda one: one["compression_alone"])
-    return {**_line(row, f"{network}|", network, ""), **empty, **words}
+    return {**_line(row, f"{network}|", network, ""), **empty, **silent}
 
 
 def _line(row: Mapping[str, Any], key: str, label: str, family: str) -> dict[str, Any]:
@@ -167,8 +198,9 @@ def _line(row: Mapping[str, Any], key: str, label: str, family: str) -> dict[str
     values = [rounded(row[name]) if is_head else None for name in _names("compression_alone")]
     ends = {f"compression_{end}": value for end, value in zip(ENDS, values, strict=True)}
     return {
-        "metric": row["metric"], "key": key, "label": label, "network": row["network"], "family": family,
-        "back_end": "" if is_head else row["back_end"], "compression": row["compression"] or "–", **ends,
+        "metric": row["metric"], "state": row["compression"] or "", "key": key, "label": label,
+        "network": row["network"], "family": family,
+        "back_end": "" if is_head else row["back_end"], "compression": state_words(row["compression"] or "–"), **ends,
         "compression_text": _text(row, "compression_alone"), "why": "" if is_head else row["why"] or "",
     }  # fmt: skip
 
@@ -182,41 +214,69 @@ def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
     loss = row["accuracy_loss_fraction"]
     return {
         "metric": row["metric"], "network": row["network"], "back_end": row["back_end"] or "–",
-        "family": row["family"] or "", "compression": row["compression"] or "–",
+        "family": row["family"] or "", "compression": state_words(row["compression"] or "–"),
         **{kind: _text(row, kind) for kind in KINDS},
         "product": "–" if row["product"] is None else factor_words(row["product"]),
         "interaction": "–" if row["interaction"] is None else factor_words(row["interaction"]),
         "loss": "–" if loss is None else f"{100 * loss:+.1f} points",
-        "why": row["why"] or "",
     }  # fmt: skip
 
 
 def _interactions(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """One sentence a (machine, metric, reason): over which networks, by how much both differ from their product."""
-    found: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    """One sentence a (machine, state, metric, reason): over which networks, and by how much."""
+    found: dict[tuple[str, str, str, str], list[Mapping[str, Any]]] = {}
     for row in rows:
-        found.setdefault((row["back_end"], row["metric"], row["why"] or ""), []).append(row)
-    return tuple(_interaction(*key, mine) for key, mine in found.items())
+        key = (row["back_end"], row["compression"] or "", row["metric"], row["why"] or "")
+        found.setdefault(key, []).append(row)
+    farthest = sorted(found.items(), key=lambda item: -max(abs(math.log(row["interaction"])) for row in item[1]))
+    return tuple(_interaction(*key, mine) for key, mine in farthest)
 
 
-def _interaction(back_end: str, metric: str, why: str, rows: Sequence[Mapping[str, Any]]) -> str:
+def _interaction(back_end: str, state: str, metric: str, why: str, rows: Sequence[Mapping[str, Any]]) -> str:
     row = min(rows, key=lambda row: row["both"] / row["product"])
     networks = ", ".join(dict.fromkeys(row["network"] for row in rows))
     farthest = f"{row['network']}: {factor_words(row['both'])} of {factor_words(row['product'])}"
     because = f": {why}" if why else ""
     sizes = [each["interaction"] for each in rows]
     size = " to ".join(factor_words(end) for end in dict.fromkeys((min(sizes), max(sizes))))
-    told = f"{back_end}, {metric_words(metric)}, {size} ({networks}; {farthest}){because}"
+    where = farthest if len(sizes) == 1 else f"{networks}; {farthest}"
+    told = f"{back_end}, {state_words(state)}, {metric_words(metric)}, {size} ({where}){because}"
     return f"{told.rstrip('. ')}."
 
 
-def _missing(given: StudyTables, name: str, mine: pl.DataFrame) -> Iterator[tuple[str, str]]:
-    """Factors that are none with their reasons, and priced states that are not valid; each reason once a pair."""
-    seen: set[tuple[str, str]] = set()
-    for row in mine.filter(pl.col("reason").is_not_null()).iter_rows(named=True):
-        place = " on ".join(part for part in (row["network"], row["back_end"]) if part)
-        seen.add((place, row["reason"]))
+def _without(mine: pl.DataFrame) -> Iterator[tuple[str, str, str]]:
+    """(machine, network, reason) of factors that are none."""
+    for row in mine.filter(pl.col("reason").is_not_null() & pl.col("both").is_null()).iter_rows(named=True):
+        yield row["back_end"] or "every machine", row["network"], row["reason"]
+
+
+def _infeasible(given: StudyTables, name: str) -> Iterator[tuple[str, str, str]]:
+    """The same of priced states that are not valid."""
     priced = given.bridge.filter((pl.col("question") == name) & (pl.col("state") != "valid"))
     for row in priced.iter_rows(named=True):
-        seen.add((f"{row['network']} on {row['back_end']}", row["reason"] or f"{row['state']}, no reason given"))
-    yield from sorted(seen)
+        yield row["back_end"] or "every machine", row["network"], row["reason"] or f"{row['state']}, no reason given"
+
+
+def _open_ends(mine: pl.DataFrame) -> Iterator[tuple[str, str, str]]:
+    """The same of factors that are known and have something to be known of."""
+    for row in mine.filter(pl.col("reason").is_not_null() & pl.col("both").is_not_null()).iter_rows(named=True):
+        yield row["back_end"] or "every machine", row["network"], row["reason"]
+
+
+def _gathered(told: Iterable[tuple[str, str, str]]) -> tuple[tuple[str, str], ...]:
+    """One line a (machine, reason), with its networks."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for back_end, network, reason in told:
+        found.setdefault((back_end, reason), []).append(network)
+    lines = ((f"{', '.join(dict.fromkeys(networks))} on {key[0]}", key[1]) for key, networks in found.items())
+    return tuple(sorted(lines))
+
+
+def _states(given: StudyTables, name: str) -> Iterator[dict[str, Any]]:
+    mine = given.bridge.filter((pl.col("question") == name) & pl.col("is_compressed"))
+    columns = ("network", "compression", "compression_basis", "compression_source")
+    for row in mine.select(columns).unique(maintain_order=True).sort("network", maintain_order=True).to_dicts():
+        yield {
+            "network": row["network"], "state": state_words(row["compression"]),
+            "basis": row["compression_basis"] or "–", "source": row["compression_source"] or "–",
+        }  # fmt: skip

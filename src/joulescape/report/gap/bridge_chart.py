@@ -30,9 +30,13 @@ def figures(found: BridgeFacts) -> tuple[Figure, ...]:
 
 
 def _figure(asked: Question) -> Figure:
-    keys = {row["metric"]: sum(other["metric"] == row["metric"] for other in asked.rows) for row in asked.rows}
+    most = max(row["place"] for row in asked.rows) + 1
     x = _x(asked, "both_at")
-    base = alt.Chart(alt.NamedData(asked.id)).transform_filter("datum.metric == metric").encode(y=_y())
+    base = (
+        alt.Chart(alt.NamedData(asked.id))
+        .transform_filter("datum.metric == metric && datum.state == state")
+        .encode(y=_y())
+    )
     colour = figure.family_colour()
     tooltip = [alt.Tooltip(f"{name}:N", title=title) for name, title in TOOLTIP.items()]
     ends = [
@@ -56,6 +60,7 @@ def _figure(asked: Question) -> Figure:
     one = alt.Chart(alt.NamedData("one")).transform_calculate(both_at="1").mark_rule(strokeDash=[3, 3]).encode(x=x)
     params = (
         alt.param(name="metric", value=asked.metrics[0]),
+        alt.param(name="state", value=asked.states[0]),
         alt.param(name="ink", value=theme.colours("light")["ink"]),
     )
     chart = figure.layered(one, *ends, product, *marks, alone).add_params(*params)
@@ -63,9 +68,13 @@ def _figure(asked: Question) -> Figure:
         id=asked.id,
         title=f"Factors over {asked.baseline}",
         caption=CAPTION,
-        chart=chart.properties(width="container", height=ROW * max(keys.values())),
+        chart=chart.properties(width="container", height=ROW * most),
         data={asked.id: asked.rows},
-        summary="; ".join(_said(row) for row in asked.rows if row["metric"] == asked.metrics[0] and row["family"]),
+        summary="; ".join(
+            _said(row)
+            for row in asked.rows
+            if row["family"] and (row["metric"], row["state"]) == (asked.metrics[0], asked.states[0])
+        ),
     )
 
 
@@ -73,6 +82,11 @@ TOOLTIP = {
     "network": "Network", "back_end": "Back end", "compression": "Compression", "compression_text": "Compression alone",
     "machine_text": "Machine alone", "both_text": "Both", "product": "Product of the parts", "why": "Why",
 }  # fmt: skip
+
+
+def _is_first(asked: Question, row: Mapping[str, Any]) -> bool:
+    """Whether a row is of the view that opens."""
+    return bool((row["metric"], row["state"]) == (asked.metrics[0], asked.states[0]))
 
 
 def _said(row: Mapping[str, Any]) -> str:

@@ -52,7 +52,8 @@ def _bridge(built: bridge.BridgeFacts, gap: widening.WideningFacts) -> str:
     ]
     both = built.best["both"]
     said = f"{', '.join(parts)}, both together {both.text}".lstrip(", ")
-    told = f"In {metric_words(built.metric)}, at the median of {both.networks_count} networks, {said}"
+    state = f", compressed {built.state}" if built.state else ""
+    told = f"In {metric_words(built.metric)}, at the median of {both.networks_count} networks{state}, {said}"
     years = gap.chosen.years(both.value) if gap.chosen is not None else None
     worth = f" The gap widens as much in {years:.1f} years." if years is not None and years > 0 else ""
     return f"{told}.{worth}"

@@ -32,7 +32,9 @@ def _sections(found: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     yield "Where both are not the product of their parts", [plain(said) for said in found["interactions"]]
     for case in found["roadmap"]:
         heading = plain(f"What would have to be true: {case['network']}, {case['metric']}")
-        yield heading, [plain(f"{step['back_end']}, {step['verdict']}: {step['sentence']}") for step in case["steps"]]
+        ahead = [plain(f"ahead already: {', '.join(case['ahead'])}")] if case["ahead"] else []
+        steps = [*case["steps"], *case["never"]]
+        yield heading, [*ahead, *(plain(f"{one['back_end']}, {one['sentence']}: {one['verdict']}") for one in steps)]
     rows = found["lifecycle"]
     yield (
         "Lifecycle",

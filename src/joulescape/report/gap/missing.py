@@ -44,7 +44,7 @@ def facts(given: StudyTables) -> MissingFacts:
         ("Series that were not fitted", _unfitted(given)),
         ("Networks as published only", _bare(given)),
         ("Machines that run a network at no corner", _never(given)),
-        ("Factors that could not be counted", _reasons(given, "factors")),
+        ("Factors that could not be counted", _factors(given)),
         ("Constants that could not be judged", _reasons(given, "overtake")),
         ("Lifecycles that could not be counted", _reasons(given, "lifecycle")),
     )
@@ -63,9 +63,13 @@ def _absent(given: StudyTables) -> Iterator[tuple[str, str]]:
 
 
 def _unfitted(given: StudyTables) -> Iterator[tuple[str, str]]:
+    """One line a (series, reason), with its groups."""
+    found: dict[tuple[str, str], list[str]] = {}
     for row in given.fits.iter_rows(named=True):
         if row["span"] == FIRST and row["growth_factor"] is None:
-            yield f"{words(row['series'])}, {words(row['group'])}", row["reason"] or "no reason given"
+            found.setdefault((row["series"], row["reason"] or "no reason given"), []).append(words(row["group"]))
+    for (series, reason), groups in found.items():
+        yield f"{words(series)}: {', '.join(groups)}", reason
 
 
 def _bare(given: StudyTables) -> Iterator[tuple[str, str]]:
@@ -87,7 +91,15 @@ def _never(given: StudyTables) -> Iterator[tuple[str, str]]:
             yield f"{key[1]} on {key[2]}", "; ".join(reasons[:2]) or "no reason given"
 
 
+def _factors(given: StudyTables) -> Iterator[tuple[str, str]]:
+    """Factors that are none; those that are known with something to be known stand in their own section."""
+    none = given.factors.filter(given.factors["reason"].is_not_null() & given.factors["both"].is_null())
+    for row in none.iter_rows(named=True):
+        yield f"{row['network']} on {row['back_end'] or 'every machine'}", row["reason"]
+
+
 def _reasons(given: StudyTables, name: str) -> Iterator[tuple[str, str]]:
     table = given.table(name)
-    for row in table.filter(table["reason"].is_not_null()).iter_rows(named=True):
+    column = "needed" if name == "overtake" else "factor"
+    for row in table.filter(table["reason"].is_not_null() & table[column].is_null()).iter_rows(named=True):
         yield f"{row['network']} on {row['back_end'] or 'every machine'}", row["reason"]

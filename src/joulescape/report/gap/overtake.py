@@ -40,22 +40,34 @@ class Step:
 
 @dataclass(frozen=True)
 class Case:
-    """One network and metric in which machines are compared."""
+    """One view of the chart: the nearest ways of every machine, or all that was asked of one."""
 
     key: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Roadmap:
+    """What would have to be true for one network and metric, without dates."""
+
     network: str
     metric: str
     about: str
     """What stands on the other side: the rival with its value."""
+    ahead: tuple[str, ...]
+    """Machines that are ahead already."""
     steps: tuple[Step, ...]
-    """Ordered by the improvement needed, without dates."""
+    """Single constants and kinds of them, by the improvement needed."""
+    never: tuple[Step, ...]
+    """Machines that no single constant or kind brings there, with what does."""
 
 
 @dataclass(frozen=True)
 class OvertakeFacts:
-    """Every case, the chart's rows and the table's."""
+    """Every view, the chart's rows and the table's."""
 
     cases: tuple[Case, ...]
+    roadmaps: tuple[Roadmap, ...]
     rows: Rows
     table: Rows
     counts: tuple[tuple[str, str, int], ...]
@@ -66,44 +78,91 @@ class OvertakeFacts:
 def facts(given: StudyTables) -> OvertakeFacts:
     """Lines by machine, then by the improvement needed."""
     rows = sorted(given.overtake.iter_rows(named=True), key=_order)
-    keys = dict.fromkeys(_key(row) for row in rows)
+    asked: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        asked.setdefault((row["network"], row["metric"]), []).append(row)
+    views = [view for mine in asked.values() for view in _views(mine, is_alone=len(asked) == 1)]
     counts = tuple(
         (mark, words, sum(row["verdict"] == name for row in rows)) for name, (mark, words) in VERDICTS.items()
     )
+    roadmaps = tuple(_roadmap(mine) for mine in asked.values())
     return OvertakeFacts(
-        cases=tuple(_case(key, [row for row in rows if _key(row) == key]) for key in keys),
-        rows=[{"place": place, **_line(row)} for place, row in enumerate(rows)],
+        cases=tuple(case for case, _ in views),
+        roadmaps=roadmaps,
+        rows=[{"case": case.key, "place": at, **_line(row)} for case, mine in views for at, row in enumerate(mine)],
         table=[_cells(row) for row in rows],
         counts=tuple(entry for entry in counts if entry[2]),
-        sentence=_sentence(rows),
+        sentence=_sentence(roadmaps[0]) if roadmaps else "",
     )
 
 
 def _order(row: Mapping[str, Any]) -> tuple[str, str, int, str, float, str]:
-    needed = row["improvement_needed"]
-    far = math.inf if needed is None else needed
-    return row["network"], row["metric"], family_rank(row["family"] or ""), row["back_end"], far, row["parameters"]
+    return (
+        row["network"], row["metric"], family_rank(row["family"] or ""), row["back_end"], _far(row),
+        row["parameters"] or "",
+    )  # fmt: skip
 
 
-def _key(row: Mapping[str, Any]) -> str:
-    return f"{row['network']}|{row['metric']}"
+Views = Iterator[tuple[Case, list[Mapping[str, Any]]]]
 
 
-def _case(key: str, rows: Sequence[Mapping[str, Any]]) -> Case:
+def _views(rows: Sequence[Mapping[str, Any]], is_alone: bool) -> Views:
+    """The nearest single constant and what all costs need of every machine; then all of each machine."""
+    first = rows[0]
+    about = "" if is_alone else f"{first['network']}, {metric_words(first['metric'])}: "
+    key = f"{first['network']}|{first['metric']}"
+    machines = list(dict.fromkeys(row["back_end"] for row in rows))
+    nearest = [row for name in machines for row in _nearest([row for row in rows if row["back_end"] == name])]
+    yield Case(f"{key}|", f"{about}every machine"), nearest
+    for name in machines:
+        yield Case(f"{key}|{name}", f"{about}{short(name)}"), [row for row in rows if row["back_end"] == name]
+
+
+def _nearest(mine: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of one machine: the nearest of each way to move its constants; any line where none has a value."""
+    found = []
+    for moved in ("one", "kind", "pair", "all", "variation", "none"):
+        of = sorted((row for row in mine if row["moved"] == moved), key=_far)
+        found += [row for row in of[:1] if row["improvement_needed"] is not None]
+    return found or list(mine[:1])
+
+
+def _roadmap(rows: Sequence[Mapping[str, Any]]) -> Roadmap:
     first = rows[0]
     rivals = dict.fromkeys((row["rival"], row["rival_value"]) for row in rows if row["rival"])
     shown = ", ".join(
         f"{rival} at {theme.show(value, first['metric'])}" for rival, value in rivals if value is not None
     )
-    ordered = sorted(rows, key=lambda row: (_far(row), list(VERDICTS).index(row["verdict"]), row["back_end"]))
     about = f"{first['network']}, {metric_words(first['metric'])}"
-    return Case(
-        key=key,
+    machines = dict.fromkeys(row["back_end"] for row in rows)
+    ahead = tuple(name for name in machines if any(_is(row, name, "already") for row in rows))
+    single = [row for row in rows if row["moved"] not in MANY and row["back_end"] not in ahead]
+    steps = sorted((row for row in single if row["improvement_needed"] is not None), key=_far)
+    reached = {row["back_end"] for row in steps}
+    rest = [name for name in machines if name not in ahead and name not in reached]
+    return Roadmap(
         network=first["network"],
         metric=first["metric"],
         about=f"{about}: against {shown}" if shown else about,
-        steps=tuple(_step(row) for row in ordered),
+        ahead=ahead,
+        steps=tuple(_step(row) for row in steps),
+        never=tuple(_step(_way([row for row in rows if row["back_end"] == name])) for name in rest),
     )
+
+
+OF_TODAY = "of today's"
+"""The unit of several constants together."""
+MANY = ("pair", "all")
+"""Ways to move several constants at once."""
+
+
+def _is(row: Mapping[str, Any], back_end: str, verdict: str) -> bool:
+    return bool(row["back_end"] == back_end and row["verdict"] == verdict)
+
+
+def _way(mine: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What brings a machine there at all, or else why it cannot be told."""
+    return min(mine, key=lambda row: (_far(row), row["verdict"] != "infeasible", row["moved"] not in MANY))
 
 
 def _far(row: Mapping[str, Any]) -> float:
@@ -124,18 +183,34 @@ def _moved(row: Mapping[str, Any]) -> str:
 
 def _told(row: Mapping[str, Any]) -> str:
     """What would have to be true of one constant, in words."""
-    unit = row["unit"] or ""
     if row["verdict"] == "infeasible":
         return row["reason"] or "no reason given"
+    if row["verdict"] == "already":
+        return _ahead(row)
     if row["improvement_needed"] is None:
-        reach = None if row["best_reach"] is None else theme.show(row["best_reach"], row["metric"])
-        limit = "" if reach is None else f" even at its limit the machine reaches {reach}"
-        rival = "" if row["rival_value"] is None else f", the rival {theme.show(row['rival_value'], row['metric'])}"
-        return f"no value is enough;{limit}{rival}" if limit else "no value is enough"
-    times = factor_words(row["improvement_needed"])
-    if row["needed"] is None or row["today"] is None:
-        return f"{times} better, all together"
+        return _never(row)
+    times, unit = factor_words(row["improvement_needed"]), row["unit"] or ""
+    if unit == OF_TODAY or row["needed"] is None or row["today"] is None:
+        share = "" if row["needed"] is None else f"{number(row['needed'])} of today's needed "
+        return f"{share}({times} better)"
     return f"{number(row['today'])} today, {number(row['needed'])} {unit} needed ({times})".replace("  ", " ")
+
+
+def _ahead(row: Mapping[str, Any]) -> str:
+    """How far a machine that is ahead could fall back."""
+    if row["needed"] is None:
+        return "ahead whatever its value"
+    most = f"up to {number(row['needed'])} {row['unit'] or ''}".rstrip()
+    return f"{most} would do" if row["unit"] == OF_TODAY else f"{number(row['today'])} today, {most} would do"
+
+
+def _never(row: Mapping[str, Any]) -> str:
+    """What the machine reaches with the constant at its limit."""
+    if row["best_reach"] is None:
+        return "no value is enough"
+    rival = "" if row["rival_value"] is None else f", the rival {theme.show(row['rival_value'], row['metric'])}"
+    reach = theme.show(row["best_reach"], row["metric"])
+    return f"no value is enough; even at its limit the machine reaches {reach}{rival}"
 
 
 def number(value: float | None) -> str:
@@ -153,7 +228,7 @@ def _line(row: Mapping[str, Any]) -> dict[str, Any]:
     mark, words = VERDICTS[row["verdict"]]
     reached = [_improvement(today, row[end], is_lower) for end in ("needed_low", "needed_high")]
     return {
-        "case": _key(row), "key": f"{_key(row)}|{short(row['back_end'])}: {_moved(row)}",
+        "key": f"{row['moved']}|{row['parameters']}|{short(row['back_end'])}: {_moved(row)}",
         "back_end": row["back_end"], "family": row["family"] or "",
         "needed_at": rounded(factor), "worst": rounded(worst), "best": rounded(best), "today": 1.0,
         "near": rounded(min((end for end in reached if end is not None), default=factor)),
@@ -191,27 +266,12 @@ def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _sentence(rows: Sequence[Mapping[str, Any]]) -> str:
-    """How many machines overtake by which means, in the first case."""
-    if not rows:
-        return ""
-    mine = [row for row in rows if _key(row) == _key(rows[0])]
-    machines = dict.fromkeys(row["back_end"] for row in mine)
-    nearest = dict(_nearest(mine))
-    told = [f"{name} {how}" for name, how in nearest.items()]
-    about = f"{mine[0]['network']}, {metric_words(mine[0]['metric'])}"
-    return f"{about}, {len(machines)} machines: {'; '.join(told)}."
-
-
-def _nearest(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Every machine's nearest way ahead."""
-    for name in dict.fromkeys(row["back_end"] for row in rows):
-        known = [row for row in rows if row["back_end"] == name and row["improvement_needed"] is not None]
-        if not known:
-            yield name, "by no value of the constants looked at"
-            continue
-        row = min(known, key=_far)
-        if row["verdict"] == "already":
-            yield name, "is ahead already"
-        else:
-            yield name, f"needs {_moved(row)} {factor_words(row['improvement_needed'])} better"
+def _sentence(found: Roadmap) -> str:
+    """How many machines overtake by which means."""
+    nearest = found.steps[0] if found.steps else None
+    told = [
+        f"ahead already: {', '.join(found.ahead)}" if found.ahead else "",
+        f"nearest otherwise: {nearest.back_end}, {nearest.sentence}" if nearest else "",
+        f"by no single constant: {', '.join(step.back_end for step in found.never)}" if found.never else "",
+    ]
+    return f"{found.about}. {'; '.join(part for part in told if part).capitalize()}."

@@ -61,7 +61,7 @@ def figures(found: OvertakeFacts) -> tuple[Figure, ...]:
         alt.param(name="chosen", value=found.cases[0].key),
         *(alt.param(name=name, value=theme.colours("light")[name]) for name in ("ink", "quiet")),
     )
-    most = max(len(case.steps) for case in found.cases)
+    most = max(row["place"] for row in found.rows) + 1
     drawn = figure.layered(ranges, way, ends, today, marks, verdicts).add_params(*params)
     return (
         Figure(

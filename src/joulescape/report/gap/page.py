@@ -80,7 +80,7 @@ def render(given: StudyTables) -> str:
     whole = {name: _columns(given, name) for name in gap_tables.TABLES}
     shared = dressed(_datasets(figures), _page(given, figures), whole)
     made = environment()
-    made.filters["metric_words"] = metric_words
+    made.filters.update(metric_words=metric_words, state_words=bridge.state_words)
     page: str = made.get_template("gap.html.j2").render(
         **{**shared, "css": shared["css"] + Markup(asset("gap.css"))},
         name=given.name,
@@ -111,11 +111,13 @@ def summary(given: StudyTables) -> dict[str, Any]:
             for pair in found.gap.pairs
         ],
         "factors": [row for asked in found.bridge.questions for row in asked.table],
-        "interactions": [said for asked in found.bridge.questions for said in (*asked.weaker, *asked.stronger)],
-        "roadmap": [
-            {"network": case.network, "metric": case.metric, "steps": [asdict(step) for step in case.steps]}
-            for case in found.overtake.cases
+        "interactions": [
+            said
+            for asked in found.bridge.questions
+            for told in (*asked.weaker.values(), asked.stronger)
+            for said in told
         ],
+        "roadmap": [asdict(roadmap) for roadmap in found.overtake.roadmaps],
         "lifecycle": list(found.lifecycle.table),
         "findings": [asdict(row) for row in found.findings.rows],
         "missing": [asdict(kind) for kind in found.missing.kinds],

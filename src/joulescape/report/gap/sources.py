@@ -42,15 +42,17 @@ class SourceFacts:
 def facts(given: StudyTables) -> SourceFacts:
     """Every plotted point stands here with its source, where in it, and how sure it is."""
     counts = Counter(given.shores["confidence"].to_list())
-    keys = sorted({key for text in _sources(given) for key in _keys(text)})
+    named = [text for column in ("shores", "overtake") for text in given.table(column)["source"].drop_nulls().unique()]
+    states = given.bridge["compression_source"].drop_nulls().unique().to_list()
+    keys = sorted({key for text in (*named, *states) for key in _keys(text) if key in given.references})
     return SourceFacts(
         points=[_point(row) for row in given.shores.iter_rows(named=True)],
         confidences=tuple((name, counts[name], meaning) for name, meaning in CONFIDENCES.items() if counts[name]),
         files=tuple((name, given.table(name).height, ABOUT[name]) for name in gap_tables.TABLES),
         items=tuple(_items(given)),
         spec_yaml=yaml.safe_dump(dict(given.spec), sort_keys=False, allow_unicode=True) if given.spec else "",
-        citations=tuple(citation(key, given.references[key]) for key in keys if key in given.references),
-        unlisted=tuple(key for key in keys if key not in given.references),
+        citations=tuple(citation(key, given.references[key]) for key in keys),
+        unlisted=tuple(sorted(text for text in named if not set(_keys(text)) & set(given.references))),
     )
 
 
@@ -65,15 +67,9 @@ ABOUT = {
 }
 
 
-def _sources(given: StudyTables) -> Iterator[str]:
-    yield from given.shores["source"].drop_nulls().to_list()
-    yield from given.overtake["source"].drop_nulls().to_list()
-    yield from given.bridge["compression_source"].drop_nulls().to_list()
-
-
 def _keys(text: str) -> list[str]:
-    """A source may name several, parted by signs; words with spaces are its own name."""
-    return [part.strip() for part in re.split("[,;+]", text) if part.strip()]
+    """Words of a source that may be keys of the references; its other words say where."""
+    return re.findall(r"[A-Za-z][\w-]*", text)
 
 
 def _point(row: Mapping[str, Any]) -> dict[str, Any]:
