@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CORES ?= all
 TEST_WORKERS ?= 2
 
-.PHONY: demo all test check clean
+.PHONY: demo all test check pictures clean
 
 demo: $(STAMP)
 	$(BIN)/snakemake --cores $(CORES) results/which_machine/report.html
@@ -18,6 +18,10 @@ all: $(STAMP)
 
 test: $(STAMP) check
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+
+# The README's pictures, of the report that `make demo` drew; needs Chromium and its driver.
+pictures: $(STAMP)
+	$(BIN)/python docs/pictures.py results/which_machine/report.html docs
 
 check: $(STAMP)
 	$(BIN)/ruff check .
