@@ -38,7 +38,7 @@ rule gap:
         "results/logs/gap/{study}.log",
     benchmark:
         "results/benchmarks/gap/{study}.tsv"
-    threads: 1
+    threads: 2  # of the bridge's prices
     params:
         out="results/{study}",
         question=study_digest_of,

@@ -34,6 +34,7 @@ STUDY_FILE = "study.json"
 def answer(study: Study, folder: Path, parts: Sequence[Part] = PARTS) -> list[Mapping[str, Any]]:
     """Work out these parts into `folder`, then what follows from all tables that stand there; the findings' rows."""
     for part in parts:
+        log.info("%s ...", part)
         began, found = time.perf_counter(), _worked_out(study, part)
         for name, table in found.items():
             write(table, folder / name)
