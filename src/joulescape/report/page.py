@@ -173,7 +173,7 @@ def summary(given: Tables) -> dict[str, Any]:
         "pick_design": picked(given, row),
         "back_ends": [asdict(offer) for offer in found.decision.offers],
         "survivors": found.survivors.sentence,
-        "winners": [asdict(row) for row in found.survivors.rows],
+        "winners": [{**asdict(row), "verdicts": row.said} for row in found.survivors.rows],
         "life": found.training.sentence or found.training.why_none,
         "bounds": found.bounds.lead,
         "bound_by": list(found.bounds.said),

@@ -113,7 +113,8 @@ def chart(
 ) -> alt.LayerChart:
     """All layers of accuracy against `cost`, with the signals that the page sets."""
     frame = Frame(cost, metrics, labels, extent)
-    layers = [_designs(frame), *_limits(frame), *_front(frame), *_tested(frame), _published(frame), _pick(frame)]
+    marked = _designs(frame).add_params(alt.selection_interval(name="brush", encodings=["x", "y"], zoom=False))
+    layers = [marked, *_limits(frame), _near(frame), *_front(frame), *_tested(frame), _published(frame), _pick(frame)]
     return figure.layered(*layers).add_params(*_signals()).properties(width="container", height=height)
 
 
@@ -189,14 +190,8 @@ def _front(frame: Frame) -> Iterator[alt.Chart]:
         strokeDash=figure.family_dash(),
         detail="back_end:N",
     )
-    yield base.mark_point(filled=True, size=58, clip=True).encode(
-        x=frame.x("x"),
-        y=frame.y(),
-        color=figure.family_colour(),
-        shape=figure.family_shape(),
-        opacity=alt.condition(WITHIN, alt.value(1), alt.value(0.3)),
-        tooltip=_tooltip(frame),
-    )
+    for rows, is_filled in (("!datum.once", True), ("datum.once", False)):
+        yield _marks(base.transform_filter(rows).mark_point(filled=is_filled, size=58, clip=True), frame)
     names = base.transform_filter("datum.label != ''").encode(x=frame.x("x"), y=frame.y(), text="label:N")
     place: dict[str, Any] = {
         "align": alt.expr("datum.side"),
@@ -210,13 +205,31 @@ def _front(frame: Frame) -> Iterator[alt.Chart]:
     yield names.mark_text(**place).encode(color=figure.family_colour())
 
 
+def _near(frame: Frame) -> alt.Chart:
+    """Designs near the front, with smaller marks."""
+    base = alt.Chart(alt.NamedData(f"near_{frame.cost}")).transform_filter("indexof(hidden, datum.back_end) < 0")
+    return _marks(_with_texts(base, frame.metrics).mark_point(filled=True, size=26, clip=True), frame)
+
+
+def _marks(base: alt.Chart, frame: Frame) -> alt.Chart:
+    made: alt.Chart = base.encode(
+        x=frame.x("x"),
+        y=frame.y(),
+        color=figure.family_colour(),
+        shape=figure.family_shape(),
+        opacity=alt.condition(WITHIN, alt.value(1), alt.value(0.3)),
+        tooltip=_tooltip(frame),
+    )
+    return made
+
+
 def _tested(frame: Frame) -> Iterator[alt.Chart]:
     base = alt.Chart(alt.NamedData("confirmed")).transform_filter(
         f"datum.{frame.cost}_si > 0 && indexof(hidden, datum.back_end) < 0"
     )
     x, known = frame.x(f"{frame.cost}_si"), "isValid(datum.low)"
     spread = base.transform_filter(known)
-    yield spread.mark_rule(strokeWidth=1.2, opacity=0.8, clip=True).encode(
+    yield spread.transform_filter("datum.low < datum.high").mark_rule(strokeWidth=1.2, opacity=0.8, clip=True).encode(
         x=x, y=frame.y("low"), y2=alt.Y2("high"), color=figure.family_colour()
     )
     tooltip = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from joulescape.report import certainty, pareto_layers, placement, theme
+from joulescape.report import certainty, near_front, pareto_layers, placement, theme
 from joulescape.report.decide import COSTS, energy_front
 from joulescape.report.designs import Columns, chart_rows, design_columns, si_factors
 from joulescape.report.figure import Figure, Rows
@@ -31,6 +31,9 @@ class ParetoFacts:
     confirmed: Rows
     published: Mapping[str, Rows]
     """By cost: published points with an accuracy of a network of this space (or a latency)."""
+    near: Mapping[str, Rows]
+    """By cost: designs that their machine's front does not beat by more than the uncertainty."""
+    near_counts: Mapping[str, int]
     screened: int
     """Designs that a cheaper rung kept from the top one: never drawn."""
 
@@ -43,6 +46,7 @@ def facts(given: Tables) -> ParetoFacts:
     rows, confirmed, costs = chart_rows(columns, given), _confirmed(given), [cost for cost in COSTS if cost != against]
     published: dict[str, Rows] = {cost: _published(given, metrics[cost], metrics[against]) for cost in costs}
     steps = {cost: _steps(columns, cost, si_factors(given)) for cost in costs}
+    near = {cost: near_front.near_front(columns, cost) for cost in costs}
     extents = {cost: Extent.of(cost, rows, steps[cost], confirmed, published[cost]) for cost in costs if steps[cost]}
     return ParetoFacts(
         metrics=metrics,
@@ -52,6 +56,8 @@ def facts(given: Tables) -> ParetoFacts:
         rows=rows,
         fronts={cost: _placed(steps[cost], extents.get(cost), HEIGHTS[cost]) for cost in costs},
         confirmed=confirmed,
+        near={cost: _near(columns, cost, si_factors(given), rows) for cost, rows in near.items()},
+        near_counts={cost: len(rows) for cost, rows in near.items()},
         screened=given.screened.height,
         published=published,
     )
@@ -71,24 +77,31 @@ def _placed(steps: list[dict[str, Any]], extent: Extent | None, height: float) -
 
 
 def _steps(columns: Columns, cost: str, factors: Mapping[str, float]) -> list[dict[str, Any]]:
-    steps, roles = [], [role for role in ("accuracy", *COSTS) if role in columns]
-    heights = columns["accuracy"] if "accuracy" in columns else _scaled(columns["latency"], factors["latency"])
+    steps, heights = [], _heights(columns, factors)
     for name in dict.fromkeys(columns["back_end"]):
         rows = [row for row, found in enumerate(columns["back_end"]) if found == name]
         front = energy_front(columns, rows, cost)
         for row in front:
-            steps.append(
-                {
-                    "back_end": name,
-                    "family": columns["family"][row],
-                    "x": columns[cost][row] * factors[cost],
-                    "y": heights[row],
-                    "label": name.split("/")[-1] if row == front[-1] else "",
-                    **{key: columns[key][row] for key in ("id", "network", *roles)},
-                    "row": row,
-                }
-            )
+            point = _point(columns, row, columns[cost][row] * factors[cost], heights[row])
+            label = name.split("/")[-1] if row == front[-1] else ""
+            steps.append({**point, "label": label, "once": near_front.is_once(columns, row)})
     return steps
+
+
+def _near(columns: Columns, cost: str, factors: Mapping[str, float], rows: Sequence[int]) -> Rows:
+    heights = _heights(columns, factors)
+    kept = near_front.thinned(rows)
+    return [_point(columns, row, columns[cost][row] * factors[cost], heights[row]) for row in kept]
+
+
+def _point(columns: Columns, row: int, x: float, y: float | None) -> dict[str, Any]:
+    roles = [role for role in ("accuracy", *COSTS) if role in columns]
+    named = {key: columns[key][row] for key in ("back_end", "family", "id", "network", *roles)}
+    return {**named, "x": x, "y": y, "row": row}
+
+
+def _heights(columns: Columns, factors: Mapping[str, float]) -> Sequence[float | None]:
+    return columns["accuracy"] if "accuracy" in columns else _scaled(columns["latency"], factors["latency"])
 
 
 def _scaled(values: Sequence[float | None], factor: float) -> list[float | None]:
@@ -114,8 +127,8 @@ def _confirmed(given: Tables) -> Rows:
                 "back_end": row["back_end"],
                 "family": row["family"],
                 "test": mean,
-                "low": None if sd is None else mean - 2 * sd,
-                "high": None if sd is None else mean + 2 * sd,
+                "low": None if sd is None else max(0.0, mean - 2 * sd),
+                "high": None if sd is None else min(1.0, mean + 2 * sd),
                 "spread": certainty.spread_text(sd),
                 "draws": row[spread.replace("sd_fraction", "draws_count")],
             }
@@ -164,7 +177,7 @@ def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
         f" {found.screened:,} screened designs have no final measurement and are not drawn." if found.screened else ""
     )
     words = f"Faint: every valid design. Line: the best {found.against} of a back end at that {cost} or less. "
-    words += "Ring: the choice."
+    words += "Ring: the choice." + _once(found.fronts[cost]) + _near_words(found, cost)
     if found.confirmed:
         words += " Cross: the same design on the test split, ±2 sd over draws (hollow: one run)."
     words += " Large and hollow: published." if found.published[cost] else ""
@@ -181,11 +194,26 @@ def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
         ),
         data={
             f"front_{cost}": found.fronts[cost],
+            f"near_{cost}": found.near[cost],
             "confirmed": found.confirmed,
             f"published_{cost}": found.published[cost],
         },
         summary=_summary(found, cost),
     )
+
+
+def _once(front: Rows) -> str:
+    count = sum(step["once"] for step in front)
+    return f" Hollow on a line: one run ({count:,}), so no spread is known." if count else ""
+
+
+def _near_words(found: ParetoFacts, cost: str) -> str:
+    count, drawn = found.near_counts[cost], len(found.near[cost])
+    if not count:
+        return ""
+    within = "5 %" if found.against == "latency" else "one standard deviation of accuracy and 5 % of cost"
+    some = "" if drawn == count else f", {drawn:,} of them drawn"
+    return f" Small: near the front, beaten by no more than {within} ({count:,}{some})."
 
 
 def _summary(found: ParetoFacts, cost: str) -> str:

@@ -44,6 +44,11 @@ class Survivor:
     range: str
     verdicts: tuple[Verdict, ...]
 
+    @property
+    def said(self) -> list[str]:
+        """The verdicts in words, in the order of the scenarios."""
+        return [verdict.text for verdict in self.verdicts]
+
 
 @dataclass(frozen=True)
 class SurvivorFacts:
@@ -136,9 +141,9 @@ def _chosen(table: Columns, made: Decision, winner: str) -> Verdict:
         return Verdict(SURVIVES, SURVIVES)
     mine, its = table["energy"][made.best[winner]], table["energy"][made.index]
     if not mine or not its or max(mine, its) < theme.TOLD_APART * min(mine, its):
-        return Verdict(LOSES, f"loses to {other}")
+        return Verdict(LOSES, f"goes to {other}")
     factor, way = theme.significant(max(its / mine, mine / its), 2), "more" if its > mine else "less"
-    return Verdict(LOSES, f"loses to {other}, which takes {factor}× {way} energy")
+    return Verdict(LOSES, f"goes to {other}, {factor}× {way} energy")
 
 
 def _compared(table: Columns, made: Decision, winner: str, role: str) -> Verdict:
@@ -185,5 +190,5 @@ def _sentence(rows: tuple[Survivor, ...]) -> str:
     total = f"{len(rows)} winner{'' if len(rows) == 1 else 's'}"
     return (
         f"{len(same)} of {total} stay{'s' if len(same) == 1 else ''} ahead wherever all machines stand at the same "
-        f"corner, {len(always)} in the worst case too."
+        f"corner, {len(always) or 'none'} in the worst case too."
     )

@@ -239,7 +239,11 @@ def _accuracy(rows: Rows) -> alt.LayerChart:
         alt.Tooltip("draws:Q", title="Draws"),
     ]
     base, known = _base("tested", rows), "isValid(datum.low)"
-    bars = base.transform_filter(known).mark_rule(strokeWidth=2.5, opacity=0.55).encode(x=x, x2=alt.X2("high"))
+    bars = (
+        base.transform_filter(f"{known} && datum.low < datum.high")
+        .mark_rule(strokeWidth=2.5, opacity=0.55)
+        .encode(x=x, x2=alt.X2("high"))
+    )
     seen = base.transform_filter("isValid(datum.search)").mark_tick(thickness=2, height=11).encode(x=alt.X("search:Q"))
     points = [
         base.transform_filter(test)
@@ -258,7 +262,11 @@ def _energy(rows: Rows, metric: str) -> alt.LayerChart:
         alt.Tooltip("range_text:N", title="Corners"),
     ]
     base = _base("corners", rows)
-    bars = base.mark_rule(strokeWidth=2.5, opacity=0.55).encode(x=x, x2=alt.X2("energy_high"))
+    bars = (
+        base.transform_filter("datum.energy_low < datum.energy_high")
+        .mark_rule(strokeWidth=2.5, opacity=0.55)
+        .encode(x=x, x2=alt.X2("energy_high"))
+    )
     points = base.mark_point(filled=True, size=55, opacity=1).encode(
         x=alt.X("energy:Q"), shape=figure.family_shape(), tooltip=tooltip
     )
