@@ -47,17 +47,33 @@ function wireTables(page) {
   }
 }
 
-// Escape, or a click elsewhere, closes an open menu; from the keyboard the focus goes back to its button.
-function wireClosing() {
+// Escape clears a marked area. Escape, or a click elsewhere, closes an open menu; from the keyboard the focus goes back to its button.
+function wireClosing(charts) {
   const open = () => [...document.querySelectorAll("details.menu[open]")];
   addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
+    charts.unmark();
     for (const menu of open()) {
       menu.open = false;
       menu.querySelector("summary").focus();
     }
   });
+  const unmark = document.getElementById("table-unmark");
+  if (unmark) unmark.addEventListener("click", () => charts.unmark());
   addEventListener("click", (event) => { for (const menu of open()) if (!menu.contains(event.target)) menu.open = false; });
+}
+
+// What is wider or higher than its place can be scrolled by key, so it can be reached by key.
+function wireScrolling() {
+  const regions = [...document.querySelectorAll(".scroll, pre, .command code")];
+  const reach = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const isLarger = target.scrollWidth > target.clientWidth + 1 || target.scrollHeight > target.clientHeight + 1;
+      if (isLarger) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  regions.forEach((region) => reach.observe(region));
 }
 
 function loadLibrary(source) {
@@ -81,6 +97,20 @@ function startPanel(page, designs, charts) {
     document.getElementById("looked").textContent = `Clicked: ${panel.sentence(row)}`;
     charts.push({ pick: row });
     if (parts.sheet) parts.sheet.open(row);
+  };
+  charts.onMark = (area) => {
+    const ranges = Object.entries(area || {}).map(([field, ends]) => {
+      const role = field.replace("_si", ""), factor = field === role ? 1 : page.factors[role];
+      return [role, Math.min(...ends) / factor, Math.max(...ends) / factor];
+    });
+    parts.ranges = ranges;
+    if (parts.isMarking || !parts.table) return; // a drag tells more often than a table is read
+    parts.isMarking = true;
+    requestAnimationFrame(() => {
+      parts.isMarking = false;
+      const count = parts.table.mark(parts.ranges).toLocaleString("en-US");
+      document.getElementById("looked").textContent = parts.ranges.length ? `Marked: ${count} designs, which the table of all designs lists; Escape clears.` : "";
+    });
   };
   return (datasets) => {
     for (const [name, of] of [["more", "designs"], ["more_screened", "screened"]]) {
@@ -139,7 +169,8 @@ async function start() {
   wireButtons(charts);
   wireMenus(page, charts);
   wireTables(page);
-  wireClosing();
+  wireClosing(charts);
+  wireScrolling();
   wireTheme(charts, mode);
   if (designs.id.length) complete({ designs, ...(await unpack("blob", 1)) });
   document.documentElement.dataset.ready = "yes";

@@ -32,22 +32,31 @@ function makeTable(page, datasets) {
   };
   const names = Object.keys(all), numeric = new Set(names.filter((name) => typeof firstKnown(all[name]) === "number"));
   const box = document.getElementById("table-box"), body = box.querySelector("tbody"), head = box.querySelector("thead tr");
-  const state = { sort: page.metrics.energy, rising: true, search: "", front: false, within: false, screened: false, limits: null };
-  const sorted = new Map();
-  let rows = [], words = null;
+  const state = { sort: page.metrics.energy, rising: true, search: "", front: false, within: false, screened: false, limits: null, area: [] };
+  const sorted = new Map(), unmark = document.getElementById("table-unmark");
+  let rows = [], words = null, active = 0; // the row that Tab comes to; arrows go on from it
 
   function says(row) {
     words = words || Array.from({ length: COUNT }, (_, at) => ["id", "back_end", "network"].map((name) => all[name].at(at)).join(" ").toLowerCase());
     return words[row].includes(state.search);
   }
 
-  function cell(name, row) {
+  function isMarked(row) {
+    return row < VALID && state.area.every(([name, low, high]) => {
+      const value = datasets.designs[name][row];
+      return value !== null && value >= low && value <= high;
+    });
+  }
+
+  function cell(name, row, place) {
     const made = document.createElement("td");
     const text = name === "front" ? (all.front.at(row) ? "front" : "") : show(all[name].at(row), name, page);
     if (name === "id" && row < VALID) { // the way to a design's sheet by keyboard
       const button = document.createElement("button");
       button.textContent = text;
       button.className = "link";
+      button.dataset.place = place;
+      button.tabIndex = place === active ? 0 : -1;
       button.addEventListener("click", () => table.onPick(row));
       made.append(button);
     } else made.textContent = text;
@@ -56,6 +65,8 @@ function makeTable(page, datasets) {
   }
 
   function paint(start, end) {
+    const hadFocus = body.contains(document.activeElement);
+    if (!hadFocus && (active < start + 6 || active >= end)) active = start ? start + 6 : 0;
     const spacer = (count) => {
       const line = document.createElement("tr"), gap = document.createElement("td");
       gap.colSpan = names.length;
@@ -64,12 +75,14 @@ function makeTable(page, datasets) {
       line.append(gap);
       return line;
     };
-    const lines = Array.from(rows.slice(start, end), (row) => {
+    const lines = Array.from(rows.slice(start, end), (row, at) => {
       const line = document.createElement("tr");
-      line.append(...names.map((name) => cell(name, row)));
+      line.append(...names.map((name) => cell(name, row, start + at)));
       return line;
     });
     body.replaceChildren(...(start ? [spacer(start)] : []), ...lines, ...(end < rows.length ? [spacer(rows.length - end)] : []));
+    const at = hadFocus && body.querySelector(`button[data-place="${active}"]`);
+    if (at) at.focus({ preventScroll: true });
   }
 
   function visible() {
@@ -91,13 +104,15 @@ function makeTable(page, datasets) {
   function refresh() {
     const total = state.screened ? COUNT : VALID;
     rows = order(Uint32Array.from({ length: total }, (_, row) => row).filter((row) =>
-      (!state.front || all.front.at(row)) && (!state.search || says(row))
+      (!state.front || all.front.at(row)) && (!state.area.length || isMarked(row)) && (!state.search || says(row))
       && (!state.within || !state.limits || (row < VALID && meets(datasets.designs, row, state.limits, "")))));
-    document.getElementById("table-count").textContent = `${rows.length.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} designs`;
+    document.getElementById("table-count").textContent = `${rows.length.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} designs${state.area.length ? " in the marked area" : ""}`;
+    if (unmark) unmark.hidden = !state.area.length;
     for (const made of head.children) {
       made.setAttribute("aria-sort", made.dataset.name === state.sort ? (state.rising ? "ascending" : "descending") : "none");
     }
     box.scrollTop = 0;
+    active = 0;
     visible();
   }
 
@@ -124,6 +139,16 @@ function makeTable(page, datasets) {
     const plain = Array.from(rows, (row) => Object.fromEntries(names.map((name) => [name, all[name].at(row)])));
     save(`${page.name}_designs.csv`, csv(plain, names), "text/csv");
   });
+  body.addEventListener("focusin", (event) => { if (event.target.dataset.place) active = Number(event.target.dataset.place); });
+  body.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key], next = active + step;
+    if (!step || next < 0 || next >= rows.length || rows[next] >= VALID) return;
+    event.preventDefault();
+    active = next;
+    const top = HEIGHT * active, room = box.clientHeight - 2 * HEIGHT; // the head lies over the first row
+    box.scrollTop = Math.min(Math.max(box.scrollTop, top - room), top);
+    visible();
+  });
   let waiting = false;
   box.addEventListener("scroll", () => {
     if (waiting) return;
@@ -133,6 +158,12 @@ function makeTable(page, datasets) {
   refresh();
   const table = {
     onPick: () => {},
+    // Designs in a marked area, as [role, least, most] of each axis: how many there are.
+    mark(area) {
+      state.area = area;
+      refresh();
+      return rows.length;
+    },
     limit(limits) { state.limits = limits; if (state.within) refresh(); },
     print() { rows.length > PRINTED ? (paint(0, PRINTED), body.lastChild.remove()) : paint(0, rows.length); },
     screen: visible,
