@@ -34,10 +34,20 @@ Floats = npt.NDArray[np.float64]
 
 
 def rounded(value: float | None, digits: int = DIGITS) -> float | None:
-    """`value` with the page's significant figures; None stays None."""
+    """`value` with the page's significant figures; None stays None.
+
+    What is rounded twice must read as if it were rounded once: a last figure that only became 5 by rounding is 4 or 6
+    instead, on the side of the value, so that one figure fewer is right.
+    """
     if value is None or not math.isfinite(value):
         return None
-    return float(f"{value:.{digits}g}")
+    near = float(f"{value:.{digits}g}")
+    figures = f"{near:.{digits - 1}e}"
+    if near == value or figures[figures.index("e") - 1] != "5":
+        return near
+    mantissa, power = figures.split("e")
+    last = "6" if abs(value) > abs(near) else "4"
+    return float(f"{mantissa[:-1]}{last}e{power}")
 
 
 def rounded_series(values: pl.Series, digits: int = DIGITS) -> pl.Series:
@@ -47,8 +57,11 @@ def rounded_series(values: pl.Series, digits: int = DIGITS) -> pl.Series:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         power = np.nan_to_num(np.floor(np.log10(np.abs(found))), posinf=0, neginf=0) - (digits - 1)
         scaled = _over(found, power)
-        made = _times(np.rint(scaled), power)
-        unsure = (np.abs(power) >= len(POWERS)) | (np.abs(np.abs(scaled - np.trunc(scaled)) - 0.5) < 1e-6)
+        whole = np.rint(scaled)
+        is_five = (np.abs(whole) % 10 == 5) & (whole != scaled)
+        made = _times(whole + np.where(is_five, np.sign(scaled - whole), 0.0), power)
+        off = np.abs(scaled - whole)
+        unsure = (np.abs(power) >= len(POWERS)) | (np.abs(off - 0.5) < 1e-6) | (is_five & (off < 1e-6))
     for row in np.flatnonzero(unsure | ~np.isfinite(found)):  # a tie is settled as text settles it
         made[row] = np.nan if (exact := rounded(float(found[row]), digits)) is None else exact
     return pl.Series(values.name, made, dtype=pl.Float64).fill_nan(None)
