@@ -225,7 +225,7 @@ def _lifecycle() -> Iterator[dict[str, Any]]:
         wide = {"low": 0.6, "typical": 1.0, "high": 1.8}[corner]
         yield {
             "network": "digits_lenet", "back_end": back_end, "family": family, "corner": corner, "split": split,
-            "inference_share_fraction": share, "inferences": 1e6, "baseline": BASELINE,
+            "inference_share_fraction": share, "inferences": 1e6, "baseline": BASELINE, "rank": 1,
             "factor": None if cannot else (1 + share * (factor - 1)) * (1.0 if factor == 1.0 else wide),
             "state": "infeasible" if cannot else "valid",
             "reason": "it does not train on the machine" if cannot else None,

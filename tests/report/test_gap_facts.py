@@ -113,7 +113,7 @@ def overlap(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
 
 def grown(slope: float, se: float, points: int) -> Growth:
     value = 10**slope
-    return Growth("g", "s", "g", False, value, value, value, slope, se, 2010, 2018, points, 0.0)
+    return Growth("g", "s", "g", False, value, value, value, slope, se, 2010, 2018, points, 0.0, "g")
 
 
 def test_the_gap_is_the_quotient_with_welchs_interval() -> None:
@@ -155,6 +155,9 @@ def test_the_headline_says_what_the_sections_show(facts: Facts) -> None:
     assert facts.headline.tiles[0].value == chosen.need.text
     for best in facts.bridge.best.values():
         assert best.text in facts.headline.answer
+    assert facts.bridge.state == "as published" and "networks compressed as published" in facts.headline.answer
+    most = facts.bridge.any_state
+    assert most is not None and most.value >= facts.bridge.best["both"].value
     years = chosen.years(facts.bridge.best["both"].value)
     assert years is not None and f"in {years:.1f} years" in facts.headline.answer
     assert {"boundary system", "batch 1"} <= set(facts.headline.scope)
@@ -260,6 +263,17 @@ def test_the_lifecycle_has_a_line_a_machine_with_its_corners(facts: Facts) -> No
     assert all(row["factor"] == row["low"] == row["high"] == 1.0 for row in rows if row["back_end"] == BASELINE)
     assert facts.lifecycle.missing == (("digits_lenet on physical/shg", "it does not train on the machine"),)
     assert "at 10/90" in facts.lifecycle.sentences[0]
+
+
+def test_a_machine_that_learns_worse_is_hollow_and_never_the_best(study: StudyTables) -> None:
+    worse = study.lifecycle.with_columns(
+        rank=pl.when(pl.col("back_end") == "memristive/isaac").then(None).otherwise(pl.col("rank")),
+        trained_accuracy_fraction=pl.lit(0.9),
+    )
+    found = Facts.of(dataclasses.replace(study, lifecycle=worse)).lifecycle
+    assert {row["back_end"] for row in found.rows if not row["is_equal"]} == {"memristive/isaac"}
+    assert "memristive/isaac" not in found.sentences[0]
+    assert all(row["accuracy"] == "90.0 %" for row in found.table)
 
 
 def test_findings_say_whether_one_contradicts_a_claim(study: StudyTables, facts: Facts) -> None:

@@ -80,6 +80,8 @@ class BridgeFacts:
     """Kind -> its best, of the questions of costs alone, or else of what there is."""
     state: str
     """The state of compression that `best` is of, in words."""
+    any_state: Best | None
+    """Both together with whichever state closes most."""
 
 
 def facts(given: StudyTables) -> BridgeFacts:
@@ -89,10 +91,15 @@ def facts(given: StudyTables) -> BridgeFacts:
     chosen = next((one for one in found if not one.is_measured), found[0] if found else None)
     metrics = chosen.metrics if chosen else ()
     if chosen is None or not metrics:
-        return BridgeFacts(found, None, {}, "")
+        return BridgeFacts(found, None, {}, "", None)
     known = given.factors.filter((pl.col("question") == chosen.name) & (pl.col("metric") == metrics[0]))
     state = chosen.states[0] if chosen.states else None
-    return BridgeFacts(found, metrics[0], dict(_best(known, state)), state_words(state or ""))
+    mine = known.filter(pl.col("compression") == state)
+    others = known.filter(pl.col("back_end") != pl.col("baseline"))
+    rows = {"compression_alone": mine, "machine_alone": others, "both": others.filter(pl.col("compression") == state)}
+    found_best = {kind: _best(rows[kind], kind) for kind in KINDS}
+    best = {kind: one for kind, one in found_best.items() if one is not None}
+    return BridgeFacts(found, metrics[0], best, state_words(state or ""), _best(others, "both"))
 
 
 def state_words(state: str) -> str:
@@ -100,13 +107,10 @@ def state_words(state: str) -> str:
     return "as published" if state == PUBLISHED else words(state)
 
 
-def _best(known: pl.DataFrame, state: str | None) -> Iterator[tuple[str, Best]]:
-    """Each network's largest factor over machines, compressed to one state; then their median and range."""
-    for kind in KINDS:
-        mine = known if kind == "machine_alone" else known.filter(pl.col("compression") == state)
-        by_network = mine.group_by("network").agg(pl.col(kind).max()).sort("network")[kind].drop_nulls().to_list()
-        if by_network:
-            yield kind, Best(statistics.median(by_network), min(by_network), max(by_network), len(by_network))
+def _best(rows: pl.DataFrame, kind: str) -> Best | None:
+    """Each network's largest factor over the rows' machines and states; then their median and range."""
+    found = rows.group_by("network").agg(pl.col(kind).max()).sort("network")[kind].drop_nulls().to_list()
+    return Best(statistics.median(found), min(found), max(found), len(found)) if found else None
 
 
 def _question(given: StudyTables, name: str, place: int) -> Question:

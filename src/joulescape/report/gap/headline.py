@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from joulescape.report import theme
 from joulescape.report.gap import bridge, shores, widening
 from joulescape.report.gap.inputs import StudyTables, factor_words, metric_words, plain_factor
 
@@ -42,21 +43,25 @@ def facts(
 
 
 def _bridge(built: bridge.BridgeFacts, gap: widening.WideningFacts) -> str:
-    """What the bridge closes, and how many years of drift that is."""
+    """What the bridge closes of the networks' median, and how many years of drift that is."""
     if "both" not in built.best or built.metric is None:
         return "Nothing of the bridge was worked out."
-    parts = [
-        f"{name} {built.best[kind].text}"
-        for kind, name in (("compression_alone", "compression alone closes"), ("machine_alone", "a machine alone"))
-        if kind in built.best
-    ]
+    names = {"compression_alone": "compression alone closes", "machine_alone": "another machine alone"}
+    parts = [f"{name} {built.best[kind].text}" for kind, name in names.items() if kind in built.best]
     both = built.best["both"]
-    said = f"{', '.join(parts)}, both together {both.text}".lstrip(", ")
-    state = f", compressed {built.state}" if built.state else ""
-    told = f"In {metric_words(built.metric)}, at the median of {both.networks_count} networks{state}, {said}"
-    years = gap.chosen.years(both.value) if gap.chosen is not None else None
-    worth = f" The gap widens as much in {years:.1f} years." if years is not None and years > 0 else ""
-    return f"{told}.{worth}"
+    said = ", ".join([*parts, f"both together {both.text}"])
+    state = f" compressed {built.state}" if built.state else ""
+    told = f"In {metric_words(built.metric)}, at the median of {both.networks_count} networks{state}, {said}."
+    most = both
+    if built.any_state is not None and built.any_state.value > theme.TOLD_APART * both.value:
+        most = built.any_state
+        told += f" With whichever state closes most, whatever accuracy it costs, both close {most.text}."
+    years = gap.chosen.years(most.value) if gap.chosen is not None else None
+    return f"{told} The gap widens by as much in {years:.1f} years." if years is not None and years > YEAR else told
+
+
+YEAR = 0.05
+"""A drift of fewer years would read as none."""
 
 
 def _scope(given: StudyTables, shore: shores.ShoreFacts, built: bridge.BridgeFacts) -> Iterator[str]:

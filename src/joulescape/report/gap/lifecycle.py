@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from joulescape.report import figure
+from joulescape.report import figure, theme
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Figure, Rows
-from joulescape.report.gap.inputs import StudyTables, factor_words, interval, short
+from joulescape.report.gap.inputs import StudyTables, factor_words, interval, short, words
 from joulescape.report.inputs import family_rank
 
 TYPICAL = "typical"
@@ -61,42 +62,45 @@ def _rows(valid: pl.DataFrame) -> list[dict[str, Any]]:
         if not typical:
             continue
         ends = group["factor"].to_list()
-        found.append(_row(told, typical[0], min(ends), max(ends), group.to_dicts()[0]))
+        first = group.filter(pl.col("corner") == TYPICAL).to_dicts()[0]
+        found.append(_row(told, typical[0], min(ends), max(ends), first))
     return sorted(found, key=lambda row: (row["case"], family_rank(row["family"]), row["back_end"], row["share"]))
 
 
 def _row(told: Mapping[str, Any], value: float, low: float, high: float, first: Mapping[str, Any]) -> dict[str, Any]:
-    state = f", {told['compression']}" if told["compression"] else ""
+    compression = told["compression"]
+    state = "" if compression in (None, "", "none") else f", {words(compression)}"
+    accuracy = first["trained_accuracy_fraction"]
     return {
         "case": f"{told['network']}{state}", "back_end": told["back_end"], "family": told["family"] or "",
         "label": short(told["back_end"]), "split": told["split"], "share": told["inference_share_fraction"],
         "factor": rounded(value), "low": rounded(low), "high": rounded(high),
         "text": interval(value, low, high) if low != high else factor_words(value),
-        "inferences": first["inferences"],
+        "inferences": first["inferences"], "accuracy": "–" if accuracy is None else f"{100 * accuracy:.1f} %",
+        "is_equal": first["rank"] is not None or first["back_end"] == first["baseline"],
+        "reason": first["reason"] or "",
     }  # fmt: skip
 
 
 def _table(rows: Rows) -> Rows:
     """A row a (network, machine), a column a split."""
-    found: dict[tuple[str, str, str], dict[str, str]] = {}
+    found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
-        found.setdefault((row["case"], row["back_end"], row["family"]), {})[row["split"]] = row["text"]
-    return [
-        {"case": case, "back_end": back_end, "family": family, "factors": factors}
-        for (case, back_end, family), factors in found.items()
-    ]
+        kept = {name: row[name] for name in ("case", "back_end", "family", "accuracy", "reason")}
+        found.setdefault((row["case"], row["back_end"]), {**kept, "factors": {}})["factors"][row["split"]] = row["text"]
+    return list(found.values())
 
 
 def _sentences(rows: Rows) -> list[str]:
-    """For every split, the machine that saves most."""
+    """For every split, the machine that saves most among those that learn as well as the baseline."""
     said = []
     for case in dict.fromkeys(row["case"] for row in rows):
-        mine = [row for row in rows if row["case"] == case]
+        mine = [row for row in rows if row["case"] == case and row["is_equal"]]
         best = []
         for share in sorted({row["share"] for row in mine}):
             row = max((row for row in mine if row["share"] == share), key=lambda row: row["factor"])
             best.append(f"{row['text']} on {row['back_end']} at {row['split']}")
-        said.append(f"{case}: at most {'; '.join(best)}.")
+        said.append(f"{case}: at most {'; '.join(best)}." if best else f"{case}: no machine learns as well.")
     return said
 
 
@@ -107,27 +111,36 @@ def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
     values = [row[name] for row in found.rows for name in ("factor", "low", "high")]
     domain = figure.log_domain([0.8, 1.25, *values])
     label = "datum.value >= 1 ? '×' + format(datum.value, '~s') : '÷' + format(1 / datum.value, '~s')"
-    axis = alt.Axis(values=figure.log_ticks(*domain), labelExpr=label, title="Lifecycle energy saved (better ↑)")
-    y = alt.Y("factor:Q", scale=alt.Scale(type="log", domain=list(domain), nice=False), axis=axis)
+    upright = alt.Axis(values=figure.log_ticks(*domain), labelExpr=label, title="Lifecycle energy saved (better ↑)")
+    y = alt.Y("factor:Q", scale=alt.Scale(type="log", domain=list(domain), nice=False), axis=upright)
     low = y.copy(deep=False)
     low.shorthand = "low:Q"
-    shares = sorted({row["share"] for row in found.rows})
-    x = alt.X(
-        "share:Q",
-        scale=alt.Scale(domain=[max(0.0, shares[0] - 0.05), min(1.12, shares[-1] + 0.13)], nice=False),
-        axis=alt.Axis(values=shares, format="~%", title="Share of inference in the baseline's lifecycle energy"),
-    )
+    title = "Training / inference, percent of the baseline's lifecycle energy"
+    axis = alt.Axis(title=title, labelAngle=0, grid=True)
+    x = alt.X("split:N", scale=alt.Scale(type="point", domain=list(found.splits), padding=0.5), axis=axis)
     base = alt.Chart(alt.NamedData("lifecycle")).transform_filter("datum.case == chosen")
     base = base.encode(x=x, color=figure.family_colour(), detail="back_end:N")
     tooltip = [
         alt.Tooltip(f"{name}:N", title=title)
-        for name, title in (("back_end", "Back end"), ("split", "Split"), ("text", "Factor"))
+        for name, title in (
+            ("back_end", "Back end"),
+            ("split", "Split"),
+            ("text", "Factor"),
+            ("accuracy", "Accuracy learnt"),
+            ("reason", "Note"),
+        )
     ]
     bars = base.mark_rule(strokeWidth=4, opacity=0.22).encode(y=low, y2=alt.Y2("high"))
     lines = base.mark_line(strokeWidth=1.8).encode(y=y, strokeDash=figure.family_dash())
-    points = base.mark_point(filled=True, size=60, opacity=1).encode(y=y, shape=figure.family_shape(), tooltip=tooltip)
+    points = base.mark_point(size=62, opacity=1, strokeWidth=1.5).encode(
+        y=y,
+        shape=figure.family_shape(),
+        fill=alt.Fill("family:N", scale=alt.Scale(domain=list(theme.FAMILIES)), legend=None),
+        fillOpacity=alt.condition("datum.is_equal", alt.value(1), alt.value(0)),
+        tooltip=tooltip,
+    )
     names = (
-        base.transform_filter(f"datum.share == {shares[-1]!r}")
+        base.transform_filter(f"datum.split == {json.dumps(found.splits[-1])}")
         .mark_text(align="left", dx=8, fontSize=11)
         .encode(y=y, text="label:N")
     )
@@ -137,7 +150,8 @@ def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
     )
     caption = (
         "Training once, then as many inferences as make the baseline spend the share on them; every machine does the "
-        "same number. Upright bars: the corners of all sourced constants. Above 1 the machine spends less."
+        "same number. Upright bars: the corners of all sourced constants. Above 1 the machine spends less. Hollow: it "
+        "does not learn as well as the baseline."
     )
     return (
         Figure(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,8 @@ class Growth:
     points_count: int
     at_start: float
     """log10 of what the fit says of START, turned as well."""
+    subject: str
+    """What grows, in the study's own words: `performance density of graphics cards`."""
 
     @property
     def is_known(self) -> bool:
@@ -167,7 +170,7 @@ def _growths(given: StudyTables) -> Iterator[Growth]:
         yield Growth(
             _label(given, row, is_turned), row["series"], row["group"], is_delivered(told, row["series"]),
             value, low, high, slope, row["slope_se"], int(row["x_low"]), int(row["x_high"]), row["points_count"],
-            at_start,
+            at_start, _subject(given, row, is_turned),
         )  # fmt: skip
 
 
@@ -191,6 +194,13 @@ def _label(given: StudyTables, row: Mapping[str, Any], is_turned: bool) -> str:
     text = known[0] if known else words(row["series"])
     text = text[:1].lower() + text[1:]
     return f"{INVERSE if is_turned else ''}{text}, {words(row['group'])}"
+
+
+def _subject(given: StudyTables, row: Mapping[str, Any], is_turned: bool) -> str:
+    """The quantity of what the study says the group holds, up to its first comma or bracket."""
+    quantity = _label(given, row, is_turned).rsplit(", ", maxsplit=1)[0]
+    about = (given.series.get(row["series"], {}).get("groups") or {}).get(row["group"]) or words(row["group"])
+    return f"{quantity} of {re.split(r'[,(;]', str(about))[0].strip()}"
 
 
 def _left_out(given: StudyTables) -> Iterator[str]:
@@ -234,7 +244,7 @@ def sentence(found: WideningFacts) -> str:
     if found.chosen is None:
         return "No growth of a need and of a delivery can both be told from none: how fast the gap widens is not known."
     pair = found.chosen
-    need, delivery = (f"({one.label}) grows {factor_words(one.value)}" for one in (pair.need, pair.delivery))
+    need, delivery = (f"({one.subject}) grows {factor_words(one.value)}" for one in (pair.need, pair.delivery))
     grow = f"What networks need {need} a year, what chips deliver {delivery}"
     if pair.low <= 1.0 <= pair.high:
         return f"{grow}: whether the gap widens cannot be told."
