@@ -71,7 +71,7 @@ class Design:
 
     def priced(self, machine: Machine) -> Priced:
         """The same before it is summed."""
-        spec, found = self.space.spec, price(machine, self.network, self.works, self._plan)
+        spec, found = self.space.spec, price(machine, self.network, self.works, self.plan)
         return at_node(found, machine.node_nm, spec.node, spec.scaling_rule) if isinstance(spec.node, int) else found
 
     def values(self, metric: str, moves: Mapping[str, FloatArray], count: int) -> FloatArray:
@@ -101,7 +101,7 @@ class Design:
         }
 
     @cached_property
-    def _plan(self) -> Any:
+    def plan(self) -> Any:
         return training_plan(self.space, self.candidate)
 
     def value(self, metric: str, machine: Machine) -> FloatArray:
