@@ -47,7 +47,7 @@ def is_near(table: Columns, row: int, front: list[int]) -> bool:
         return False
     ahead = table["accuracy"][best] - table["accuracy"][row]
     cheapest = min(table["energy"][other] for other in beaten_by)
-    return ahead <= math.hypot(*sds) and table["energy"][row] < theme.TOLD_APART * cheapest
+    return bool(ahead <= math.hypot(*sds) and table["energy"][row] < theme.TOLD_APART * cheapest)
 
 
 @drawn(st.lists(design, max_size=14))

@@ -15,14 +15,14 @@ from synthetic import empty, synthetic
 
 from joulescape import tables
 from joulescape.report import corners
-from joulescape.report.decide import default_limit
+from joulescape.report.decide import Limits, Preference, decide, default_limit
 from joulescape.report.designs import design_columns
 from joulescape.report.inputs import Tables
 from joulescape.report.page import render, summary
 from joulescape.report.sections import survivors
 
 EXAMPLES = settings(max_examples=40, deadline=None)
-ROLES = ("energy", "latency", "area")
+ROLES: tuple[Preference, ...] = ("energy", "latency", "area")
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +157,12 @@ def test_the_page_and_the_summary_say_it(given: Tables) -> None:
     assert found.sentence in page and page.count('id="survivors"') == 1
     assert summary(given)["survivors"] == found.sentence
     assert len(summary(given)["winners"]) == len(found.rows) == 5
+
+
+def test_another_choice_than_the_panel_s_is_said(given: Tables) -> None:
+    columns = design_columns(given)
+    picked = decide(columns, Limits(accuracy=default_limit(columns))).index
+    assert picked is not None
+    kept = given.confirmed.filter(pl.col("design_id") != columns["id"][picked])
+    found = survivors.facts(dataclasses.replace(given, confirmed=kept))
+    assert found.rows and found.differs == survivors.OTHER

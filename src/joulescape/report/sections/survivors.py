@@ -20,6 +20,10 @@ WHO: dict[Preference, str] = {
 }
 SURVIVES, TIES, LOSES, UNKNOWN = "survives", "ties", "loses", "unknown"
 
+OTHER = (
+    "Asked among confirmed designs, by their accuracy on test, the panel's rule takes another design than above, where "
+    "it sees all designs on validation."
+)
 SAME = 0.0005
 """Accuracies so close read alike: to a tenth of a point."""
 
@@ -59,7 +63,8 @@ class SurvivorFacts:
     absent: tuple[str, ...] = ()
     """Back ends without a confirmed design: they are no rivals here."""
     differs: str = ""
-    """Where the panel's choice itself was not confirmed, that it was made again among designs that were."""
+    """That the rules chose another design than the panel, where they did: here they see test accuracies, and confirmed
+    designs alone."""
 
 
 def facts(given: Tables) -> SurvivorFacts:
@@ -73,15 +78,14 @@ def facts(given: Tables) -> SurvivorFacts:
     found = [_survivor(given, names, Limits(accuracy=limit, prefer=role)) for role in roles if _is_asked(columns, role)]
     rows = tuple(row for row in found if row is not None)
     picked = decide(columns, Limits(accuracy=limit)).index
-    known = set(given.confirmed["design_id"].to_list())
-    is_new = bool(rows) and picked is not None and columns["id"][picked] not in known
+    typical = corners.confirmed_at(given, dict.fromkeys(names, "typical"))
+    again = decide(typical, Limits(accuracy=limit)).index
+    is_other = picked is not None and again is not None and columns["id"][picked] != typical["id"][again]
     return SurvivorFacts(
         rows=rows,
         sentence=_sentence(rows),
         absent=tuple(name for name in tried if name not in names),
-        differs="The panel's choice itself was not confirmed; it is made again among those that were."
-        if is_new
-        else "",
+        differs=OTHER if rows and is_other else "",
     )
 
 
