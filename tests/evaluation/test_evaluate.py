@@ -163,6 +163,7 @@ def test_a_breakdown_says_how_layers_are_computed_and_mapped(tmp_path: Path) -> 
     found = breakdown(analog, space, 0, QUICK, 0)
     numbers = {row["number"]: row["value"] for row in found.errors if row["role"] == "forward"}
     assert numbers["adc_bits"] == 5 and all(set(row) == set(ERRORS) for row in found.errors)
+    assert {row["role"] for row in found.errors} == {"forward"}, "no role of training where none is asked for"
     digital = space.candidate({"pair": "digits_mlp@electronic/eyeriss", bits: 4})
     texts = [breakdown(digital, space, variant, QUICK, 0).mappings for variant in (0, 1)]
     assert [row["layer"] for row in texts[0]] == ["fc1", "fc2"] and all(set(row) == set(MAPPINGS) for row in texts[0])

@@ -142,3 +142,12 @@ def test_the_table_says_that_the_rules_disagree() -> None:
     assert found.returncode == 0, found.stderr
     assert "rules of scaling to 7 nm disagree" in found.stdout
     assert "by stillmaker" in found.stdout and "by tpuv4i" in found.stdout
+
+
+def test_explained_costs_say_how_layers_are_computed() -> None:
+    plain = cost("digits_mlp", "memristive/isaac", {"hardware.adc.bits": 5}, root=ROOT)
+    told = cost("digits_mlp", "memristive/isaac", {"hardware.adc.bits": 5}, root=ROOT, explains=True)
+    assert plain.errors == () and "errors" not in plain.as_dict()
+    assert {row["role"] for row in told.errors} == {"forward"}
+    assert {row["value"] for row in told.errors if row["number"] == "adc_bits"} == {5.0}
+    assert told.as_dict()["errors"] == list(told.errors) and told.totals == plain.totals

@@ -105,7 +105,7 @@ def breakdown(
     alone, works = case.alone(variant_id), case.nominal_works()
     scheduled = layer_rows(published, variant_id, roofs(alone))
     layers = [{name: {**row, "design_id": design_id}[name] for name in LAYERS} for row in scheduled]
-    errors, mappings = error_rows(alone.errors(case.network)), mapping_rows(alone, case.network, works)
+    errors, mappings = error_rows(alone.errors(case.network), works), mapping_rows(alone, case.network, works)
     named = [tuple({"design_id": design_id, **row} for row in rows) for rows in (errors, mappings)]
     return Breakdown(tuple(parts), tuple(layers), *named)
 

@@ -105,7 +105,7 @@ def report_on(space: DesignSpace, candidate: Candidate, corner: Corner, explains
     report = replace(_report(space, candidate, machine, priced), energy_by_rule=spread)
     if not explains:
         return report
-    mappings, errors = rows.mapping_rows(machine, described, works), rows.error_rows(machine.errors(described))
+    mappings, errors = rows.mapping_rows(machine, described, works), rows.error_rows(machine.errors(described), works)
     return replace(report, explanations=mappings, errors=errors)
 
 

@@ -63,11 +63,13 @@ def traffic_rows(priced: Priced, variant: int) -> list[Row]:
     ]
 
 
-def error_rows(errors: Errors) -> list[Row]:
-    """The numbers of every operator's error model, one row each, in the order of the network."""
+def error_rows(errors: Errors, works: Mapping[Phase, PhaseWork]) -> list[Row]:
+    """The numbers of every operator's error model in the roles that the phases have, one row each, in network order."""
+    roles = {one.role for work in works.values() for one in work.works}
     return [
         {"layer": layer, "role": role, "kind": found.kind, "number": name, "value": float(value)}
         for (layer, role), found in errors.items()
+        if role in roles
         for name, value in found.numbers.items()
     ]
 
