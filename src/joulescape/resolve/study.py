@@ -146,8 +146,10 @@ def _networks(document: Document, spec: StudySpec, spaces: Mapping[Role, DesignS
 
 
 def _overtakers(document: Document, spec: StudySpec, spaces: Mapping[Role, DesignSpace]) -> list[Fault]:
-    """A back end of the bridge's question, and paths of sourced values that it has."""
-    back_ends = spaces["bridge"].back_ends if "bridge" in spaces else {}
+    """A back end of the bridge or of what was measured, paths of its sourced values, networks of the bridge."""
+    asked = [spaces[role] for role in ("bridge", "measured") if role in spaces]
+    back_ends = {name: back_end for space in asked for name, back_end in space.back_ends.items()}
+    networks = tuple(spaces["bridge"].networks) if "bridge" in spaces else ()
     faults = []
     for index, entry in enumerate(spec.overtake):
         keys: Keys = ("overtake", index)
@@ -155,6 +157,11 @@ def _overtakers(document: Document, spec: StudySpec, spaces: Mapping[Role, Desig
             faults.append(unknown_name(document, (*keys, "back_end"), entry.back_end, tuple(back_ends)))
             continue
         known = tuple(sourced_values(back_ends[entry.back_end].settings))
+        faults += [
+            unknown_name(document, (*keys, "networks", position), name, networks)
+            for position, name in enumerate(entry.networks)
+            if name not in networks
+        ]
         faults += [
             unknown_name(document, (*keys, "parameters", position), path, known)
             for position, path in enumerate(entry.parameters)
