@@ -10,6 +10,7 @@ import altair as alt
 from joulescape.report import figure, theme
 from joulescape.report.figure import Figure
 from joulescape.report.gap.bridge import ENDS, BridgeFacts, Question
+from joulescape.report.gap.views import Views
 
 LABEL_LIMIT = "windowSize()[0] < 600 ? 118 : 260"
 """Vega expression: pixels that a name beside a chart may take."""
@@ -18,7 +19,7 @@ ROW = 19
 PAIRED = ("machine", "both")
 """What a family has of its own; compression alone is the baseline's."""
 CAPTION = (
-    "Cross: compression alone, on the baseline. Hollow: the machine alone, network as published. Filled: both. "
+    "Cross: compression alone, on the baseline. Hollow: the machine alone, network as trained. Filled: both. "
     "Upright tick: the product of the two parts; both left of it close less than their parts multiply to. "
     "Lines: from the corners of all sourced constants against the baseline's opposite. Right of 1 is better."
 )
@@ -31,7 +32,12 @@ def figures(found: BridgeFacts) -> tuple[Figure, ...]:
 
 def _figure(asked: Question) -> Figure:
     most = max(row["place"] for row in asked.rows) + 1
-    x = _x(asked, "both_at")
+    views = _views(asked)
+
+    def x_of(field: str) -> alt.X:
+        axis = views.axis("Factor over the baseline (better →)")
+        return alt.X(f"{field}:Q", scale=views.scale(), axis=axis)
+
     base = (
         alt.Chart(alt.NamedData(asked.id))
         .transform_filter("datum.metric == metric && datum.state == state")
@@ -41,24 +47,30 @@ def _figure(asked: Question) -> Figure:
     tooltip = [alt.Tooltip(f"{name}:N", title=title) for name, title in TOOLTIP.items()]
     ends = [
         base.mark_rule(strokeWidth=width, opacity=opacity).encode(
-            x=_x(asked, f"{kind}_low"),
+            x=x_of(f"{kind}_low"),
             x2=alt.X2(f"{kind}_high"),
             **({"color": colour} if kind in PAIRED else {}),
         )
         for kind, width, opacity in (("machine", 5, 0.2), ("both", 1.6, 0.95), ("compression", 1.6, 0.9))
     ]
-    product = base.mark_tick(thickness=2, size=13, opacity=0.9, color=alt.expr("ink")).encode(x=_x(asked, "product"))
+    product = base.mark_tick(thickness=2, size=13, opacity=0.9, color=alt.expr("ink")).encode(x=x_of("product"))
     marks = [
         base.mark_point(size=64, filled=is_filled, opacity=1, strokeWidth=1.6).encode(
-            x=_x(asked, f"{kind}_at"), color=colour, shape=figure.family_shape(), tooltip=tooltip
+            x=x_of(f"{kind}_at"), color=colour, shape=figure.family_shape(), tooltip=tooltip
         )
         for kind, is_filled in (("machine", False), ("both", True))
     ]
     alone = base.mark_point(shape="cross", size=58, filled=True, opacity=1, color=alt.expr("ink")).encode(
-        x=_x(asked, "compression_at"), tooltip=tooltip
+        x=x_of("compression_at"), tooltip=tooltip
     )
-    one = alt.Chart(alt.NamedData("one")).transform_calculate(both_at="1").mark_rule(strokeDash=[3, 3]).encode(x=x)
+    one = (
+        alt.Chart(alt.NamedData("one"))
+        .transform_calculate(both_at="1")
+        .mark_rule(strokeDash=[3, 3])
+        .encode(x=x_of("both_at"))
+    )
     params = (
+        *views.params(),
         alt.param(name="metric", value=asked.metrics[0]),
         alt.param(name="state", value=asked.states[0]),
         alt.param(name="ink", value=theme.colours("light")["ink"]),
@@ -104,10 +116,9 @@ def _y() -> alt.Y:
     return alt.Y("key:N", sort=alt.EncodingSortField(field="place", op="min"), axis=axis)
 
 
-def _x(asked: Question, field: str) -> alt.X:
+def _views(asked: Question) -> Views:
     names = ("product", *(f"{kind}_{end}" for kind in ("compression", "machine", "both") for end in ENDS))
-    values = [row[name] for row in asked.rows for name in names if figure.is_positive(row[name])]
-    domain = figure.log_domain([0.8, 1.25, *values])
-    label = "datum.value >= 1 ? '×' + format(datum.value, '~s') : '÷' + format(1 / datum.value, '~s')"
-    axis = alt.Axis(values=figure.log_ticks(*domain), labelExpr=label, title="Factor over the baseline (better →)")
-    return alt.X(f"{field}:Q", scale=alt.Scale(type="log", domain=list(domain), nice=False, clamp=True), axis=axis)
+    values: dict[str, list[float | None]] = {}
+    for row in asked.rows:
+        values.setdefault(f"{row['metric']}|{row['state']}", []).extend(row[name] for name in names)
+    return Views.of("metric + '|' + state", values)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
 import polars as pl
 
-from joulescape.report import figure, theme
 from joulescape.report.blob import rounded
-from joulescape.report.figure import Figure, Rows
+from joulescape.report.figure import Rows
 from joulescape.report.gap.inputs import StudyTables, factor_words, interval, short, words
 from joulescape.report.inputs import family_rank
 
@@ -102,61 +99,3 @@ def _sentences(rows: Rows) -> list[str]:
             best.append(f"{row['text']} on {row['back_end']} at {row['split']}")
         said.append(f"{case}: at most {'; '.join(best)}." if best else f"{case}: no machine learns as well.")
     return said
-
-
-def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
-    """Factor over the share of inference, a line a machine; a switch chooses the network."""
-    if not found.rows:
-        return ()
-    values = [row[name] for row in found.rows for name in ("factor", "low", "high")]
-    domain = figure.log_domain([0.8, 1.25, *values])
-    label = "datum.value >= 1 ? '×' + format(datum.value, '~s') : '÷' + format(1 / datum.value, '~s')"
-    upright = alt.Axis(values=figure.log_ticks(*domain), labelExpr=label, title="Lifecycle energy saved (better ↑)")
-    y = alt.Y("factor:Q", scale=alt.Scale(type="log", domain=list(domain), nice=False), axis=upright)
-    low = y.copy(deep=False)
-    low.shorthand = "low:Q"
-    title = "Training / inference, percent of the baseline's lifecycle energy"
-    axis = alt.Axis(title=title, labelAngle=0, grid=True)
-    x = alt.X("split:N", scale=alt.Scale(type="point", domain=list(found.splits), padding=0.5), axis=axis)
-    base = alt.Chart(alt.NamedData("lifecycle")).transform_filter("datum.case == chosen")
-    base = base.encode(x=x, color=figure.family_colour(), detail="back_end:N")
-    tooltip = [
-        alt.Tooltip(f"{name}:N", title=title)
-        for name, title in (
-            ("back_end", "Back end"),
-            ("split", "Split"),
-            ("text", "Factor"),
-            ("accuracy", "Accuracy learnt"),
-            ("reason", "Note"),
-        )
-    ]
-    bars = base.mark_rule(strokeWidth=4, opacity=0.22).encode(y=low, y2=alt.Y2("high"))
-    lines = base.mark_line(strokeWidth=1.8).encode(y=y, strokeDash=figure.family_dash())
-    points = base.mark_point(size=62, opacity=1, strokeWidth=1.5).encode(
-        y=y,
-        shape=figure.family_shape(),
-        fill=alt.Fill("family:N", scale=alt.Scale(domain=list(theme.FAMILIES)), legend=None),
-        fillOpacity=alt.condition("datum.is_equal", alt.value(1), alt.value(0)),
-        tooltip=tooltip,
-    )
-    names = (
-        base.transform_filter(f"datum.split == {json.dumps(found.splits[-1])}")
-        .mark_text(align="left", dx=8, fontSize=11)
-        .encode(y=y, text="label:N")
-    )
-    one = alt.Chart(alt.NamedData("one")).transform_calculate(factor="1").mark_rule(strokeDash=[3, 3]).encode(y=y)
-    drawn = figure.layered(one, bars, lines, points, names).add_params(
-        alt.param(name="chosen", value=found.networks[0])
-    )
-    caption = (
-        "Training once, then as many inferences as make the baseline spend the share on them; every machine does the "
-        "same number. Upright bars: the corners of all sourced constants. Above 1 the machine spends less. Hollow: it "
-        "does not learn as well as the baseline."
-    )
-    return (
-        Figure(
-            "lifecycle", f"Lifecycle energy against {found.baseline}", caption,
-            drawn.properties(width="container", height=340), {"lifecycle": found.rows},
-            summary=" ".join(found.sentences),
-        ),
-    )  # fmt: skip

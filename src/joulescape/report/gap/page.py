@@ -19,6 +19,7 @@ from joulescape.report.gap import (
     findings,
     headline,
     lifecycle,
+    lifecycle_chart,
     missing,
     overtake,
     overtake_chart,
@@ -68,7 +69,7 @@ class Facts:
             *widening_chart.figures(self.gap),
             *bridge_chart.figures(self.bridge),
             *overtake_chart.figures(self.overtake),
-            *lifecycle.figures(self.lifecycle),
+            *lifecycle_chart.figures(self.lifecycle),
         )
         return {figure.id: figure for figure in drawn}
 

@@ -1,0 +1,92 @@
+"""Lifecycle energy over the split of training and inference, a line a machine."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import altair as alt
+
+from joulescape.report import figure, theme
+from joulescape.report.figure import Figure, Rows
+from joulescape.report.gap.lifecycle import LifecycleFacts
+from joulescape.report.gap.views import Views
+
+HEIGHT = 360
+LINE = 12.5
+"""Height that a name takes, pixels."""
+
+
+def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
+    """Factor over the share of inference, a line a machine; a switch chooses the network."""
+    if not found.rows:
+        return ()
+    views = _views(found)
+    y = alt.Y("factor:Q", scale=views.scale(), axis=views.axis("Lifecycle energy saved (better ↑)"))
+    low = y.copy(deep=False)
+    low.shorthand = "low:Q"
+    title = "Training / inference, percent of the baseline's lifecycle energy"
+    axis = alt.Axis(title=title, labelAngle=0, grid=True)
+    x = alt.X("split:N", scale=alt.Scale(type="point", domain=list(found.splits), padding=0.5), axis=axis)
+    base = alt.Chart(alt.NamedData("lifecycle")).transform_filter("datum.case == chosen")
+    base = base.encode(x=x, color=figure.family_colour(), detail="back_end:N")
+    tooltip = [
+        alt.Tooltip(f"{name}:N", title=title)
+        for name, title in (
+            ("back_end", "Back end"),
+            ("split", "Split"),
+            ("text", "Factor"),
+            ("accuracy", "Accuracy learnt"),
+            ("reason", "Note"),
+        )
+    ]
+    bars = base.mark_rule(strokeWidth=4, opacity=0.22).encode(y=low, y2=alt.Y2("high"))
+    lines = base.mark_line(strokeWidth=1.8).encode(y=y, strokeDash=figure.family_dash())
+    points = base.mark_point(size=62, opacity=1, strokeWidth=1.5).encode(
+        y=y,
+        shape=figure.family_shape(),
+        fill=alt.Fill("family:N", scale=alt.Scale(domain=list(theme.FAMILIES)), legend=None),
+        fillOpacity=alt.condition("datum.is_equal", alt.value(1), alt.value(0)),
+        tooltip=tooltip,
+    )
+    names = (
+        base.transform_filter(f"datum.split == {json.dumps(found.splits[-1])}")
+        .mark_text(align="left", baseline="middle", dx=9, dy=alt.expr("datum.dy"), fontSize=11)
+        .encode(y=y, text="label:N")
+    )
+    one = alt.Chart(alt.NamedData("one")).transform_calculate(factor="1").mark_rule(strokeDash=[3, 3]).encode(y=y)
+    drawn = figure.layered(one, bars, lines, points, names).add_params(
+        alt.param(name="chosen", value=found.networks[0]), *views.params()
+    )
+    caption = (
+        "Training once, then as many inferences as make the baseline spend the share on them; every machine does the "
+        "same number. Upright bars: the corners of all sourced constants. Above 1 the machine spends less. Hollow: it "
+        "does not learn as well as the baseline."
+    )
+    return (
+        Figure(
+            "lifecycle", f"Lifecycle energy against {found.baseline}", caption,
+            drawn.properties(width="container", height=HEIGHT), {"lifecycle": _spread(found, views)},
+            summary=" ".join(found.sentences),
+        ),
+    )  # fmt: skip
+
+
+def _views(found: LifecycleFacts) -> Views:
+    values: dict[str, list[float | None]] = {}
+    for row in found.rows:
+        values.setdefault(row["case"], []).extend(row[name] for name in ("factor", "low", "high"))
+    return Views.of("chosen", values)
+
+
+def _spread(found: LifecycleFacts, views: Views) -> Rows:
+    """The rows with the shift of each name at its line's end, so that no two names of a network overlap."""
+    rows: list[dict[str, Any]] = [{**row, "dy": 0.0} for row in found.rows]
+    for case in found.networks:
+        ends = [row for row in rows if row["case"] == case and row["split"] == found.splits[-1]]
+        free = -LINE
+        for row in sorted(ends, key=lambda row: -row["factor"]):
+            height = HEIGHT * (1 - views.place(case, row["factor"]))
+            free = max(height, free + LINE)
+            row["dy"] = round(free - height, 1)
+    return rows
