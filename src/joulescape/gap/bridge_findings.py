@@ -20,8 +20,8 @@ PUBLISHED_BY_FAMILIES = {"memristive": 1000.0, "photonic": 100.0}
 """Factors in energy that are commonly claimed of a family against digital machines."""
 
 CLAIMS = {
-    "memristive": "analog computing in memory saves a thousand times the energy of digital machines",
-    "photonic": "photonic computing saves a hundred times the energy of digital machines",
+    "memristive": "analog computing in memory saves a thousand times the energy of digital accelerators",
+    "photonic": "photonic computing saves a hundred times the energy of digital accelerators",
 }
 
 MULTIPLY = "what compression saves and what a new machine saves multiply"
@@ -98,12 +98,12 @@ def who_uses_published_pruning(tables: Tables) -> Finding | None:
     if not found:
         return None
     told = ", ".join(
-        f"{name} on {sum(saved > SAVES for saved in some)} of {len(some)} (at most {number(max(some))})"
+        f"{name} {sum(saved > SAVES for saved in some)} of {len(some)} (at most {number(max(some))})"
         for name, some in found.items()
     )
     return Finding(
         id="bridge_published_states",
-        sentence=f"A published compressed state saves energy on few machines: {told}.",
+        sentence=f"Machines on which a published compressed state saves energy: {told}.",
         uncertainty=f"typical corner; a saving counts above {SAVES - 1:.0%}",
     )
 

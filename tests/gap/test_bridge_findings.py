@@ -1,0 +1,109 @@
+"""What the bridge says, on tables made by hand: every number of a sentence stands in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+import pytest
+
+from joulescape import gap_tables, tables
+from joulescape.gap.bridge_findings import (
+    FINDINGS,
+    best_of_a_family,
+    claim_of_a_family,
+    do_they_multiply,
+    measured_bridge,
+    who_uses_published_pruning,
+)
+
+BASE, CELLS, GPU = "electronic/base", "memristive/cells", "electronic/gpu_x"
+
+
+def cost(network: str, back_end: str, energy: float | None, state: str = "none", **others: Any) -> Mapping[str, Any]:
+    return {"question": "q", "network": network, "back_end": back_end, "family": _family(back_end),
+            "compression": state, "corner": "typical", "state": "valid", "inference_energy_pj": energy,
+            **others}  # fmt: skip
+
+
+def factor(
+    network: str, back_end: str, alone: float, both: float, state: str = "none", **others: Any
+) -> dict[str, Any]:
+    product = others.pop("compression_alone", 1.0) * alone
+    return {"question": "q", "network": network, "metric": "inference_energy_pj", "baseline": BASE,
+            "back_end": back_end, "family": _family(back_end), "compression": state,
+            "compression_alone": product / alone, "machine_alone": alone, "both": both, "product": product,
+            "interaction": both / product, "both_low": both / 4, "both_high": both * 5,
+            "machine_alone_low": alone / 4, "machine_alone_high": alone * 5, "is_best_of_family": True,
+            "why": f"because of {network}.", **others}  # fmt: skip
+
+
+def _family(back_end: str) -> str:
+    return back_end.partition("/")[0]
+
+
+def asked(bridge: list[Any], factors: list[Any]) -> dict[str, pl.DataFrame]:
+    return {"bridge": tables.make(bridge, gap_tables.BRIDGE), "factors": tables.make(factors, gap_tables.FACTORS)}
+
+
+def test_nothing_is_said_of_nothing() -> None:
+    assert [find(asked([], [])) for find in FINDINGS] == [None] * len(FINDINGS)
+
+
+def test_the_best_is_told_with_its_ends_its_mean_and_what_is_assumed() -> None:
+    factors = [factor("a", CELLS, 4.0, 8.0, "c"), factor("b", CELLS, 1.0, 2.0, "c"), factor("b", BASE, 1.0, 99.0, "c")]
+    bridge = [cost("a", CELLS, 1.0, "c", assumed_energy_fraction=0.75)]
+    found = best_of_a_family("memristive", asked(bridge, factors))
+    assert found is not None and f"at most 8 (a, c, on {CELLS}) against {BASE}" in found.sentence
+    assert "over 2 networks the best of each gives 4 in the geometric mean, and least for b: 2." in found.sentence
+    assert found.uncertainty.startswith("2 to 40 over the corners; 75% of its energy rests on assumed numbers")
+    assert best_of_a_family("photonic", asked(bridge, factors)) is None
+
+
+def test_a_claim_is_held_against_the_machine_alone_and_against_a_gpu() -> None:
+    bridge = [cost("a", BASE, 8.0), cost("a", CELLS, 2.0), cost("a", GPU, 4000.0)]
+    found = claim_of_a_family("memristive", asked(bridge, [factor("a", CELLS, 4.0, 4.0)]))
+    assert found is not None and "by 4, not by 1000" in found.sentence and "constants is 20." in found.sentence
+    assert f"Against {GPU} at the same batch it is 2,000, of which {BASE} alone is 500." in found.sentence
+    assert found.contradicts is not None and "a thousand times" in found.contradicts
+    near = claim_of_a_family("memristive", asked(bridge[:2], [factor("a", CELLS, 300.0, 300.0)]))
+    assert near is not None and near.contradicts is None and "Against" not in near.sentence
+
+
+def test_multiplying_is_counted_where_compression_is_felt() -> None:
+    felt = [("a", 2.0, 0.5), ("b", 2.0, 1.0), ("c", 2.0, 3.0)]
+    rows = [factor(name, CELLS, 4.0, 4.0 * saved * times, "c", compression_alone=saved) for name, saved, times in felt]
+    silent = factor("d", CELLS, 4.0, 4.0, "c")
+    found = do_they_multiply(asked([], [*rows, silent]))
+    assert found is not None and found.sentence.startswith("Of 3 pairs")
+    assert "less than the product in 1 and more in 1; in 1 they multiply within 5%" in found.sentence
+    assert "0.5 for a, c, on memristive/cells. because of a.; 3 for c, c," in found.sentence
+    assert found.contradicts is not None and "interaction 0.5 to 3, median 1" in found.uncertainty
+    alike = do_they_multiply(asked([], [rows[1], {**rows[1], "network": "e"}]))
+    assert alike is not None and alike.contradicts is None
+
+
+def test_published_states_are_counted_where_both_are_priced() -> None:
+    bridge = [cost("a", BASE, 8.0), cost("a", BASE, 8.0, "reported"), cost("a", CELLS, 6.0),
+              cost("a", CELLS, 2.0, "reported"), cost("a", GPU, None), cost("a", GPU, 1.0, "reported")]  # fmt: skip
+    found = who_uses_published_pruning(asked(bridge, []))
+    assert found is not None and found.sentence.endswith("state saves energy: a 1 of 2 (at most 3).")
+
+
+def test_measured_questions_have_a_sentence_of_their_own() -> None:
+    bridge = [cost("a", CELLS, 1.0, accuracy_fraction=0.9)]
+    rows = [factor("a", CELLS, 4.0, 8.0, "c", accuracy_loss_fraction=0.015),
+            factor("b", CELLS, 4.0, 90.0, "c", accuracy_loss_fraction=0.5, is_best_of_family=False)]  # fmt: skip
+    known = asked(bridge, rows)
+    found = measured_bridge(known)
+    assert found is not None and found.sentence.endswith(f"memristive 8 (a, c, {CELLS}, +1.5 points lost).")
+    assert found.uncertainty == "memristive 2 to 40 over the corners"
+    assert best_of_a_family("memristive", known) is None and do_they_multiply(known) is None
+
+
+@pytest.mark.parametrize(("low", "high", "told"), [(None, None, "typical corner alone"), (None, 3.0, "no design at")])
+def test_ends_that_no_design_reaches_are_said(low: float | None, high: float | None, told: str) -> None:
+    row = {**factor("a", CELLS, 4.0, 8.0, "c"), "both_low": low, "both_high": high}
+    found = best_of_a_family("memristive", asked([], [row]))
+    assert found is not None and told in found.uncertainty
