@@ -97,7 +97,7 @@ def node(group, size, energy):
 def scaling(published):
     """CACTI's energy falls as the node's square; the published table holds two nodes."""
     line = fit(
-        "sram_energy_by_node", "hp_8_kib", 2.0, se=0.02, count=5, law="power", centre_x=math.log10(45),
+        "sram_energy_by_node", "fast_8_kib", 2.0, se=0.02, count=5, law="power", centre_x=math.log10(45),
         centre_log10_y=-1.0, centre_se=0.005, residual_sd_log10=0.01,
     )  # fmt: skip
     return given(line, shores=[node("published_8_kib", *point) for point in published])

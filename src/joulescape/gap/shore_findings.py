@@ -133,7 +133,7 @@ def tables_of_sram_stall(tables: Tables) -> Finding | None:
 
 def _beyond(tables: Tables, size: int) -> str | None:
     """The published fall from 45 to 7 nm beside that which the fit over nodes foretells."""
-    found = _fit(tables, "sram_energy_by_node", f"hp_{size}_kib")
+    found = _fit(tables, "sram_energy_by_node", f"fast_{size}_kib")
     shores = tables["shores"].filter(
         (pl.col("series") == "sram_energy_by_node") & (pl.col("group") == f"published_{size}_kib")
     )
