@@ -109,7 +109,8 @@ def test_every_promised_file_is_there(project):
     promised = (
         "networks/digits_mlp.npz", "tiny/resolved.json", "tiny/trials.parquet", "tiny/front.parquet",
         "tiny/history.parquet", "tiny/audit.parquet", "tiny/trials.csv", "tiny/front.csv", "tiny/confirmed.parquet",
-        "tiny/confirmed.csv", "tiny/parts.parquet", "tiny/layers.parquet", "tiny/provenance.json", "tiny/report.html",
+        "tiny/confirmed.csv", "tiny/parts.parquet", "tiny/layers.parquet", "tiny/errors.parquet",
+        "tiny/mappings.parquet", "tiny/constants.parquet", "tiny/provenance.json", "tiny/report.html",
         "tiny/study.log", "far/study.json", "far/fits.csv", "far/report.html", "far/report.md",
         "index.html", ".cache/evaluations.sqlite",
     )  # fmt: skip
