@@ -2,6 +2,124 @@
 
 from __future__ import annotations
 
-from joulescape.gap.findings import Find
+from collections.abc import Mapping
+from typing import Any
 
-FINDINGS: tuple[Find, ...] = ()
+import polars as pl
+
+from joulescape.gap.findings import Find, Finding, Tables
+from joulescape.gap.in_words import number
+
+Row = Mapping[str, Any]
+
+ADC_CLAIM = (
+    "that the converters alone are what holds analog machines back (shafiee2016, Table I: 12 x 16 mW of converters in a "
+    "tile of 330 mW)"
+)
+
+
+def nearest_levers(tables: Tables) -> Finding | None:
+    """Of each family the single constant that needs the least improvement to overtake."""
+    told = [said for family in ("memristive", "photonic", "physical") if (said := _nearest(_energy(tables), family))]
+    if not told:
+        return None
+    uncertain = (
+        "intervals: the best electronic design at its own corners; equal accuracy is assumed where none is measured"
+    )
+    return Finding("overtake_nearest_lever", " ".join(told), uncertain)
+
+
+def converters(tables: Tables) -> Finding | None:
+    """Whether machines that trail overtake once all their converters are free."""
+    trailing = _energy(tables).filter(
+        (pl.col("kind") == "converters") & (pl.col("moved") == "kind") & (pl.col("own_value") > pl.col("rival_value"))
+    )
+    if trailing.is_empty():
+        return None
+    enough = trailing.filter(pl.col("best_reach") <= pl.col("rival_value"))
+    told = (
+        f"Of {trailing.height} cases in which another machine needs more energy than the best electronic one, free "
+        f"converters alone would turn {enough.height} ({_cases(enough)}); in the others the machine would still need "
+        f"{_range(trailing.join(enough, on=['network', 'back_end'], how='anti'))} times the energy."
+    )
+    uncertain = (
+        "converters at no energy at all, every other constant at its typical value; the exact limit, no estimate"
+    )
+    refuted = enough.height < trailing.height / 2
+    return Finding("overtake_converters", told, uncertain, ADC_CLAIM if refuted else None)
+
+
+def everything(tables: Tables) -> Finding | None:
+    """By how much all costs of a machine must fall together."""
+    rows = _energy(tables).filter((pl.col("moved") == "all") & (pl.col("own_value") > pl.col("rival_value")))
+    if rows.is_empty():
+        return None
+    factors = [f"{_case(row)} {number(row['improvement_needed'])}" for row in _by_factor(rows)]
+    never = rows.filter(pl.col("improvement_needed").is_null())
+    rest = f" Not even free: {_cases(never)}." if never.height else ""
+    told = f"All costs of a machine would have to fall together by a factor of: {', '.join(factors)}.{rest}"
+    return Finding("overtake_everything", told, "needed_low and needed_high of each row: the rival at its own corners")
+
+
+def spread(tables: Tables) -> Finding | None:
+    """How much devices may differ at equal accuracy."""
+    rows = tables["overtake"].filter((pl.col("moved") == "variation") & pl.col("needed").is_not_null())
+    if rows.is_empty():
+        return None
+    told = [
+        f"{row['back_end']} on {row['network']} ({row['compression']}) bears a {row['parameters']} of "
+        f"{number(row['needed'])} (today {number(row['today'])})"
+        for row in rows.iter_rows(named=True)
+    ]
+    uncertain = "between the measured spreads on both sides of it: " + "; ".join(
+        f"{number(row['needed_low'])} to {number(row['needed_high'])}" for row in rows.iter_rows(named=True)
+    )
+    return Finding("overtake_spread", f"At equal accuracy {'; '.join(told)}.", uncertain)
+
+
+FINDINGS: tuple[Find, ...] = (nearest_levers, converters, everything, spread)
+
+
+def _energy(tables: Tables) -> pl.DataFrame:
+    known = tables["overtake"]
+    return known.filter((pl.col("metric") == "inference_energy_pj") & pl.col("own_value").is_not_null())
+
+
+def _nearest(rows: pl.DataFrame, family: str) -> str | None:
+    """The family's case of the least improvement by one constant; else how near the best one comes."""
+    own = rows.filter((pl.col("family") == family) & (pl.col("own_value") > pl.col("rival_value")))
+    single = own.filter(pl.col("moved") == "one")
+    if single.is_empty():
+        return None
+    possible = single.filter(pl.col("verdict").is_in(["within_corner", "beyond_corner"])).sort("improvement_needed")
+    if possible.is_empty():
+        best = single.sort(pl.col("best_reach") / pl.col("rival_value")).row(0, named=True)
+        return (
+            f"No {family} machine that trails overtakes by one constant; nearest comes {_case(best)} with a free "
+            f"{best['parameters']}, at {number(best['best_reach'] / best['rival_value'])} times the rival's energy."
+        )
+    row = possible.row(0, named=True)
+    within = "inside" if row["verdict"] == "within_corner" else "outside"
+    return (
+        f"The nearest {family} lever is {row['parameters']} of {_case(row)}: {number(row['needed'])} {row['unit']} "
+        f"({number(row['needed_low'])} to {number(row['needed_high'])}) in place of {number(row['today'])}, a factor "
+        f"of {number(row['improvement_needed'])}, {within} its sourced range."
+    )
+
+
+def _case(row: Row) -> str:
+    return f"{row['back_end']} on {row['network']}"
+
+
+def _cases(rows: pl.DataFrame) -> str:
+    return ", ".join(_case(row) for row in rows.iter_rows(named=True)) or "none"
+
+
+def _range(rows: pl.DataFrame) -> str:
+    ratios = sorted(row["best_reach"] / row["rival_value"] for row in rows.iter_rows(named=True))
+    return f"{number(ratios[0])} to {number(ratios[-1])}" if ratios else "no more than once"
+
+
+def _by_factor(rows: pl.DataFrame) -> list[Row]:
+    known = rows.filter(pl.col("improvement_needed").is_not_null())
+    return list(known.sort("improvement_needed").iter_rows(named=True))
