@@ -77,7 +77,7 @@ def _order(network: str, rows: pl.DataFrame) -> str | None:
     """Machines whose side of the baseline changes between training alone and most use."""
     ranked = rows.filter(pl.col("rank").is_not_null() & (pl.col("compression") == "none"))
     ends = [ranked.filter(pl.col("inference_share_fraction") == share) for share in _shares(ranked)]
-    if len(ends) < 2:
+    if len(ends) < 2 or ranked["back_end"].n_unique() < 2:
         return None
     first, last = ({row["back_end"]: row["factor"] for row in end.iter_rows(named=True)} for end in ends)
     changed = [name for name in first if name in last and (first[name] > 1) != (last[name] > 1)]

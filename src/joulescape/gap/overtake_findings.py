@@ -13,8 +13,8 @@ from joulescape.gap.in_words import number
 Row = Mapping[str, Any]
 
 ADC_CLAIM = (
-    "that the converters alone are what holds analog machines back (shafiee2016, Table I: 12 x 16 mW of converters in a "
-    "tile of 330 mW)"
+    "that the converters alone are what holds analog machines back (shafiee2016, Table I: 12 x 16 mW of converters in "
+    "a tile of 330 mW)"
 )
 
 
@@ -37,10 +37,12 @@ def converters(tables: Tables) -> Finding | None:
     if trailing.is_empty():
         return None
     enough = trailing.filter(pl.col("best_reach") <= pl.col("rival_value"))
+    count = _energy(tables).filter((pl.col("moved") == "all") & (pl.col("own_value") > pl.col("rival_value"))).height
+    few = f" In {count - trailing.height} more they take less than 1 %." if count > trailing.height else ""
     told = (
         f"Of {trailing.height} cases in which another machine needs more energy than the best electronic one, free "
         f"converters alone would turn {enough.height} ({_cases(enough)}); in the others the machine would still need "
-        f"{_range(trailing.join(enough, on=['network', 'back_end'], how='anti'))} times the energy."
+        f"{_range(trailing.join(enough, on=['network', 'back_end'], how='anti'))} times the energy.{few}"
     )
     uncertain = (
         "converters at no energy at all, every other constant at its typical value; the exact limit, no estimate"
