@@ -18,6 +18,7 @@ from joulescape.report.gap.page import Facts
 from joulescape.report.gap.placing import placed
 from joulescape.report.gap.trend import Fit, trend
 from joulescape.report.gap.widening import START, Growth, Widening
+from joulescape.tables import make
 
 
 @pytest.fixture(scope="module")
@@ -209,9 +210,19 @@ def test_what_could_not_be_counted_is_said(facts: Facts) -> None:
     assert not any("pessimistic" in why for why in told.values())
     kinds = {kind.heading: dict(kind.lines) for kind in facts.missing.kinds}
     assert "1 point" in kinds["Series that were not fitted"]["error by year: multi crop"]
-    assert list(kinds["Networks as published only"]) == ["ShuffleNet"]
+    assert list(kinds["Networks without a published compression"]) == ["ShuffleNet"]
     assert "VGG-16 on physical/shg" in kinds["Machines that run a network at no corner"]
     assert any("training" in what for what in kinds["Parts of the study that are not there"])
+
+
+def test_a_network_that_nobody_compressed_is_said_with_why(study: StudyTables) -> None:
+    row = {"question": "gap_made_imagenet", "network": "AlexNet", "compression": "reported", "is_compressed": True}
+    silent = make([{**row, "state": "infeasible", "reason": "no publication was found"}], TABLES["bridge"])
+    found = Facts.of(dataclasses.replace(study, bridge=pl.concat([study.bridge, silent])))
+    kinds = {kind.heading: kind.lines for kind in found.missing.kinds}
+    assert ("AlexNet", "no publication was found") in kinds["Networks without a published compression"]
+    assert not any("None" in what for kind in kinds.values() for what, _ in kind)
+    assert ("AlexNet on every machine", "no publication was found") in found.bridge.questions[0].missing
 
 
 def test_the_roadmap_is_ordered_by_the_improvement_needed(facts: Facts) -> None:

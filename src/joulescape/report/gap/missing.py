@@ -42,7 +42,7 @@ def facts(given: StudyTables) -> MissingFacts:
     found = (
         ("Parts of the study that are not there", _absent(given)),
         ("Series that were not fitted", _unfitted(given)),
-        ("Networks as published only", _bare(given)),
+        ("Networks without a published compression", _bare(given)),
         ("Machines that run a network at no corner", _never(given)),
         ("Factors that could not be counted", _factors(given)),
         ("Constants that could not be judged", _reasons(given, "overtake")),
@@ -73,7 +73,10 @@ def _unfitted(given: StudyTables) -> Iterator[tuple[str, str]]:
 
 
 def _bare(given: StudyTables) -> Iterator[tuple[str, str]]:
-    """Networks of which no compressed state was priced."""
+    """Networks of which nobody was found to publish a compressed state, or of which none was priced."""
+    silent = given.bridge.filter(given.bridge["back_end"].is_null() & given.bridge["reason"].is_not_null())
+    for row in silent.iter_rows(named=True):
+        yield row["network"], row["reason"]
     for question in given.bridge["question"].unique(maintain_order=True).drop_nulls().to_list():
         mine = given.bridge.filter(given.bridge["question"] == question)
         states = Counter(mine.filter(mine["is_compressed"])["network"].to_list())
@@ -85,7 +88,8 @@ def _bare(given: StudyTables) -> Iterator[tuple[str, str]]:
 def _never(given: StudyTables) -> Iterator[tuple[str, str]]:
     """Pairs that are valid at no corner and in no state, with the reason of the first."""
     keys = ["question", "network", "back_end"]
-    for key, group in given.bridge.group_by(keys, maintain_order=True):
+    priced = given.bridge.filter(given.bridge["back_end"].is_not_null())
+    for key, group in priced.group_by(keys, maintain_order=True):
         if "valid" not in group["state"].to_list():
             reasons = group["reason"].drop_nulls().unique(maintain_order=True).to_list()
             yield f"{key[1]} on {key[2]}", "; ".join(reasons[:2]) or "no reason given"
