@@ -173,13 +173,10 @@ def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
     under = extent.hides(found.rows)
     cap = "" if drawn == total else f" {drawn:,} of {total:,} designs drawn; filters and table use all."
     cap += f" {under:,} less accurate designs lie below the chart." if under else ""
-    cap += (
-        f" {found.screened:,} screened designs have no final measurement and are not drawn." if found.screened else ""
-    )
-    words = f"Faint: every valid design. Line: the best {found.against} of a back end at that {cost} or less. "
-    words += "Ring: the choice." + _once(found.fronts[cost]) + _near_words(found, cost)
-    if found.confirmed:
-        words += " Cross: the same design on the test split, ±2 sd over draws (hollow: one run)."
+    if found.screened and cost == "energy":
+        cap += f" {found.screened:,} screened designs have no final measurement and are not drawn."
+    words = _marks(found) if cost == "energy" else "Marks as in the chart beside the answer."
+    words += _once(found.fronts[cost]) + _near_words(found, cost)
     words += " Large and hollow: published." if found.published[cost] else ""
     return Figure(
         id=cost,
@@ -200,6 +197,12 @@ def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
         },
         summary=_summary(found, cost),
     )
+
+
+def _marks(found: ParetoFacts) -> str:
+    words = f"Faint: every valid design. Line: the best {found.against} of a back end at that energy or less. "
+    cross = " Cross: the same design on the test split, ± 2 sd over draws (hollow: one run)." if found.confirmed else ""
+    return f"{words}Ring: the choice.{cross}"
 
 
 def _once(front: Rows) -> str:

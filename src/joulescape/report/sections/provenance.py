@@ -107,8 +107,25 @@ def _items(given: Tables) -> list[tuple[str, str]]:
     items += [("Computed on", _listing(given.resolved.get("machine")))]
     used = set() if given.is_cost_only else set(given.trials["network"].drop_nulls().to_list())
     items += [("Files read (SHA-256)", ", ".join(f"{name} {digest[:12]}" for name, digest in given.files.items()))]
-    items += [(f"Reference of {name}", _listing(found)) for name, found in given.networks.items() if name in used]
+    items += [(f"Reference of {name}", _reference(found)) for name, found in given.networks.items() if name in used]
     return [(name, str(value)) for name, value in items if value not in (None, "")]
+
+
+def _reference(found: Mapping[str, Any]) -> str:
+    """`4,810 parameters; accuracy 99.2 % on validation, 98.3 % on test, mean of 5 seeds; digest b68c91834fb7f241`."""
+    accuracies = [
+        f"{theme.show(found[name], name)} on {split}"
+        for split in ("validation", "test")
+        if found.get(name := f"{split}_accuracy_mean_fraction") is not None
+    ]
+    count, seeds = found.get("parameter_count"), found.get("seeds_count")
+    over = "" if not seeds else ", one seed" if seeds == 1 else f", mean of {seeds} seeds"
+    said = (
+        "" if count is None else f"{count:,} parameters",
+        f"accuracy {', '.join(accuracies)}{over}" if accuracies else "",
+        f"digest {found['digest']}" if found.get("digest") else "",
+    )
+    return "; ".join(filter(None, said))
 
 
 def _reference_point(given: Tables, found: Any) -> str:

@@ -176,7 +176,7 @@ def figures(found: PublishedFacts) -> tuple[Figure, ...]:
         scale=alt.Scale(type="log", domain=[low, high], nice=False, clamp=True),
         axis=alt.Axis(values=figure.log_ticks(low, high), format="~g", title="Model ÷ published (1 is exact)"),
     )
-    axis = alt.Axis(title=None, ticks=False, domain=False, grid=True, labelLimit=figure.label_limit(330))
+    axis = alt.Axis(title=None, ticks=False, domain=False, grid=True, labelLimit=figure.label_limit(330, 185))
     base = alt.Chart(alt.NamedData("published")).encode(
         y=alt.Y("label:N", sort=None, axis=axis), color=figure.family_colour()
     )

@@ -209,7 +209,10 @@ def _once(rows: Rows) -> str:
     return said if count else ""
 
 
-SHORT = "windowSize()[0] < 600 ? join(slice(split(datum.label, ' · '), 1), ' · ') : datum.label"
+SHORT = (
+    "windowSize()[0] < 600 ? replace(join(slice(split(datum.label, ' · '), 1), ' · '), 'best of its back end', 'best') "
+    ": datum.label"
+)
 """The label of a row, without its network on a phone."""
 
 
