@@ -129,7 +129,8 @@ def table_columns(given: Tables, rows: pl.DataFrame | None = None) -> dict[str, 
     names = [name for name in (*MORE, *tables.parameter_columns(known)) if name not in judged]
     kept = [name for name in names if name not in following(given) and known[name].null_count() < known.height]
     wanted = given.valid if rows is None else rows
-    return {name: _shown(wanted[name], name, is_large(given)) for name in kept}
+    parts = {part for _, above, below in following(given).values() for part in (above, *below)}
+    return {name: _shown(wanted[name], name, is_large(given) and name not in parts) for name in kept}
 
 
 def _shown(values: pl.Series, name: str, is_short: bool) -> pl.Series:
