@@ -107,11 +107,12 @@ def _loss(space: DesignSpace, base: Bill, one: Bill) -> float | None:
     """Accuracy before minus after: measured on the validation split, or what the publication says."""
     if base.validation_fraction is not None and one.validation_fraction is not None:
         return base.validation_fraction - one.validation_fraction
+    if space.back_ends[one.state.back_end].spec.equivalence != "exact":
+        return None  # a machine that errs loses more than the publication says
     if not one.state.is_compressed:
-        return 0.0 if space.back_ends[one.state.back_end].spec.equivalence == "exact" else None
+        return 0.0
     said = space.networks[one.state.network].reported
-    is_exact = space.back_ends[one.state.back_end].spec.equivalence == "exact"
-    return said.accuracy_loss_fraction if said is not None and is_exact and one.state.name == REPORTED else None
+    return said.accuracy_loss_fraction if said is not None and one.state.name == REPORTED else None
 
 
 def _why(metric: str, four: Four) -> str | None:
