@@ -1,0 +1,78 @@
+"""Training and use together, as laws on made-up lives and on an epoch that is priced."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from joulescape import gap_tables, tables
+from joulescape.gap.lifecycle import Life, _epoch, _split, inferences_for, split_name
+from joulescape.gap.lifecycle_findings import FINDINGS
+from joulescape.resolve.design_space import load_space
+from joulescape.spec.sourced import CORNERS
+
+ROOT = Path(__file__).resolve().parents[2]
+BASE = Life("digits_mlp", "none", "electronic/base", "typical", 100.0, 2.0, 0.95, 10, "measured")
+ENERGY = st.floats(1e-3, 1e12)
+
+
+@given(training=ENERGY, inference=ENERGY, share=st.floats(0.01, 0.999))
+def test_the_baseline_spends_the_share_on_inferences(training: float, inference: float, share: float) -> None:
+    spent = inferences_for(training, inference, share) * inference
+    assert spent / (spent + training) == pytest.approx(share)
+
+
+@given(training=ENERGY, inference=ENERGY)
+def test_a_factor_lies_between_that_of_training_and_that_of_use(training: float, inference: float) -> None:
+    other = replace(BASE, back_end="memristive/other", training_pj=training, inference_pj=inference)
+    rows = [
+        row
+        for row in _split([BASE, other], BASE.back_end, (0.5, 0.9, 0.999), True)
+        if row["back_end"] != "electronic/base"
+    ]
+    ends = sorted((BASE.training_pj / training, BASE.inference_pj / inference))
+    for row in rows:
+        assert ends[0] * (1 - 1e-9) <= row["factor"] <= ends[1] * (1 + 1e-9)
+    assert rows[0]["factor"] == pytest.approx(BASE.training_pj / training)
+
+
+def test_the_baseline_is_its_own_unit_at_every_corner() -> None:
+    lives = [replace(BASE, corner=corner) for corner in CORNERS]
+    rows = _split(lives, BASE.back_end, (0.9,), is_measured=True)
+    assert len(rows) == 2 * len(CORNERS)
+    assert {row["factor"] for row in rows} == {1.0}
+    assert {row["rank"] for row in rows} == {1}
+
+
+def test_what_learns_less_has_no_rank_and_says_so() -> None:
+    worse = replace(BASE, back_end="memristive/worse", trained_accuracy=0.8, training_pj=1.0)
+    rows = {row["back_end"]: row for row in _split([BASE, worse], BASE.back_end, (), is_measured=True)}
+    assert rows["memristive/worse"]["rank"] is None
+    assert rows["memristive/worse"]["factor"] == 100.0
+    assert rows["memristive/worse"]["reason"] == "learns 0.800, not the baseline's 0.950"
+
+
+def test_a_machine_that_changes_sides_is_told() -> None:
+    frugal = replace(BASE, back_end="memristive/frugal", training_pj=10.0, inference_pj=8.0)
+    made = tables.make(_split([BASE, frugal], BASE.back_end, (0.9, 0.999), is_measured=True), gap_tables.LIFECYCLE)
+    empty = {name: tables.make([], schema) for name, schema in gap_tables.TABLES.items()}
+    said = [found.sentence for find in FINDINGS if (found := find({**empty, "lifecycle": made})) is not None]
+    assert len(said) == 1
+    assert "memristive/frugal spends least on digits_mlp in training, electronic/base at 99.9 % inference" in said[0]
+    assert "memristive/frugal turns from 10 to 0.25" in said[0]
+    assert made.filter(pl.col("inferences") == 0)["split"].unique().to_list() == [split_name(0.0)] == ["100/0"]
+
+
+def test_an_epoch_is_priced_or_refused_with_its_reason() -> None:
+    space = load_space(ROOT / "spaces" / "gap_training.yaml")
+    design = _epoch(space, "alexnet", "electronic/systolic_int8")
+    assert not isinstance(design, str)
+    assert design.plan.steps == -(-1_281_167 // 64)
+    assert design.space.spec.node == space.spec.node
+    refused = _epoch(space, "alexnet", "physical/shg")
+    assert isinstance(refused, str) and "physical/shg" in refused
