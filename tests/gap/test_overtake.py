@@ -155,6 +155,6 @@ def test_spread_is_read_between_measured_points() -> None:
     curve = Curve((0.01, 0.02, 0.04), (0.98, 0.96, 0.90))
     needed, low, high = curve.reaches(0.93) or (0.0, 0.0, 0.0)
     assert (low, high) == (0.02, 0.04)
-    assert needed == pytest.approx(np.sqrt(0.02 * 0.04))
+    assert needed == pytest.approx(0.03)
     assert curve.reaches(0.99) is None
     assert curve.reaches(0.5) == (0.04, 0.04, 0.04)

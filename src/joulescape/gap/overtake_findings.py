@@ -60,7 +60,11 @@ def everything(tables: Tables) -> Finding | None:
     never = rows.filter(pl.col("improvement_needed").is_null())
     rest = f" Not even free: {_cases(never)}." if never.height else ""
     told = f"All costs of a machine would have to fall together by a factor of: {', '.join(factors)}.{rest}"
-    return Finding("overtake_everything", told, "needed_low and needed_high of each row: the rival at its own corners")
+    uncertain = (
+        "needed_low and needed_high of each row: the rival at its own corners. What stays even then: the host's own "
+        "memory, and light of a strength that the link's rule fixes"
+    )
+    return Finding("overtake_everything", told, uncertain)
 
 
 def spread(tables: Tables) -> Finding | None:

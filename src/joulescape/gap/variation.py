@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from joulescape.evaluation import evaluate
@@ -49,7 +48,7 @@ class Curve:
     def reaches(self, aim: float) -> tuple[float, float, float] | None:
         """The greatest spread with this accuracy and the measured spreads on both sides of it; None where none has it.
 
-        Between them it is interpolated over log10 of the spread.
+        Between them it is interpolated along a straight line.
         """
         good = [accuracy >= aim for accuracy in self.accuracies]
         if not good[0]:
@@ -58,7 +57,7 @@ class Curve:
         for (low, above, _), (high, below, is_good) in pairwise(points):
             if not is_good:
                 share = (above - aim) / (above - below)
-                return float(10 ** np.interp(share, (0.0, 1.0), np.log10((low, high)))), low, high
+                return low + share * (high - low), low, high
         return self.spreads[-1], self.spreads[-1], self.spreads[-1]
 
 
