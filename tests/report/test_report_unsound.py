@@ -48,7 +48,7 @@ def hurt(given: Tables, seed: int) -> Tables:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_whatever_a_cell_holds_a_page_is_drawn(seed: int) -> None:
     base = random_tables(seed, designs=12, back_ends=3, confirmed=3)
     found = hurt(base, seed)
