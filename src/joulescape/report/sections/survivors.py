@@ -21,8 +21,8 @@ WHO: dict[Preference, str] = {
 SURVIVES, TIES, LOSES, UNKNOWN = "survives", "ties", "loses", "unknown"
 
 OTHER = (
-    "Asked among confirmed designs alone, and of what was seen when they were confirmed, the panel's rule takes another "
-    "design than above."
+    "Asked among confirmed designs alone, and of what was seen when they were confirmed, the panel's rule takes "
+    "another design than above."
 )
 SAME = 0.0005
 """Accuracies so close read alike: to a tenth of a point."""
