@@ -81,7 +81,7 @@ def packed_text(text: str) -> str:
 
 
 def _written(content: bytes) -> str:
-    """Gzip, then each four bytes as five figures to the base of 85, the last group cut: a sixteenth less than base64."""
+    """Gzip, then each four bytes as five figures to the base of 85, the last group cut: less than base64."""
     small = gzip.compress(content, mtime=0)
     spare = -len(small) % 4
     words = np.frombuffer(small + b"\0" * spare, dtype=">u4").astype(np.int64)

@@ -97,7 +97,7 @@ def drawing(spec: Mapping[str, Any], config: Mapping[str, Any] | None = None, wi
 
 
 def _renumbered(svg: str) -> str:
-    """Clip paths numbered from 0, since the renderer counts on through the life of its process; hundredths of a pixel."""
+    """Clip paths numbered from 0, as the renderer counts on through its process; to hundredths."""
     numbers: dict[str, str] = {}
     short = re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", svg)
     return re.sub(r"\bclip\d+\b", lambda found: numbers.setdefault(found[0], f"clip{len(numbers)}"), short)
