@@ -82,11 +82,7 @@ def _figure(asked: Question) -> Figure:
         caption=CAPTION,
         chart=chart.properties(width="container", height=ROW * most),
         data={asked.id: asked.rows},
-        summary="; ".join(
-            _said(row)
-            for row in asked.rows
-            if row["family"] and (row["metric"], row["state"]) == (asked.metrics[0], asked.states[0])
-        ),
+        summary="; ".join(_said(row) for row in asked.rows if row["family"] and _is_first(asked, row)),
     )
 
 
