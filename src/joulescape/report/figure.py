@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -41,9 +41,15 @@ class Figure:
         return {**self.spec(), "datasets": {name: list(values) for name, values in rows.items()}}
 
 
-def layered(*layers: alt.Chart) -> alt.LayerChart:
-    """The layers drawn over each other; none of ours is a facet."""
-    return cast(alt.LayerChart, alt.layer(*layers))
+def layered(*layers: alt.Chart, params: Iterable[alt.Parameter] = (), **properties: Any) -> alt.LayerChart:
+    """The layers drawn over each other; none of ours is a facet.
+
+    `params` and `properties` are given here rather than afterwards: Altair copies a finished chart, layer by layer,
+    for each of them.
+    """
+    known = tuple(params)
+    first = (layers[0].add_params(*known),) if known else layers[:1]
+    return cast(alt.LayerChart, alt.layer(*first, *layers[1:], **properties))
 
 
 def family_colour(title: str | None = None) -> alt.Color:

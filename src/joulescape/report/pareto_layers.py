@@ -115,7 +115,7 @@ def chart(
     frame = Frame(cost, metrics, labels, extent)
     marked = _designs(frame).add_params(alt.selection_interval(name="brush", encodings=["x", "y"], zoom=False))
     layers = [marked, *_limits(frame), _near(frame), *_front(frame), *_tested(frame), _published(frame), _pick(frame)]
-    return figure.layered(*layers).add_params(*_signals()).properties(width="container", height=height)
+    return figure.layered(*layers, params=_signals(), width="container", height=height)
 
 
 def _signals() -> Iterator[alt.Parameter]:
@@ -229,8 +229,10 @@ def _tested(frame: Frame) -> Iterator[alt.Chart]:
     )
     x, known = frame.x(f"{frame.cost}_si"), "isValid(datum.low)"
     spread = base.transform_filter(known)
-    yield spread.transform_filter("datum.low < datum.high").mark_rule(strokeWidth=1.2, opacity=0.8, clip=True).encode(
-        x=x, y=frame.y("low"), y2=alt.Y2("high"), color=figure.family_colour()
+    yield (
+        spread.transform_filter("datum.low < datum.high")
+        .mark_rule(strokeWidth=1.2, opacity=0.8, clip=True)
+        .encode(x=x, y=frame.y("low"), y2=alt.Y2("high"), color=figure.family_colour())
     )
     tooltip = [
         alt.Tooltip("back_end:N", title="Back end"),

@@ -204,4 +204,4 @@ def _stack(name: str, row: str, phase: str, only: str | None, size: tuple[int, i
         alt.param(name="only", value=only or ""),
         alt.param(name="paper", value="#ffffff"),
     ]
-    return figure.layered(bars, texts).add_params(*params).properties(**figure.rows_high(*size, 60))
+    return figure.layered(bars, texts, params=params, **figure.rows_high(*size, 60))

@@ -113,4 +113,4 @@ def _chart(name: str, frame: Frame) -> alt.LayerChart:
         alt.param(name="family_name", value=name),
         alt.param(name="quiet", value=theme.colours("light")["quiet"]),
     )
-    return figure.layered(*layers).add_params(*params).properties(width="container", height=200)
+    return figure.layered(*layers, params=params, width="container", height=200)

@@ -162,4 +162,4 @@ def _chart(role: str, first: str, height: int) -> alt.LayerChart:
         alt.param(name="ink", value=theme.colours("light")["ink"]),
         alt.param(name="quiet", value=theme.colours("light")["quiet"]),
     )
-    return figure.layered(bars, rules).add_params(*params).properties(width="container", height=height)
+    return figure.layered(bars, rules, params=params, width="container", height=height)

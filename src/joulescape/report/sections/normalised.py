@@ -97,7 +97,7 @@ def figures(found: NormalisedFacts) -> tuple[Figure, ...]:
     line = base.mark_rule(strokeWidth=2).encode(x=x, x2=alt.X2("scaled"))
     hollow = base.mark_point(filled=True, size=90, strokeWidth=2).encode(x=other, shape=figure.family_shape())
     dots = base.mark_point(filled=False, size=90, strokeWidth=2).encode(x=x, shape=figure.family_shape())
-    chart = figure.layered(line, dots, hollow).properties(width="container", height=60 + 40 * len(found.rows))
+    chart = figure.layered(line, dots, hollow, width="container", height=60 + 40 * len(found.rows))
     caption = (
         f"Hollow: as published. Filled: CMOS parts scaled to {found.node}; optics, devices and apparatus do not scale."
     )
