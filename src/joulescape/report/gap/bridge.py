@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +11,13 @@ import polars as pl
 
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Rows
-from joulescape.report.gap.inputs import StudyTables, factor_words, interval, metric_words, short, words
+from joulescape.report.gap.inputs import StudyTables, factor_words, interval, short
+from joulescape.report.gap.interactions import ONE, said_of
+from joulescape.report.gap.states import listed, shown, state_words
 from joulescape.report.inputs import family_rank
 
 KINDS = ("compression_alone", "machine_alone", "both")
 KIND_WORDS = {"compression_alone": "compression alone", "machine_alone": "machine alone", "both": "both"}
-PUBLISHED, NONE = "reported", "none"
-"""States that every question may have: as somebody published it, and as trained."""
-ONE = 1.05
-"""An interaction between this and its inverse is none: both are the product of their parts."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ class Best:
 
     @property
     def text(self) -> str:
-        """`×3.1 (2.0 to 5.0)`."""
+        """`×3.10 (2.00 to 5.00)`."""
         return interval(self.value, self.low, self.high)
 
 
@@ -102,11 +99,6 @@ def facts(given: StudyTables) -> BridgeFacts:
     return BridgeFacts(found, metrics[0], best, state_words(state or ""), _best(others, "both"))
 
 
-def state_words(state: str) -> str:
-    """A state of compression in words."""
-    return "as published" if state == PUBLISHED else words(state)
-
-
 def _best(rows: pl.DataFrame, kind: str) -> Best | None:
     """Each network's largest factor over the rows' machines and states; then their median and range."""
     found = rows.group_by("network").agg(pl.col(kind).max()).sort("network")[kind].drop_nulls().to_list()
@@ -119,9 +111,8 @@ def _question(given: StudyTables, name: str, place: int) -> Question:
     good = [row for row in mine.iter_rows(named=True) if row["both"] is not None or row["machine_alone"] is not None]
     wanted = list(given.spec.get("metrics") or ())
     metrics = sorted({row["metric"] for row in good}, key=lambda one: (_rank(wanted, one), one))
-    best = sorted((row for row in good if row["is_best_of_family"] and row["compression"] != NONE), key=_order)
-    found = list(dict.fromkeys(row["compression"] for row in good if row["compression"] not in (None, NONE)))
-    states = tuple(sorted(found, key=lambda state: state != PUBLISHED))
+    states = shown(good, metrics)
+    best = sorted((row for row in good if row["is_best_of_family"] and row["compression"] in states), key=_order)
     weak = [row for row in best if row["interaction"] and row["interaction"] < 1 / ONE]
     ground = (("boundary", "boundary"), ("node", "node"), ("batch", "batch"))
     return Question(
@@ -136,11 +127,11 @@ def _question(given: StudyTables, name: str, place: int) -> Question:
         has_losses=any(row["accuracy_loss_fraction"] is not None for row in good),
         rows=[row for metric in metrics for state in states for row in _placed(_lines(_of(best, metric, state)))],
         table=[_cells(row) for row in sorted(best, key=lambda row: states.index(row["compression"]))],
-        weaker={metric: _interactions([row for row in weak if row["metric"] == metric]) for metric in metrics},
-        stronger=_interactions([row for row in best if row["interaction"] and row["interaction"] > ONE]),
+        weaker={metric: said_of([row for row in weak if row["metric"] == metric]) for metric in metrics},
+        stronger=said_of([row for row in best if row["interaction"] and row["interaction"] > ONE]),
         missing=_gathered([*_without(mine), *_infeasible(given, name)]),
         open_ends=_gathered(_open_ends(mine)),
-        sources=list(_states(given, name)),
+        sources=list(listed(given, name)),
     )
 
 
@@ -226,28 +217,6 @@ def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _interactions(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """One sentence a (machine, state, metric, reason): over which networks, and by how much."""
-    found: dict[tuple[str, str, str, str], list[Mapping[str, Any]]] = {}
-    for row in rows:
-        key = (row["back_end"], row["compression"] or "", row["metric"], row["why"] or "")
-        found.setdefault(key, []).append(row)
-    farthest = sorted(found.items(), key=lambda item: -max(abs(math.log(row["interaction"])) for row in item[1]))
-    return tuple(_interaction(*key, mine) for key, mine in farthest)
-
-
-def _interaction(back_end: str, state: str, metric: str, why: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    row = min(rows, key=lambda row: row["both"] / row["product"])
-    networks = ", ".join(dict.fromkeys(row["network"] for row in rows))
-    farthest = f"{row['network']}: {factor_words(row['both'])} of {factor_words(row['product'])}"
-    because = f": {why}" if why else ""
-    sizes = [each["interaction"] for each in rows]
-    size = " to ".join(factor_words(end) for end in dict.fromkeys((min(sizes), max(sizes))))
-    where = farthest if len(sizes) == 1 else f"{networks}; {farthest}"
-    told = f"{back_end}, {state_words(state)}, {metric_words(metric)}, {size} ({where}){because}"
-    return f"{told.rstrip('. ')}."
-
-
 def _without(mine: pl.DataFrame) -> Iterator[tuple[str, str, str]]:
     """(machine, network, reason) of factors that are none."""
     for row in mine.filter(pl.col("reason").is_not_null() & pl.col("both").is_null()).iter_rows(named=True):
@@ -274,13 +243,3 @@ def _gathered(told: Iterable[tuple[str, str, str]]) -> tuple[tuple[str, str], ..
         found.setdefault((back_end, reason), []).append(network)
     lines = ((f"{', '.join(dict.fromkeys(networks))} on {key[0]}", key[1]) for key, networks in found.items())
     return tuple(sorted(lines))
-
-
-def _states(given: StudyTables, name: str) -> Iterator[dict[str, Any]]:
-    mine = given.bridge.filter((pl.col("question") == name) & pl.col("is_compressed"))
-    columns = ("network", "compression", "compression_basis", "compression_source")
-    for row in mine.select(columns).unique(maintain_order=True).sort("network", maintain_order=True).to_dicts():
-        yield {
-            "network": row["network"], "state": state_words(row["compression"]),
-            "basis": row["compression_basis"] or "–", "source": row["compression_source"] or "–",
-        }  # fmt: skip

@@ -94,9 +94,16 @@ def read_study(folder: Path, references: Path | None = None) -> StudyTables:
     return StudyTables(name=folder.name, about=about, references=read_references(references), **found)
 
 
+SPELLED = {
+    "gpu": "GPU", "fpga": "FPGA", "asic": "ASIC", "ddr": "DDR", "lpddr": "LPDDR", "gddr": "GDDR", "dram": "DRAM",
+    "sram": "SRAM", "kib": "KiB",
+}  # fmt: skip
+"""Parts of a key that are written otherwise."""
+
+
 def words(name: str) -> str:
-    """A key as words: `top5_error` reads `top5 error`."""
-    return " ".join(name.split("_"))
+    """A key as words: `top5_error` reads `top5 error`, `fast_8_kib` reads `fast 8 KiB`."""
+    return " ".join(SPELLED.get(part, part) for part in name.split("_"))
 
 
 def metric_words(metric: str) -> str:
@@ -111,22 +118,31 @@ def short(back_end: str) -> str:
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:
-    """A factor with its range: `×3.1 (2.4 to 4.0)`; ends in the order of size."""
+    """A factor with its range: `×3.10 (2.40 to 4.00)`; ends in the order of size, none where nothing moves it."""
     if value is None:
         return "–"
     if low is None or high is None:
         return factor_words(value)
     first, last = sorted((low, high))
+    if first == value == last:
+        return factor_words(value)
     return f"{factor_words(value)} ({plain_factor(first)} to {plain_factor(last)})"
 
 
 def factor_words(value: float) -> str:
-    """A factor with two figures, however large: `×3.1`, `÷1.2`, `×1.3 billion`."""
-    return f"×{theme.times(value)}" if value >= 1 else f"÷{theme.times(1 / value)}"
+    """A factor with three figures, however large: `×3.10`, `÷1.20`, `×1.31 billion`."""
+    return f"×{_times(value)}" if value >= 1 else f"÷{_times(1 / value)}"
+
+
+def _times(ratio: float) -> str:
+    for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if float(f"{ratio:.3g}") >= size:
+            return f"{theme.significant(ratio / size)}{theme.SPACE}{word}"
+    return f"{float(f'{ratio:.3g}'):,.0f}" if ratio >= 1000 else theme.significant(ratio)
 
 
 def plain_factor(value: float) -> str:
-    """`3.1` above one, `÷2.1` below: the end of a range of factors."""
+    """`3.10` above one, `÷2.10` below: the end of a range of factors."""
     return factor_words(value).removeprefix("×")
 
 

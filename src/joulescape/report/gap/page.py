@@ -25,6 +25,7 @@ from joulescape.report.gap import (
     overtake_chart,
     shores,
     sources,
+    states,
     widening,
     widening_chart,
 )
@@ -81,7 +82,7 @@ def render(given: StudyTables) -> str:
     whole = {name: _columns(given, name) for name in gap_tables.TABLES}
     shared = dressed(_datasets(figures), _page(given, figures), whole)
     made = environment()
-    made.filters.update(metric_words=metric_words, state_words=bridge.state_words)
+    made.filters.update(metric_words=metric_words, state_words=states.state_words)
     page: str = made.get_template("gap.html.j2").render(
         **{**shared, "css": shared["css"] + Markup(asset("gap.css"))},
         name=given.name,
