@@ -80,8 +80,8 @@ ERRORS = {
     "design_id": pl.String, "layer": pl.String, "role": pl.String, "kind": pl.String, "number": pl.String,
     "value": pl.Float64,
 }  # fmt: skip
-"""errors.parquet: how the machine computes each layer of confirmed designs at the typical corner, one row a number of its
-error model; a layer or role without a row computes in float32 without error."""
+"""errors.parquet: how the machine computes each layer of confirmed designs at the typical corner, one row a number of
+its error model; a layer or role without a row computes in float32 without error."""
 
 MAPPINGS = {
     "design_id": pl.String, "phase": pl.String, "layer": pl.String, "role": pl.String, "text": pl.String,

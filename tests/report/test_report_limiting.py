@@ -21,22 +21,37 @@ from joulescape.report.limiting import limiting, limits_of, nearest_limit, used_
 from joulescape.report.sections import sheet
 
 NODE = shutil.which("node")
-LIMITS = [("accuracy_fraction", "at_least", 0.8), ("area_mm2", "at_most", 100.0), ("tops_per_w", "at_least", 5.0)]
+LIMITS = [
+    ("accuracy_fraction", "at_least", 0.8), ("area_mm2", "at_most", 100.0), ("tops_per_w", "at_least", 5.0),
+    ("gops_per_mm2", "at_least", 0.5),
+]  # fmt: skip
 
 
-@given(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6))
-def test_a_limit_is_used_up_where_it_is_met(value: float, bound: float) -> None:
+@given(st.sampled_from(["tops_per_w", "area_mm2"]), st.floats(1e-6, 1e6), st.floats(1e-6, 1e6))
+def test_a_limit_is_used_up_where_it_is_met(metric: str, value: float, bound: float) -> None:
     for way in ("at_most", "at_least"):
-        share = used_share(value, way, bound)
+        share = used_share(value, (metric, way, bound))
         meets = value <= bound if way == "at_most" else value >= bound
-        assert share is None or (share <= 1 + 1e-9) == (meets or share == pytest.approx(1))
-    assert used_share(bound, "at_most", bound) == pytest.approx(1)
+        assert share is not None and (share <= 1 + 1e-9) == (meets or share == pytest.approx(1, rel=1e-9))
+    assert used_share(bound, (metric, "at_most", bound)) == pytest.approx(1)
+
+
+@given(st.integers(0, 1000), st.integers(0, 999))
+def test_an_accuracy_meets_its_limit_with_no_more_than_the_error_allowed(value: int, bound: int) -> None:
+    share = used_share(value / 1000, ("accuracy_fraction", "at_least", bound / 1000))
+    assert share is not None and (share <= 1 + 1e-9) == (value >= bound)
 
 
 def test_an_accuracy_is_judged_by_the_error_that_it_allows() -> None:
-    assert used_share(0.96, "at_least", 0.8) == pytest.approx(0.2)
-    assert used_share(0.7, "at_least", 0.8) == pytest.approx(1.5)
-    assert used_share(1.0, "at_least", 1.0) is None and used_share(3.0, "at_most", 0.0) is None
+    limit = ("accuracy_fraction", "at_least", 0.8)
+    assert used_share(0.96, limit) == pytest.approx(0.2) and used_share(0.7, limit) == pytest.approx(1.5)
+    assert used_share(1.0, ("accuracy_fraction", "at_least", 1.0)) is None
+    assert used_share(3.0, ("area_mm2", "at_most", 0.0)) is None
+
+
+def test_an_efficiency_below_one_is_no_accuracy() -> None:
+    assert used_share(0.8, ("tops_per_w", "at_least", 0.5)) == pytest.approx(0.625)
+    assert used_share(0.8, ("tops_per_w", "at_least", 1.0)) == pytest.approx(1.25)
 
 
 def test_the_nearest_limit_is_named_with_both_numbers() -> None:
@@ -56,10 +71,11 @@ def test_limits_of_a_question_are_its_constraints() -> None:
 @pytest.mark.skipif(NODE is None, reason="node is not installed")
 def test_the_page_names_the_same_limit() -> None:
     values = [
-        {"accuracy_fraction": accuracy, "area_mm2": area, "tops_per_w": tops}
+        {"accuracy_fraction": accuracy, "area_mm2": area, "tops_per_w": tops, "gops_per_mm2": gops}
         for accuracy in (0.5, 0.81, 0.999, 1.0, None)
         for area in (1e-4, 99.0, 47.123, None)
         for tops in (5.1, 400.0, None)
+        for gops in (0.51, 0.8, 3.0)
     ]
     assets = files("joulescape.report") / "assets"
     source = "".join((assets / name).read_text(encoding="utf-8") for name in ("numbers.js", "sheet.js"))

@@ -16,6 +16,7 @@ from synthetic import synthetic
 from joulescape.report import near_front, theme
 from joulescape.report.decide import COSTS, energy_front
 from joulescape.report.designs import design_columns
+from joulescape.report.figure import evenly
 from joulescape.report.inputs import Tables
 from joulescape.report.sections import pareto, tested
 
@@ -68,7 +69,7 @@ def test_a_chart_has_no_design_twice_and_counts_all(tables: Tables) -> None:
     for cost, steps in found.fronts.items():
         on_front, near = {step["row"] for step in steps}, [row["row"] for row in found.near[cost]]
         assert not on_front & set(near) and len(near) == min(len(near), found.near_counts[cost])
-        assert near == near_front.thinned(near_front.near_front(table, cost))
+        assert near == evenly(near_front.near_front(table, cost), near_front.MOST)
         for step in steps:
             assert step["once"] == (table["draws"][step["row"]] == 1 and not table["exact"][step["row"]])
 
@@ -96,7 +97,7 @@ def test_costs_alone_are_near_within_a_twentieth() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 399, 400, 401, 5000])
 def test_many_are_thinned_evenly(count: int) -> None:
-    kept = near_front.thinned(range(count))
+    kept = evenly(range(count), near_front.MOST)
     assert len(kept) <= near_front.MOST and (count > near_front.MOST or len(kept) == count)
     assert count == 0 or kept[0] == 0
 

@@ -35,7 +35,9 @@ def asked(space: DesignSpace) -> Tables:
 def drawn(domain: Any, chance: random.Random) -> Any:
     if isinstance(domain, IntDomain):
         return chance.randint(domain.low, domain.high)
-    return chance.choice([domain.low, domain.high]) if isinstance(domain, FloatDomain) else chance.choice(domain.options)
+    return (
+        chance.choice([domain.low, domain.high]) if isinstance(domain, FloatDomain) else chance.choice(domain.options)
+    )
 
 
 def a_design(space: DesignSpace, chance: random.Random) -> tuple[Candidate, dict[str, Any]]:

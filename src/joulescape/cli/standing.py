@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from joulescape.report.index import Open, State
@@ -42,11 +41,11 @@ def _state(path: Path, folder: Path) -> State:
     """Stale where the question, a network or the shelf moved, its budget or picks did, or other code judged."""
     from joulescape.errors import SpecError
     from joulescape.network.digest import canonical
-    from joulescape.report.index import State
+    from joulescape.report.index import State, told_in
     from joulescape.resolve.design_space import load_space
     from joulescape.search.digests import code_digest, space_digest
 
-    told = _resolved(folder / "resolved.json")
+    told = told_in(folder / "resolved.json")
     digests, again = told.get("digests") or {}, AGAIN.format(path.stem)
     try:
         space = load_space(path)
@@ -61,11 +60,3 @@ def _state(path: Path, folder: Path) -> State:
             f"stale: the question stands as it was answered, the code that judges changed since; {again}", True
         )
     return State("current: the question, its networks, the shelf and the code are as they were answered", False)
-
-
-def _resolved(path: Path) -> Mapping[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import altair as alt
 
@@ -14,6 +14,7 @@ from joulescape.report import theme
 
 Rows = Sequence[Mapping[str, Any]]
 AnyChart = alt.Chart | alt.LayerChart
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Figure:
         """The spec with its rows in it: for static pictures and tests."""
         rows = {**shared, **self.data}
         return {**self.spec(), "datasets": {name: list(values) for name, values in rows.items()}}
+
+
+def evenly(rows: Sequence[T], most: int) -> list[T]:
+    """At most so many of the rows, evenly over all."""
+    return list(rows[:: max(1, -(-len(rows) // most))])
 
 
 def layered(*layers: alt.Chart, params: Iterable[alt.Parameter] = (), **properties: Any) -> alt.LayerChart:

@@ -85,7 +85,7 @@ def comparisons(out: Path) -> tuple[Compared, ...]:
     """The pages of two studies beside the index, by name; a file that is none is left out."""
     found = []
     for path in sorted((out.parent / FOLDER).glob("*.json")):
-        told = _told(path)
+        told = told_in(path)
         if told.get("schema") == COMPARISON and path.with_suffix(".html").exists():
             link = f"{FOLDER}/{path.stem}.html"
             found.append(Compared(tuple(told["studies"]), f"{told['sentence']} {told['causes']}", link))
@@ -117,7 +117,7 @@ def _entry(folder: Path, out: Path, state: State | None) -> Entry:
             pick=_pick(found.get("pick_design")),
             front=tuple((found.get("front_families") or {}).items()),
             counts=tuple((name, counts[name]) for name in COUNTED if name in counts),
-            date=str(_told(folder / "provenance.json").get("confirmed_at") or ""),
+            date=str(told_in(folder / "provenance.json").get("confirmed_at") or ""),
             state="" if state is None else state.words,
             is_stale=state is not None and state.is_stale,
             files=tuple((name, f"{beside}/{file}") for name, file in FILES if (folder / file).exists()),
@@ -131,7 +131,7 @@ def _pick(found: Mapping[str, Any] | None) -> str:
     return "" if not found else f"{found['network']} on {found['back_end']} (design {found['design_id']})"
 
 
-def _told(path: Path) -> Mapping[str, Any]:
+def told_in(path: Path) -> Mapping[str, Any]:
     """A JSON mapping; an empty one where there is no such file, or no mapping in it."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

@@ -22,14 +22,15 @@ def limits_of(spec: Mapping[str, Any]) -> list[Limit]:
     ]
 
 
-def used_share(value: float, way: str, bound: float) -> float | None:
+def used_share(value: float, limit: Limit) -> float | None:
     """How much of a limit a value takes: 1 stands at it. Of an accuracy the share of the error that it allows.
 
     None where no share can be told: a bound of nothing, or an accuracy of which no error is allowed.
     """
+    metric, way, bound = limit
     if way == "at_most":
         return value / bound if bound > 0 else None
-    if bound <= 1 and value <= 1:
+    if metric.endswith("_fraction"):
         return (1 - value) / (1 - bound) if bound < 1 else None
     return bound / value if value > 0 else None
 
@@ -39,7 +40,7 @@ def nearest_limit(row: Mapping[str, Any], limits: Sequence[Limit], labels: Mappi
     shares = [
         (share, limit)
         for limit in limits
-        if row.get(limit[0]) is not None and (share := used_share(row[limit[0]], limit[1], limit[2])) is not None
+        if row.get(limit[0]) is not None and (share := used_share(row[limit[0]], limit)) is not None
     ]
     if not shares:
         return ""

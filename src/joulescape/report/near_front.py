@@ -56,8 +56,3 @@ def _spread(columns: Columns, first: int, second: int) -> float | None:
 def is_once(columns: Columns, row: int) -> bool:
     """Whether a design's accuracy is of one run of a machine that draws: its spread is not known."""
     return columns["draws"][row] == 1 and not columns["exact"][row]
-
-
-def thinned(rows: Sequence[int]) -> list[int]:
-    """At most MOST of the rows, evenly over all."""
-    return list(rows[:: max(1, -(-len(rows) // MOST))])

@@ -38,11 +38,11 @@ SamplerName = Literal["nsga2", "nsga3", "tpe", "gp", "qmc", "random", "grid"]
 RungName = Literal["closed_form", "merged", "tuned", "full"]
 
 RUNGS: tuple[RungName, ...] = ("closed_form", "merged", "tuned", "full")
+"""How well a design can be measured, cheapest first: costs alone; merged errors without fine-tuning on a subset; merged
+errors after fine-tuning; the full simulation after fine-tuning."""
 
 AGREEMENT = 0.9
 """Rank correlation near the front below which two rungs are not said to agree, and a larger share climbs."""
-"""How well a design can be measured, cheapest first: costs alone; merged errors without fine-tuning on a subset; merged
-errors after fine-tuning; the full simulation after fine-tuning."""
 
 
 class Bound(Shape):

@@ -12,16 +12,16 @@ function isEach(columns, more, row) {
 }
 
 // The same rules as report/limiting.py.
-function usedShare(value, way, bound) {
+function usedShare(value, metric, way, bound) {
   if (way === "at_most") return bound > 0 ? value / bound : null;
-  if (bound <= 1 && value <= 1) return bound < 1 ? (1 - value) / (1 - bound) : null;
+  if (metric.endsWith("_fraction")) return bound < 1 ? (1 - value) / (1 - bound) : null;
   return value > 0 ? bound / value : null;
 }
 
 function nearestLimit(valueOf, limits, page) {
   let near = null;
   for (const [metric, way, bound] of limits) {
-    const value = valueOf(metric), share = value === null || value === undefined ? null : usedShare(value, way, bound);
+    const value = valueOf(metric), share = value === null || value === undefined ? null : usedShare(value, metric, way, bound);
     if (share !== null && (near === null || share > near.share)) near = { share, metric, way, bound, value };
   }
   if (near === null) return "";

@@ -57,14 +57,21 @@ class Count:
 
 
 def changed(before: float | None, after: float | None, metric: str) -> str:
-    """How a value moved: a factor of a cost, points of a fraction; a dash where one is not known."""
+    """How a value moved: a factor of a cost, or its percentage where that is small; points of a fraction; a dash where
+    one is not known."""
     if before is None or after is None:
         return "–"
     if abs(after - before) <= SAME * max(abs(before), abs(after)):
         return "unchanged"
     if metric.endswith("_fraction"):
-        return f"{100 * (after - before):+.1f}{theme.SPACE}points"
-    return theme.factor_text(after / before) if before > 0 and after > 0 else "–"
+        points = 100 * (after - before)
+        return f"{points:+.1f}{theme.SPACE}points" if abs(points) >= 0.05 else f"{points:+.2g}{theme.SPACE}points"
+    if before <= 0 or after <= 0:
+        return "–"
+    factor = after / before
+    if max(factor, 1 / factor) < theme.TOLD_APART:  # ×1.0 would read as if nothing had moved
+        return f"{100 * (factor - 1):+.2g}{theme.SPACE}%"
+    return theme.factor_text(factor)
 
 
 def pick_of(given: Tables) -> Pick | None:

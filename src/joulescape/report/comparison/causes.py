@@ -100,8 +100,8 @@ def _told(given: Tables, names: set[str]) -> dict[str, str]:
     for row in given.constants.filter(pl.col("back_end").is_in(sorted(names))).iter_rows(named=True):
         span = "" if row["low"] is None or row["high"] is None else f"{row['low']:.4g} to {row['high']:.4g}"
         proof = ", ".join(text for text in (span, row["basis"], row["source"]) if text)
-        value = row["text"] if row["value"] is None else f"{row['value']:.6g}"
-        found[f"{row['station']}: {row['path']}"] = f"{value} ({proof})" if proof else str(value)
+        value = row["text"] or ABSENT if row["value"] is None else f"{row['value']:.6g}"
+        found[f"{row['station']}: {row['path']}"] = f"{value} ({proof})" if proof else value
     return found
 
 
@@ -157,7 +157,7 @@ def _by_class(given: Tables) -> dict[tuple[str, str], float]:
     parts = given.parts.filter(
         pl.col("design_id").is_in(sorted(names)) & (pl.col("quantity") == "energy")
         & (pl.col("phase") == "inference") & (pl.col("node") == "as_published")
-    )  # fmt: skip
+    ).drop_nulls(["component", "energy_pj"])  # fmt: skip
     found: dict[tuple[str, str], float] = {}
     for row in parts.iter_rows(named=True):
         key = (names[row["design_id"]], theme.component_class(row["component"]))

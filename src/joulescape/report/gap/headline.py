@@ -24,6 +24,8 @@ class HeadlineFacts:
 
     question: str
     sentence: str
+    ground: str
+    """What the sentence counts, over which years, from how many points."""
     answer: str
     scope: tuple[str, ...]
     tiles: tuple[Tile, ...]
@@ -36,6 +38,7 @@ def facts(
     return HeadlineFacts(
         question=given.question,
         sentence=widening.sentence(gap),
+        ground=widening.ground(gap),
         answer=_bridge(built, gap),
         scope=tuple(_scope(given, shore, built)),
         tiles=(*_growths(gap), *_factors(built)),
@@ -46,18 +49,23 @@ def _bridge(built: bridge.BridgeFacts, gap: widening.WideningFacts) -> str:
     """What the bridge closes of the networks' median, and how many years of drift that is."""
     if "both" not in built.best or built.metric is None:
         return "Nothing of the bridge was worked out."
-    names = {"compression_alone": "compression alone closes", "machine_alone": "another machine alone"}
+    names = {"compression_alone": "compression alone", "machine_alone": "another machine alone"}
     parts = [f"{name} {built.best[kind].text}" for kind, name in names.items() if kind in built.best]
     both = built.best["both"]
     said = ", ".join([*parts, f"both together {both.text}"])
     state = f" compressed {built.state}" if built.state else ""
-    told = f"In {metric_words(built.metric)}, at the median of {both.networks_count} networks{state}, {said}."
+    ground = f"in {metric_words(built.metric)} against {built.baseline}"
+    told = f"The bridge {ground}, at the median of {both.networks_count} networks{state}: {said}."
+    if any(found.value < 1 for found in built.best.values()):
+        told += " (÷: it costs more than the baseline.)"
     most = both
     if built.any_state is not None and built.any_state.value > theme.TOLD_APART * both.value:
         most = built.any_state
-        told += f" With whichever state closes most, whatever accuracy it costs, both close {most.text}."
+        told += f" With whichever state closes most, whatever accuracy it costs, both: {most.text}."
     years = gap.chosen.years(most.value) if gap.chosen is not None else None
-    return f"{told} The gap widens by as much in {years:.1f} years." if years is not None and years > YEAR else told
+    if years is None or years <= YEAR:
+        return told
+    return f"{told} The gap widens by {factor_words(most.value)} in {years:.1f} years."
 
 
 YEAR = 0.05

@@ -15,7 +15,7 @@ def markdown(found: Mapping[str, Any]) -> str:
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"# {plain(found['question'])}"
-    yield f"\n**{plain(found['headline'])}** {plain(found['answer'])}\n"
+    yield f"\n**{plain(found['headline'])}** {plain(found['ground'])}\n\n{plain(found['answer'])}\n"
     yield plain(", ".join(found["scope"]))
     for heading, lines in _sections(found):
         if lines:

@@ -60,6 +60,8 @@ class Roadmap:
     """Single constants and kinds of them, by the improvement needed."""
     never: tuple[Step, ...]
     """Machines that no single constant or kind brings there, with what does."""
+    equal_accuracy: tuple[str, ...]
+    """Why both are equally accurate, or that it is assumed."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ def _roadmap(rows: Sequence[Mapping[str, Any]]) -> Roadmap:
         ahead=ahead,
         steps=tuple(_step(row) for row in steps),
         never=tuple(_step(_way([row for row in rows if row["back_end"] == name])) for name in rest),
+        equal_accuracy=tuple(dict.fromkeys(row["equal_accuracy"] for row in rows if row["equal_accuracy"])),
     )
 
 
@@ -274,4 +277,5 @@ def _sentence(found: Roadmap) -> str:
         f"nearest otherwise: {nearest.back_end}, {nearest.sentence}" if nearest else "",
         f"by no single constant: {', '.join(step.back_end for step in found.never)}" if found.never else "",
     ]
-    return f"{found.about}. {'; '.join(part for part in told if part).capitalize()}."
+    said = "; ".join(part for part in told if part)
+    return f"{found.about}. {said[:1].upper()}{said[1:]}."

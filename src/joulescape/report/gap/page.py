@@ -101,6 +101,7 @@ def summary(given: StudyTables) -> dict[str, Any]:
         "kind": "study",
         "question": found.headline.question,
         "headline": found.headline.sentence,
+        "ground": found.headline.ground,
         "answer": found.headline.answer,
         "scope": list(found.headline.scope),
         "tiles": [asdict(tile) for tile in found.headline.tiles],

@@ -127,8 +127,8 @@ def trend(given: StudyTables, series: str) -> Trend | None:
         title=str(told.get("about") or words(series).capitalize()),
         law=law,
         groups=tuple(words(group) for group in groups),
-        x_title=_title(rows[0]["x_name"], rows[0]["x_unit"]),
-        y_title=_title(rows[0]["y_name"], rows[0]["y_unit"]),
+        x_title=_title(rows[0]["x_name"], rows[0]["x_unit"], "←→"),
+        y_title=_title(rows[0]["y_name"], rows[0]["y_unit"], "↓↑"),
         is_x_share=is_share(rows[0]["x_name"], rows[0]["x_unit"]),
         is_y_share=is_share(rows[0]["y_name"], rows[0]["y_unit"]),
         x_domain=x_domain,
@@ -155,10 +155,17 @@ def _x_domain(values: Sequence[float], law: str) -> tuple[float, float]:
     return log_domain(values) if law == "power" else (min(values) - 0.8, max(values) + 0.8)
 
 
-def _title(name: str | None, unit: str | None) -> str:
+BETTER = (("error", 0), ("energy", 0), ("density", 1), ("efficiency", 1))
+"""What is in a quantity's name where less (0) or more (1) of it is better; others are counts without a better end."""
+
+
+def _title(name: str | None, unit: str | None, ways: str) -> str:
+    """A quantity with its unit and the way in which it gets better: `ways` are the signs of less and of more."""
     text = words(name or "")
+    better = next((f"better {ways[end]}" for part, end in BETTER if part in text.lower()), "")
+    told = [part for part in (spelled(unit or ""), better) if part]
     text = text[:1].upper() + text[1:]
-    return f"{text} ({spelled(unit)})" if unit else text
+    return f"{text} ({', '.join(told)})" if told else text
 
 
 def _line(fit: Fit, rows: Rows) -> Iterator[dict[str, Any]]:
@@ -242,12 +249,19 @@ def _said(fits: pl.DataFrame, group: str, about: str) -> Said:
     return Said(words(group), str(about), _sentence(first), is_fitted, _sentence(every) if later else "")
 
 
+def _open(row: Mapping[str, Any]) -> str:
+    """What a power law's sentence leaves out: that its interval holds no change at all."""
+    ends = (row["growth_low"], row["growth_high"])
+    is_open = None not in ends and ends[0] <= 1.0 <= ends[1]
+    return " This cannot be told from no change." if row["law"] == "power" and is_open else ""
+
+
 def _sentence(row: Mapping[str, Any] | None) -> str:
     """A fit in its own words; else from its numbers; else why there is none."""
     if row is None:
         return "not fitted"
     if row["sentence"]:
-        return str(row["sentence"]).removesuffix(NONE_LATER).strip()
+        return str(row["sentence"]).removesuffix(NONE_LATER).strip() + _open(row)
     if row["growth_factor"] is None:
         return row["reason"] or "no reason given"
     per = "for ten times x" if row["law"] == "power" else "a year"

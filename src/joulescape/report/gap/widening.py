@@ -244,14 +244,26 @@ def sentence(found: WideningFacts) -> str:
     if found.chosen is None:
         return "No growth of a need and of a delivery can both be told from none: how fast the gap widens is not known."
     pair = found.chosen
-    need, delivery = (f"({one.subject}) grows {factor_words(one.value)}" for one in (pair.need, pair.delivery))
-    grow = f"What networks need {need} a year, what chips deliver {delivery}"
+    need, delivery = factor_words(pair.need.value), factor_words(pair.delivery.value)
+    grow = f"What networks need grows {need} a year, what chips deliver {delivery}"
     if pair.low <= 1.0 <= pair.high:
         return f"{grow}: whether the gap widens cannot be told."
     verb = "widens" if pair.value > 1 else "closes"
     drift = f"{plain_factor(pair.low)} to {plain_factor(pair.high)}"
-    return f"{grow}: the gap {verb} {factor_words(pair.value)} a year ({drift}), {_decade(pair)} in a decade."
+    return f"{grow}: the gap {verb} {factor_words(pair.value)} a year ({drift})."
 
 
-def _decade(pair: Widening) -> str:
-    return factor_words(pair.over(10)[0])
+def ground(found: WideningFacts) -> str:
+    """What the sentence counts and over which years, and which needs do not grow with it; empty without a sentence."""
+    if found.chosen is None:
+        return ""
+    sides = (("Needed", found.chosen.need), ("Delivered", found.chosen.delivery))
+    told = [f"{side}: {one.subject}, {one.text} a year, {_rests_on(one)}." for side, one in sides]
+    needs = [one for one in found.growths if not one.is_delivered and not one.is_known]
+    if needs:
+        told.append(f"Not told from standing still: {'; '.join(f'{one.label}, {one.text}' for one in needs)}.")
+    return " ".join(told)
+
+
+def _rests_on(one: Growth) -> str:
+    return f"{one.points_count} points of {one.first} to {one.last}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,13 +53,16 @@ def figures(found: WideningFacts) -> tuple[Figure, ...]:
 
 
 def _channels(found: WideningFacts) -> _Channels:
-    labels = list(dict.fromkeys(row["label"] for row in found.rows))
+    labels = _labels(found)
     years = [row["year"] for row in found.rows]
     domain = figure.log_domain([0.5, 2.0, *(row["factor"] for row in (*found.rows, *found.points))])
-    axis = alt.Axis(values=figure.log_ticks(*domain), format="~r", title=f"Growth since {START} (factor)")
+    axis = alt.Axis(values=figure.log_ticks(*domain), format=",~r", title=f"Growth since {START} (factor)")
     columns = alt.expr("width < 400 ? 1 : 3")
-    legend = alt.Legend(title=None, orient="top", columns=columns, labelLimit=320, symbolOpacity=1)
-    scale = alt.Scale(domain=labels, range="ordinal")
+    side = f"indexof({json.dumps(labels[0])}, datum.label) >= 0 ? 'needed: ' : 'delivered: '"
+    legend = alt.Legend(
+        title=None, orient="top", columns=columns, labelLimit=360, symbolOpacity=1, labelExpr=f"({side}) + datum.label"
+    )
+    scale = alt.Scale(domain=[label for side in labels for label in side], range="ordinal")
     return _Channels(
         x=alt.X(
             "year:Q",
@@ -69,6 +73,12 @@ def _channels(found: WideningFacts) -> _Channels:
         stroke=alt.Stroke("label:N", scale=scale, legend=legend),
         fill=alt.Fill("label:N", scale=scale, legend=legend),
     )
+
+
+def _labels(found: WideningFacts) -> tuple[list[str], list[str]]:
+    """What is needed and what is delivered, each in the order drawn."""
+    needed, delivered = (dict.fromkeys(row["label"] for row in found.rows if row["kind"] == side) for side in SIDES)
+    return list(needed), list(delivered)
 
 
 def _lines(shared: _Channels) -> Sequence[alt.Chart]:

@@ -152,7 +152,7 @@ def _words(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _lead(bars: Rows, phases: Sequence[str]) -> str:
-    """How many designs each kind bounds most of all, in the first phase."""
+    """Of how many designs each kind takes the largest share of the time, in the first phase."""
     first: dict[str, str] = {}
     for row in bars:
         if row["phase"] == phases[0]:
@@ -163,7 +163,7 @@ def _lead(bars: Rows, phases: Sequence[str]) -> str:
     ordered = sorted(counts, key=lambda kind: (-counts[kind], _place(kind)))
     said = [f"by {SAID.get(kind, kind)} in {counts[kind]}" for kind in ordered]
     said[0] += f" of {len(first)} design{'' if len(first) == 1 else 's'}"
-    return f"Most of the time of {phases[0]} is bound {', '.join(said)} (one design of each back end)."
+    return f"The largest share of the time of {phases[0]} is bound {', '.join(said)} (one design of each back end)."
 
 
 def _said(name: str, family: str, label: str, bars: Rows, phases: Sequence[str]) -> dict[str, Any]:

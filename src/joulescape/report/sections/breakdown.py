@@ -67,8 +67,8 @@ def shown_designs(given: Tables) -> dict[str, str]:
     most accurate one.
     """
     columns = design_columns(given)
-    known = set(given.parts["design_id"].to_list())
-    typical = given.confirmed.filter((pl.col("corner") == "typical") & pl.col("design_id").is_in(sorted(known)))
+    known = given.parts["design_id"].drop_nulls().unique()
+    typical = given.confirmed.filter((pl.col("corner") == "typical") & pl.col("design_id").is_in(known.implode()))
     judged = given.axes.accuracy or given.axes.energy
     rows = sorted(
         (row for row in typical.iter_rows(named=True) if row[judged] is not None), key=lambda row: row["design_id"]

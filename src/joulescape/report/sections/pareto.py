@@ -10,7 +10,7 @@ from typing import Any
 from joulescape.report import certainty, near_front, pareto_layers, placement, theme
 from joulescape.report.decide import COSTS, energy_front
 from joulescape.report.designs import Columns, chart_rows, design_columns, si_factors
-from joulescape.report.figure import Figure, Rows
+from joulescape.report.figure import Figure, Rows, evenly
 from joulescape.report.inputs import Tables
 from joulescape.report.pareto_layers import Extent
 
@@ -90,7 +90,7 @@ def _steps(columns: Columns, cost: str, factors: Mapping[str, float]) -> list[di
 
 def _near(columns: Columns, cost: str, factors: Mapping[str, float], rows: Sequence[int]) -> Rows:
     heights = _heights(columns, factors)
-    kept = near_front.thinned(rows)
+    kept = evenly(rows, near_front.MOST)
     return [_point(columns, row, columns[cost][row] * factors[cost], heights[row]) for row in kept]
 
 

@@ -53,7 +53,7 @@ def facts(given: Tables) -> SheetFacts:
     spec = said(given.spec)
     energies = given.parts.filter(
         (pl.col("quantity") == "energy") & (pl.col("node") == "as_published") & pl.col("energy_pj").is_finite()
-    )
+    ).drop_nulls("component")
     parts, layers = _parts(energies), _layers(given, energies)
     return SheetFacts(
         parts=parts,
@@ -109,7 +109,8 @@ def _share(name: str) -> pl.Expr:
 
 
 def _layers(given: Tables, energies: pl.DataFrame) -> Rows:
-    """Time from the schedule, energy from the parts; a layer that only one of them knows has a dash for the other."""
+    """Time from the schedule, energy from the parts as shares of all of the design's; a layer of the schedule without
+    parts has a dash."""
     keys = ["design_id", "phase", "layer"]
     slowest = pl.col("bound_by").sort_by("batch_latency_ns", descending=True).drop_nulls().first()
     weight = pl.when(pl.col("utilisation_fraction").is_not_null()).then(pl.col("batch_latency_ns"))
@@ -118,8 +119,9 @@ def _layers(given: Tables, energies: pl.DataFrame) -> Rows:
         pl.col("batch_latency_ns").sum().alias("time"), slowest.alias("bound_by"), used.alias("used")
     )  # fmt: skip
     spent = energies.group_by(keys, maintain_order=True).agg(pl.col("energy_pj").sum().alias("energy"))
-    both = timed.join(spent.drop_nulls("layer"), on=keys, how="left", maintain_order="left")
-    shared = both.with_columns(share=_share("time"), energy_share=_share("energy"))
+    whole = spent.with_columns(energy_share=_share("energy")).drop_nulls("layer")
+    both = timed.join(whole, on=keys, how="left", maintain_order="left")
+    shared = both.with_columns(share=_share("time"))
     return [_layer(row) for row in shared.iter_rows(named=True)]
 
 
@@ -187,8 +189,8 @@ def _mappings(given: Tables) -> Rows:
 
 def _exact(given: Tables) -> Rows:
     names = [name for name in tables.parameter_columns(given.trials) if given.trials.schema[name].is_float()]
-    wanted = {*given.front["design_id"].to_list(), *given.confirmed["design_id"].to_list()}
-    rows = given.valid.filter(pl.col("design_id").is_in(sorted(wanted)))
+    wanted = pl.concat([given.front["design_id"], given.confirmed["design_id"]]).drop_nulls().unique()
+    rows = given.valid.filter(pl.col("design_id").is_in(wanted.implode()))
     return [
         {"id": row["design_id"], "name": name, "value": row[name]}
         for row in rows.select("design_id", *names).iter_rows(named=True)

@@ -158,9 +158,10 @@ def _compared(table: Columns, made: Decision, winner: str, role: str) -> Verdict
         return Verdict(UNKNOWN, f"not known: no {role} is stated there")
     if not stated:
         return Verdict(SURVIVES, f"survives: no rival states its {role}")
-    if role == "accuracy":
-        best = max(stated, key=lambda entry: (entry[0], entry[1]))
-        return _by_points(table, mine - best[0], made.best[winner], best[2], best[1])
+    if role == "accuracy":  # the most accurate may be told apart where one behind it, of a wider range, is not
+        ordered = sorted(stated, reverse=True)
+        told = [_by_points(table, mine - value, made.best[winner], row, name) for value, name, row in ordered]
+        return min(told, key=lambda verdict: (LOSES, TIES, SURVIVES).index(verdict.word))
     value, name, _ = min(stated, key=lambda entry: (entry[0], entry[1]))
     return _by_factor(mine, value, name)
 

@@ -10,7 +10,7 @@ from joulescape.report import lifetimes, theme, training_charts
 from joulescape.report.blob import rounded
 from joulescape.report.decide import Limits, decide, default_limit
 from joulescape.report.designs import DRAWN, design_columns
-from joulescape.report.figure import Figure, Rows
+from joulescape.report.figure import Figure, Rows, evenly
 from joulescape.report.inputs import Tables
 from joulescape.report.lifetimes import Life
 from joulescape.report.training_charts import MEASURED, NOMINAL
@@ -48,7 +48,7 @@ def facts(given: Tables) -> TrainingFacts:
     spent = [(row, life) for row in chosen if (life := _life(row, declared)) is not None]
     lives = tuple(life for _, life in spent)
     return TrainingFacts(
-        rows=rows[:: max(1, -(-len(rows) // DRAWN))],
+        rows=evenly(rows, DRAWN),
         beside=[_shown(row) for row in chosen],
         nominal_count=sum(row["steps"] == NOMINAL for row in rows),
         total=len(rows),
