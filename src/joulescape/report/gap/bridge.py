@@ -42,6 +42,8 @@ class Question:
     weaker: dict[str, tuple[str, ...]]
     """Metric -> sentences: where both together close less than the product of their parts, and why."""
     stronger: tuple[str, ...]
+    absent: tuple[tuple[str, tuple[str, ...]], ...]
+    """(state in words, families that were asked and are best of no network in it)."""
     missing: tuple[tuple[str, str], ...]
     """(what, why) of networks and machines without a factor."""
     open_ends: tuple[tuple[str, str], ...]
@@ -131,6 +133,7 @@ def _question(given: StudyTables, name: str, place: int) -> Question:
         table=[_cells(row) for row in sorted(best, key=lambda row: states.index(row["compression"]))],
         weaker={metric: said_of([row for row in weak if row["metric"] == metric]) for metric in metrics},
         stronger=said_of([row for row in best if row["interaction"] and row["interaction"] > ONE]),
+        absent=tuple(_absent(given, name, best, states)),
         missing=_gathered([*_without(mine), *_infeasible(given, name)]),
         open_ends=_gathered(_open_ends(mine)),
         sources=list(listed(given, name)),
@@ -143,6 +146,19 @@ def _rank(wanted: Sequence[str], metric: str) -> int:
 
 def _order(row: Mapping[str, Any]) -> tuple[str, int, str]:
     return row["network"], family_rank(row["family"] or ""), row["back_end"] or ""
+
+
+def _absent(
+    given: StudyTables, name: str, best: Sequence[Mapping[str, Any]], states: Sequence[str]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """States in which a family that the question asks about has no line."""
+    tables = (given.bridge, given.factors)
+    asked = [family for table in tables for family in table.filter(pl.col("question") == name)["family"].drop_nulls()]
+    for state in states:
+        seen = {row["family"] for row in best if row["compression"] == state}
+        gone = tuple(sorted(set(asked) - seen, key=family_rank))
+        if gone:
+            yield state_words(state), gone
 
 
 def _of(rows: Sequence[Mapping[str, Any]], metric: str, state: str) -> list[Mapping[str, Any]]:
@@ -210,8 +226,9 @@ def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
     """One row of the table: all as a reader sees it."""
     loss = row["accuracy_loss_fraction"]
     return {
-        "metric": row["metric"], "network": row["network"], "back_end": row["back_end"] or "–",
-        "family": row["family"] or "", "compression": state_words(row["compression"] or "–"),
+        "metric": row["metric"], "state": row["compression"], "network": row["network"],
+        "back_end": row["back_end"] or "–", "family": row["family"] or "",
+        "compression": state_words(row["compression"] or "–"),
         **{kind: _text(row, kind) for kind in KINDS},
         "product": "–" if row["product"] is None else factor_words(row["product"]),
         "interaction": "–" if row["interaction"] is None else factor_words(row["interaction"]),

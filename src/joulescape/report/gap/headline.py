@@ -89,8 +89,12 @@ def _growths(gap: widening.WideningFacts) -> Iterator[Tile]:
     if gap.chosen is None:
         return
     for growth, verb in ((gap.chosen.need, "needed"), (gap.chosen.delivery, "delivered")):
-        yield Tile(f"{growth.text}", f"growth a year {verb}: {growth.label}, {growth.first} to {growth.last}")
-    yield Tile(gap.chosen.decade, "by which the gap widens in a decade, at those growths")
+        ends = f"{plain_factor(growth.low)} to {plain_factor(growth.high)}"
+        about = f"{growth.label}, {growth.first} to {growth.last}"
+        yield Tile(factor_words(growth.value), f"a year ({ends}) {verb}: {about}")
+    value, low, high = gap.chosen.over(10)
+    ends = f"{plain_factor(low)} to {plain_factor(high)}"
+    yield Tile(factor_words(value), f"in a decade ({ends}): the gap, if both growths held")
 
 
 def _factors(built: bridge.BridgeFacts) -> Iterator[Tile]:

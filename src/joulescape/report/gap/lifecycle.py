@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,12 @@ import polars as pl
 
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Rows
-from joulescape.report.gap.inputs import StudyTables, factor_words, interval, short, words
+from joulescape.report.gap.inputs import StudyTables, interval, short, words
 from joulescape.report.inputs import family_rank
 
 TYPICAL = "typical"
+UNKNOWN = "–"
+"""Of a network that was priced and not trained."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class LifecycleFacts:
     rows: Rows
     table: Rows
     splits: tuple[str, ...]
+    notes: dict[str, tuple[tuple[str, str], ...]]
+    """Case -> (machines, what is to be known of them)."""
     missing: tuple[tuple[str, str], ...]
     sentences: tuple[str, ...]
 
@@ -44,6 +48,7 @@ def facts(given: StudyTables) -> LifecycleFacts:
         rows=rows,
         table=_table(rows),
         splits=tuple(dict.fromkeys(row["split"] for row in sorted(rows, key=lambda row: row["share"]))),
+        notes={case: _notes([row for row in rows if row["case"] == case]) for case in {row["case"]: 0 for row in rows}},
         missing=tuple(sorted(reasons)),
         sentences=tuple(_sentences(rows)),
     )
@@ -72,8 +77,9 @@ def _row(told: Mapping[str, Any], value: float, low: float, high: float, first: 
         "case": f"{told['network']}{state}", "back_end": told["back_end"], "family": told["family"] or "",
         "label": short(told["back_end"]), "split": told["split"], "share": told["inference_share_fraction"],
         "factor": rounded(value), "low": rounded(low), "high": rounded(high),
-        "text": interval(value, low, high) if low != high else factor_words(value),
-        "inferences": first["inferences"], "accuracy": "–" if accuracy is None else f"{100 * accuracy:.1f} %",
+        "text": interval(value, low, high),
+        "inferences": first["inferences"], "accuracy": UNKNOWN if accuracy is None else f"{100 * accuracy:.1f} %",
+        "is_baseline": told["back_end"] == first["baseline"] and not state,
         "is_equal": first["rank"] is not None or first["back_end"] == first["baseline"],
         "reason": first["reason"] or "",
     }  # fmt: skip
@@ -88,14 +94,30 @@ def _table(rows: Rows) -> Rows:
     return list(found.values())
 
 
+def _notes(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """Each reason once, with its machines."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row["reason"]:
+            found.setdefault(row["reason"], []).append(row["back_end"])
+    return tuple((", ".join(dict.fromkeys(machines)), reason) for reason, machines in found.items())
+
+
 def _sentences(rows: Rows) -> list[str]:
-    """For every split, the machine that saves most among those that learn as well as the baseline."""
+    """For every case, the machine that saves most at each split among those that learn as well as the baseline."""
     said = []
     for case in dict.fromkeys(row["case"] for row in rows):
-        mine = [row for row in rows if row["case"] == case and row["is_equal"]]
-        best = []
-        for share in sorted({row["share"] for row in mine}):
-            row = max((row for row in mine if row["share"] == share), key=lambda row: row["factor"])
-            best.append(f"{row['text']} on {row['back_end']} at {row['split']}")
-        said.append(f"{case}: at most {'; '.join(best)}." if best else f"{case}: no machine learns as well.")
+        mine = [row for row in rows if row["case"] == case and row["is_equal"] and not row["is_baseline"]]
+        known = "" if any(row["accuracy"] != UNKNOWN for row in mine) else " (accuracy not measured)"
+        said.append(f"{case}{known}: {_best(mine)}." if mine else f"{case}: no other machine learns as well.")
     return said
+
+
+def _best(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The best machine of each split; one that stays the best is named once."""
+    found: dict[str, list[str]] = {}
+    for share in sorted({row["share"] for row in rows}):
+        row = max((row for row in rows if row["share"] == share), key=lambda row: row["factor"])
+        verb = f"{row['back_end']} saves most" if row["factor"] > 1 else f"none saves, nearest is {row['back_end']}"
+        found.setdefault(verb, []).append(f"{row['text']} at {row['split']}")
+    return "; ".join(f"{verb}, {', '.join(told)}" for verb, told in found.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
@@ -15,6 +16,8 @@ from joulescape.report.gap.views import Views
 HEIGHT = 360
 LINE = 12.5
 """Height that a name takes, pixels."""
+SPREAD = 0.3
+"""Share of a split's width that its machines take side by side."""
 
 
 def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
@@ -26,8 +29,10 @@ def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
     low = y.copy(deep=False)
     low.shorthand = "low:Q"
     title = "Training / inference, percent of the baseline's lifecycle energy"
-    axis = alt.Axis(title=title, labelAngle=0, grid=True)
-    x = alt.X("split:N", scale=alt.Scale(type="point", domain=list(found.splits), padding=0.5), axis=axis)
+    count = len(found.splits)
+    label = f"{json.dumps(list(found.splits))}[datum.value]"
+    axis = alt.Axis(title=title, values=list(range(count)), labelExpr=label, labelAngle=0, grid=True)
+    x = alt.X("along:Q", scale=alt.Scale(domain=[-0.5, count - 0.3], nice=False, zero=False), axis=axis)
     base = alt.Chart(alt.NamedData("lifecycle")).transform_filter("datum.case == chosen")
     base = base.encode(x=x, color=figure.family_colour(), detail="back_end:N")
     tooltip = [
@@ -40,7 +45,7 @@ def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
             ("reason", "Note"),
         )
     ]
-    bars = base.mark_rule(strokeWidth=4, opacity=0.22).encode(y=low, y2=alt.Y2("high"))
+    bars = base.mark_rule(strokeWidth=3, opacity=0.35).encode(y=low, y2=alt.Y2("high"))
     lines = base.mark_line(strokeWidth=1.8).encode(y=y, strokeDash=figure.family_dash())
     points = base.mark_point(size=62, opacity=1, strokeWidth=1.5).encode(
         y=y,
@@ -60,7 +65,8 @@ def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
     )
     caption = (
         "Training once, then as many inferences as make the baseline spend the share on them; every machine does the "
-        "same number. Upright bars: the corners of all sourced constants. Above 1 the machine spends less. Hollow: it "
+        "same number. Upright bars: the corners of all sourced constants; machines of one split stand side by side. "
+        "Above 1 the machine spends less. Hollow: it "
         "does not learn as well as the baseline."
     )
     return (
@@ -79,9 +85,18 @@ def _views(found: LifecycleFacts) -> Views:
     return Views.of("chosen", values)
 
 
+def _aside(found: LifecycleFacts, row: Mapping[str, Any]) -> float:
+    """Where a machine stands about its split, which is 1 wide."""
+    mine = list(dict.fromkeys(other["back_end"] for other in found.rows if other["case"] == row["case"]))
+    return round(SPREAD * ((mine.index(row["back_end"]) + 0.5) / len(mine) - 0.5), 4)
+
+
 def _spread(found: LifecycleFacts, views: Views) -> Rows:
-    """The rows with the shift of each name at its line's end, so that no two names of a network overlap."""
-    rows: list[dict[str, Any]] = [{**row, "dy": 0.0} for row in found.rows]
+    """The rows, a network's machines side by side within a split so that every range is seen, with the shift of each
+    name at its line's end, so that no two names of a network overlap."""
+    rows: list[dict[str, Any]] = [
+        {**row, "dy": 0.0, "along": found.splits.index(row["split"]) + _aside(found, row)} for row in found.rows
+    ]
     for case in found.networks:
         ends = [row for row in rows if row["case"] == case and row["split"] == found.splits[-1]]
         free = -LINE
