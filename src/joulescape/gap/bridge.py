@@ -12,20 +12,17 @@ from typing import Any
 
 from joulescape.gap.bills import Bill, Row, bridge_rows
 from joulescape.gap.bridge_findings import FINDINGS
-from joulescape.gap.factors import Four, best_of_family, factors, reason
+from joulescape.gap.factors import TOLERANCE_FRACTION, Four, best_of_family, factors, reason
 from joulescape.gap.measured import measured_bills
 from joulescape.gap.priced import priced_bills
 from joulescape.gap.states import UNCOMPRESSED, silent_networks
-from joulescape.gap.why import why
+from joulescape.gap.why import EXPLAINED, why
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.study import Study
 from joulescape.resolve.workloads import REPORTED
 from joulescape.spec.study import Role
 
 __all__ = ["FINDINGS", "rows"]
-
-TOLERANCE_FRACTION = 0.02
-"""A measured design counts as a bridge where it loses no more accuracy than this, on the validation split."""
 
 SILENT = "no publication was found that says how this network is compressed: only what the question sets is priced"
 
@@ -116,7 +113,9 @@ def _loss(space: DesignSpace, base: Bill, one: Bill) -> float | None:
 
 
 def _why(metric: str, four: Four) -> str | None:
-    """In words, where all four bills are there and say where they go."""
+    """In words, where all four bills are there and say where they go, of metrics that are sums of such parts."""
+    if metric not in EXPLAINED:
+        return None
     bills = (four.base, four.base_compressed, four.machine, four.both)
     known = [bill for bill in bills if bill is not None and bill.where is not None and bill.metric(metric) is not None]
     return why(metric, *known) if len(known) == len(bills) else None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import elementwise
 
+from joulescape.errors import ResultsError
 from joulescape.gap.designs import Design
 from joulescape.gap.levers import Lever, is_plain
 from joulescape.simulators.base import FloatArray
@@ -19,6 +20,9 @@ of losses in dB, which pass every source of light long before."""
 
 FREE_REACH = 1e-9
 """The reach that stands for the limit itself: some models divide by what they cost."""
+
+LEAST_EFFECT = 0.01
+"""Share of today's metric below which a lever, at its limit, is not told of unless the study names it."""
 
 AGREEMENT = 1e-8
 """Relative difference of both sides at which they are said to be equal."""
@@ -96,7 +100,7 @@ def crossings(curves: Curves, own: float, rivals: Sequence[float]) -> tuple[Floa
 
 def _roots(curves: Curves, moves: Any, against: FloatArray, worst: FloatArray | None) -> FloatArray:
     """Reaches where own / rival is 1, all at once: between the limit and today, or between today and the worst. Most
-    metrics are straight lines in a reach, on which the search ends after a few steps."""
+    metrics are straight lines in a reach, on which the search ends after a few steps; ResultsError where it fails."""
     ends = (FREE_REACH, 1.0) if worst is None else (1.0, worst[moves])
 
     def difference(reaches: FloatArray, which: Any, rival: FloatArray) -> FloatArray:
@@ -104,4 +108,10 @@ def _roots(curves: Curves, moves: Any, against: FloatArray, worst: FloatArray | 
 
     start = tuple(np.broadcast_to(end, against.shape) for end in ends)
     found = elementwise.find_root(difference, start, args=(moves, against), tolerances={"fatol": AGREEMENT}, maxiter=80)
+    if not np.all(found.success):
+        lost = curves.moves[int(moves[np.argmin(found.success)])]
+        raise ResultsError(
+            f"{curves.metric} of {curves.design.candidate.pair.name} equals its rival's nowhere between the ends of "
+            f"{' + '.join(lever.path for lever in lost.levers)}, though it lies on both sides of it"
+        )
     return np.asarray(found.x)

@@ -35,11 +35,16 @@ class Equals:
 
 def trials(folder: Path) -> pl.DataFrame:
     """The valid designs of a question; ResultsError where it was not answered."""
+    return answered(folder).filter(pl.col("state") == "valid")
+
+
+def answered(folder: Path) -> pl.DataFrame:
+    """Every design that a question tried; ResultsError where it was not answered."""
     path = folder / "trials.parquet"
     if not path.is_file():
         command = f"snakemake --cores 2 results/{folder.name}/report.html"
         raise ResultsError(f"{path} is not there; answer the question first: {command}")
-    return pl.read_parquet(path).filter(pl.col("state") == "valid")
+    return pl.read_parquet(path)
 
 
 def design_of(space: DesignSpace, row: Row) -> Design:
@@ -61,7 +66,7 @@ def equals(space: DesignSpace, folder: Path, back_end: str, metric: str) -> Equa
     found = trials(folder)
     against = _rival(found, metric, folder)
     rival, aim = design_of(space, against), against["accuracy_fraction"]
-    own = found.filter(pl.col("back_end") == back_end).sort(metric).to_dicts()
+    own = found.filter(pl.col("back_end") == back_end).sort(metric, maintain_order=True).to_dicts()
     equal = [row for row in own if row["accuracy_fraction"] >= aim - TOLERANCE]
     if equal:
         said = f"measured: {equal[0]['accuracy_fraction']:.3f} against {aim:.3f}, equal within {TOLERANCE}"
@@ -78,7 +83,7 @@ def _rival(found: pl.DataFrame, metric: str, folder: Path) -> Row:
     if top is None:
         raise ResultsError(f"{folder / 'trials.parquet'} has no valid electronic design")
     equal = electronic.filter(pl.col("accuracy_fraction") >= top["accuracy_fraction"] - TOLERANCE)
-    return equal.sort(metric).to_dicts()[0]
+    return equal.sort(metric, maintain_order=True).to_dicts()[0]
 
 
 def _top(rows: Iterable[Row]) -> Row | None:

@@ -10,7 +10,8 @@ fall (of efficiencies the inverse is taken):
 which is what compression saves on the machine over what it saves on the baseline.
 
 Intervals hold the constants of one machine together: compression alone is taken corner by corner; where two machines
-meet, one machine's optimistic corner meets the other's pessimistic one.
+meet, one machine's optimistic corner meets the other's pessimistic one. An interval that a corner is missing of has no
+end there, and none at all where it is of one machine: what is left would look surer than it is.
 """
 
 from __future__ import annotations
@@ -21,8 +22,12 @@ from typing import Any
 
 from joulescape.gap.bills import Bill, Row
 from joulescape.spec.sourced import CORNERS, Corner
+from joulescape.spec.space import ACCURACY_METRICS
 
-LARGER_IS_BETTER = frozenset({"tops_per_w", "gops_per_mm2"})
+LARGER_IS_BETTER = frozenset({"tops_per_w", "gops_per_mm2", *ACCURACY_METRICS})
+
+TOLERANCE_FRACTION = 0.02
+"""A measured design counts as a bridge where it loses no more accuracy than this, on the validation split."""
 
 OPPOSITE: Mapping[Corner, Corner] = {"optimistic": "pessimistic", "pessimistic": "optimistic", "typical": "typical"}
 
@@ -57,7 +62,7 @@ def ratio(metric: str, before: Bill | None, after: Bill | None, is_one_machine: 
     at = dict(zip(CORNERS, ends, strict=True))
     if is_one_machine:
         known = [end for end in ends if end is not None]
-        return Ratio(at["typical"], min(known, default=None), max(known, default=None))
+        return Ratio(at["typical"], min(known), max(known)) if len(known) == len(ends) else Ratio(at["typical"])
     return Ratio(at["typical"], at["pessimistic"], at["optimistic"])
 
 

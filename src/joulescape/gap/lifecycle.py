@@ -13,10 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import polars as pl
+
 from joulescape.errors import SpecError
 from joulescape.gap import lifecycle_findings
 from joulescape.gap.designs import Design
-from joulescape.gap.equals import TOLERANCE, design_of, trials
+from joulescape.gap.equals import TOLERANCE, answered, design_of, trials
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.single import single
 from joulescape.resolve.study import Study
@@ -62,6 +64,7 @@ def rows(study: Study) -> Mapping[str, list[Row]]:
         baseline = study.baseline("training")
         measured = list(_measured(training, study))
         found += _split(measured, baseline, study.spec.lifecycle.splits, is_measured=True)
+        found += _untrained(training, study)
         for network in PRICED_NETWORKS if "bridge" in study.spaces else ():
             lives, refused = _priced(training, network)
             found += _split(lives, baseline, study.spec.lifecycle.splits, is_measured=False) + refused
@@ -81,6 +84,14 @@ def _measured(space: DesignSpace, study: Study) -> Iterator[Life]:
             )
             facts = (row["trained_accuracy_fraction"], row["training_steps_count"], row["steps_basis"], reason)
             yield Life(row["network"], design.compression, row["back_end"], corner, once, use, *facts)
+
+
+def _untrained(space: DesignSpace, study: Study) -> Iterator[Row]:
+    """A row for every design of the question that could not be trained, with the reason."""
+    lost = answered(study.results("training")).filter(pl.col("state") != "valid")
+    for row in lost.to_dicts():
+        named = {name: row[name] for name in ("network", "back_end", "family", "state", "reason")}
+        yield {**named, "compression": design_of(space, row).compression, "corner": "typical", "split": split_name(0.0)}
 
 
 def _priced(space: DesignSpace, network: str) -> tuple[list[Life], list[Row]]:
@@ -115,13 +126,16 @@ def _epoch(space: DesignSpace, network: str, back_end: str) -> Design | str:
 
 
 def _split(lives: Sequence[Life], baseline: str, splits: Sequence[float], is_measured: bool) -> list[Row]:
-    """Every design at every split, against the uncompressed baseline at the same corner."""
+    """Every design at every split, against its own network, uncompressed, on the baseline at the same corner; a network
+    that the baseline does not have (of a machine that is its own) stands against the first that it has."""
     found = list[Row]()
     for corner in CORNERS:
         here = [life for life in lives if life.corner == corner]
-        base = next((life for life in here if life.back_end == baseline and life.compression == "none"), None)
-        if base is not None:
-            found += [row for share in (0.0, *splits) for row in _at_share(here, base, share, is_measured)]
+        bases = {life.network: life for life in here if life.back_end == baseline and life.compression == "none"}
+        for network, base in bases.items():
+            is_first = network == next(iter(bases))
+            mine = [life for life in here if life.network == network or (is_first and life.network not in bases)]
+            found += [row for share in (0.0, *splits) for row in _at_share(mine, base, share, is_measured)]
     return found
 
 

@@ -16,7 +16,8 @@ Row = Mapping[str, Any]
 def training_factors(tables: Tables) -> Finding | None:
     """Training energy: compression alone, the best other machine alone, both."""
     rows = _typical(tables).filter((pl.col("inferences") == 0) & (pl.col("steps_basis") == "measured"))
-    equal = rows.filter(pl.col("rank").is_not_null())
+    first = rows.filter(pl.col("back_end") == pl.col("baseline"))["network"].head(1)
+    equal = rows.filter(pl.col("rank").is_not_null() & pl.col("network").is_in(first.to_list()))
     base = equal.filter(pl.col("back_end") == pl.col("baseline"))
     others = equal.filter(pl.col("back_end") != pl.col("baseline")).sort("factor", descending=True)
     plain, pressed = (others.filter(_is_plain(flag)) for flag in (True, False))

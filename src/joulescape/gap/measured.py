@@ -99,7 +99,7 @@ def _of(table: pl.DataFrame, ids: list[str]) -> pl.DataFrame:
 
 def _cheapest(table: pl.DataFrame) -> Row:
     product = pl.col("inference_energy_pj") * pl.col("inference_latency_ns")
-    return table.sort(pl.col("state") != "valid", product, nulls_last=True).to_dicts()[0]
+    return table.sort(pl.col("state") != "valid", product, nulls_last=True, maintain_order=True).to_dicts()[0]
 
 
 def _where(space: DesignSpace, design: str, results: Results) -> Where | None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from joulescape.errors import ResultsError
 from joulescape.gap import overtake_findings, variation
-from joulescape.gap.crossing import FREE_REACH, Curves, Move, crossings
+from joulescape.gap.crossing import FREE_REACH, LEAST_EFFECT, Curves, Move, crossings
 from joulescape.gap.designs import Design, best
 from joulescape.gap.equals import equals
 from joulescape.gap.in_words import number
@@ -35,8 +35,6 @@ TOP_LEVERS = 3
 """So many of the costliest levers are told beside those that the study names."""
 PAIRED_LEVERS = 5
 """Pairs are made of so many of the costliest."""
-LEAST_EFFECT = 0.01
-"""Share of today's metric below which a lever, at its limit, is not told of unless the study names it."""
 NO_EFFECT = 1e-9
 """Share below which a lever does nothing at all for the network, and is in no set."""
 
@@ -124,17 +122,19 @@ def _told(contest: Contest, entry: OvertakeSpec) -> Iterator[Row]:
 
 
 def _moves(ranked: Sequence[Lever], effects: Mapping[str, float], named: Sequence[str]) -> list[tuple[str, Move]]:
-    """What is moved, and whether it is one lever, all of a kind, two of the costliest, or all."""
+    """What is moved, and whether it is one lever, all of a kind (unless that is one lever, told already), two of the
+    costliest, or all."""
     costly = [lever for lever in ranked if effects[lever.path] >= LEAST_EFFECT]
     singles = [lever for lever in ranked if lever.path in named or lever in costly[:TOP_LEVERS]]
     kinds: dict[str, list[Lever]] = {}
     spent = [lever for lever in ranked if effects[lever.path] > NO_EFFECT]
     for lever in spent:
         kinds.setdefault(lever.kind, []).append(lever)
-    groups = [tuple(some) for some in kinds.values() if len(some) > 1 and any(one in costly for one in some)]
+    known = [(one,) for one in singles]
+    groups = [tuple(some) for some in kinds.values() if any(one in costly for one in some)]
     return [
         *(("one", Move((lever,))) for lever in singles),
-        *(("kind", Move(some)) for some in groups),
+        *(("kind", Move(some)) for some in groups if some not in known),
         *(("pair", Move(two)) for two in combinations(costly[:PAIRED_LEVERS], 2)),
         *([("all", Move(tuple(spent)))] if spent else []),
     ]

@@ -7,15 +7,16 @@ from typing import Any
 
 import polars as pl
 
+from joulescape.gap.crossing import LEAST_EFFECT
 from joulescape.gap.findings import Find, Finding, Tables
 from joulescape.gap.in_words import number
 
 Row = Mapping[str, Any]
 
 ADC_CLAIM = (
-    "that the converters alone are what holds analog machines back (shafiee2016, Table I: 12 x 16 mW of converters in "
-    "a tile of 330 mW)"
+    "converters, 12 x 16 mW of a tile's 330 mW (shafiee2016, Table I), are what holds analog computing in memory back"
 )
+UNEQUAL = "the rival stays as it is, its memory too; area and latency are not held equal"
 
 
 def nearest_levers(tables: Tables) -> Finding | None:
@@ -24,21 +25,22 @@ def nearest_levers(tables: Tables) -> Finding | None:
     if not told:
         return None
     uncertain = (
-        "intervals: the best electronic design at its own corners; equal accuracy is assumed where none is measured"
+        "intervals: the best electronic design at its own corners; equal accuracy is assumed where none is measured; "
+        + UNEQUAL
     )
     return Finding("overtake_nearest_lever", " ".join(told), uncertain)
 
 
 def converters(tables: Tables) -> Finding | None:
-    """Whether machines that trail overtake once all their converters are free."""
-    trailing = _energy(tables).filter(
-        (pl.col("kind") == "converters") & (pl.col("moved") == "kind") & (pl.col("own_value") > pl.col("rival_value"))
-    )
+    """Whether machines that trail overtake once all their converters are free; the claim is of those in memory."""
+    trailing = _whole_kind(_energy(tables).filter(_trails), "converters")
     if trailing.is_empty():
         return None
     enough = trailing.filter(pl.col("best_reach") <= pl.col("rival_value"))
-    count = _energy(tables).filter((pl.col("moved") == "all") & (pl.col("own_value") > pl.col("rival_value"))).height
-    few = f" In {count - trailing.height} more they take less than 1 %." if count > trailing.height else ""
+    count = _energy(tables).filter((pl.col("moved") == "all") & _trails).height
+    few = (
+        f" In {count - trailing.height} more none of them takes {LEAST_EFFECT:.0%}." if count > trailing.height else ""
+    )
     told = (
         f"Of {trailing.height} cases in which another machine needs more energy than the best electronic one, free "
         f"converters alone would turn {enough.height} ({_cases(enough)}); in the others the machine would still need "
@@ -47,13 +49,13 @@ def converters(tables: Tables) -> Finding | None:
     uncertain = (
         "converters at no energy at all, every other constant at its typical value; the exact limit, no estimate"
     )
-    refuted = enough.height < trailing.height / 2
-    return Finding("overtake_converters", told, uncertain, ADC_CLAIM if refuted else None)
+    analog, turned = (some.filter(pl.col("family") == "memristive").height for some in (trailing, enough))
+    return Finding("overtake_converters", told, uncertain, ADC_CLAIM if turned < analog / 2 else None)
 
 
 def everything(tables: Tables) -> Finding | None:
     """By how much all costs of a machine must fall together."""
-    rows = _energy(tables).filter((pl.col("moved") == "all") & (pl.col("own_value") > pl.col("rival_value")))
+    rows = _energy(tables).filter((pl.col("moved") == "all") & _trails)
     if rows.is_empty():
         return None
     factors = [f"{_case(row)} {number(row['improvement_needed'])}" for row in _by_factor(rows)]
@@ -86,6 +88,18 @@ def spread(tables: Tables) -> Finding | None:
 FINDINGS: tuple[Find, ...] = (nearest_levers, converters, everything, spread)
 
 
+_trails = pl.col("own_value") > pl.col("rival_value")
+
+
+def _whole_kind(rows: pl.DataFrame, kind: str) -> pl.DataFrame:
+    """All of a kind made free, a row a case: the row of the kind, or of the one lever of it that is felt."""
+    mine, keys = rows.filter(pl.col("kind") == kind), ["network", "back_end"]
+    whole = mine.filter(pl.col("moved") == "kind")
+    felt = 1 - pl.col("best_reach") / pl.col("own_value") >= LEAST_EFFECT
+    alone = mine.filter((pl.col("moved") == "one") & felt).join(whole, on=keys, how="anti")
+    return pl.concat([whole, alone])
+
+
 def _energy(tables: Tables) -> pl.DataFrame:
     known = tables["overtake"]
     return known.filter((pl.col("metric") == "inference_energy_pj") & pl.col("own_value").is_not_null())
@@ -93,7 +107,7 @@ def _energy(tables: Tables) -> pl.DataFrame:
 
 def _nearest(rows: pl.DataFrame, family: str) -> str | None:
     """The family's case of the least improvement by one constant; else how near the best one comes."""
-    own = rows.filter((pl.col("family") == family) & (pl.col("own_value") > pl.col("rival_value")))
+    own = rows.filter((pl.col("family") == family) & _trails)
     single = own.filter(pl.col("moved") == "one")
     if single.is_empty():
         return None

@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from joulescape.errors import ResultsError
 from joulescape.evaluation import evaluate
 from joulescape.gap.designs import Design, with_constants
 from joulescape.gap.equals import TOLERANCE, design_of, equals, trials
@@ -40,7 +41,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Curve:
-    """Mean accuracy at spreads that rise, and how many devices were measured."""
+    """Mean accuracy at spreads that rise."""
 
     spreads: tuple[float, ...]
     accuracies: tuple[float, ...]
@@ -69,7 +70,7 @@ def rows(study: Study) -> Iterator[Row]:
     for name in dict.fromkeys(entry.back_end for entry in study.spec.overtake):
         settings = leaves(space.back_ends[name].settings) if name in space.back_ends else {}
         path = next((path for path in SPREADS if isinstance(settings.get(path), Sourced)), None)
-        if path is not None:
+        if path is not None and settings[path].value > 0:
             yield from _of_machine(study, name, path, settings[path])
 
 
@@ -80,7 +81,7 @@ def _of_machine(study: Study, back_end: str, path: str, constant: Sourced) -> It
     rival, aim = against.rival, against.rival_accuracy - TOLERANCE
     for row in _picked(found.filter(pl.col("back_end") == back_end), aim):
         design = design_of(space, row)
-        curve = measured(design, path, constant)
+        curve = measured(design, row["variant_id"], path, constant)
         yield _identity(design, rival, path, constant, aim) | _judged(curve, constant, aim, row)
 
 
@@ -92,15 +93,21 @@ def _picked(own: pl.DataFrame, aim: float) -> list[Row]:
     return best + [row for row in cheapest if row["candidate_id"] != best[0]["candidate_id"]]
 
 
-def measured(design: Design, path: str, constant: Sourced) -> Curve:
-    """Accuracy on the validation split at every spread; the weights and the draws are the same at all of them."""
+def measured(design: Design, variant_id: int, path: str, constant: Sourced) -> Curve:
+    """Accuracy on the validation split at every spread; the weights and the draws are the same at all of them.
+
+    Raises ResultsError where a spread leaves the design without an accuracy.
+    """
     fidelity, seed = Fidelity(rung="tuned", draws=DRAWS), design.space.spec.budget.seed
     spreads = tuple(constant.value * factor for factor in FACTORS)
     found = []
     for spread in spreads:
         space = with_constants(design.space, design.candidate.back_end, {path: spread})
-        first = evaluate(design.candidate, space, fidelity, seed)[0]
-        found.append(float(first.metrics["accuracy_fraction"] or 0.0))
+        one = next(one for one in evaluate(design.candidate, space, fidelity, seed) if one.variant_id == variant_id)
+        accuracy = one.metrics["accuracy_fraction"]
+        if accuracy is None:
+            raise ResultsError(f"{design.candidate.pair.name} at {path} {spread:g} has no accuracy: {one.reason}")
+        found.append(float(accuracy))
     return Curve(spreads, tuple(found))
 
 
@@ -127,7 +134,8 @@ def _judged(curve: Curve, constant: Sourced, aim: float, row: Row) -> Row:
         return {**facts, "verdict": "never_alone", "reason": reason}
     needed, low, high = found
     facts |= {"needed": needed, "needed_low": low, "needed_high": high, "improvement_needed": constant.value / needed}
-    return {**facts, "verdict": _verdict(needed, constant, own >= aim), "reason": f"{told}; between measured spreads"}
+    where = "at every measured spread" if low == high else "between measured spreads"
+    return {**facts, "verdict": _verdict(needed, constant, own >= aim), "reason": f"{told}; {where}"}
 
 
 def _verdict(needed: float, constant: Sourced, is_reached: bool) -> str:

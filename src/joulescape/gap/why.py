@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from joulescape.gap.bills import Bill, Parts, Where
+from joulescape.gap.factors import LARGER_IS_BETTER
 from joulescape.gap.in_words import number
 
 ALIKE = 0.05
@@ -17,6 +18,13 @@ SHRINKS = 0.95
 """Parts that keep more than this of themselves have not shrunk."""
 
 
+EXPLAINED = {
+    "inference_energy_pj": "energy", "tops_per_w": "energy", "inference_latency_ns": "time",
+    "gops_per_mm2": "time x area",
+}  # fmt: skip
+"""Metrics whose parts a bill knows, and what these are parts of."""
+
+
 def why(metric: str, base: Bill, base_compressed: Bill, machine: Bill, both: Bill) -> str:
     """The baseline's saving, the machine's, and what on each of them compression does not reach."""
     if not both.state.is_compressed:
@@ -24,29 +32,20 @@ def why(metric: str, base: Bill, base_compressed: Bill, machine: Bill, both: Bil
     here, there = _saved(metric, machine, both), _saved(metric, base, base_compressed)
     compared = "as on the baseline" if abs(here / there - 1) < ALIKE else f"on the baseline by {number(there)}"
     if machine is base:
-        return f"Compression divides {_what(metric)} by {number(here)}: {_parts_said(metric, machine, both)}."
-    told = f"Compression divides {_what(metric)} by {number(here)} here, {compared}"
+        return f"Compression divides {EXPLAINED[metric]} by {number(here)}: {_parts_said(metric, machine, both)}."
+    told = f"Compression divides {EXPLAINED[metric]} by {number(here)} here, {compared}"
     return f"{told}. Here {_parts_said(metric, machine, both)}; there {_parts_said(metric, base, base_compressed)}."
 
 
-def _what(metric: str) -> str:
-    return {"energy": "energy", "time": "time", "area": "time x area"}[_kind(metric)]
-
-
-def _kind(metric: str) -> str:
-    if metric == "gops_per_mm2":
-        return "area"
-    return "energy" if "energy" in metric or metric in ("tops_per_w", "mean_power_mw") else "time"
-
-
 def _saved(metric: str, before: Bill, after: Bill) -> float:
-    first, second = before.metric(metric, "typical") or 1.0, after.metric(metric, "typical") or 1.0
-    return second / first if metric == "gops_per_mm2" else first / second
+    first, second = (one.metric(metric) for one in (before, after))
+    assert first is not None and second is not None  # asked of valid designs alone
+    return second / first if metric in LARGER_IS_BETTER else first / second
 
 
 def _parts(metric: str, one: Bill) -> Parts:
     where = _where(one)
-    return where.energy if _kind(metric) == "energy" else where.time
+    return where.energy if EXPLAINED[metric] == "energy" else where.time
 
 
 def _where(one: Bill) -> Where:
@@ -60,7 +59,7 @@ def _parts_said(metric: str, before: Bill, after: Bill) -> str:
     told = ", ".join(_fates(first, second))
     left = max(second, key=second.__getitem__)
     share = second[left] / sum(second.values())
-    sizes = _areas_said(before, after) if _kind(metric) == "area" else ""
+    sizes = _areas_said(before, after) if "area" in EXPLAINED[metric] else ""
     return f"{told}; {_named(left)} is {share:.0%} of what is left{sizes}"
 
 
@@ -82,8 +81,8 @@ def _largest_said(metric: str, one: Bill) -> str:
     largest = sorted(parts, key=parts.__getitem__, reverse=True)[:MOST_TOLD]
     total = sum(parts.values())
     told = ", ".join(f"{_named(name)} {parts[name] / total:.0%}" for name in largest)
-    sizes = f"; {number(_where(one).area_mm2)} mm2" if _kind(metric) == "area" else ""
-    return f"As trained, {'energy' if _kind(metric) == 'energy' else 'time'} goes to {told}{sizes}."
+    sizes = f"; {number(_where(one).area_mm2)} mm2" if "area" in EXPLAINED[metric] else ""
+    return f"As trained, {EXPLAINED[metric].partition(' ')[0]} goes to {told}{sizes}."
 
 
 def _named(part: str) -> str:

@@ -26,6 +26,8 @@ ROLES: tuple[Role, ...] = ("bridge", "measured", "training")
 
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Cost = Literal["inference_energy_pj", "inference_latency_ns", "inference_interval_ns"]
+"""What falls with every constant that is improved, so that there is one value at which two machines are equal."""
 
 
 class StudyQuestions(Shape):
@@ -54,7 +56,7 @@ class OvertakeSpec(Shape):
     back_end: str
     parameters: Names
     """Dotted paths of sourced values below the back end's `parameters`; each is moved alone, then all together."""
-    metric: Metric = "inference_energy_pj"
+    metric: Cost = "inference_energy_pj"
     networks: tuple[str, ...] = ()
     """Networks of the bridge's question on which it is tried; all that are compared when absent."""
 
