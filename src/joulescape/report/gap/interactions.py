@@ -31,5 +31,5 @@ def _interaction(back_end: str, state: str, metric: str, why: str, rows: Sequenc
     sizes = [each["interaction"] for each in rows]
     size = " to ".join(factor_words(end) for end in dict.fromkeys((min(sizes), max(sizes))))
     where = farthest if len(sizes) == 1 else f"{networks}; {farthest}"
-    told = f"{back_end}, {state_words(state)}, {metric_words(metric)}: {size} of the product ({where}){because}"
+    told = f"{back_end}, {state_words(state)}, {metric_words(metric)}: {size} against the product ({where}){because}"
     return f"{told.rstrip('. ')}."

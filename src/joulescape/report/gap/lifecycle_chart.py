@@ -33,6 +33,8 @@ def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
     label = f"{json.dumps(list(found.splits))}[datum.value]"
     axis = alt.Axis(title=title, values=list(range(count)), labelExpr=label, labelAngle=0, grid=True)
     x = alt.X("along:Q", scale=alt.Scale(domain=[-0.5, count - 0.3], nice=False, zero=False), axis=axis)
+    edge = x.copy(deep=False)
+    edge.shorthand = "edge:Q"
     base = alt.Chart(alt.NamedData("lifecycle")).transform_filter("datum.case == chosen")
     base = base.encode(x=x, color=figure.family_colour(), detail="back_end:N")
     tooltip = [
@@ -57,7 +59,7 @@ def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
     names = (
         base.transform_filter(f"datum.split == {json.dumps(found.splits[-1])}")
         .mark_text(align="left", baseline="middle", dx=9, dy=alt.expr("datum.dy"), fontSize=11)
-        .encode(y=y, text="label:N")
+        .encode(x=edge, y=y, text="label:N")
     )
     one = alt.Chart(alt.NamedData("one")).transform_calculate(factor="1").mark_rule(strokeDash=[3, 3]).encode(y=y)
     drawn = figure.layered(one, bars, lines, points, names).add_params(
@@ -94,8 +96,10 @@ def _aside(found: LifecycleFacts, row: Mapping[str, Any]) -> float:
 def _spread(found: LifecycleFacts, views: Views) -> Rows:
     """The rows, a network's machines side by side within a split so that every range is seen, with the shift of each
     name at its line's end, so that no two names of a network overlap."""
+    edge = len(found.splits) - 1 + SPREAD / 2
     rows: list[dict[str, Any]] = [
-        {**row, "dy": 0.0, "along": found.splits.index(row["split"]) + _aside(found, row)} for row in found.rows
+        {**row, "dy": 0.0, "edge": edge, "along": found.splits.index(row["split"]) + _aside(found, row)}
+        for row in found.rows
     ]
     for case in found.networks:
         ends = [row for row in rows if row["case"] == case and row["split"] == found.splits[-1]]
