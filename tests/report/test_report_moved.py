@@ -44,7 +44,7 @@ def test_another_task_is_refused_in_clear_words() -> None:
         ({"boundary": "chip"}, r"Another boundary \(system before, chip after\): energies are of different wholes"),
         ({"batch": 16}, r"Another batch \(1 before, 16 after\)"),
         ({"node": 7}, r"Another node \(as_published before, 7 after\)"),
-        ({"lifecycle": {"inferences": 1e6}}, r"Another life \(– before, 1e\+06 after\)"),
+        ({"lifecycle": {"inferences": 1e6}}, r"Another life \(– before, 1,000,000 after\)"),
         ({"back_ends": ["memristive/isaac", "electronic/new"]}, "electronic/new only after"),
     ],
 )

@@ -123,7 +123,7 @@ def _alike(name: str, other: str) -> int:
 def _listed(what: str, rows: Rows, design: Mapping[str, Any], words: Words) -> Iterator[str]:
     """Each phase's rows of one design with their shares."""
     mine = _of(rows, design)
-    for phase in dict.fromkeys(row["phase"] for row in mine):
+    for phase in sorted({row["phase"] for row in mine}):
         yield f"{what} of {phase}:"
         for row in mine:
             if row["phase"] == phase:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from joulescape.errors import ResultsError
+from joulescape.report import theme
 from joulescape.report.inputs import Tables
 
 LISTS = (("networks", "networks"), ("back_ends", "back ends"), ("phases", "phases"))
@@ -60,5 +61,6 @@ def _lists(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]
 
 def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{inner:g}" if isinstance(inner, float) else str(inner) for inner in value.values())
+        numbers = (theme.plain_number(one) if isinstance(one, float) else str(one) for one in value.values())
+        return ", ".join(numbers)
     return "–" if value is None else str(value)

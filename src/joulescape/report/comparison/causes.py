@@ -135,7 +135,7 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         for place, inner in enumerate(value):
             yield from _flat(inner, f"{path}[{place}]")
     else:
-        yield path, str(value)
+        yield path, ABSENT if value is None else str(value)
 
 
 def moved_energy(before: Tables, after: Tables) -> tuple[Moved, ...]:

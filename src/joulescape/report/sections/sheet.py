@@ -203,5 +203,5 @@ def _limits(parts: Rows, layers: Rows) -> Rows:
     spent, timed = _by_phase(parts), _by_phase(layers)
     return [
         {"id": key[0], "phase": key[1], "text": limiting(spent.get(key, []), timed.get(key, []), key[1])}
-        for key in dict.fromkeys((*spent, *timed))
+        for key in sorted(dict.fromkeys((*spent, *timed)), key=lambda key: key[1])
     ]

@@ -146,7 +146,7 @@ def _chosen(table: Columns, made: Decision, winner: str) -> Verdict:
     mine, its = table["energy"][made.best[winner]], table["energy"][made.index]
     if not mine or not its or max(mine, its) < theme.TOLD_APART * min(mine, its):
         return Verdict(LOSES, f"goes to {other}")
-    factor, way = theme.significant(max(its / mine, mine / its), 2), "more" if its > mine else "less"
+    factor, way = theme.times(max(its / mine, mine / its)), "more" if its > mine else "less"
     return Verdict(LOSES, f"goes to {other}, {factor}× {way} energy")
 
 
@@ -171,8 +171,8 @@ def _by_factor(mine: float, other: float, name: str) -> Verdict:
     if max(mine, other) < theme.TOLD_APART * min(mine, other):
         return Verdict(TIES, f"ties with {name}")
     if mine < other:
-        return Verdict(SURVIVES, f"survives by {theme.significant(other / mine, 2)}× over {name}")
-    return Verdict(LOSES, f"loses to {name} by {theme.significant(mine / other, 2)}×")
+        return Verdict(SURVIVES, f"survives by {theme.times(other / mine)}× over {name}")
+    return Verdict(LOSES, f"loses to {name} by {theme.times(mine / other)}×")
 
 
 def _by_points(table: Columns, ahead: float, mine: int, its: int, name: str) -> Verdict:
