@@ -28,11 +28,12 @@ def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
     y = alt.Y("factor:Q", scale=views.scale(), axis=views.axis("Lifecycle energy saved (better ↑)"))
     low = y.copy(deep=False)
     low.shorthand = "low:Q"
-    title = "Training / inference, percent of the baseline's lifecycle energy"
+    title = "Training / inference (% of energy)"
     count = len(found.splits)
+    ends: list[Any] = [-0.5, {"expr": f"{count} - (width < 400 ? {0.3 - 0.2 * count:g} : 0.3)"}]
     label = f"{json.dumps(list(found.splits))}[datum.value]"
     axis = alt.Axis(title=title, values=list(range(count)), labelExpr=label, labelAngle=0, grid=True)
-    x = alt.X("along:Q", scale=alt.Scale(domain=[-0.5, count - 0.3], nice=False, zero=False), axis=axis)
+    x = alt.X("along:Q", scale=alt.Scale(domain=ends, nice=False, zero=False), axis=axis)
     edge = x.copy(deep=False)
     edge.shorthand = "edge:Q"
     base = alt.Chart(alt.NamedData("lifecycle")).transform_filter("datum.case == chosen")

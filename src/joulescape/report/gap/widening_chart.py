@@ -10,7 +10,7 @@ import altair as alt
 
 from joulescape.report import figure
 from joulescape.report.figure import Figure
-from joulescape.report.gap.widening import DRAWN, START, WideningFacts
+from joulescape.report.gap.widening import DRAWN, INVERSE, START, WideningFacts
 
 SIDES = ["needed", "delivered"]
 CAPTION = (
@@ -60,7 +60,12 @@ def _channels(found: WideningFacts) -> _Channels:
     columns = alt.expr("width < 400 ? 1 : 3")
     side = f"indexof({json.dumps(labels[0])}, datum.label) >= 0 ? 'needed: ' : 'delivered: '"
     legend = alt.Legend(
-        title=None, orient="top", columns=columns, labelLimit=360, symbolOpacity=1, labelExpr=f"({side}) + datum.label"
+        title=None,
+        orient="top",
+        columns=columns,
+        labelLimit=alt.expr("width < 400 ? width : 360"),
+        symbolOpacity=1,
+        labelExpr=f"({side}) + replace(datum.label, '{INVERSE}', '1 / ')",
     )
     scale = alt.Scale(domain=[label for side in labels for label in side], range="ordinal")
     return _Channels(
