@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from joulescape.compression.base import Described
+from joulescape.compression.base import Described, Step
 from joulescape.errors import Infeasible
 from joulescape.evaluation.verdicts import worst
 from joulescape.gap.levers import is_plain, moved
@@ -76,9 +76,10 @@ class Design:
 
     def values(self, metric: str, moves: Mapping[str, FloatArray], count: int) -> FloatArray:
         """The metric on `count` machines whose sourced values are moved, shape (count,): one array a path. What enters
-        a model as a plain number is priced one machine after the other, all else at once."""
+        a model as a plain number is priced one machine after the other, all else at once; so is all of an electronic
+        machine, whose models choose a mapping for one machine at a time."""
         machine = self.typical
-        if any(is_plain(machine, path) for path in moves):
+        if machine.family == "electronic" or any(is_plain(machine, path) for path in moves):
             each = ({path: float(found[index]) for path, found in moves.items()} for index in range(count))
             return np.array([self.value(metric, moved(machine, one))[0] for one in each])
         many = tuple(self.variant for _ in range(count))
@@ -90,8 +91,12 @@ class Design:
         return self.machine()
 
     def at(self, metric: str, corner: Corner) -> float:
-        """The metric at a corner of every sourced value."""
+        """The metric at a corner of every sourced value; ask `refusal` first whether there is a design there."""
         return float(self._at_corners[corner][metric])
+
+    def refusal(self, corner: Corner) -> str | None:
+        """Why the design cannot exist at a corner; None where it can."""
+        return self.misfit(self.machine(corner))
 
     @cached_property
     def _at_corners(self) -> Mapping[Corner, Mapping[str, float]]:
@@ -106,7 +111,7 @@ class Design:
 
     def value(self, metric: str, machine: Machine) -> FloatArray:
         """One metric on this machine, shape (variants,); KeyError where the question asks for no phase that has it."""
-        found = self.metrics(machine)[metric]
+        found = self.metrics(machine).get(metric)
         if found is None:
             raise KeyError(f"{metric} does not exist for {self.candidate.pair.name}")
         return np.broadcast_to(found, (len(machine.variants),))
@@ -144,11 +149,13 @@ def _least(design: Design, metric: str, order: int) -> tuple[float, int, Design]
 
 def keeps_accuracy(state: State) -> bool:
     """Whether a state is taken to cost no accuracy where none is measured: as trained, as somebody published it with
-    its loss, or rounded to no fewer than eight bits."""
-    widths = (
-        step.settings[name] for step in state.candidates[0].compression for name in WIDTHS if name in step.settings
-    )
-    return state.basis != "assumed" or all(int(width) >= SAFE_BITS for width in widths)
+    its loss, or by nothing but rounding to no fewer than eight bits."""
+    return state.basis != "assumed" or all(_is_safe(step) for step in state.candidates[0].compression)
+
+
+def _is_safe(step: Step) -> bool:
+    widths = [int(step.settings[name]) for name in WIDTHS if name in step.settings]
+    return bool(widths) and min(widths) >= SAFE_BITS
 
 
 def with_constants(space: DesignSpace, back_end: str, values: Mapping[str, float]) -> DesignSpace:

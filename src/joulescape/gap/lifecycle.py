@@ -63,7 +63,9 @@ def rows(study: Study) -> Mapping[str, list[Row]]:
     if training is not None:
         baseline = study.baseline("training")
         measured = list(_measured(training, study))
-        found += _split(measured, baseline, study.spec.lifecycle.splits, is_measured=True)
+        lives = [one for one in measured if isinstance(one, Life)]
+        found += _split(lives, baseline, study.spec.lifecycle.splits, is_measured=True)
+        found += [one for one in measured if not isinstance(one, Life)]
         found += _untrained(training, study)
         for network in PRICED_NETWORKS if "bridge" in study.spaces else ():
             lives, refused = _priced(training, network)
@@ -71,12 +73,18 @@ def rows(study: Study) -> Mapping[str, list[Row]]:
     return {"lifecycle": found}
 
 
-def _measured(space: DesignSpace, study: Study) -> Iterator[Life]:
-    """Every trained design of the question: measured at the typical corner, carried over to the others by prices."""
+def _measured(space: DesignSpace, study: Study) -> Iterator[Life | Row]:
+    """Every trained design of the question: measured at the typical corner, carried over to the others by prices; a row
+    with the reason for a corner at which it cannot exist."""
     for row in trials(study.results("training")).to_dicts():
         design = design_of(space, row)
         nominal = {corner: [design.at(name, corner) for name in ENERGIES] for corner in CORNERS}
         for corner in CORNERS:
+            refusal = None if corner == "typical" else design.refusal(corner)
+            if refusal is not None:
+                yield {**_refused(row["network"], row["back_end"], refusal), "corner": corner,
+                       "compression": design.compression}  # fmt: skip
+                continue
             ratios = [at / typical for at, typical in zip(nominal[corner], nominal["typical"], strict=True)]
             once, use = (row[name] * ratio for name, ratio in zip(ENERGIES, ratios, strict=True))
             reason = (
@@ -90,8 +98,16 @@ def _untrained(space: DesignSpace, study: Study) -> Iterator[Row]:
     """A row for every design of the question that could not be trained, with the reason."""
     lost = answered(study.results("training")).filter(pl.col("state") != "valid")
     for row in lost.to_dicts():
-        named = {name: row[name] for name in ("network", "back_end", "family", "state", "reason")}
-        yield {**named, "compression": design_of(space, row).compression, "corner": "typical", "split": split_name(0.0)}
+        told = {"state": row["state"], "compression": design_of(space, row).compression}
+        yield {**_refused(row["network"], row["back_end"], row["reason"]), **told}
+
+
+def _refused(network: str, back_end: str, reason: str | None) -> Row:
+    """A row without numbers: at the typical corner and training alone, where nothing else is said."""
+    return {
+        "network": network, "back_end": back_end, "family": back_end.partition("/")[0], "corner": "typical",
+        "split": split_name(0.0), "state": "infeasible", "reason": reason,
+    }  # fmt: skip
 
 
 def _priced(space: DesignSpace, network: str) -> tuple[list[Life], list[Row]]:
@@ -101,8 +117,7 @@ def _priced(space: DesignSpace, network: str) -> tuple[list[Life], list[Row]]:
         design = _epoch(space, network, name)
         reason = design if isinstance(design, str) else design.misfit(design.typical)
         if isinstance(design, str) or reason is not None:
-            place = {"network": network, "back_end": name, "family": name.partition("/")[0], "split": split_name(0.0)}
-            refused.append({**place, "corner": "typical", "state": "infeasible", "reason": reason})
+            refused.append(_refused(network, name, reason))
             continue
         steps = int(design.plan.steps)
         metrics = design.metrics(design.typical)

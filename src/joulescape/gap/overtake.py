@@ -8,6 +8,7 @@ needed: `needed_low` and `needed_high` are its ends.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -26,7 +27,7 @@ from joulescape.resolve.candidate import Pair
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.study import Study
 from joulescape.simulators.base import WEAKNESS, FloatArray
-from joulescape.spec.sourced import CORNERS
+from joulescape.spec.sourced import CORNERS, Corner
 from joulescape.spec.study import OvertakeSpec
 
 Row = dict[str, Any]
@@ -142,7 +143,7 @@ def _moves(ranked: Sequence[Lever], effects: Mapping[str, float], named: Sequenc
 
 def _judged(contest: Contest, curves: Curves, kinds: Sequence[str], own: float) -> Iterator[Row]:
     """A row a move; of the pairs only the one that needs the least, or, where none overtakes, reaches furthest."""
-    rivals = [contest.rival.at(contest.metric, corner) for corner in CORNERS]
+    rivals = [_rivals_at(contest, corner) for corner in CORNERS]
     limits, reaches = crossings(curves, own, rivals)
     corners, typical = curves.at_corners(), CORNERS.index("typical")
     pairs = [index for index, kind in enumerate(kinds) if kind == "pair"]
@@ -156,6 +157,12 @@ def _judged(contest: Contest, curves: Curves, kinds: Sequence[str], own: float) 
         yield (
             row | _of_move(move) | _needed(move, needed) | _verdict(contest, row, move, needed[typical], corners[index])
         )
+
+
+def _rivals_at(contest: Contest, corner: Corner) -> float:
+    """The rival's metric at a corner; NaN, which nothing equals, where it cannot exist there."""
+    rival = contest.rival
+    return rival.at(contest.metric, corner) if rival.refusal(corner) is None else math.nan
 
 
 def _identity(contest: Contest) -> Row:
