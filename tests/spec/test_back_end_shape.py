@@ -204,7 +204,8 @@ def test_a_checksum_is_64_small_hexadecimal_figures() -> None:
 @pytest.mark.parametrize(
     ("use", "place"),
     [({"name": "1a", "block": "b"}, "name"), ({"name": "a", "block": "b", "repeat": 0}, "repeat"),
-     ({"name": "a", "block": "b", "inputs": []}, "inputs"), ({"name": "a", "block": "b", "inputs": ["c", "d"]}, "inputs")],
+     ({"name": "a", "block": "b", "inputs": []}, "inputs"),
+     ({"name": "a", "block": "b", "inputs": ["c", "d"]}, "inputs")],
 )  # fmt: skip
 def test_a_block_is_put_once_or_more_and_reads_one(use: dict[str, Any], place: str) -> None:
     assert f"at '{place}'" in said(BlockUse, use)

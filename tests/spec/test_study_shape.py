@@ -30,7 +30,7 @@ TREND: dict[str, Any] = {
         "tops_per_w": {"label": "Efficiency", "quotient": ["tops", "watts"]},
     },
     "series": {
-        "growth": {"about": "x", "x": "year", "law": "exponential", "groups": {"all": {"about": "x", "y": "tops_per_w"}}},
+        "growth": {"about": "x", "x": "year", "law": "exponential", "groups": {"a": {"about": "x", "y": "tops_per_w"}}},
         "size": {"about": "x", "x": "tops", "law": "power", "groups": {"all": {"about": "x", "y": "watts"}}},
     },
     "points": [{"name": "A", "kind": "gpu", "year": 2020, "values": {"tops": FIGURE, "watts": dict(FIGURE)}}],

@@ -1,0 +1,206 @@
+"""`report`, `explain`, `diff` and the list of questions at the command line: what they refuse, print and write."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import typer
+import yaml
+from page_reader import assert_sound
+from scenarios import asked, cost_only
+from synthetic import empty, save, synthetic
+from typer.testing import CliRunner
+
+from joulescape import tables
+from joulescape.cli.diff_command import diff_command
+from joulescape.cli.explain_command import explain_command
+from joulescape.cli.report_command import report_command
+from joulescape.errors import JoulescapeError, ResultsError
+from joulescape.report.decide import Limits, decide, default_limit
+from joulescape.report.designs import design_columns
+from joulescape.report.index import told_in
+from joulescape.report.inputs import Tables, read_tables
+from joulescape.report.page import summary_text
+
+
+def run(command: Callable[..., None], *arguments: str | Path) -> tuple[int, str]:
+    app = typer.Typer()
+    app.command()(command)
+    found = CliRunner().invoke(app, list(map(str, arguments)))
+    if isinstance(found.exception, JoulescapeError):
+        raise found.exception
+    return found.exit_code, found.output
+
+
+@pytest.fixture(scope="module")
+def base() -> Tables:
+    return synthetic(60)
+
+
+@pytest.fixture(scope="module")
+def folder(base: Tables, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save(base, tmp_path_factory.mktemp("results"))
+
+
+def chosen(given: Tables) -> str:
+    columns = design_columns(given)
+    index = decide(columns, Limits(accuracy=default_limit(columns))).index
+    assert index is not None
+    return str(columns["id"][index])
+
+
+def test_one_folder_at_a_time_without_a_list(folder: Path) -> None:
+    code, said = run(report_command, folder, folder)
+    assert code == 2 and "one results folder at a time" in said
+    assert run(report_command)[0] == 2
+
+
+def test_a_page_its_facts_and_its_words_stand_together(folder: Path, tmp_path: Path, base: Tables) -> None:
+    out = tmp_path / "deep" / "page.html"
+    code, said = run(report_command, folder, "--out", out)
+    assert (code, said) == (0, f"{out}\n")
+    assert sorted(path.name for path in out.parent.iterdir()) == ["page.html", "page.json", "page.md"]
+    assert_sound(out.read_text(encoding="utf-8"))
+    told = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
+    assert told["counts"]["designs"] == base.trials.height
+    assert told["pick_design"]["design_id"] == chosen(base)
+    assert told["headline"] in out.with_suffix(".md").read_text(encoding="utf-8").replace("\\", "")
+
+
+def test_what_is_missing_is_named(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match=r"nowhere/resolved\.json cannot be read"):
+        run(report_command, tmp_path / "nowhere")
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "resolved.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ResultsError, match=r"trials\.parquet is missing; run the search of this space first"):
+        run(report_command, bare)
+    with pytest.raises(ResultsError, match=r"report\.json is missing: --index expects the results folders of spaces"):
+        run(report_command, "--index", folder, "--out", tmp_path / "index.html")
+
+
+def test_a_list_of_two_questions_links_both(base: Tables, tmp_path: Path) -> None:
+    folders = [save(dataclasses.replace(given, name=name), tmp_path) for name, given in
+               (("second", base), ("first", empty()))]  # fmt: skip
+    for one in folders:
+        (one / "report.json").write_text(summary_text(read_tables(one)), encoding="utf-8")
+    code, said = run(report_command, "--index", *folders, "--out", tmp_path / "index.html")
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert (code, said) == (0, f"{tmp_path / 'index.html'}\n")
+    assert page.index("first/report.html") < page.index("second/report.html")
+
+
+def test_the_choice_is_explained_where_none_is_named(base: Tables, folder: Path) -> None:
+    name = chosen(base)
+    code, said = run(explain_command, folder)
+    assert code == 0 and said.startswith(f"design {name}: ")
+    assert said == run(explain_command, folder, name)[1]
+
+
+def test_phases_are_in_the_order_of_a_design_s_life(base: Tables, folder: Path) -> None:
+    both = base.parts.filter(pl.col("quantity") == "energy").group_by("design_id").agg(pl.col("phase").n_unique())
+    name = both.filter(pl.col("phase") == 2)["design_id"].sort()[0]
+    _, said = run(explain_command, folder, name)
+    assert 0 < said.index("energy of inference:") < said.index("energy of training:")
+    assert said.index("in inference is") < said.index("in training is")
+
+
+def test_an_explanation_s_shares_are_of_the_whole(base: Tables, folder: Path) -> None:
+    name = base.parts["design_id"][0]
+    lines = run(explain_command, folder, name)[1].splitlines()
+    start = lines.index("energy of inference:") + 1
+    shares = []
+    for line in lines[start:]:
+        if not line.startswith("  "):
+            break
+        shares.append(float(line.split("%")[0]))
+    assert shares == sorted(shares, reverse=True) and sum(shares) == pytest.approx(100, abs=0.1 * len(shares))
+
+
+def test_a_design_that_was_not_confirmed_says_what_is_not_known(base: Tables, folder: Path) -> None:
+    known = set(base.confirmed["design_id"])
+    name = next(one for one in base.valid["design_id"] if one not in known)
+    _, said = run(explain_command, folder, name)
+    assert "not confirmed: its parts, layers, errors and mapping are not stored" in said
+    assert "energy of" not in said and "how it computes" not in said
+
+
+def test_a_question_s_yaml_is_all_that_is_printed(base: Tables, folder: Path) -> None:
+    found = yaml.safe_load(run(explain_command, folder, chosen(base), "--yaml")[1])
+    row = base.valid.filter(pl.col("design_id") == chosen(base)).row(0, named=True)
+    assert found["networks"] == [row["network"]] and found["back_ends"] == [row["back_end"]]
+    assert list(found["hardware"]) == [row["back_end"]]
+
+
+@pytest.mark.parametrize(
+    ("design", "said"),
+    [("d0000", "designs begin with 'd0000': d000000, d000001, d000002, d000003; give more characters"),
+     ("x", "no design begins with 'x'; the nearest is d0"), ("d00000az", "the nearest is d00000a")],
+)  # fmt: skip
+def test_a_name_that_is_no_design_is_refused(folder: Path, design: str, said: str) -> None:
+    with pytest.raises(ResultsError, match=said):
+        run(explain_command, folder, design)
+
+
+def test_without_a_valid_design_one_must_be_named(tmp_path: Path) -> None:
+    hopeless = save(empty(), tmp_path)
+    with pytest.raises(ResultsError, match="has no valid design to explain; name one by its design_id"):
+        run(explain_command, hopeless)
+    name = empty().trials["design_id"][0]
+    _, said = run(explain_command, hopeless, name)
+    assert "SimulatorError: latency is negative" in said
+
+
+def test_errors_mappings_and_constants_are_read_and_said(base: Tables, tmp_path: Path) -> None:
+    name = base.confirmed["design_id"][0]
+    rows = [
+        {"design_id": name, "layer": "fc1", "role": "forward", "kind": "crossbar", "number": "adc_bits", "value": 7.0}
+    ]
+    text = [{"design_id": name, "phase": "inference", "layer": "fc1", "role": "forward", "text": "for k in 4\n  mac"}]
+    folder = save(base, tmp_path)
+    tables.write(tables.make(rows, tables.ERRORS), folder / "errors.parquet")
+    tables.write(tables.make(text, tables.MAPPINGS), folder / "mappings.parquet")
+    _, said = run(explain_command, folder, name)
+    assert "how it computes:\n  fc1 (forward), crossbar: adc bits 7\n" in said
+    assert "mapping:\n  fc1 (forward)\n    for k in 4\n      mac\n" in said
+
+
+def test_a_study_does_not_differ_from_its_copy(base: Tables, folder: Path, tmp_path: Path) -> None:
+    code, said = run(diff_command, folder, save(base, tmp_path))
+    assert code == 0 and "The recommended design is the same" in said and "with the same numbers." in said
+    assert "What differs:" not in said
+    valid = base.valid["design_id"].n_unique()
+    assert f"{valid} of {valid} common designs are unchanged" in said
+
+
+def test_costs_alone_and_accuracy_are_judged_on_other_metrics(base: Tables, folder: Path, tmp_path: Path) -> None:
+    other = save(cost_only(base), tmp_path)
+    with pytest.raises(ResultsError, match="two studies are compared on one set of metrics"):
+        run(diff_command, folder, other)
+
+
+def test_a_value_that_is_left_out_is_no_difference(base: Tables, folder: Path, tmp_path: Path) -> None:
+    other = save(asked(base, lifecycle=None), tmp_path)
+    assert "lifecycle" not in run(diff_command, folder, other)[1]
+    lived = save(asked(base, lifecycle={"inferences": 1e6}), tmp_path / "lived")
+    _, said = run(diff_command, folder, lived)
+    assert "question lifecycle.inferences: – → 1000000.0" in said and "Another life (– before, 1,000,000 after)" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [('{"a": 1}', {"a": 1}), ("[1]", {}), ("not json", {}), ("", {}), (None, {})],
+)
+def test_what_is_beside_a_report_is_a_mapping_or_nothing(
+    content: str | None, found: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.json"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    assert told_in(path) == found
