@@ -11,7 +11,7 @@ from synthetic import save, synthetic
 
 from joulescape.errors import ResultsError
 from joulescape.report.index import entries
-from joulescape.report.inputs import read_tables
+from joulescape.report.inputs import KEYS, read_tables
 
 REMEDY = "write it again with the command that makes it"
 
@@ -51,6 +51,16 @@ def test_a_foreign_table_is_named_with_what_it_lacks(folder: Path) -> None:
     said = refused(folder)
     assert "confirmed.parquet was written by another version: it lacks design_id" in said
     assert REMEDY in said
+
+
+@pytest.mark.parametrize(("name", "column"), [(name, column) for name, columns in KEYS.items() for column in columns])
+def test_a_row_without_its_name_is_refused(folder: Path, name: str, column: str) -> None:
+    path = folder / f"{name}.parquet"
+    table = pl.read_parquet(path)
+    assert table.height and table[column].null_count() == 0
+    first = pl.when(pl.int_range(pl.len()) == 0).then(None).otherwise(pl.col(column)).alias(column)
+    table.with_columns(first).write_parquet(path)
+    assert refused(folder) == f"{path} has rows without {column}; {REMEDY}: joulescape search, confirm or validate"
 
 
 def test_columns_of_another_kind_are_named(folder: Path) -> None:

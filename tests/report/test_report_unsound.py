@@ -16,7 +16,7 @@ from page_reader import assert_sound
 from random_tables import random_tables
 from synthetic import empty, save, synthetic
 
-from joulescape.report.inputs import IN_FOLDER, Tables, read_tables
+from joulescape.report.inputs import IN_FOLDER, KEYS, Tables, read_tables
 from joulescape.report.page import render, summary_text
 from joulescape.report.soundness import SAID, sound, unsound_words
 
@@ -33,7 +33,7 @@ def hurt(given: Tables, seed: int) -> Tables:
         table = getattr(given, name)
         if table.is_empty():
             continue
-        column = chance.choice(table.columns)
+        column = chance.choice([one for one in table.columns if one not in KEYS.get(name, ())])
         kind = table.schema[column]
         values: tuple[Any, ...] = FLOATS if kind.is_float() else INTEGERS if kind.is_integer() else WORDS
         value = pl.lit(chance.choice((None, True)) if kind == pl.Boolean else chance.choice(values), dtype=kind)

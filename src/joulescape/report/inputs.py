@@ -161,7 +161,7 @@ def read_tables(
     """Read a results folder. trials.parquet and resolved.json must exist; any other table may be absent and is empty.
 
     A column that is younger than the file (tables.LATER) is null, and so is a value that is no finite number. Raises
-    ResultsError when a needed file is missing or a table lacks a column of its contract.
+    ResultsError when a needed file is missing, or a table lacks a column of its contract or a row its name.
     """
     resolved = read_json(folder / "resolved.json")
     asked = (resolved.get("spec") or {}).get("networks")
@@ -192,6 +192,17 @@ def digests(paths: Iterable[Path | None]) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in there}
 
 
+KEYS = {
+    "trials": ("design_id", "back_end", "family", "state"),
+    "front": ("design_id", "back_end", "family"),
+    "history": ("trials_told",),
+    "audit": ("low_rung", "high_rung"),
+    "confirmed": ("design_id", "back_end", "family", "corner"),
+    "parts": ("design_id", "component"),
+    "layers": ("design_id", "layer"),
+}
+"""Columns that say of what a row is: none may be null."""
+
 REMEDY = "write it again with the command that makes it: joulescape search, confirm or validate"
 
 
@@ -214,6 +225,9 @@ def read_table(path: Path | None, schema: tables.Schema, is_needed: bool = False
     strange = [f"{name} is {table.schema[name]}" for name, kind in schema.items() if table.schema[name] != kind]
     if strange:
         raise ResultsError(f"{path} is another table: {', '.join(strange)}; {remedy}")
+    nameless = [name for name in KEYS.get(path.stem, ()) if table[name].null_count()]
+    if nameless:
+        raise ResultsError(f"{path} has rows without {', '.join(nameless)}; {remedy}")
     return table
 
 
