@@ -138,3 +138,7 @@ def test_spreads_are_told_with_the_measured_ones_on_both_sides() -> None:
     assert "0.04" in found.sentence and "cell.programming_sigma_fraction" in found.sentence
     assert found.uncertainty.endswith("0.02 to 0.08")
     assert spread(asked(variation("never_alone", needed=None))) is None
+    widest = spread(asked(variation("already", needed=0.08, needed_low=0.08, needed_high=0.08)))
+    assert (
+        widest is not None and "bears a cell.programming_sigma_fraction of at least 0.08 (today 2)" in widest.sentence
+    )

@@ -76,7 +76,8 @@ def spread(tables: Tables) -> Finding | None:
         return None
     told = [
         f"{row['back_end']} on {row['network']} ({row['compression']}) bears a {row['parameters']} of "
-        f"{number(row['needed'])} (today {number(row['today'])})"
+        f"{'at least ' if row['needed_low'] == row['needed_high'] else ''}{number(row['needed'])} "
+        f"(today {number(row['today'])})"
         for row in rows.iter_rows(named=True)
     ]
     uncertain = "between the measured spreads on both sides of it: " + "; ".join(
