@@ -56,7 +56,7 @@ def test_variants_of_the_error_share_no_line(facts: Facts) -> None:
 def test_lines_pass_through_their_fit_and_the_band_opens_outwards(study: StudyTables, facts: Facts) -> None:
     density = next(one for one in facts.shores.delivers if one.series == "density_by_year")
     row = study.fits.filter((pl.col("series") == "density_by_year") & (pl.col("group") == "asic")).to_dicts()[0]
-    mine = [line for line in density.lines if line["group"] == "asic"]
+    mine = [line for line in density.lines if line["group"] == "ASIC"]
     assert {line["part"] for line in mine} == {"covered", "beyond"}
     for line in mine:
         wanted = 10 ** (row["centre_log10_y"] + row["slope_log10"] * (line["x"] - row["centre_x"]))
@@ -153,7 +153,8 @@ def test_the_headline_says_what_the_sections_show(facts: Facts) -> None:
     for text in (factor_words(chosen.need.value), factor_words(chosen.delivery.value), factor_words(chosen.value)):
         assert text in facts.headline.sentence
     assert len(facts.headline.tiles) == 6
-    assert facts.headline.tiles[0].value == chosen.need.text
+    assert facts.headline.tiles[0].value == factor_words(chosen.need.value)
+    assert chosen.need.text in facts.headline.ground and chosen.delivery.text in facts.headline.ground
     for best in facts.bridge.best.values():
         assert best.text in facts.headline.answer
     assert facts.bridge.state == "as published" and "networks compressed as published" in facts.headline.answer
@@ -231,8 +232,8 @@ def test_the_roadmap_is_ordered_by_the_improvement_needed(facts: Facts) -> None:
     assert [step.verdict for step in found.steps] == [
         "beyond today's range", "within today's range", "beyond today's range",
     ]  # fmt: skip
-    assert found.steps[0].sentence == "all of its converters: 0.9 of today's needed (×1.1 better)"
-    assert "1.2 today, 1 pJ needed (×1.2)" in found.steps[1].sentence
+    assert found.steps[0].sentence == "all of its converters: 0.9 of today's needed (×1.11 better)"
+    assert "1.2 today, 1 pJ needed (×1.20)" in found.steps[1].sentence
     assert [step.back_end for step in found.never] == ["physical/shg"]
     assert found.never[0].sentence.endswith("its made system cannot hold the network")
     assert {words: count for _, words, count in facts.overtake.counts}["ahead already"] == 2
@@ -320,8 +321,8 @@ def test_nothing_at_all_is_said_plainly() -> None:
 
 
 def test_numbers_read_as_the_page_writes_them() -> None:
-    assert interval(3.14, 2.0, 4.0) == "×3.1 (2.0 to 4.0)" and interval(0.5, 2.0, 0.25) == "÷2.0 (÷4.0 to 2.0)"
-    assert interval(None, 1.0, 2.0) == "–" and interval(133.0, None, None) == "×130"
+    assert interval(3.14, 2.0, 4.0) == "×3.14 (2.00 to 4.00)" and interval(0.5, 2.0, 0.25) == "÷2.00 (÷4.00 to 2.00)"
+    assert interval(None, 1.0, 2.0) == "–" and interval(133.0, None, None) == "×133"
     assert quantity(0.164, "Top-5 error", "") == "16.4\u202f%"
     assert quantity(25.6e6, "Parameters", "") == "25.6\u202fM"
     assert quantity(0.05, "Energy per bit read", "pJ/bit") == "0.05\u202fpJ/bit"

@@ -55,7 +55,8 @@ def _bridge(built: bridge.BridgeFacts, gap: widening.WideningFacts) -> str:
     said = ", ".join([*parts, f"both together {both.text}"])
     state = f" compressed {built.state}" if built.state else ""
     ground = f"in {metric_words(built.metric)} against {built.baseline}"
-    told = f"The bridge {ground}, at the median of {both.networks_count} networks{state}: {said}."
+    median = f"at the median of {both.networks_count} networks{state} (in brackets: their range, at typical constants)"
+    told = f"The bridge {ground}, {median}: {said}."
     if any(found.value < 1 for found in built.best.values()):
         told += " (÷: it costs more than the baseline.)"
     most = both
