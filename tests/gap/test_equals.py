@@ -33,8 +33,9 @@ def trial(back_end: str, compression: str, accuracy: float, energy: float, **oth
     swept = {"hardware.memristive/isaac.tiles": 2} if back_end == ISAAC else {}
     return {
         "design_id": f"{back_end} {compression}", "candidate_id": candidate.candidate_id,
-        "variant_id": 1 if swept else 0, "network": "digits_mlp", "back_end": back_end, "family": back_end.partition("/")[0], "state": "valid",
-        "pair": pair.name, "accuracy_fraction": accuracy, ENERGY: energy, **drawn, **swept, **others,
+        "variant_id": 1 if swept else 0, "network": "digits_mlp", "pair": pair.name,
+        "back_end": back_end, "family": back_end.partition("/")[0], "state": "valid",
+        "accuracy_fraction": accuracy, ENERGY: energy, **drawn, **swept, **others,
     }  # fmt: skip
 
 

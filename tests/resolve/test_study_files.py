@@ -120,6 +120,28 @@ def test_studies_are_told_from_questions(study, project):
         ("study: gap", "study: gpa", "1: at 'study'", "did you mean 'gap'?"),
         ("question: How far?\n", "", "1: at 'question'", "expected this required key"),
         ("metrics:", "networks: [mpl]\nmetrics:", "6: at 'networks.0'", "did you mean 'mlp'?"),
+        ("parameters: [adc", "networks: [mpl]\n    parameters: [adc", "11: at 'overtake.0.networks.0'", "'mlp'?"),
+        (
+            "  - back_end: electronic/grid",
+            "  - metric: gops_per_mm2\n    back_end: electronic/grid",
+            "10: at 'overtake.0.metric'",
+            "'inference_energy_pj'",
+        ),
+        (
+            "overtake:",
+            "lifecycle: {splits: [1.0]}\novertake:",
+            "9: at 'lifecycle.splits.0'",
+            "expected a value < 1",
+        ),
+        ("overtake:", "lifecycle: {splits: []}\novertake:", "9: at 'lifecycle.splits'", "at least one entry"),
+        ("trends: [chips]", "trends: []", "8: at 'shores.trends'", "at least one entry"),
+        ("  trends: [chips]", "  trends: [chips]\n  first_span_until: 1066", "9: at 'shores.first_span_until'", "1950"),
+        (
+            "    parameters: [adc.energy_pj]",
+            "    parameters: []",
+            "11: at 'overtake.0.parameters'",
+            "at least one entry",
+        ),
     ],
 )
 def test_a_wrong_name_is_a_fault_with_its_place(study, old, new, place, words):
