@@ -17,7 +17,7 @@ CAPTION = (
     f"Every line stands at 1 in {START} and has its fit's growth: thick over the years that the fit saw, with the "
     "growth's interval of 95 %; thin on to the last point. Solid with a dot: needed. Dashed with a square: "
     "delivered. Small marks: published points, hollow where no fit saw them. Of a series at most "
-    f"{DRAWN} groups are drawn; the table has all."
+    f"{DRAWN} groups are drawn; the list of all growths has every one."
 )
 
 
