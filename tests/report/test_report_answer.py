@@ -130,8 +130,9 @@ def sentence_of_script(given: Tables) -> str:
     const element = { addEventListener() {}, options: [], value: "" };
     globalThis.document = { getElementById: () => element, querySelectorAll: () => [] };
     globalThis.location = { hash: "" };
+    globalThis.addEventListener = () => {};
     const [page, columns, row] = JSON.parse(require('fs').readFileSync(0, 'utf8'));
-    console.log(JSON.stringify(makePanel(page, columns, {}, () => {}).sentence(row)));"""
+    console.log(JSON.stringify(makePanel(page, columns, () => {}).sentence(row)));"""
     source = "\n".join(asset(name) for name in ("decide.js", "numbers.js", "certainty.js", "panel.js")) + stub
     sent = json.dumps([page, decision.design_columns(given), found.decision.index])
     ran = subprocess.run([str(NODE), "-e", source], input=sent, capture_output=True, text=True, check=True)
