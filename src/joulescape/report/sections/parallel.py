@@ -12,7 +12,7 @@ import altair as alt
 from joulescape.report import figure, theme
 from joulescape.report.blob import rounded
 from joulescape.report.designs import design_columns
-from joulescape.report.figure import Figure, Rows
+from joulescape.report.figure import Figure, Rows, evenly
 from joulescape.report.inputs import Tables
 
 LINES = 400
@@ -35,7 +35,7 @@ def facts(given: Tables) -> ParallelFacts:
     columns, metrics = design_columns(given), dict(given.axes.items())
     places = [row for row, on_front in enumerate(columns["front"]) if on_front and _is_whole(columns, row, metrics)]
     ordered = sorted(places, key=lambda row: (columns["energy"][row], row))
-    kept = ordered[:: 1 + (len(ordered) - 1) // LINES] if ordered else []
+    kept = evenly(ordered, LINES)
     axes = {role: given.labels[metric] for role, metric in metrics.items()}
     spans = {role: _span([columns[role][row] for row in kept], role) for role in axes} if kept else {}
     rows = [
