@@ -302,6 +302,16 @@ def test_a_bridge_that_costs_more_is_said_to() -> None:
     assert "costs more" not in kind.answer and "both together ×5.00" in kind.answer
 
 
+def test_a_state_that_closes_more_is_told_with_its_price_on_the_baseline_too() -> None:
+    rows = [factor(1.0, 0.5, 0.6), factor(2.0, 0.5, 0.8, compression="4 bits")]
+    said = said_of(study(factors=rows)).answer
+    assert "compression alone ×1.00, another machine alone ÷2.00, both together ÷1.67." in said
+    assert "whatever accuracy it costs: compression alone ×2.00, both ÷1.25." in said
+    assert "whatever accuracy" not in said_of(study(factors=rows[:1])).answer
+    years = said_of(study(factors=rows, shores=shores_of(fit(2.0)).shores.to_dicts(), fits=[fit(2.0)])).answer
+    assert "years" not in years  # no delivery: no drift to count in
+
+
 def test_a_study_without_factors_or_growths_says_only_that() -> None:
     found = said_of(EMPTY)
     assert found.answer == "Nothing of the bridge was worked out." and found.tiles == () and found.scope == ()

@@ -81,6 +81,8 @@ class BridgeFacts:
     """The state of compression that `best` is of, in words."""
     any_state: Best | None
     """Both together with whichever state closes most."""
+    any_alone: Best | None
+    """Compression alone, on the baseline, with whichever state closes most."""
     baseline: str
     """What the factors of the headline are counted over."""
 
@@ -92,7 +94,7 @@ def facts(given: StudyTables) -> BridgeFacts:
     chosen = next((one for one in found if not one.is_measured), found[0] if found else None)
     metrics = chosen.metrics if chosen else ()
     if chosen is None or not metrics:
-        return BridgeFacts(found, None, {}, "", None, "–")
+        return BridgeFacts(found, None, {}, "", None, None, "–")
     known = given.factors.filter((pl.col("question") == chosen.name) & (pl.col("metric") == metrics[0]))
     state = chosen.states[0] if chosen.states else None
     mine = known.filter(pl.col("compression") == state)
@@ -100,7 +102,8 @@ def facts(given: StudyTables) -> BridgeFacts:
     rows = {"compression_alone": mine, "machine_alone": others, "both": others.filter(pl.col("compression") == state)}
     found_best = {kind: _best(rows[kind], kind) for kind in KINDS}
     best = {kind: one for kind, one in found_best.items() if one is not None}
-    return BridgeFacts(found, metrics[0], best, state_words(state or ""), _best(others, "both"), chosen.baseline)
+    most = (_best(others, "both"), _best(known, "compression_alone"))
+    return BridgeFacts(found, metrics[0], best, state_words(state or ""), *most, chosen.baseline)
 
 
 def _best(rows: pl.DataFrame, kind: str) -> Best | None:

@@ -59,14 +59,25 @@ def _bridge(built: bridge.BridgeFacts, gap: widening.WideningFacts) -> str:
     told = f"The bridge {ground}, {median}: {said}."
     if any(found.value < 1 for found in built.best.values()):
         told += " (÷: it costs more than the baseline.)"
-    most = both
-    if built.any_state is not None and built.any_state.value > theme.TOLD_APART * both.value:
-        most = built.any_state
-        told += f" With whichever state closes most, whatever accuracy it costs, both: {most.text}."
+    most, said = _whatever(built, both)
+    told += said
     years = gap.chosen.years(most.value) if gap.chosen is not None else None
     if years is None or years <= YEAR:
         return told
     return f"{told} The gap widens by {factor_words(most.value)} in {years:.1f} years."
+
+
+def _whatever(built: bridge.BridgeFacts, both: bridge.Best) -> tuple[bridge.Best, str]:
+    """What closes most whatever accuracy it costs, and how that is said; nothing where no kind closes more than in the
+    state of `both`."""
+    kinds = {"compression_alone": built.any_alone, "both": built.any_state}
+    known = {kind: best for kind, best in kinds.items() if best is not None}
+    if not any(kind in built.best and best.value > theme.TOLD_APART * built.best[kind].value
+               for kind, best in known.items()):  # fmt: skip
+        return both, ""
+    most = max((both, *known.values()), key=lambda best: best.value)
+    told = ", ".join(f"{bridge.KIND_WORDS[kind]} {best.text}" for kind, best in known.items())
+    return most, f" With whichever state closes most, whatever accuracy it costs: {told}."
 
 
 YEAR = 0.05
