@@ -43,6 +43,11 @@ CLAIMS = {
 }  # fmt: skip
 """By family."""
 
+EXACT = "electronic"
+"""The family whose machines compute what the network says."""
+ERRORS = "what the machine's own errors cost is not measured"
+AS_PUBLISHED = "accuracy as published"
+
 KEPT = (UNCOMPRESSED, REPORTED)
 """States whose accuracy is known where none is measured: as trained, and as somebody published it with its loss."""
 
@@ -70,7 +75,7 @@ def best_of_a_family(family: str, tables: Tables) -> Finding | None:
         f"energy of an inference by at most {_design(best)} against {best['baseline']} with the network as trained; "
         f"over {len(by_network)} networks the best of each gives {number(mean)} in the geometric mean, and least for "
         f"{worst}: {number(by_network[worst])}{none}.{further}",
-        uncertainty=f"{_ends(best)}; {_assumed_of(tables, best)}what the machine's own errors cost is not measured",
+        uncertainty=f"{_ends(best)}; {_assumed_of(tables, best)}{ERRORS if family != EXACT else AS_PUBLISHED}",
     )
 
 

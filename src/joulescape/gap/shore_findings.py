@@ -33,7 +33,8 @@ def widening_gap(tables: Tables) -> Finding | None:
         id="widening_gap",
         sentence=f"The gap between the networks of a review's figure and the float32 density of graphics cards widens "
         f"by a factor of {widening}: parameters grow by {number(need['growth_factor'])} a year ({_years(need)}), "
-        f"GOPS/mm2 by {number(chip['growth_factor'])} ({_years(chip)}).",
+        f"GOPS/mm2 by {number(chip['growth_factor'])} ({_years(chip)}). A need of memory is held against a delivery of "
+        f"computing: their growths are compared, not their sizes.",
         uncertainty=f"least squares on logarithms, {need['points_count']} and {chip['points_count']} points; Welch's "
         f"interval of 95 %",
     )
@@ -124,11 +125,12 @@ def tables_of_sram_stall(tables: Tables) -> Finding | None:
     shown = [words for size in _SIZES if (words := _beyond(tables, size)) is not None]
     if not shown:
         return None
+    old, new = _PUBLISHED_NM
     return Finding(
         id="sram_stalls",
-        sentence="Energy per bit of SRAM at 7 nm as published stands above what CACTI's own trend from 90 to 22 nm "
-        f"foretells: {'; '.join(shown)}. A rule made for logic (stillmaker2017) has "
-        f"{number(1 / energy_factor(*_PUBLISHED_NM))} for all of them.",
+        sentence=f"From {old:g} to {new:g} nm the published energy per bit of SRAM fell by less than CACTI's own trend "
+        f"from 90 to 22 nm foretells: {'; '.join(shown)}. The rule for logic by which the bridge scales CMOS parts, "
+        f"memories too (stillmaker2017), has a factor of {number(1 / energy_factor(old, new))} for all of them.",
         uncertainty="prediction intervals of 95 % from five nodes each; the published table differs from CACTI at 45 "
         "nm already, which is divided out",
     )
@@ -151,7 +153,7 @@ def _beyond(tables: Tables, size: int) -> str | None:
     if math.log10(1 / fall) <= high:
         return None
     promised = f"{number(factor(-down))} ({between(factor(-high), factor(-low))})"
-    return f"{size} KiB fall by {number(fall)} where {promised} was due"
+    return f"{size} KiB fell by a factor of {number(fall)} where {promised} was due"
 
 
 def memory_is_not_enough(tables: Tables) -> Finding | None:
@@ -161,18 +163,18 @@ def memory_is_not_enough(tables: Tables) -> Finding | None:
         return None
     fitted = found.filter(pl.col("slope_log10").is_not_null())
     sure = fitted.filter((pl.col("growth_high") < 1) | (pl.col("growth_low") > 1))
-    stall = "" if sure.height else ", so that published points neither show a stall nor refute it"
+    stall = "" if sure.height else ": published points neither show a stall of DRAM nor refute it"
     said = _listed(
         [
-            f"{row['group'].replace('_', ' ')} {number(row['growth_factor'])} a year "
-            f"({between(row['growth_low'], row['growth_high'])})"
+            f"energy per bit of {row['group'].replace('_', ' ')} DRAM times {number(row['growth_factor'])} a year, "
+            f"{between(row['growth_low'], row['growth_high'])}"
             for row in fitted.iter_rows(named=True)
         ]
     )
     return Finding(
         id="dram_cannot_be_judged",
-        sentence=f"Of {found.height} kinds of DRAM, each with its boundary, {fitted.height} have the three points that "
-        f"a fit needs ({said}); for {sure.height} of them the change of energy per bit can be told from none{stall}.",
+        sentence=f"{fitted.height} of {found.height} kinds of DRAM have the three points that a fit needs ({said}). For "
+        f"{sure.height} of them the change can be told from none{stall}.",
         uncertainty="points of several sources; kinds and boundaries are never mixed",
     )
 
@@ -220,4 +222,4 @@ def _years(fit: Fit) -> str:
 
 
 def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words) if words else "none"
+    return "; ".join(words) if words else "none"
