@@ -74,6 +74,8 @@ def test_a_published_state_counts_with_its_published_loss() -> None:
     space = question(task="mnist", networks=["mnist_mlp"], back_ends=[BASELINE], hardware={},
                      compression=[{"choice": {"none": {}, "reported": {}}}])  # fmt: skip
     assert [keeps_accuracy(state) for state in states(space, space.pairs[0])] == [True, True]
+    recalled = replace(states(space, space.pairs[0])[1], basis="assumed")
+    assert keeps_accuracy(recalled), "figures that were recalled are of a published state all the same"
 
 
 def test_a_network_that_no_variant_carries_has_the_reason_of_the_nearest() -> None:
