@@ -164,12 +164,13 @@ def test_the_page_writes_the_same_command_for_every_design(tables: Tables) -> No
     const [columns, more, fixed] = JSON.parse(require('fs').readFileSync(0, 'utf8'));
     console.log(JSON.stringify(columns.id.map((_, row) => commandText(columns, more, fixed, row))));"""
     for given_tables in (tables, odd):
-        sent = [design_columns(given_tables), table_columns(given_tables), decision.facts(given_tables).fixed]
+        more = {name: values.to_list() for name, values in table_columns(given_tables).items()}
+        sent = [design_columns(given_tables), more, decision.facts(given_tables).fixed]
         ran = subprocess.run(
             [str(NODE), "-e", script], input=json.dumps(sent), capture_output=True, text=True, check=True
         )
         rounded = given_tables.valid.with_columns(
-            pl.Series("compression.0.prune.density", sent[1]["compression.0.prune.density"])
+            pl.Series("compression.0.prune.density", more["compression.0.prune.density"])
         )
         wanted = [command(given_tables, row) for row in rounded.iter_rows(named=True)]
         assert [shlex.split(text) for text in json.loads(ran.stdout)] == [shlex.split(text) for text in wanted]

@@ -254,8 +254,9 @@ def test_the_page_chooses_and_says_as_python_does(priced: Tables) -> None:
     const element = { addEventListener() {}, options: [], value: "" };
     globalThis.document = { getElementById: () => element, querySelectorAll: () => [] };
     globalThis.location = { hash: "" };
+    globalThis.addEventListener = () => {};
     const [page, columns, cases] = JSON.parse(require('fs').readFileSync(0, 'utf8'));
-    const panel = makePanel(page, columns, {}, () => {}), bands = page.panel.bands;
+    const panel = makePanel(page, columns, () => {}), bands = page.panel.bands;
     console.log(JSON.stringify(cases.map((limits) => {
       const made = decide(columns, limits);
       const close = tieText(columns, rivals(columns, made, bands, limits.prefer));
