@@ -155,6 +155,18 @@ def test_every_network_and_metric_has_its_roadmap_and_its_views() -> None:
         assert places and places == list(range(len(places)))
 
 
+def test_costs_come_before_accuracies_and_states_keep_their_lines_apart() -> None:
+    spread = {"network": "a", "metric": "accuracy_fraction", "moved": "variation", "improvement_needed": 2.0}
+    rows = [lever("within_corner", needed=1.0, compression=state, **spread) for state in ("none", "fixed_point 4/4")]
+    found = told(*rows, lever("never_alone", network="z"))
+    assert [one.metric for one in found.roadmaps] == ["inference_energy_pj", "accuracy_fraction"]
+    assert {step.sentence.split(":")[0] for step in found.roadmaps[1].steps} == {
+        "spread of its devices, as trained", "spread of its devices, fixed point 4/4",
+    }  # fmt: skip
+    whole = [row["key"] for row in found.rows if row["case"].startswith("a|accuracy_fraction|photonic")]
+    assert len(whole) == len(set(whole)) == 2
+
+
 def test_the_table_has_sources_units_and_dashes() -> None:
     cells = told(lever("never_alone", source=None, basis=None, today=None, low=None)).table[0]
     assert cells["source"] == cells["basis"] == cells["today"] == cells["needed"] == cells["improvement"] == "–"

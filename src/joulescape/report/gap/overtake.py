@@ -11,6 +11,7 @@ from joulescape.report import theme
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Rows
 from joulescape.report.gap.inputs import StudyTables, factor_words, metric_words, short
+from joulescape.report.gap.states import state_words
 from joulescape.report.inputs import family_rank
 
 VERDICTS = {
@@ -98,9 +99,11 @@ def facts(given: StudyTables) -> OvertakeFacts:
     )
 
 
-def _order(row: Mapping[str, Any]) -> tuple[str, str, int, str, float, str]:
+def _order(row: Mapping[str, Any]) -> tuple[bool, str, str, int, str, float, str]:
+    """Costs before accuracies, which ask what else would have to be true."""
     return (
-        row["network"], row["metric"], family_rank(row["family"] or ""), row["back_end"], _far(row),
+        row["metric"].startswith("accuracy"), row["network"], row["metric"],
+        family_rank(row["family"] or ""), row["back_end"], _far(row),
         row["parameters"] or "",
     )  # fmt: skip
 
@@ -181,6 +184,8 @@ def _moved(row: Mapping[str, Any]) -> str:
     """What is moved, in words: one constant, all of a kind, a pair, or all costs of the machine."""
     if row["moved"] == "kind" and row["kind"]:
         return f"all of its {row['kind']}"
+    if row["moved"] == "variation" and row["compression"]:
+        return f"{WHOLE['variation']}, {state_words(row['compression'])}"
     return WHOLE.get(row["moved"] or "", row["parameters"] or "–")
 
 
