@@ -110,15 +110,16 @@ def test_a_memory_that_scales_as_foretold_is_no_finding():
 
 def test_a_memory_that_hardly_falls_is_told_with_what_was_due():
     found = shore_findings.tables_of_sram_stall(scaling([(45.0, 1.0), (7.0, 0.5)]))
-    assert "8 KiB fall by 2 where" in found.sentence
+    assert "8 KiB fell by a factor of 2 where" in found.sentence
     assert number((45 / 7) ** 2) in found.sentence
-    assert "(stillmaker2017) has " in found.sentence and found.contradicts is None
+    assert "From 45 to 7 nm" in found.sentence and "(stillmaker2017), has a factor of 1" in found.sentence
+    assert found.contradicts is None
 
 
 def test_the_level_of_the_published_table_does_not_matter():
     for level in (0.1, 1.0, 30.0):
         found = shore_findings.tables_of_sram_stall(scaling([(45.0, level), (7.0, level / 2)]))
-        assert "8 KiB fall by 2 where" in found.sentence
+        assert "8 KiB fell by a factor of 2 where" in found.sentence
 
 
 def test_kinds_of_dram_are_counted():
@@ -127,8 +128,8 @@ def test_kinds_of_dram_are_counted():
         {"series": "dram_energy_by_year", "group": "gddr", "span": "first", "reason": "2 points"},
     ]
     found = shore_findings.memory_is_not_enough(given(*rows))
-    assert found.sentence.startswith("Of 2 kinds of DRAM, each with its boundary, 1 have the three points")
-    assert "for 0 of them" in found.sentence
+    assert found.sentence.startswith("1 of 2 kinds of DRAM have the three points")
+    assert "For 0 of them" in found.sentence
 
 
 @pytest.fixture(scope="module")

@@ -173,8 +173,8 @@ def memory_is_not_enough(tables: Tables) -> Finding | None:
     )
     return Finding(
         id="dram_cannot_be_judged",
-        sentence=f"{fitted.height} of {found.height} kinds of DRAM have the three points that a fit needs ({said}). For "
-        f"{sure.height} of them the change can be told from none{stall}.",
+        sentence=f"{fitted.height} of {found.height} kinds of DRAM have the three points that a fit needs ({said}). "
+        f"For {sure.height} of them the change can be told from none{stall}.",
         uncertainty="points of several sources; kinds and boundaries are never mixed",
     )
 
