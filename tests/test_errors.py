@@ -15,6 +15,11 @@ def test_a_fault_names_file_line_path_value_expectation_and_remedy() -> None:
     assert str(fault) == text
 
 
+def test_the_nearest_name_comes_before_a_long_list() -> None:
+    text = str(Fault("x.yaml", 7, "a", "'adc.enrgy'", f"one of {', '.join(['name'] * 100)}", "adc.energy"))
+    assert text.startswith("x.yaml:7: at 'a' found 'adc.enrgy'; did you mean 'adc.energy'? Expected one of name, name")
+
+
 def test_a_fault_without_line_or_path_is_still_a_sentence() -> None:
     assert str(Fault("x.yaml", None, "", "nothing", "a mapping")) == "x.yaml: found nothing, expected a mapping"
 

@@ -10,6 +10,9 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+_LONG = 450
+"""An expectation of more letters comes after the nearest name, which nobody finds behind it."""
+
 
 @dataclass(frozen=True, order=True)
 class Fault:
@@ -26,6 +29,8 @@ class Fault:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         hint = f"; did you mean '{self.nearest}'?" if self.nearest else ""
         where = f" at '{self.path}'" if self.path else ""
+        if hint and len(self.expected) > _LONG:
+            return f"{place}:{where} found {self.value}{hint} Expected {self.expected}"
         return f"{place}:{where} found {self.value}, expected {self.expected}{hint}"
 
 

@@ -181,3 +181,9 @@ def test_swapped_slopes_differ_the_other_way():
     one, two = (0.3, 0.05, 9), (0.1, 0.02, 14)
     there, back = fits.difference(one, two), fits.difference(two, one)
     assert (there.value, there.low, there.high) == pytest.approx((-back.value, -back.high, -back.low))
+
+
+def test_a_growth_open_by_more_than_a_hundred_is_no_figure():
+    told = fits.vague(line([2015, 2016, 2017], [1.0, 30.0, 1.0]))
+    assert told is not None and told.startswith("3 points leave the growth open by more than a factor of 100")
+    assert fits.vague(line([2015, 2016, 2017], [1.0, 2.1, 4.0])) is None

@@ -160,7 +160,7 @@ def test_a_sourced_number_set_by_hand_is_assumed_at_every_corner(one):
 def test_what_one_design_cannot_change_is_named_with_its_neighbours():
     root = Path(__file__).parents[2]
     for path, expected in (
-        ("cell.age", "expected one of cell.age_s, cell.bits, "),
+        ("cell.age", "Expected one of cell.age_s, cell.bits, "),
         ("cell.component", "exchanged in a copy of the entry's file"),
     ):
         with pytest.raises(SpecError, match="cell") as caught:

@@ -15,6 +15,9 @@ from joulescape.spec.trend import Law
 LEAST_POINTS = 3
 """Two points have a line and no scatter to judge it by."""
 
+VAGUE = 100
+"""A growth whose interval spans a greater factor is no figure, and every later point would lie inside it."""
+
 SURE = 0.95
 """Share of an interval."""
 
@@ -109,6 +112,14 @@ def unfit(x: Sequence[float]) -> str | None:
     if len(x) < LEAST_POINTS:
         return f"{len(x)} point{'s' if len(x) > 1 else ''}: a fit with an interval needs {LEAST_POINTS}"
     return "all points stand at one x" if min(x) == max(x) else None
+
+
+def vague(line: Line) -> str | None:
+    """Why a line says nothing of its growth: the ends of its interval lie more than a factor of VAGUE apart."""
+    low, high = line.slope_interval
+    if high - low <= math.log10(VAGUE):
+        return None
+    return f"{line.points_count} points leave the growth open by more than a factor of {VAGUE}: no figure, no test"
 
 
 def fit(x: Sequence[float], y: Sequence[float], law: Law) -> Line:

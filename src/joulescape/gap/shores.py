@@ -142,7 +142,7 @@ def _joined(words: Sequence[str]) -> str:
 
 
 def _point_rows(drawn: Drawn, x: Quantity, y: Quantity) -> Iterator[Row]:
-    is_fitted = fits.unfit([dot.along for dot in drawn.chosen(is_later=False)]) is None
+    is_fitted = _line(drawn.chosen(is_later=False), drawn.law) is not None
     for dot in drawn.dots:
         yield {
             "series": drawn.series,
@@ -203,6 +203,9 @@ def _fitted(drawn: Drawn, dots: Sequence[Dot], none: str | None) -> Row:
     if reason is not None:
         return {"points_count": len(dots), "reason": reason}
     line = fits.fit(x, y, drawn.law)
+    reason = fits.vague(line)
+    if reason is not None:
+        return {"points_count": len(dots), "reason": reason}
     low, high = line.slope_interval
     doubling = fits.doubling(line) if drawn.law == "exponential" else None
     return {
@@ -220,21 +223,35 @@ def _fitted(drawn: Drawn, dots: Sequence[Dot], none: str | None) -> Row:
         "growth_low": fits.factor(low),
         "growth_high": fits.factor(high),
         **dict(zip(("doubling", "doubling_low", "doubling_high"), doubling or (None, None, None), strict=True)),
-        "sentence": growth(line, drawn.law, drawn.x_label, (min(x), max(x))),
+        "sentence": _said(drawn, dots, line),
     }
+
+
+def _said(drawn: Drawn, dots: Sequence[Dot], line: fits.Line) -> str:
+    """The growth with its interval, and how many of its points nobody looked up."""
+    along = [dot.along for dot in dots]
+    recalled = sum(_place(dot)["confidence"] == "medium" for dot in dots)
+    rest = f" {recalled} of its points are recalled." if recalled else ""
+    return f"{growth(line, drawn.law, drawn.x_label, (min(along), max(along)))}{rest}"
+
+
+def _line(dots: Sequence[Dot], law: Law) -> fits.Line | None:
+    """The fit of these points; None where there is none, or it says nothing."""
+    x, y = [dot.along for dot in dots], [dot.y.value for dot in dots]
+    line = None if fits.unfit(x) is not None else fits.fit(x, y, law)
+    return line if line is not None and fits.vague(line) is None else None
 
 
 def _tested(drawn: Drawn, first: Sequence[Dot], later: Sequence[Dot]) -> Row:
     """Later points against the first fit's prediction; nothing where there is no fit or no later point."""
-    x, y = [dot.along for dot in first], [dot.y.value for dot in first]
-    if fits.unfit(x) is not None:
+    line = _line(first, drawn.law)
+    if line is None:
         return {}
-    line = fits.fit(x, y, drawn.law)
     found = fits.held(line, [dot.along for dot in later], [dot.y.value for dot in later], drawn.law)
     return {
         "later_count": found.count,
         "later_inside_count": found.inside,
         "later_above_count": found.above,
         "later_below_count": found.below,
-        "sentence": f"{growth(line, drawn.law, drawn.x_label, (min(x), max(x)))} {later_said(found)}",
+        "sentence": f"{_said(drawn, first, line)} {later_said(found)}",
     }
