@@ -14,7 +14,7 @@ import pytest
 from synthetic import synthetic
 
 from joulescape.report import certainty
-from joulescape.report.decide import default_limit
+from joulescape.report.decide import Limits, default_limit
 from joulescape.report.inputs import Tables
 from joulescape.report.page import render
 from joulescape.report.sections import decision, headline
@@ -95,6 +95,20 @@ def test_a_saving_that_would_read_as_none_is_left_out(given: Tables, ratio: floa
     why = decision._why(columns, Decision(index=1, counts={}, best={}, relaxations={}))
     assert why.endswith(said)
     assert bool(why) == bool(said)
+
+
+def test_a_saving_is_told_against_the_machines_that_are_let_in_alone() -> None:
+    from joulescape.report.decide import Decision
+
+    columns = {"accuracy": [0.99, 0.9, 0.8], "energy": [9.0, 2.0, 1.0], "back_end": ["e/x", "m/y", "m/z"]}
+    made = Decision(index=2, counts={}, best={}, relaxations={})
+    assert decision._why(columns, made, Limits()) == (
+        "Giving up 19.0 points against the most accurate design (e/x) cuts energy 9.0×."
+    )
+    assert decision._why(columns, made, Limits(back_ends=("m/y", "m/z"))) == (
+        "Giving up 10.0 points against the most accurate design let in (m/y) cuts energy 2.0×."
+    )
+    assert decision._why(columns, made, Limits(back_ends=("m/z",))) == "It is also the most accurate design let in."
 
 
 def test_the_headline_names_no_winner_by_less_than_five_percent(given: Tables) -> None:

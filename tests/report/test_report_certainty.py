@@ -185,6 +185,7 @@ def test_the_words_name_every_rival_once() -> None:
     )
     assert certainty.tie_text(three, [1, 2, 1]).endswith("the best of b/y or c/z.")
     assert certainty.tie_text(three, []) == ""
+    assert certainty.tie_text(three, [1], ("accuracy", "energy")).startswith("No clear winner in accuracy and energy: ")
 
 
 def test_the_range_says_where_it_comes_from() -> None:
@@ -241,7 +242,8 @@ def test_the_page_is_as_sure_as_python() -> None:
     console.log(JSON.stringify(cases.map((limits) => {
       const found = decide(columns, limits);
       const close = rivals(columns, found, bands, limits.prefer);
-      return [close, tieText(columns, close), rangeText(columns, bands, found.index, page.metrics.energy, page)];
+      const tie = tieText(columns, close, judgedBy(columns, limits.prefer));
+      return [close, tie, rangeText(columns, bands, found.index, page.metrics.energy, page)];
     })));"""
     page = {
         "units": {key: list(unit) for key, unit in theme.UNITS.items()},
@@ -256,6 +258,6 @@ def test_the_page_is_as_sure_as_python() -> None:
         assert chosen.index is not None
         close = certainty.rivals(table, chosen, known, case.prefer)
         said = certainty.range_text(table, known, chosen.index, changed.axes.energy)
-        wanted.append([close, certainty.tie_text(table, close), said])
+        wanted.append([close, certainty.tie_text(table, close, certainty.judged_by(table, case.prefer)), said])
     assert json.loads(ran.stdout) == wanted
     assert any("no valid design with every constant pessimistic" in said for _, _, said in wanted)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import polars as pl
 import pytest
+from scenarios import ran
 from synthetic import BACK_ENDS, empty, synthetic
 
 from joulescape import tables
+from joulescape.report import theme
 from joulescape.report.decide import Limits, decide, default_limit
 from joulescape.report.designs import DRAWN, chart_rows, design_columns, table_columns
 from joulescape.report.inputs import Tables
@@ -47,8 +50,24 @@ def test_the_headline_compares_the_least_energy_of_two_families(given: Tables) -
     (first, low), (second, high) = least.rows()[:2]
     assert headline.facts(given).sentence == (
         f"At {100 * limit:.1f}\u202f% accuracy or more, {first} needs {high / low:#.2g}× less energy per inference "
-        f"than {second}."
+        f"than {second} ({theme.show(low, 'inference_energy_pj')} against {theme.show(high, 'inference_energy_pj')}, "
+        "the least of each)."
     )
+
+
+def test_the_scope_says_whether_the_finding_may_still_move(given: Tables) -> None:
+    def said(rows: list[tuple[int, float]], **run: Any) -> str:
+        table = [
+            {"batch": place, "trials_told": trials, "hypervolume": volume}
+            for place, (trials, volume) in enumerate(rows)
+        ]
+        changed = dataclasses.replace(given, history=tables.make(table, tables.HISTORY))
+        found = [words for words in headline.facts(ran(changed, **run)).scope if "may still move" in words]
+        return found[0] if found else ""
+
+    assert said([(24, 1.0)]) == said([(18, 0.9), (24, 1.0)]) == "24 trials: what the finding says may still move"
+    assert said([(18, 0.995), (24, 1.0)]) == said([]) == ""
+    assert said([(24, 1.0)], ended="the space is exhausted") == ""
 
 
 def test_the_scope_states_what_the_numbers_hold_for(given: Tables) -> None:

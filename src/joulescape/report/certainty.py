@@ -124,11 +124,12 @@ def rivals(columns: Columns, decision: Decision, found: Bands, prefer: str) -> l
     return sorted(close, key=lambda row: (columns["back_end"][row], row))
 
 
-def tie_text(columns: Columns, close: Sequence[int]) -> str:
-    """One sentence that names designs not told apart from the choice; empty without any."""
+def tie_text(columns: Columns, close: Sequence[int], judged: Sequence[str] = ()) -> str:
+    """One sentence that names designs not told apart from the choice, in what they were `judged` by; empty without."""
     names = " or ".join(dict.fromkeys(columns["back_end"][row] for row in close))
+    metrics = f" in {' and '.join(judged)}" if judged else ""
     return (
-        f"No clear winner: within the uncertainty this choice may be no better than the best of {names}."
+        f"No clear winner{metrics}: within the uncertainty this choice may be no better than the best of {names}."
         if names
         else ""
     )
@@ -163,7 +164,7 @@ def range_text(columns: Columns, found: Bands, row: int, metric: str) -> str:
     """The energy of a design over the corners, and which confirmed designs say so."""
     value, band = columns["energy"][row], band_of(columns, found["energy"], row)
     if band is None or value is None:
-        return "No design of this back end was confirmed: how far its energy reaches is not known."
+        return "No confirmed design of this back end is at hand: how far its energy reaches is not known."
     ends = (_end(value, factor, metric) for factor in (band.low, band.high))
     said = " with every constant optimistic, ".join(ends)
     whose = "this design, confirmed"

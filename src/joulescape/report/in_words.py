@@ -62,7 +62,8 @@ def _sections(found: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     yield "Which knob matters", found["knobs"]
     trust = [found["survivors"]] if found["survivors"] else []
     if found["optimism_fraction"] is not None:
-        trust.append(f"Validation stood {100 * found['optimism_fraction']:+.1f} points above test on average.")
+        gap, way = 100 * abs(found["optimism_fraction"]), "above" if found["optimism_fraction"] > 0 else "below"
+        trust.append(f"Validation stood {gap:.1f} points {way} test on average.")
     if found["predictions"]:
         within = f"{found['predictions_within_tolerance']:,} of {found['predictions']:,}"
         median = theme.show(found["prediction_median_error_fraction"], "error_fraction")

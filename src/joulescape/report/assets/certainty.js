@@ -23,23 +23,28 @@ function overlap(columns, bands, name, first, second) {
   return one !== null && other !== null && one[0] <= other[1] && other[0] <= one[1];
 }
 
+function judgedBy(columns, prefer) {
+  return prefer === "balance" ? [columns.accuracy ? "accuracy" : "latency", "energy"] : [prefer];
+}
+
 function rivals(columns, found, bands, prefer) {
   if (found.index === null) return [];
-  const judged = prefer === "balance" ? [columns.accuracy ? "accuracy" : "latency", "energy"] : [prefer];
+  const judged = judgedBy(columns, prefer);
   return Object.values(found.best)
     .filter((row) => columns.family[row] !== columns.family[found.index])
     .filter((row) => judged.every((name) => overlap(columns, bands, name, found.index, row)))
     .sort((a, b) => (columns.back_end[a] < columns.back_end[b] ? -1 : columns.back_end[a] > columns.back_end[b] ? 1 : a - b));
 }
 
-function tieText(columns, close) {
+function tieText(columns, close, judged = []) {
   const names = [...new Set(close.map((row) => columns.back_end[row]))].join(" or ");
-  return names ? `No clear winner: within the uncertainty this choice may be no better than the best of ${names}.` : "";
+  const metrics = judged.length ? ` in ${judged.join(" and ")}` : "";
+  return names ? `No clear winner${metrics}: within the uncertainty this choice may be no better than the best of ${names}.` : "";
 }
 
 function rangeText(columns, bands, row, metric, page) {
   const value = columns.energy[row], band = bandOf(columns, bands.energy, row);
-  if (band === null || value === null) return "No design of this back end was confirmed: how far its energy reaches is not known.";
+  if (band === null || value === null) return "No confirmed design of this back end is at hand: how far its energy reaches is not known.";
   const end = (factor) => (factor === null ? "no valid design" : `${show(value * factor, metric, page)} (${factorText(factor)})`);
   const count = `${band[2]} confirmed design${band[2] === 1 ? "" : "s"}`;
   const whose = columns.id[row] in bands.energy

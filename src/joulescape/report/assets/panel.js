@@ -15,7 +15,8 @@ function makePanel(page, columns, told) {
   const limits = { accuracy: null, energy: null, latency: null, area: null, back_ends: null, ...page.panel.limits };
   const sliders = Object.fromEntries(page.panel.sliders.map((slider) => [slider.role, slider]));
   const STEPS = 1000, PAUSE_MS = 300;
-  let more = null, top, kept = null, chosen = null; // top: the best design whatever the limits
+  let more = null, kept = null, chosen = null;
+  let top, asked = false; // the best design of the back ends `asked`, whatever the other limits
   const text = (role, row) => show(columns[role][row], page.metrics[role], page);
 
   function position(slider, value) {
@@ -66,27 +67,30 @@ function makePanel(page, columns, told) {
     return ratio < 1.05 ? "Staying within 5 % of" : `Taking ${significant(ratio, 2)}× as long as`; // theme.TOLD_APART
   }
 
-  function bestOfAll() {
+  function bestLetIn() {
+    if (asked === limits.back_ends) return top;
     const gained = gains(columns), spends = (index) => columns.energy[index] || Infinity;
     let found = null;
     gained.forEach((value, index) => {
-      if (value === null) return;
+      if (value === null || !(limits.back_ends === null || limits.back_ends.includes(columns.back_end[index]))) return;
       const isTied = found !== null && value === gained[found];
       if (found === null || value > gained[found] || (isTied && spends(index) < spends(found))) found = index;
     });
-    return found;
+    asked = limits.back_ends;
+    top = found;
+    return top;
   }
 
   function why(row) {
-    const best = columns.accuracy ? "most accurate" : "fastest";
-    if (top === undefined) top = bestOfAll();
+    const best = columns.accuracy ? "most accurate" : "fastest", which = limits.back_ends === null ? "" : " let in";
+    bestLetIn();
     if (top === null) return "";
-    if (row === top) return `It is also the ${best} design.`;
+    if (row === top) return `It is also the ${best} design${which}.`;
     if (!columns.energy[row] || !columns.energy[top]) return "";
     const ratio = columns.energy[top] / columns.energy[row];
     if (ratio > 1 && ratio < 1.05) return ""; // theme.TOLD_APART
     const change = ratio > 1 ? `cuts energy ${significant(ratio, 2)}×` : "cuts no energy";
-    return `${givenUp(top, row)} the ${best} design (${columns.back_end[top]}) ${change}.`;
+    return `${givenUp(top, row)} the ${best} design${which} (${columns.back_end[top]}) ${change}.`;
   }
 
   // Until the parameters are there, the command is the one that the page came with: that of its own choice.
@@ -104,7 +108,9 @@ function makePanel(page, columns, told) {
     const row = found.index, bands = page.panel.bands;
     chosen = row;
     byId("range").textContent = row === null ? "" : rangeText(columns, bands, row, page.metrics.energy, page);
-    byId("tie").textContent = tieText(columns, rivals(columns, found, bands, limits.prefer));
+    byId("tie").textContent = tieText(
+      columns, rivals(columns, found, bands, limits.prefer), judgedBy(columns, limits.prefer),
+    );
     tellCommand(row);
     for (const [name] of page.back_ends) {
       const line = document.querySelector(`tr[data-back-end="${CSS.escape(name)}"]`), row = found.best[name];
@@ -169,7 +175,9 @@ function makePanel(page, columns, told) {
       });
       byId(`number-${slider.role}`).addEventListener("change", (event) => {
         const typed = parseFloat(event.target.value);
-        limits[slider.role] = typed > 0 ? Number((typed * slider.scale).toPrecision(6)) : null;
+        const isEmptied = event.target.value === "" && !event.target.validity.badInput;
+        if (typed > 0) limits[slider.role] = Number((typed * slider.scale).toPrecision(6));
+        else if (isEmptied || typed === 0) limits[slider.role] = null; // what is no number keeps the limit
         update();
       });
     }

@@ -19,6 +19,9 @@ COUNTS = (
 )  # fmt: skip
 """Columns of the history that the chart's tooltip shows beside the hypervolume."""
 
+LEVEL = 0.01
+"""A search whose last trials add no larger share of the hypervolume has levelled off."""
+
 STATES = ("valid", "screened", "infeasible", "failed")
 
 
@@ -90,8 +93,17 @@ def _verdict(late: tuple[float, int] | None, run: Mapping[str, Any]) -> str:
     gain, count = late
     grew = f"The last {count:,} trials added {100 * gain:.1f} % of the hypervolume"
     return (
-        f"{grew}: a longer search may find better designs." if gain > 0.01 else f"{grew}: the search has levelled off."
+        f"{grew}: a longer search may find better designs." if gain > LEVEL else f"{grew}: the search has levelled off."
     )
+
+
+def may_move(given: Tables) -> str:
+    """`24 trials: the factor may still move`; empty where it levelled off, tried everything or says nothing."""
+    rows = list(given.history.drop_nulls("hypervolume").sort("batch").iter_rows(named=True))
+    late = _late(rows)
+    if not rows or "exhausted" in str(given.run.get("ended")) or (late is not None and late[0] <= LEVEL):
+        return ""
+    return f"{rows[-1]['trials_told']:,} trials: what the finding says may still move"
 
 
 def _effort(run: Mapping[str, Any]) -> str:

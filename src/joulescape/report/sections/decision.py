@@ -91,13 +91,17 @@ def facts(given: Tables) -> DecisionFacts:
         ),
         offers=tuple(_offer(given, columns, decision, *pair) for pair in given.back_ends),
         answer=_answer(given, columns, decision, tested),
-        why=_why(columns, decision),
+        why=_why(columns, decision, limits),
         bands=bands,
         tested=tested,
         opening="" if limits.accuracy is None else OPENING,
         preferences=PREFERENCES[: 4 if given.is_cost_only else 5],
         range="" if index is None else certainty.range_text(columns, bands, index, given.axes.energy),
-        tie=certainty.tie_text(columns, certainty.rivals(columns, decision, bands, limits.prefer)),
+        tie=certainty.tie_text(
+            columns,
+            certainty.rivals(columns, decision, bands, limits.prefer),
+            certainty.judged_by(columns, limits.prefer),
+        ),
         command="" if index is None else command(given, given.valid.row(index, named=True)),
         fixed={"values": [asdict(value) for value in fixed_values(given)], "boundary": list(boundary(given))},
     )
@@ -158,22 +162,26 @@ def _answer(given: Tables, columns: Columns, decision: Decision, tested: Mapping
     return f"{what}: accuracy {accuracy}; {test}; {said}."
 
 
-def _why(columns: Columns, decision: Decision) -> str:
-    row = decision.index
+def _why(columns: Columns, decision: Decision, limits: Limits | None = None) -> str:
+    """Against the best design of the back ends that are let in; whatever the other limits."""
+    row, allowed = decision.index, None if limits is None else limits.back_ends
     if row is None:
         return ""
     gained = gains(columns)
-    known = [index for index, gain in enumerate(gained) if gain is not None]
+    names, which = columns["back_end"], "" if allowed is None else " let in"
+    known = [
+        index for index, gain in enumerate(gained) if gain is not None and (allowed is None or names[index] in allowed)
+    ]
     energies = columns["energy"]
     top = max(known, key=lambda index: (gained[index], -(energies[index] or math.inf), -index), default=row)
     best = "most accurate" if "accuracy" in columns else "fastest"
     if row == top or not columns["energy"][row] or not columns["energy"][top]:
-        return f"It is also the {best} design." if row == top and known else ""
+        return f"It is also the {best} design{which}." if row == top and known else ""
     ratio = columns["energy"][top] / columns["energy"][row]
     if 1 < ratio < theme.TOLD_APART:
         return ""
     change = f"cuts energy {theme.significant(ratio, 2)}×" if ratio > 1 else "cuts no energy"
-    return f"{_given_up(columns, top, row)} the {best} design ({columns['back_end'][top]}) {change}."
+    return f"{_given_up(columns, top, row)} the {best} design{which} ({columns['back_end'][top]}) {change}."
 
 
 def _given_up(columns: Columns, top: int, row: int) -> str:

@@ -73,11 +73,13 @@ def _alone(columns: Columns, terms: Terms, first: Best) -> str:
 
 def _compared(given: Tables, columns: Columns, terms: Terms, first: Best, rivals: list[Best]) -> str:
     """No claim below TOLD_APART, nor where ranges over the corners overlap."""
-    none = f"No clear winner at {terms.level} or more" if terms.level else "Cost only, no clear winner"
+    what = f"No clear winner in {terms.what}"
+    none = f"{what} at {terms.level} or more" if terms.level else f"Cost only, no{what.removeprefix('No')}"
     if rivals[0].least / first.least < theme.TOLD_APART:
         return f"{none}: {first.back_end} and {rivals[0].back_end} need about the same {terms.what}."
     factor = theme.significant(rivals[0].least / first.least, 2)
-    needs = f"{first.back_end} needs {factor}× less {terms.what} than {rivals[0].back_end}"
+    least = " against ".join(theme.show(value, terms.metric) for value in (first.least, rivals[0].least))
+    needs = f"{first.back_end} needs {factor}× less {terms.what} than {rivals[0].back_end} ({least}, the least of each)"
     bands = certainty.bands(given)
     close = [other for other in rivals if certainty.overlap(columns, bands, terms.cost, first.row, other.row)]
     if not close:

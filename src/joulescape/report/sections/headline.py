@@ -10,7 +10,7 @@ from joulescape.report import theme
 from joulescape.report.decide import Columns, Cost, Limits, decide, default_limit
 from joulescape.report.designs import design_columns, front_ids
 from joulescape.report.inputs import Tables
-from joulescape.report.sections import finding
+from joulescape.report.sections import convergence, finding
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,21 @@ def _scope(given: Tables, columns: Columns) -> tuple[str, ...]:
         ("", f"all at {node} nm" if isinstance(node, int) else f"every machine {str(node).replace('_', ' ')}"),
         ("accuracy", "was not measured: cost only" if given.is_cost_only else _measured(given)),
         ("", f"{given.valid.height:,} of {given.trials.height:,} designs valid"),
+        ("", _lacking(given, states.get("valid", 0))),
         ("", f"{states['failed']:,} failed" if states.get("failed") else ""),
         (_what_rests(given), _mostly_assumed(given, columns)),
+        ("", convergence.may_move(given)),
     ]
     return tuple(f"{name} {value}".strip() for name, value in said if value not in (None, ""))
+
+
+def _lacking(given: Tables, valid: int) -> str:
+    """`2 valid ones state no area`: what the count of valid designs holds, or leaves out, without a number."""
+    accuracy, left_out = given.axes.accuracy, valid - given.valid.height
+    names = [name for _, name in given.axes.items() if name != accuracy]
+    counts = {finding.lower(given.labels[name]): given.valid[name].null_count() for name in names}
+    said = [f"{left_out:,} more left out, as they have no accuracy"] if left_out else []
+    return "; ".join((*said, *(f"{count:,} of them without {name}" for name, count in counts.items() if count)))
 
 
 def _what_rests(given: Tables) -> str:
