@@ -104,7 +104,18 @@ def save(given: Tables, folder: Path) -> Path:
     import json
 
     space = folder / given.name
-    for field in ("trials", "front", "history", "confirmed", "parts", "layers", "audit"):
+    for field in (
+        "trials",
+        "front",
+        "history",
+        "confirmed",
+        "parts",
+        "layers",
+        "audit",
+        "constants",
+        "errors",
+        "mappings",
+    ):
         tables.write(getattr(given, field), space / f"{field}.parquet")
     tables.write(given.published, folder / "published.parquet")
     (space / "resolved.json").write_text(json.dumps(given.resolved), encoding="utf-8")

@@ -26,6 +26,7 @@ from joulescape.report.decide import Limits, decide, default_limit
 from joulescape.report.designs import design_columns
 from joulescape.report.index import told_in
 from joulescape.report.inputs import Tables, read_tables
+from joulescape.report.missing import LOST
 from joulescape.report.page import summary_text
 
 
@@ -204,3 +205,77 @@ def test_what_is_beside_a_report_is_a_mapping_or_nothing(
     if content is not None:
         path.write_text(content, encoding="utf-8")
     assert told_in(path) == found
+
+
+def split(command: Callable[..., None], *arguments: str | Path) -> tuple[str, str]:
+    app = typer.Typer()
+    app.command()(command)
+    found = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+    return found.stdout, found.stderr
+
+
+def test_a_page_by_hand_is_the_page_of_the_workflow(base: Tables, tmp_path: Path) -> None:
+    folder = save(base, tmp_path)
+    sources = tmp_path / "hwlib" / "references.bib"
+    sources.parent.mkdir()
+    sources.write_text("@article{shafiee2016, title={ISAAC}, year={2016}}\n", encoding="utf-8")
+    given = ("--published", tmp_path / "published.parquet", "--references", sources, "--out", tmp_path / "a.html")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        assert split(report_command, folder, *given)[1] == ""
+        assert split(report_command, folder.relative_to(tmp_path), "--out", tmp_path / "b.html")[1] == ""
+    for kind in ("html", "json", "md"):
+        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+    assert "published.parquet" in json.loads((tmp_path / "b.json").read_text(encoding="utf-8"))["files"]
+
+
+@pytest.mark.parametrize(("name", "said", "who"), [(name, *lost) for name, lost in LOST.items()])
+def test_a_table_that_is_not_there_is_one_line(name: str, said: str, who: str, base: Tables, tmp_path: Path) -> None:
+    folder = save(base, tmp_path)
+    path = (folder.parent if name == "published" else folder) / f"{name}.parquet"
+    path.unlink()
+    assert split(report_command, folder)[1] == f"{path} is missing: {said}; {who} writes it\n"
+    told = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert told["missing"] == [name]
+    assert f"{name}.parquet is missing: {said}" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_designs_that_nobody_can_read_are_not_called_unconfirmed(base: Tables, tmp_path: Path) -> None:
+    folder = save(base, tmp_path)
+    for name in ("confirmed", "parts"):
+        (folder / f"{name}.parquet").unlink()
+    out, told = split(explain_command, folder)
+    assert len(told.splitlines()) == 2 and "parts.parquet is missing: where the energy goes is not shown" in told
+    assert "where its energy goes is not known: confirmed.parquet and parts.parquet are missing" in out
+    split(report_command, folder)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "confirmed.parquet is missing: every accuracy" in page and "No design has been confirmed" not in page
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_metric_that_is_no_number_is_said_at_the_top(value: float, base: Tables, tmp_path: Path) -> None:
+    three = base.valid["design_id"].head(3).to_list()
+    hurt = pl.when(pl.col("design_id").is_in(three)).then(value).otherwise(pl.col("inference_energy_pj"))
+    folder = save(
+        dataclasses.replace(base, name="hurt", trials=base.trials.with_columns(inference_energy_pj=hurt)), tmp_path
+    )
+    said = "3 values are no finite number among the metrics of valid designs"
+    assert "3 values are no finite number and were taken as not known" in split(report_command, folder)[1]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert said in page.split("</header>")[0]
+    told = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert told["unsound_valid"] == {"inference_energy_pj": 3}
+    assert any(words.startswith("3 of them without energy per inference") for words in told["scope"])
+    out, err = split(diff_command, save(base, tmp_path), folder)
+    assert f"hurt: {said}" in out and "trials.inference_energy_pj (3)" in err
+
+
+def test_a_list_passes_over_folders_of_logs(base: Tables, tmp_path: Path) -> None:
+    folder = save(base, tmp_path)
+    split(report_command, folder)
+    (tmp_path / "logs").mkdir()
+    folders = sorted(path for path in tmp_path.iterdir() if path.is_dir())
+    out, err = split(report_command, "--index", *folders, "--out", tmp_path / "index.html")
+    assert (out, err) == (f"{tmp_path / 'index.html'}\n", "2 folders without a report passed over\n")
+    with pytest.raises(ResultsError, match=r"report\.json is missing"):
+        split(report_command, "--index", folder, tmp_path / "nowhere", "--out", tmp_path / "index.html")

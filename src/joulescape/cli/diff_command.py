@@ -19,9 +19,13 @@ def diff_command(
     from joulescape.report.comparison.facts import compare
     from joulescape.report.comparison.page import lines, render, summary
     from joulescape.report.inputs import read_tables
+    from joulescape.report.soundness import unsound_words
 
     old, new = read_tables(before), read_tables(after)
     found = compare(old, new)
+    for folder, given in ((before, old), (after, new)):
+        if given.unsound:
+            typer.echo(f"{folder}: {unsound_words(given.unsound)}", err=True)
     for line in lines(found):
         typer.echo(line)
     if out is not None:

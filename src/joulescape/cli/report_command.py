@@ -13,8 +13,13 @@ def report_command(
     out: Annotated[
         Path | None, typer.Option(help="The page to write; report.json and report.md are written beside it.")
     ] = None,
-    published: Annotated[Path | None, typer.Option(help="Table of `joulescape validate --format parquet`.")] = None,
-    references: Annotated[Path | None, typer.Option(help="BibTeX file of the sources.")] = None,
+    published: Annotated[
+        Path | None,
+        typer.Option(help="Table of `joulescape validate --format parquet`; that beside the folder without."),
+    ] = None,
+    references: Annotated[
+        Path | None, typer.Option(help="BibTeX file of the sources; hwlib/references.bib without.")
+    ] = None,
     networks: Annotated[Path | None, typer.Option(help="Folder of the reference networks' metrics.")] = None,
     charts: Annotated[
         Path | None, typer.Option(help="A folder to write every chart to as well: SVG, PNG, and its rows as CSV.")
@@ -44,12 +49,18 @@ def _write_report(
     networks: Path | None,
     charts: Path | None,
 ) -> None:
+    from joulescape.report.beside import published_beside, references_here
     from joulescape.report.in_words import markdown
     from joulescape.report.inputs import read_tables
+    from joulescape.report.missing import missing_words
     from joulescape.report.page import render, summary, summary_text
+    from joulescape.report.soundness import unsound_words
     from joulescape.report.written import write_text
 
-    given = read_tables(folder, published, references, networks)
+    given = read_tables(folder, published or published_beside(folder), references or references_here(), networks)
+    unsound = [f"{folder}: {unsound_words(given.unsound)}"] if given.unsound else []
+    for words in (*missing_words(given.missing, folder), *unsound):
+        typer.echo(words, err=True)
     write_text(out, render(given))
     write_text(out.with_suffix(".json"), summary_text(given))
     write_text(out.with_suffix(".md"), markdown(summary(given)))
@@ -64,12 +75,13 @@ def _write_report(
 
 
 def _write_study_report(folder: Path, out: Path, references: Path | None, charts: Path | None) -> None:
+    from joulescape.report.beside import references_here
     from joulescape.report.gap.in_words import markdown
     from joulescape.report.gap.inputs import read_study
     from joulescape.report.gap.page import render, summary, summary_text
     from joulescape.report.written import write_text
 
-    given = read_study(folder, references)
+    given = read_study(folder, references or references_here())
     write_text(out, render(given))
     write_text(out.with_suffix(".json"), summary_text(given))
     write_text(out.with_suffix(".md"), markdown(summary(given)))
@@ -94,6 +106,11 @@ def _write_index(folders: list[Path], out: Path) -> None:
     from joulescape.report.written import write_text
     from joulescape.resolve.shelves import find_root
 
+    # A folder of logs is passed over; one that is not there, and a list of none, are faults that `entries` tells.
+    drawn = [folder for folder in folders if (folder / "report.json").exists() or not folder.is_dir()]
+    passed, folders = len(folders) - len(drawn), drawn or folders
+    if drawn and passed:
+        typer.echo(f"{passed} folder{'' if passed == 1 else 's'} without a report passed over", err=True)
     try:
         root = find_root(folders[0])
     except SpecError:  # results that were copied out of their project: no question stands beside them

@@ -62,7 +62,7 @@ def lines(given: Tables, row: Mapping[str, Any], folder: Path) -> Iterator[str]:
     )
     yield from _said("mapping", found.mappings, row, lambda one: f"{one['layer']} ({one['role']})\n{one['text']}")
     if not _of(found.parts, row):
-        yield "not confirmed: its parts, layers, errors and mapping are not stored; the command below computes them"
+        yield _why_none(given)
     yield f"cost it again, at nominal statistics (no data is read): {command(given, row)} --explain"
     if not given.is_cost_only and row["network"] not in given.own_networks:
         words = (
@@ -76,6 +76,17 @@ def lines(given: Tables, row: Mapping[str, Any], folder: Path) -> Iterator[str]:
         )
         yield f"write it as ONNX: {shlex.join(words)}"
     yield from _question(given, row)
+
+
+def _why_none(given: Tables) -> str:
+    """Why a design has no lines of energy and time."""
+    files = [f"{name}.parquet" for name in ("confirmed", "parts") if name in given.missing]
+    if files:
+        verb = "is" if len(files) == 1 else "are"
+        return (
+            f"where its energy goes is not known: {' and '.join(files)} {verb} missing; the command below computes it"
+        )
+    return "not confirmed: its parts, layers, errors and mapping are not stored; the command below computes them"
 
 
 def _question(given: Tables, row: Mapping[str, Any]) -> Iterator[str]:

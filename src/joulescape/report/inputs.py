@@ -15,7 +15,7 @@ import polars as pl
 from joulescape import tables
 from joulescape.errors import ResultsError
 from joulescape.report import theme
-from joulescape.report.soundness import sound
+from joulescape.report.soundness import sound, unsound_metrics
 from joulescape.spec.space import TRAINING_METRICS
 
 ACCURACIES = ("accuracy_fraction", "trained_accuracy_fraction")
@@ -63,6 +63,10 @@ class Tables:
     """SHA-256 of every file that the tables were read from, by its name."""
     unsound: Mapping[str, int] = field(default_factory=dict)
     """Values that are no finite number, by `<table>.<column>`: they were taken as null."""
+    unsound_valid: Mapping[str, int] = field(default_factory=dict)
+    """Those of valid designs, by metric."""
+    missing: tuple[str, ...] = ()
+    """Tables without a file, by name."""
 
     @cached_property
     def spec(self) -> Mapping[str, Any]:
@@ -169,14 +173,17 @@ def read_tables(
     schemas = {"front": tables.TRIALS} | {name: getattr(tables, name.upper()) for name in IN_FOLDER if name != "front"}
     read = {name: read_table(folder / f"{name}.parquet", schemas[name], name == "trials") for name in IN_FOLDER}
     kept, unsound = sound({**read, "published": read_table(published, tables.PUBLISHED)})
+    paths = {name: folder / f"{name}.parquet" for name in IN_FOLDER} | {"published": published}
     return Tables(
         name=folder.name,
         **kept,
         resolved=resolved,
         references=read_references(references),
         networks={path.stem: read_json(path) for path in known if asked is None or path.stem in asked},
-        files=digests((folder / "resolved.json", *(folder / f"{name}.parquet" for name in IN_FOLDER), published)),
+        files=digests((folder / "resolved.json", *paths.values())),
         unsound=unsound,
+        unsound_valid=unsound_metrics(read["trials"]),
+        missing=tuple(name for name, path in paths.items() if path is None or not path.is_file()),
     )
 
 

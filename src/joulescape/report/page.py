@@ -49,6 +49,7 @@ from joulescape.report.sections import (
     yields,
 )
 from joulescape.report.shell import drawing, dressed, environment
+from joulescape.report.soundness import answer_words
 from joulescape.report.tally import picked, tally
 
 
@@ -139,6 +140,8 @@ def render(given: Tables) -> str:
         .get_template("report.html.j2")
         .render(
             name=given.name,
+            missing=given.missing,
+            alarm=answer_words(given.unsound_valid),
             facts=found,
             figures=figures,
             family_charts=[name for name in figures if name.startswith("family_")],

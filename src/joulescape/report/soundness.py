@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from joulescape.tables import METRICS
+
 SAID = 12
 """At most so many columns are named."""
 
@@ -24,6 +26,25 @@ def sound(tables: Mapping[str, pl.DataFrame]) -> tuple[dict[str, pl.DataFrame], 
         broken = [column for column, count in odd.items() if count]
         found[name] = table.with_columns(pl.when(pl.col(c).is_finite()).then(pl.col(c)).alias(c) for c in broken)
     return found, counts
+
+
+def unsound_metrics(trials: pl.DataFrame) -> dict[str, int]:
+    """Values of valid designs that are no finite number, by metric; none but those that have some."""
+    valid = trials.filter(pl.col("state") == "valid")
+    counts = {name: int((~valid[name].is_finite()).sum() or 0) for name in METRICS}
+    return {name: count for name, count in counts.items() if count}
+
+
+def answer_words(counts: Mapping[str, int]) -> str:
+    """What the answer may lack: `Of the valid designs 3 values are no finite number ...`. Empty without any."""
+    if not counts:
+        return ""
+    total, listed = sum(counts.values()), [f"{name} ({count:,})" for name, count in counts.items()]
+    one, they = ("value is", "it was") if total == 1 else ("values are", "they were")
+    return (
+        f"{total:,} {one} no finite number among the metrics of valid designs, {they} taken as not known, and such a "
+        f"design is not chosen by that metric: {', '.join(listed)}. The answer may be another."
+    )
 
 
 def unsound_words(counts: Mapping[str, int]) -> str:

@@ -32,6 +32,8 @@ def tally(given: Tables) -> dict[str, Any]:
         "git_commit": given.resolved.get("git_commit"),
         "files": dict(given.files),
         "unsound": dict(given.unsound),
+        "unsound_valid": dict(given.unsound_valid),
+        "missing": list(given.missing),
     }
 
 

@@ -27,6 +27,7 @@ from joulescape.report.comparison.matching import SAME, Design, matched
 from joulescape.report.decide import Limits, decide, default_limit
 from joulescape.report.designs import design_columns
 from joulescape.report.inputs import Tables, family_rank
+from joulescape.report.soundness import answer_words
 
 NAMED = 20
 """At most so many moved designs are listed."""
@@ -93,7 +94,7 @@ class Comparison:
     moved_count: int
     only: tuple[int, int]
     warning: str
-    """What the two questions do not have in common, in words; empty where they ask of the same."""
+    """What the two questions do not have in common, and values of valid designs that are no numbers; may be empty."""
     changes: tuple[Change, ...]
     causes: str
     """What of question, constants, networks, code, packages and computer differs, in one sentence."""
@@ -128,11 +129,16 @@ def compare(before: Tables, after: Tables) -> Comparison:
         moved=tuple(moved[:NAMED]),
         moved_count=len(moved),
         only=(len(ids[0] - ids[1]), len(ids[1] - ids[0])),
-        warning=warning(before, after),
+        warning=" ".join(filter(None, (warning(before, after), *map(_unsound, (before, after))))),
         changes=found,
         causes=causes_in_words(before, after, found),
         energy=moved_energy(before, after),
     )
+
+
+def _unsound(given: Tables) -> str:
+    said = answer_words(given.unsound_valid)
+    return said and f"{given.name}: {said}"
 
 
 def _names(before: Tables, after: Tables) -> tuple[str, str]:

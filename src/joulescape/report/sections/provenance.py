@@ -12,6 +12,7 @@ import yaml
 
 from joulescape.report import theme
 from joulescape.report.inputs import Tables
+from joulescape.report.missing import missing_words
 from joulescape.report.soundness import unsound_words
 
 PLACES = ("journal", "booktitle", "howpublished", "publisher", "institution", "school")
@@ -51,7 +52,12 @@ def facts(given: Tables) -> ProvenanceFacts:
         refused=tuple(
             (f"{entry['network']} on {entry['back_end']}", str(entry["reason"])) for entry in _listed(given, "refused")
         ),
-        notes=tuple(filter(None, (unsound_words(given.unsound), *map(str, _listed(given, "notes"))))),
+        notes=tuple(
+            filter(
+                None,
+                (*missing_words(given.missing), unsound_words(given.unsound), *map(str, _listed(given, "notes"))),
+            )
+        ),
         citations=tuple(citation(key, given.references[key]) for key in keys if key in given.references),
         unlisted=tuple(key for key in keys if key not in given.references),
     )
