@@ -257,6 +257,9 @@ def test_reasons_that_differ_in_numbers_count_together(nothing: Tables) -> None:
 
 
 def test_names_with_digits_are_not_numbers() -> None:
+    assert refused._nearest("area_mm2 must be at most 0.5", 0.32) == "the nearest has 0.660\u202fmm²"
+    assert refused._nearest("accuracy_fraction must be at least 0.8", 0.25) == "the nearest has 60.0\u202f%"
+    assert refused._nearest("mesh too lossy", 0.25) == refused._nearest("area_mm2 must be at most 0.5", None) == ""
     assert refused.NUMBER.sub("…", "conv1 needs 12.5 mm2, at most 1e-3") == "conv1 needs … mm2, at most …"
 
 

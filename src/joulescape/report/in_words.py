@@ -71,7 +71,8 @@ def _sections(found: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     yield "Can I trust the numbers", [*trust, *found["rungs"]]
     yield "Did the search run long enough", [said for said in (found["search"], found["search_effort"]) if said]
     refused = [
-        f"{reason['count']:,} × {reason['back_end']}, {reason['state']}: {reason['reason']}"
+        f"{reason['count']:,} × {reason['back_end']}, {reason['state']}: "
+        + "; ".join(filter(None, (reason["example"], reason["nearest"])))
         for reason in found["reasons"]
     ]
     yield "Infeasible and failed", refused

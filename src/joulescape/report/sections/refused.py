@@ -8,7 +8,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from joulescape.report import theme
 from joulescape.report.inputs import Tables
+
+BROKEN = re.compile(r"(\w+) must be at (most|least) (\S+)")
+"""What the evaluation writes of a design that breaks a constraint with one end."""
 
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?(?!\w)")
 
@@ -35,6 +39,8 @@ class Reason:
     count: int
     fraction: float
     """Share of all designs tried on that back end."""
+    nearest: str = ""
+    """Of a limit of the question: what the design that misses it by least has."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +60,33 @@ def facts(given: Tables) -> RefusedFacts:
     tried = Counter(given.trials["back_end"].to_list())
     counts: Counter[tuple[str, str, str, str]] = Counter()
     examples: dict[tuple[str, str, str, str], str] = {}
-    columns = ("state", "back_end", "family", "reason", "fidelity")
-    for state, back_end, family, reason, fidelity in bad.select(columns).iter_rows():
+    misses: dict[tuple[str, str, str, str], float] = {}
+    columns = ("state", "back_end", "family", "reason", "fidelity", "violation")
+    for state, back_end, family, reason, fidelity, miss in bad.select(columns).iter_rows():
         first_line = _words(state, reason, fidelity).strip().split("\n")[-1]
         key = (state, back_end or "–", family or "", NUMBER.sub("…", first_line))
         counts[key] += 1
         examples.setdefault(key, first_line)
-    reasons = (Reason(*key, examples[key], count, count / max(1, tried[key[1]])) for key, count in counts.items())
+        if miss is not None and miss > 0:
+            misses[key] = min(miss, misses.get(key, miss))
+    reasons = (
+        Reason(*key, examples[key], count, count / max(1, tried[key[1]]), _nearest(examples[key], misses.get(key)))
+        for key, count in counts.items()
+    )
     ordered = sorted(reasons, key=lambda reason: (-reason.count, reason.back_end, reason.reason))
     states = dict(given.trials["state"].value_counts().sort("state").rows())
     met = ((states[state], state, meaning) for state, meaning in MEANINGS.items() if states.get(state))
     return RefusedFacts(tuple(ordered), states, tuple(met))
+
+
+def _nearest(reason: str, miss: float | None) -> str:
+    """`the nearest has 0.660 mm²`: a limit and the share of it by which the nearest design misses it."""
+    broken = BROKEN.fullmatch(reason)
+    if broken is None or miss is None:
+        return ""
+    metric, way, bound = broken.group(1), broken.group(2), float(broken.group(3))
+    value = bound + (1 if way == "most" else -1) * miss * (abs(bound) or 1.0)
+    return f"the nearest has {theme.show(value, metric)}"
 
 
 def _words(state: str, reason: str | None, fidelity: str | None) -> str:
