@@ -68,6 +68,8 @@ def _sections(found: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
         within = f"{found['predictions_within_tolerance']:,} of {found['predictions']:,}"
         median = theme.show(found["prediction_median_error_fraction"], "error_fraction")
         trust.append(f"{within} published predictions are met within their tolerance; median error {median}.")
+    if found["answer_predictions"]:
+        trust.append(found["answer_predictions"])
     yield "Can I trust the numbers", [*trust, *found["rungs"]]
     yield "Did the search run long enough", [said for said in (found["search"], found["search_effort"]) if said]
     refused = [

@@ -183,6 +183,7 @@ def summary(given: Tables) -> dict[str, Any]:
         "optimism_fraction": found.tested.optimism_fraction,
         "predictions": found.published.prediction_count,
         "predictions_within_tolerance": found.published.prediction_pass_count,
+        "answer_predictions": found.published.answer,
         "prediction_median_error_fraction": found.published.median_error_fraction,
         "reasons": [asdict(reason) for reason in found.refused.reasons],
         "search": found.convergence.verdict,

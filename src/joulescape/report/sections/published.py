@@ -13,6 +13,7 @@ from joulescape.report import figure, theme
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables
+from joulescape.report.sections import own_record
 from joulescape.validation.record import ClassRecord, class_records
 
 
@@ -37,6 +38,8 @@ class PublishedFacts:
     claims: Rows
     """What sources claim of these machines against others, beside the model; in no count and no chart."""
     claims_sentence: str
+    answer: str = ""
+    """How the answer's own back end is met, and on which side it is missed."""
 
 
 def facts(given: Tables) -> PublishedFacts:
@@ -61,6 +64,7 @@ def facts(given: Tables) -> PublishedFacts:
         not_validated=tuple(name for name in names if name not in {row["back_end"] for row in predicted}),
         claims=claims,
         claims_sentence=_on_claims(claims),
+        answer=own_record.sentence(given, table),
     )
 
 

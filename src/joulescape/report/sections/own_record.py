@@ -1,0 +1,48 @@
+"""How the model meets what is published of the answer's own back end, and which way it misses."""
+
+from __future__ import annotations
+
+from joulescape.report.decide import Limits, decide, default_limit
+from joulescape.report.designs import design_columns
+from joulescape.report.figure import Rows
+from joulescape.report.inputs import Tables
+
+COSTS = ("energy", "area", "power", "latency", "time")
+"""Quantities of which a machine wants little: a model below the published figure flatters it."""
+
+
+def sentence(given: Tables, table: Rows) -> str:
+    """Of the panel's own answer; `table` holds the published figures as the page lists them. Empty without one."""
+    columns = design_columns(given)
+    index = decide(columns, Limits(accuracy=default_limit(columns))).index
+    return "" if index is None else of_back_end(columns["back_end"][index], table)
+
+
+def of_back_end(name: str, table: Rows) -> str:
+    """`The answer's own back end, x: 0 of 5 predictions are met; all 5 misses lie below the published figure by ...`"""
+    own = [row for row in table if row["role"] == "prediction" and row["back_end"] == name]
+    said = f"The answer's own back end, {name}: "
+    if not own:
+        return f"{said}nothing that is published of it is predicted, so its figures are not validated."
+    missed = [row for row in own if not row["passes"]]
+    met = f"{said}{len(own) - len(missed)} of {len(own)} predictions are met"
+    errors = [row["error"] for row in missed if row["error"] is not None]
+    if not errors or len(errors) < len(missed) or min(errors) * max(errors) <= 0:
+        return f"{met}."
+    way = "below" if errors[0] < 0 else "above"
+    every = "the miss lies" if len(errors) == 1 else f"all {len(errors)} misses lie"
+    return f"{met}; {every} {way} the published figure by {_span(errors)}{_meaning(missed, way)}."
+
+
+def _span(errors: list[float]) -> str:
+    sizes = [abs(error) for error in errors]
+    low, high = f"{100 * min(sizes):.0f}", f"{100 * max(sizes):.0f}"
+    return f"{low} %" if low == high else f"{low} to {high} %"
+
+
+def _meaning(missed: Rows, way: str) -> str:
+    words = [word for word in COSTS if any(word in str(row["what"]).split("_") for row in missed)]
+    if not words:
+        return ""
+    listed = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return f": its {listed} {'is' if len(words) == 1 else 'are'} likely too {'small' if way == 'below' else 'large'}"
