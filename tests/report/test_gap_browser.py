@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from made_study import made_study, nothing
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
 from test_report_browser import browser, opened, painted, pytestmark, requests, wait
 
 from joulescape.report.gap.page import Facts, render
@@ -50,18 +52,18 @@ def test_the_first_screen_holds_the_answer_and_its_tiles(browser: Any, page: str
 
 def test_switches_draw_another_metric_and_case_and_outlive_the_theme(browser: Any, page: str) -> None:
     opened(browser, page)
-    for signal, chart in (("metric", "bridge_0"), ("chosen", "overtake")):
-        pixels = f"return document.querySelector('[data-chart=\"{chart}\"] canvas').toDataURL()"
-        before = browser.execute_script(pixels)
-        browser.execute_script(
-            f"document.querySelector('[data-signal={signal}][data-charts={chart}] button:last-child').click()"
-        )
-        value = f"document.querySelector('[data-chart=\"{chart}\"]').view.signal('{signal}')"
-        last = f"[data-signal={signal}][data-charts={chart}] button:last-child"
-        chosen = browser.execute_script(f"return document.querySelector('{last}').dataset.value")
-        wait(browser, f"{value} === {chosen}")
-        if signal == "metric":
-            wait(browser, f"(() => {{ {pixels} }})() !== {json.dumps(before)}")
+    pixels = "return document.querySelector('[data-chart=\"bridge_0\"] canvas').toDataURL()"
+    before = browser.execute_script(pixels)
+    last = "[data-signal=metric][data-charts=bridge_0] button:last-child"
+    browser.execute_script(f"document.querySelector('{last}').click()")
+    metric = browser.execute_script(f"return document.querySelector('{last}').dataset.value")
+    wait(browser, f"document.querySelector('[data-chart=\"bridge_0\"]').view.signal('metric') === {metric}")
+    wait(browser, f"(() => {{ {pixels} }})() !== {json.dumps(before)}")
+    machines = Select(browser.find_element(By.CSS_SELECTOR, "select[data-charts=overtake]"))
+    machines.select_by_index(len(machines.options) - 1)
+    chosen = machines.options[-1].get_attribute("value")
+    value = "document.querySelector('[data-chart=\"overtake\"]').view.signal('chosen')"
+    wait(browser, f"{value} === {chosen}")
     browser.execute_script("document.getElementById('theme').click()")
     wait(browser, f"{value} === {chosen}")
     charts = "document.querySelectorAll('[data-chart]').length"

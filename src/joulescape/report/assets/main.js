@@ -13,12 +13,16 @@ function keepTheme(mode) {
 
 function wireButtons(charts) {
   for (const group of document.querySelectorAll("[data-signal]")) {
+    const tell = (value) => { for (const id of group.dataset.charts.split(" ")) charts.set(id, { [group.dataset.signal]: value }); };
+    if (group.matches("select")) { // many choices: a list takes one line
+      group.addEventListener("change", () => tell(JSON.parse(group.value)));
+      continue;
+    }
     group.addEventListener("click", (event) => {
       const button = event.target.closest("button");
       if (!button) return;
       for (const other of group.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button));
-      const value = JSON.parse(button.dataset.value);
-      for (const id of group.dataset.charts.split(" ")) charts.set(id, { [group.dataset.signal]: value });
+      tell(JSON.parse(button.dataset.value));
     });
   }
 }

@@ -27,7 +27,7 @@ def figures(found: OvertakeFacts) -> tuple[Figure, ...]:
     high = high * (high / low) ** 0.28  # room for the verdict's words
     label = "datum.value >= 1 ? '×' + format(datum.value, '~s') : '÷' + format(1 / datum.value, '~s')"
     ticks = [tick for tick in figure.log_ticks(low, high) if tick <= 2 * max([2.0, *values])]
-    axis = alt.Axis(values=ticks, labelExpr=label, title="Improvement over today's value (nearer ←)")
+    axis = alt.Axis(values=ticks, labelExpr=label, title="Improvement over today's value (nearer ←)", orient="top")
     scale = alt.Scale(type="log", domain=[low, high], nice=False, clamp=True)
     names = alt.Axis(
         title=None, ticks=False, domain=False, grid=True, labelLimit=alt.expr(LABEL_LIMIT),

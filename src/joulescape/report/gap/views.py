@@ -35,8 +35,8 @@ class Views:
         return alt.Scale(type="log", domain=ends, nice=False, clamp=True)
 
     def axis(self, title: str) -> alt.Axis:
-        """Ticks as the view has them."""
-        return alt.Axis(values=alt.expr(f"ticks[{self.chosen}]"), labelExpr=LABEL, title=title)
+        """Ticks as the view has them, above the rows: a long chart's lower end is off the screen."""
+        return alt.Axis(values=alt.expr(f"ticks[{self.chosen}]"), labelExpr=LABEL, title=title, orient="top")
 
     def params(self) -> tuple[alt.Parameter, ...]:
         """What the expressions read."""
