@@ -238,3 +238,13 @@ def test_names_of_any_kind_keep_their_lines_apart(name: str) -> None:
     question = bridge.facts(found).questions[0]
     assert len(question.rows) == 4 and len({row["key"] for row in question.rows}) == 4
     assert {cells["network"] for cells in question.table} == {name, "other"}
+
+
+def test_machines_moved_to_another_node_are_named_with_the_rule_and_its_caveat() -> None:
+    told = {"name": "q", "node": 28, "scaling_rule": "stillmaker", "scaled": {"memristive/isaac": 32}}
+    rows = [factor(1.0, 2.0, 2.0, question="q")]
+    (asked,) = bridge.facts(study({"questions": {"bridge": told}}, factors=rows)).questions
+    assert "to 28 nm by the rule of stillmaker" in asked.scaled and "isaac (32 nm)" in asked.scaled
+    assert "Memories follow such a rule badly" in asked.scaled
+    (still,) = bridge.facts(study({"questions": {"bridge": {**told, "scaled": {}}}}, factors=rows)).questions
+    assert still.scaled == ""

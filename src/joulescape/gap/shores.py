@@ -231,7 +231,7 @@ def _said(drawn: Drawn, dots: Sequence[Dot], line: fits.Line) -> str:
     """The growth with its interval, and how many of its points nobody looked up."""
     along = [dot.along for dot in dots]
     recalled = sum(_place(dot)["confidence"] == "medium" for dot in dots)
-    rest = f" {recalled} of its points are recalled." if recalled else ""
+    rest = f" Recalled, not looked up: {recalled} of {len(dots)}." if recalled else ""
     return f"{growth(line, drawn.law, drawn.x_label, (min(along), max(along)))}{rest}"
 
 

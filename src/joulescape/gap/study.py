@@ -18,7 +18,9 @@ import polars as pl
 
 from joulescape import gap_tables, tables
 from joulescape.errors import ResultsError
+from joulescape.gap.equals import TOLERANCE
 from joulescape.gap.findings import finding_rows
+from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.study import Study
 from joulescape.spec.study import PARTS, Part
 
@@ -89,6 +91,7 @@ def _write_study(study: Study, folder: Path) -> None:
         "spec": study.spec.model_dump(mode="json"),
         "questions": dict(_questions(study)),
         "series": dict(_series(study)),
+        "equal_accuracy_fraction": TOLERANCE,
     }
     draft = folder / f".{STUDY_FILE}.draft"
     draft.write_text(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
@@ -99,7 +102,15 @@ def _questions(study: Study) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """What each question of the study asks, on what ground, and from which machine its factors are counted."""
     for role, space in study.spaces.items():
         ground = {key: getattr(space.spec, key) for key in ("question", "boundary", "batch", "node")}
-        yield role, {"name": space.name, **ground, "baseline": study.baseline(role), "digest": space.digest()}
+        told = {"baseline": study.baseline(role), "digest": space.digest(), "scaling_rule": space.spec.scaling_rule}
+        yield role, {"name": space.name, **ground, **told, "scaled": _scaled(space), "draws": space.spec.budget.draws}
+
+
+def _scaled(space: DesignSpace) -> Mapping[str, float]:
+    """Machines whose CMOS parts were published at another node than the question asks for, with that node in nm."""
+    if space.spec.node == "as_published":
+        return {}
+    return {name: made.spec.node_nm for name, made in space.back_ends.items() if made.spec.node_nm != space.spec.node}
 
 
 def _series(study: Study) -> Iterator[tuple[str, Mapping[str, Any]]]:

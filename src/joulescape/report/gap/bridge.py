@@ -28,6 +28,8 @@ class Question:
     """`bridge` and a number: names its chart."""
     name: str
     asked: str
+    scaled: str
+    """Which machines are moved to another node, and by which rule; empty where none is."""
     ground: tuple[str, ...]
     baseline: str
     metrics: tuple[str, ...]
@@ -126,6 +128,7 @@ def _question(given: StudyTables, name: str, place: int) -> Question:
         id=f"bridge_{place}",
         name=name,
         asked=str(told.get("question") or name),
+        scaled=_scaled(told),
         ground=tuple(f"{label} {told[key]}" for key, label in ground if told.get(key) is not None),
         baseline=next((row["baseline"] for row in good if row["baseline"]), str(told.get("baseline") or "–")),
         metrics=tuple(metrics),
@@ -140,6 +143,21 @@ def _question(given: StudyTables, name: str, place: int) -> Question:
         missing=_gathered([*_without(mine), *_infeasible(given, name)]),
         open_ends=_gathered(_open_ends(mine)),
         sources=list(listed(given, name)),
+    )
+
+
+def _scaled(told: Mapping[str, Any]) -> str:
+    """The machines that are moved to the question's node, by which rule, and how far that rule can be trusted."""
+    moved: Mapping[str, float] = told.get("scaled") or {}
+    if not moved:
+        return ""
+    names = ", ".join(f"{short(name)} ({node:g} nm)" for name, node in moved.items())
+    return (
+        f"CMOS parts are scaled to {told['node']} nm by the rule of {told.get('scaling_rule')}, made for logic, from the "
+        f"published node in brackets: {names}. The others are made at that node or have no CMOS part to move. Memories "
+        "follow such a rule badly (the finding on SRAM has figures), so machines scaled far and full of memory are "
+        "less sure than their intervals say. Machines whose cells hold the weights keep them between inferences; "
+        "arrays fetch them unless their buffer is set to keep them and all fit."
     )
 
 

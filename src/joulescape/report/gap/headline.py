@@ -92,7 +92,7 @@ def _scope(given: StudyTables, shore: shores.ShoreFacts, built: bridge.BridgeFac
         yield f"{len(networks)} networks: {', '.join(networks[:8])}{' …' if len(networks) > 8 else ''}"
     years = [year for year in given.shores["year"].drop_nulls().to_list() if year]
     if years:
-        yield f"{given.shores.height} published points of {min(years)} to {max(years)}"
+        yield f"{len(given.points)} published points of {min(years)} to {max(years)}"
     if shore.last_year is not None:
         yield f"fits see points until {shore.last_year}"
 
@@ -106,7 +106,9 @@ def _growths(gap: widening.WideningFacts) -> Iterator[Tile]:
         yield Tile(factor_words(growth.value), f"a year ({ends}) {verb}: {about}")
     value, low, high = gap.chosen.over(10)
     ends = f"{plain_factor(low)} to {plain_factor(high)}"
-    yield Tile(factor_words(value), f"in a decade ({ends}): the gap, if both growths held")
+    years = f"needs from {gap.chosen.need.first} to {gap.chosen.need.last}, deliveries from "
+    years += f"{gap.chosen.delivery.first} to {gap.chosen.delivery.last}"
+    yield Tile(f"×{ends}", f"in a decade, {factor_words(value)} at the fits: the gap, if both growths held ({years})")
 
 
 def _factors(built: bridge.BridgeFacts) -> Iterator[Tile]:

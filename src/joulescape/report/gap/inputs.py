@@ -16,6 +16,8 @@ from joulescape.report.inputs import read_json, read_references, read_table
 
 STUDY_FILE = "study.json"
 """Its presence tells a study's folder from a question's."""
+SURE_FIRST = ("high", "derived", "medium", "low")
+"""Confidences, the surest first."""
 REMEDY = "work it out again with `joulescape gap`"
 
 
@@ -65,6 +67,16 @@ class StudyTables:
         """The last year of the first fits."""
         found = (self.spec.get("shores") or {}).get("first_span_until")
         return None if found is None else int(found)
+
+    @cached_property
+    def points(self) -> Mapping[tuple[str, str, int | None], str]:
+        """Published points, each once however many charts show it (file, name, year) -> its least confidence."""
+        found: dict[tuple[str, str, int | None], str] = {}
+        for row in self.shores.iter_rows(named=True):
+            file = str(self.series.get(row["series"], {}).get("file") or row["series"])
+            key, sure = (file, row["name"], row["year"]), row["confidence"] or "low"
+            found[key] = max(found.get(key, sure), sure, key=SURE_FIRST.index)
+        return found
 
     def role(self, question: str) -> str | None:
         """The part of a question in the study."""

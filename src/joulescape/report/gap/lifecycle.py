@@ -31,6 +31,8 @@ class LifecycleFacts:
     """Case -> (machines, what is to be known of them)."""
     missing: tuple[tuple[str, str], ...]
     sentences: tuple[str, ...]
+    equal: str
+    """What counts as equally accurate, and on how many trainings that rests."""
 
 
 def facts(given: StudyTables) -> LifecycleFacts:
@@ -51,6 +53,20 @@ def facts(given: StudyTables) -> LifecycleFacts:
         notes={case: _notes([row for row in rows if row["case"] == case]) for case in {row["case"]: 0 for row in rows}},
         missing=tuple(sorted(reasons)),
         sentences=tuple(_sentences(rows)),
+        equal=_equal(given),
+    )
+
+
+def _equal(given: StudyTables) -> str:
+    """What equal accuracy means here; empty where the study does not say."""
+    apart = given.about.get("equal_accuracy_fraction")
+    if apart is None:
+        return ""
+    draws = (given.questions.get("training") or {}).get("draws")
+    rests = f", from {draws} training{'s' if draws > 1 else ''} of each design" if draws else ""
+    return (
+        f"Equal accuracy: no more than {100 * apart:g} points below the baseline's{rests}; a difference of so few "
+        "samples may be chance."
     )
 
 
@@ -115,9 +131,17 @@ def _sentences(rows: Rows) -> list[str]:
 
 def _best(rows: Sequence[Mapping[str, Any]]) -> str:
     """The best machine of each split; one that stays the best is named once."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, list[str]]] = {}
     for share in sorted({row["share"] for row in rows}):
         row = max((row for row in rows if row["share"] == share), key=lambda row: row["factor"])
         verb = f"{row['back_end']} saves most" if row["factor"] > 1 else f"none saves, nearest is {row['back_end']}"
-        found.setdefault(verb, []).append(f"{row['text']} at {row['split']}")
-    return "; ".join(f"{verb}, {', '.join(told)}" for verb, told in found.items())
+        found.setdefault(verb, {}).setdefault(row["text"], []).append(row["split"])
+    return "; ".join(
+        f"{verb}, {', '.join(f'{text} at {_and(splits)}' for text, splits in told.items())}"
+        for verb, told in found.items()
+    )
+
+
+def _and(splits: Sequence[str]) -> str:
+    """The first and the last of neighbouring splits whose factor reads the same: it is said once."""
+    return splits[0] if len(splits) == 1 else f"{splits[0]} to {splits[-1]}"

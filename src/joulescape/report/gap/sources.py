@@ -29,7 +29,7 @@ class SourceFacts:
 
     points: Rows
     confidences: tuple[tuple[str, int, str], ...]
-    """(confidence, how many points, what it means)."""
+    """(confidence, how many points are no surer, each counted once, what it means)."""
     files: tuple[tuple[str, int, str], ...]
     """(table, rows, what it holds)."""
     items: tuple[tuple[str, str], ...]
@@ -41,7 +41,7 @@ class SourceFacts:
 
 def facts(given: StudyTables) -> SourceFacts:
     """Every plotted point stands here with its source, where in it, and how sure it is."""
-    counts = Counter(given.shores["confidence"].to_list())
+    counts = Counter(given.points.values())
     named = [text for column in ("shores", "overtake") for text in given.table(column)["source"].drop_nulls().unique()]
     states = given.bridge["compression_source"].drop_nulls().unique().to_list()
     keys = sorted({key for text in (*named, *states) for key in _keys(text) if key in given.references})

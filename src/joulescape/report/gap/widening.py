@@ -261,7 +261,10 @@ def ground(found: WideningFacts) -> str:
     told = [f"{side}: {one.subject}, {one.text} a year, {_rests_on(one)}." for side, one in sides]
     needs = [one for one in found.growths if not one.is_delivered and not one.is_known]
     if needs:
-        told.append(f"Not told from standing still: {'; '.join(f'{one.label}, {one.text}' for one in needs)}.")
+        still = "; ".join(f"{one.label}, {one.text} a year ({one.first} to {one.last})" for one in needs)
+        told.append(f"Not told from standing still: {still}; a bridge for such networks faces no growing need.")
+    if "parameters" in found.chosen.need.label:
+        told.append("Parameters (memory) are held against operations (computing): growths, not sizes, are compared.")
     return " ".join(told)
 
 
