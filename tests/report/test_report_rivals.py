@@ -96,7 +96,7 @@ def test_energy_is_held_against_the_least_of_the_others(rows: list[Design]) -> N
 
 def test_what_nobody_states_decides_nothing() -> None:
     rows: list[Design] = [(90, 0.0, 1.0), (90, 0.0, 1.0)]
-    assert told(table(rows, area=[1.0, None]), "area").text == "survives: no rival states its area"
+    assert told(table(rows, area=[1.0, None]), "area").text == "alone: no rival states its area"
     assert told(table(rows, area=[None, 1.0]), "area") == Verdict(UNKNOWN, "not known: no area is stated there")
 
 

@@ -64,7 +64,9 @@ def test_the_least_of_a_cost_is_told_as_the_tables_have_it(given_: Tables) -> No
             ]  # fmt: skip
             if mine is None:
                 assert verdict.word in (survivors.LOSES, survivors.UNKNOWN)
-            elif not rivals or mine * 1.05 <= min(rivals):
+            elif not rivals:
+                assert verdict.word == survivors.ALONE
+            elif mine * 1.05 <= min(rivals):
                 assert verdict.word == survivors.SURVIVES
             elif mine >= 1.05 * min(rivals):
                 assert verdict.word == survivors.LOSES
@@ -115,7 +117,27 @@ def test_a_machine_that_works_no_more_loses_and_an_alone_one_survives(given: Tab
     others = (pl.col("corner") == "pessimistic") & (pl.col("back_end") != winner)
     state = pl.when(others).then(pl.lit("failed")).otherwise(pl.lit("valid"))
     alone = of_role(dataclasses.replace(given, confirmed=given.confirmed.with_columns(state=state)), "energy")
-    assert alone.verdicts[1].text == "survives: no rival is left there"
+    assert alone.verdicts[1].text == "alone: no rival is left there"
+    assert alone.verdicts[1].word == survivors.ALONE
+    assert "more stand" in survivors._sentence((dataclasses.replace(alone, verdicts=alone.verdicts[1:2] * 3),))
+    assert survivors._sentence((dataclasses.replace(alone, verdicts=alone.verdicts[1:2] * 3),)).startswith("0 of 1")
+
+
+def test_the_panel_s_choice_that_falls_below_the_limit_is_told_with_its_points(given: Tables) -> None:
+    columns = design_columns(given)
+    limit = default_limit(columns)
+    picked = decide(columns, Limits(accuracy=limit)).index
+    assert picked is not None and limit is not None
+    typical = given.confirmed.filter(pl.col("corner") == "typical")
+    design = next(name for name in (columns["id"][picked], *typical["design_id"]) if name in set(typical["design_id"]))
+    its = (pl.col("design_id") == design) & (pl.col("corner") == "pessimistic")
+    value = pl.when(its).then(limit - 0.029).otherwise(pl.col("accuracy_fraction"))
+    fallen = dataclasses.replace(given, confirmed=given.confirmed.with_columns(accuracy_fraction=value))
+    said = survivors._fall(fallen, design, limit)
+    assert "2.9 points below the limit of" in said and "pessimistic" in said
+    higher = pl.when(its).then(limit).otherwise(pl.col("accuracy_fraction"))
+    kept = dataclasses.replace(given, confirmed=given.confirmed.with_columns(accuracy_fraction=higher))
+    assert survivors._fall(kept, design, limit) == survivors._fall(given, "unknown", limit) == ""
 
 
 def test_one_run_ties(given: Tables) -> None:

@@ -61,6 +61,8 @@ def _sections(found: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     yield "On equal area", [found["equal_terms"]] if found["equal_terms"] else []
     yield "Which knob matters", found["knobs"]
     trust = [found["survivors"]] if found["survivors"] else []
+    if found["survivors_fall"]:
+        trust.append(found["survivors_fall"])
     if found["optimism_fraction"] is not None:
         gap, way = 100 * abs(found["optimism_fraction"]), "above" if found["optimism_fraction"] > 0 else "below"
         trust.append(f"Validation stood {gap:.1f} points {way} test on average.")

@@ -176,6 +176,7 @@ def summary(given: Tables) -> dict[str, Any]:
         "pick_design": picked(given, row),
         "back_ends": [asdict(offer) for offer in found.decision.offers],
         "survivors": found.survivors.sentence,
+        "survivors_fall": found.survivors.falls,
         "winners": [{**asdict(row), "verdicts": row.said} for row in found.survivors.rows],
         "life": found.training.sentence or found.training.why_none,
         "bounds": found.bounds.lead,

@@ -18,7 +18,8 @@ WHO: dict[Preference, str] = {
     "latency": "least latency",
     "area": "smallest",
 }
-SURVIVES, TIES, LOSES, UNKNOWN = "survives", "ties", "loses", "unknown"
+SURVIVES, TIES, LOSES, UNKNOWN, ALONE = "survives", "ties", "loses", "unknown", "alone"
+"""Where no rival is left nothing was survived: a winner that stands alone is counted by itself."""
 
 OTHER = (
     "Asked among confirmed designs alone, and of what was seen when they were confirmed, the panel's rule takes "
@@ -65,6 +66,8 @@ class SurvivorFacts:
     differs: str = ""
     """That the rules chose another design than the panel, where they did: here they see test accuracies, and confirmed
     designs alone."""
+    falls: str = ""
+    """That the panel's choice has less than the limit at its pessimistic corner, where it does, and by how much."""
 
 
 def facts(given: Tables) -> SurvivorFacts:
@@ -86,6 +89,7 @@ def facts(given: Tables) -> SurvivorFacts:
         sentence=_sentence(rows),
         absent=tuple(name for name in tried if name not in names),
         differs=OTHER if rows and is_other else "",
+        falls=_fall(given, None if picked is None else columns["id"][picked], limit) if rows else "",
     )
 
 
@@ -134,7 +138,7 @@ def _verdict(given: Tables, winner: str, limits: Limits, at: Mapping[str, Corner
     if winner not in made.best:
         return Verdict(LOSES, "loses: none of its designs is within the limit there")
     if len(made.best) == 1:
-        return Verdict(SURVIVES, "survives: no rival is left there")
+        return Verdict(ALONE, "alone: no rival is left there")
     return _chosen(table, made, winner) if limits.prefer == "balance" else _compared(table, made, winner, limits.prefer)
 
 
@@ -157,7 +161,7 @@ def _compared(table: Columns, made: Decision, winner: str, role: str) -> Verdict
     if mine is None:
         return Verdict(UNKNOWN, f"not known: no {role} is stated there")
     if not stated:
-        return Verdict(SURVIVES, f"survives: no rival states its {role}")
+        return Verdict(ALONE, f"alone: no rival states its {role}")
     if role == "accuracy":  # the most accurate may be told apart where one behind it, of a wider range, is not
         ordered = sorted(stated, reverse=True)
         told = [_by_points(table, mine - value, made.best[winner], row, name) for value, name, row in ordered]
@@ -192,8 +196,31 @@ def _sentence(rows: tuple[Survivor, ...]) -> str:
         return ""
     same = [row for row in rows if all(verdict.word == SURVIVES for verdict in row.verdicts[:2])]
     always = [row for row in same if row.verdicts[2].word == SURVIVES]
+    alone = [
+        row
+        for row in rows
+        if row not in same and all(verdict.word in (SURVIVES, ALONE) for verdict in row.verdicts[:2])
+    ]
+    more = f" {len(alone)} more stand{'s' if len(alone) == 1 else ''} alone at a corner: no rival is left there."
     total = f"{len(rows)} winner{'' if len(rows) == 1 else 's'}"
     return (
         f"{len(same)} of {total} stay{'s' if len(same) == 1 else ''} ahead wherever all machines stand at the same "
-        f"corner, {len(always) or 'none'} in the worst case too."
+        f"corner, {len(always) or 'none'} in the worst case too.{more if alone else ''}"
+    )
+
+
+def _fall(given: Tables, design: str | None, limit: float | None) -> str:
+    """That the panel's choice itself has less than the limit at its pessimistic corner, and by how much."""
+    metric = given.axes.accuracy
+    if design is None or limit is None or metric is None:
+        return ""
+    rows = given.confirmed.rows(named=True)
+    found = [row for row in rows if row["design_id"] == design and row["corner"] == "pessimistic"]
+    reached = found[0][metric] if found and found[0]["state"] not in {"infeasible", "failed"} else None
+    if reached is None or limit - reached < SAME:
+        return ""
+    shown, asked = (theme.show(value, "accuracy_fraction") for value in (reached, limit))
+    return (
+        f"With every constant pessimistic the panel's choice has {shown} on test, {100 * (limit - reached):.1f} points "
+        f"below the limit of {asked}."
     )
