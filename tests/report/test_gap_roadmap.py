@@ -274,7 +274,7 @@ def test_names_and_ranges_stand_side_by_side(factors: list[float]) -> None:
     assert {row["edge"] for row in rows} == {1 + lifecycle_chart.SPREAD / 2}
 
 
-@given(st.lists(st.one_of(st.none(), st.floats(-1.0, 1e6)), max_size=8))
+@given(st.lists(st.one_of(st.none(), st.floats(-1.0, 0.0), st.floats(1e-300, 1e6)), max_size=8))
 @settings(max_examples=40, deadline=None)
 def test_a_views_ends_hold_its_values_and_no_change(values: list[float | None]) -> None:
     views = Views.of("chosen", {"a": values, "b": []})
