@@ -61,9 +61,6 @@ def _study_lines(file: Path, study: Study) -> Iterator[str]:
 
 
 def _lines(file: Path, space: DesignSpace) -> Iterator[str]:
-    from joulescape.pricing.first_look import pairs_without_designs
-    from joulescape.resolve.samplers import sampler_notes
-
     yield f"{file}: {space.spec.question}"
     yield f"  task {space.spec.task}, boundary {space.spec.boundary}, batch {space.spec.batch}, phases " + ", ".join(
         space.spec.phases
@@ -76,9 +73,17 @@ def _lines(file: Path, space: DesignSpace) -> Iterator[str]:
     if space.refused:
         yield f"  {_count(len(space.refused), 'pair')} that cannot meet:"
     yield from (f"    {refused.pair.name}: {refused.reason}" for refused in space.refused)
-    yield from (f"  note: {note}" for note in (*space.notes, *pairs_without_designs(space), *sampler_notes(space)))
+    yield from (f"  note: {note}" for note in _notes(space))
     budget = space.spec.budget
     yield f"  {_count(budget.trials, 'trial')} by {budget.sampler}, seed {budget.seed}: no fault"
+
+
+def _notes(space: DesignSpace) -> tuple[str, ...]:
+    from joulescape.pricing.first_look import pairs_without_designs
+    from joulescape.pricing.idle_look import idle_machines
+    from joulescape.resolve.samplers import sampler_notes
+
+    return (*space.notes, *pairs_without_designs(space), *idle_machines(space), *sampler_notes(space))
 
 
 def _count(count: int, noun: str) -> str:

@@ -24,14 +24,15 @@ def pairs_without_designs(space: DesignSpace) -> Iterator[str]:
     Tried are the space's values where nothing is drawn, else designs from the first to the last value of every domain.
     """
     for pair in space.pairs:
-        tried = _tried(space, pair)
+        tried = tried_values(space, pair)
         reasons = list(takewhile(lambda reason: reason is not None, (_misfit(space, values) for values in tried)))
         if len(reasons) == len(tried):
             how = "as set" if len(tried) == 1 else f"in each of {len(tried)} designs tried"
             yield f"{pair.name}: infeasible {how}: {reasons[0]}"
 
 
-def _tried(space: DesignSpace, pair: Pair) -> list[dict[str, Scalar]]:
+def tried_values(space: DesignSpace, pair: Pair) -> list[dict[str, Scalar]]:
+    """Values of a few designs of a pair, from the first to the last of every domain."""
     columns = {parameter.name: _values(parameter) for parameter in space.parameters(pair)} | {"pair": (pair.name,)}
     count = min(MOST_TRIED, max(len(values) for values in columns.values()))
     steps = [step / max(count - 1, 1) for step in range(count)]
