@@ -6,7 +6,7 @@ import dataclasses
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_tables import random_given
 from synthetic import empty, synthetic
@@ -14,7 +14,7 @@ from synthetic import empty, synthetic
 from joulescape import tables
 from joulescape.report.inputs import Tables
 from joulescape.report.page import render, summary
-from joulescape.report.sections import equal_terms
+from joulescape.report.sections import breakdown, equal_terms
 from joulescape.report.sections.equal_terms import Machine, copies_for, copies_on, power_of, rate_text
 from joulescape.report.standing import static_parts, static_share
 
@@ -41,6 +41,7 @@ def test_one_machine_fills_its_own_area_and_meets_its_own_rate(machine: Machine)
     assert copies_on(machine, machine.area) == 1 and copies_for(machine, machine.rate) == 1
 
 
+@settings(deadline=None)
 @given(random_given())
 def test_rows_are_back_ends_that_meet_the_limit(given_: Tables) -> None:
     found = equal_terms.facts(given_)
@@ -110,6 +111,18 @@ def test_what_draws_alike_in_every_layer_is_static_whatever_its_name() -> None:
     assert static_share(given_, "unknown") is None
     alone = dataclasses.replace(given_, layers=given_.layers.clear())
     assert static_share(alone, design) == 0.0  # by its class a pump works
+
+
+def test_a_machine_that_is_mostly_static_is_told_by_its_components() -> None:
+    given_ = pipelined(1)
+    names = set(breakdown.facts(given_).designs)
+    assert breakdown.facts(given_).static == []
+    energy = pl.when(pl.col("component") == "pump").then(3 * pl.col("energy_pj")).otherwise(pl.col("energy_pj"))
+    dear = dataclasses.replace(given_, parts=given_.parts.with_columns(energy_pj=energy))
+    rows = breakdown.facts(dear).static
+    assert {row["back_end"] for row in rows} == names
+    assert {(row["share"], row["parts"]) for row in rows} == {("75 %", "pump 75 %")}
+    assert 'id="static"' in render(dear)
 
 
 def test_the_table_counts_static_power_once() -> None:

@@ -29,6 +29,7 @@ from joulescape.report.sections import (
     tested,
     training,
 )
+from joulescape.report.tally import counted_words, left_out_words
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,21 @@ def test_the_headline_compares_the_least_energy_of_two_families(given: Tables) -
         f"than {second} ({theme.show(low, 'inference_energy_pj')} against {theme.show(high, 'inference_energy_pj')}, "
         "the least of each)."
     )
+
+
+def test_it_is_said_once_what_is_counted(given: Tables) -> None:
+    kept = f"{given.trials.height:,} designs of {given.trials['candidate_id'].n_unique():,} candidates."
+    assert counted_words(given).startswith(f"Counted here: {kept} ") and "to 80 hardware variants" in counted_words(
+        given
+    )
+    sixteen = given.trials.with_columns(variants_count=pl.lit(16, pl.Int64))
+    said = counted_words(dataclasses.replace(given, trials=sixteen))
+    assert "16 hardware variants of each candidate were costed; those that another variant" in said
+    alone = dataclasses.replace(given, trials=given.trials.with_columns(variants_count=pl.lit(1, pl.Int64)))
+    assert counted_words(alone) == f"Counted here: {kept}"
+    assert left_out_words(given) in headline.facts(given).scope
+    assert left_out_words(given) == "41,000 hardware variants costed, those that another beats not kept"
+    assert left_out_words(ran(given, designs_judged_count=given.trials.height)) == ""
 
 
 def test_the_scope_says_whether_the_finding_may_still_move(given: Tables) -> None:

@@ -50,7 +50,7 @@ from joulescape.report.sections import (
 )
 from joulescape.report.shell import drawing, dressed, environment
 from joulescape.report.soundness import answer_words
-from joulescape.report.tally import picked, tally
+from joulescape.report.tally import counted_words, picked, tally
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,7 @@ def render(given: Tables) -> str:
         .render(
             name=given.name,
             missing=given.missing,
+            counted=counted_words(given),
             alarm=answer_words(given.unsound_valid),
             facts=found,
             figures=figures,

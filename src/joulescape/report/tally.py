@@ -37,6 +37,29 @@ def tally(given: Tables) -> dict[str, Any]:
     }
 
 
+def counted_words(given: Tables) -> str:
+    """What a row of trials is: `Counted here: 24 designs. 16 hardware variants of each candidate were costed ...`"""
+    designs, candidates = given.trials.height, given.trials["candidate_id"].n_unique()
+    counts = given.trials["variants_count"].drop_nulls().to_list()
+    said = f"Counted here: {designs:,} design{'' if designs == 1 else 's'} of {candidates:,} candidates."
+    if not counts or max(counts) == 1:
+        return said
+    low, high = min(counts), max(counts)
+    many = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    return (
+        f"{said} {many} hardware variants of each candidate were costed; those that another variant of the same "
+        "candidate beats are not kept."
+    )
+
+
+def left_out_words(given: Tables) -> str:
+    """For the scope, where more was costed than is kept: how many variants, and which are not kept."""
+    judged = given.run.get("designs_judged_count")
+    if judged is None or judged <= given.trials.height:
+        return ""
+    return f"{judged:,} hardware variants costed, those that another beats not kept"
+
+
 def picked(given: Tables, index: int | None) -> dict[str, Any] | None:
     """The recommended design's metrics and parameters; None where there is none."""
     if index is None:

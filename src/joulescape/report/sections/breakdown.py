@@ -16,9 +16,14 @@ from joulescape.report.decide import Limits, decide, default_limit
 from joulescape.report.designs import design_columns
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables
+from joulescape.report.standing import static_parts
 
 LAYERS_SHOWN = 9
 """Rows of the chart by layer: the layers of most energy, and one for all the others."""
+
+MOSTLY, SMALL, NAMED = 0.5, 0.005, 4
+"""A machine is mostly static from such a share of its inference energy on; components of less than SMALL, or beyond the
+NAMED largest, are not named."""
 
 BAR_PX = 19
 
@@ -37,6 +42,8 @@ class BreakdownFacts:
     classes: tuple[str, ...]
     labels: Mapping[str, str]
     """`back end · network` of each shown design, by back end."""
+    static: Rows = ()
+    """Back ends most of whose inference energy is static: share, and the largest components by name."""
 
 
 def facts(given: Tables) -> BreakdownFacts:
@@ -56,6 +63,7 @@ def facts(given: Tables) -> BreakdownFacts:
         layers=_summed(_folded(parts), ["back_end", "family", "phase", "layer", "class"], designs),
         phases=tuple(phase for phase in ("inference", "training") if phase in set(parts["phase"].to_list())),
         classes=tuple(name for name in theme.component_names() if name in classes),
+        static=_mostly_static(given, designs),
     )
 
 
@@ -87,6 +95,18 @@ def networks_of(given: Tables, designs: Mapping[str, str]) -> dict[str, str]:
     """The network of each shown design, by back end: bars of different networks are not to be compared blindly."""
     known = dict(given.confirmed.select("design_id", "network").rows())
     return {name: known.get(design) or "" for name, design in designs.items()}
+
+
+def _mostly_static(given: Tables, designs: Mapping[str, str]) -> Rows:
+    """What one bar `static 100 %` hides: each such back end with its largest components."""
+    found = []
+    for name, design in designs.items():
+        parts = static_parts(given, design) or {}
+        if sum(parts.values()) > MOSTLY:
+            named = [f"{part.replace('_', ' ')} {100 * share:.0f} %" for part, share in parts.items() if share >= SMALL]
+            share = f"{100 * min(1.0, sum(parts.values())):.0f} %"
+            found.append({"back_end": name, "share": share, "parts": ", ".join(named[:NAMED])})
+    return found
 
 
 def _energy_parts(given: Tables, designs: Mapping[str, str]) -> pl.DataFrame:

@@ -115,7 +115,8 @@ def _effort(run: Mapping[str, Any]) -> str:
     if not measured or share is None:
         return f"{designs:,} designs were costed; no accuracy was measured."
     counted = f"{measured:,} accuracy measurement{'' if measured == 1 else 's'}"
-    return f"{designs:,} designs from {counted}: {theme.plain_number(share)} per measurement."
+    every = f"{designs:,} designs, every hardware variant counted, from {counted}"
+    return f"{every}: {theme.plain_number(share)} per measurement."
 
 
 def _candidates(last: Mapping[str, Any]) -> str:

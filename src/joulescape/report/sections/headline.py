@@ -11,6 +11,7 @@ from joulescape.report.decide import Columns, Cost, Limits, decide, default_limi
 from joulescape.report.designs import design_columns, front_ids
 from joulescape.report.inputs import Tables
 from joulescape.report.sections import convergence, finding
+from joulescape.report.tally import left_out_words
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def _scope(given: Tables, columns: Columns) -> tuple[str, ...]:
         ("accuracy", "was not measured: cost only" if given.is_cost_only else _measured(given)),
         ("", f"{given.valid.height:,} of {given.trials.height:,} designs valid"),
         ("", _lacking(given, states.get("valid", 0))),
+        ("", left_out_words(given)),
         ("", f"{states['failed']:,} failed" if states.get("failed") else ""),
         (_what_rests(given), _mostly_assumed(given, columns)),
         ("", convergence.may_move(given)),
