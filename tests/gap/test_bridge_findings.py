@@ -58,13 +58,13 @@ def test_the_best_is_told_with_its_ends_its_mean_and_what_is_assumed() -> None:
     ]  # fmt: skip
     bridge = [cost("a", CELLS, 1.0, "reported", assumed_energy_fraction=0.75)]
     found = best_of_a_family("memristive", asked(bridge, factors))
-    assert found is not None and f"at most 8 (a, reported, on {CELLS}) against {BASE}" in found.sentence
+    assert found is not None and f"by 8 (a, reported, on {CELLS}) at best, against {BASE}" in found.sentence
     assert (
         "over 2 networks the best of each gives 4 in the geometric mean, and least for b: 2; none of them"
         in found.sentence
     )
     assert found.sentence.endswith(
-        f"can carry c. In any state, whatever accuracy it costs, by at most 50 (b, bold, on {CELLS})."
+        f"can carry c. In any state, whatever accuracy it costs, by 50 (b, bold, on {CELLS}) at best."
     )
     assert found.uncertainty.startswith("2 to 40 over the corners; 75% of its energy rests on assumed numbers")
     assert best_of_a_family("photonic", asked(bridge, factors)) is None
@@ -96,7 +96,7 @@ def test_published_states_are_counted_where_both_are_priced() -> None:
     bridge = [cost("a", BASE, 8.0), cost("a", BASE, 8.0, "reported"), cost("a", CELLS, 6.0),
               cost("a", CELLS, 2.0, "reported"), cost("a", GPU, None), cost("a", GPU, 1.0, "reported")]  # fmt: skip
     found = who_uses_published_pruning(asked(bridge, []))
-    assert found is not None and found.sentence.endswith("state saves energy: a 1 of 2 (at most 3).")
+    assert found is not None and found.sentence.endswith("state saves energy: a 1 of 2 (best 3).")
 
 
 def test_measured_questions_have_a_sentence_of_their_own() -> None:

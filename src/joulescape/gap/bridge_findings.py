@@ -68,11 +68,11 @@ def best_of_a_family(family: str, tables: Tables) -> Finding | None:
     mean = geometric_mean(by_network.values())
     without = [name for name in _priced(tables)["network"].unique(maintain_order=True) if name not in by_network]
     none = f"; none of them can carry {', '.join(without)}" if without else ""
-    further = f" In any state, whatever accuracy it costs, by at most {_design(most)}." if most != best else ""
+    further = f" In any state, whatever accuracy it costs, by {_design(most)} at best." if most != best else ""
     return Finding(
         id=f"bridge_best_{family}",
         sentence=f"A machine of the {family} family, with networks as trained or compressed as published, divides the "
-        f"energy of an inference by at most {_design(best)} against {best['baseline']} with the network as trained; "
+        f"energy of an inference by {_design(best)} at best, against {best['baseline']} with the network as trained; "
         f"over {len(by_network)} networks the best of each gives {number(mean)} in the geometric mean, and least for "
         f"{worst}: {number(by_network[worst])}{none}.{further}",
         uncertainty=f"{_ends(best)}; {_assumed_of(tables, best)}{ERRORS if family != EXACT else AS_PUBLISHED}",
@@ -128,7 +128,7 @@ def who_uses_published_pruning(tables: Tables) -> Finding | None:
     if not found:
         return None
     told = ", ".join(
-        f"{name} {sum(saved > SAVES for saved in some)} of {len(some)} (at most {number(max(some))})"
+        f"{name} {sum(saved > SAVES for saved in some)} of {len(some)} (best {number(max(some))})"
         for name, some in found.items()
     )
     return Finding(

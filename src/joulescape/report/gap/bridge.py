@@ -155,7 +155,7 @@ def _scaled(told: Mapping[str, Any]) -> str:
     return (
         f"CMOS parts are scaled to {told['node']} nm by the rule of {told.get('scaling_rule')}, made for logic, from "
         f"the published node in brackets: {names}. The others are made at that node or have no CMOS part to move. "
-        "Memories follow such a rule badly (the finding on SRAM has figures), so machines scaled far and full of memory "
+        "Memories follow such a rule badly (the finding on SRAM has figures): machines scaled far and full of memory "
         "are less sure than their intervals say. Machines whose cells hold the weights keep them between inferences; "
         "arrays fetch them unless their buffer is set to keep them and all fit."
     )
