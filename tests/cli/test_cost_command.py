@@ -152,3 +152,9 @@ def test_an_option_has_its_words(option: tuple[str, str]) -> None:
     app.command()(cost_command)
     found = CliRunner().invoke(app, [*MLP, *option])
     assert found.exit_code == 2 and option[1] in found.output
+
+
+@pytest.mark.parametrize(("node", "said"), [("28", "node 32 nm, CMOS parts scaled to 28 nm ·"), ("32", "node 32 nm ·")])
+def test_a_title_names_the_node_that_its_numbers_are_scaled_to(node: str, said: str) -> None:
+    title = run("digits_mlp", "memristive/isaac", "--set", f"node={node}").splitlines()[0]
+    assert said in title

@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 from joulescape import tables
 from joulescape.cli.diff_command import diff_command
 from joulescape.errors import ResultsError
+from joulescape.report.comparison.causes import changes
 from joulescape.report.comparison.facts import NAMED, compare
 from joulescape.report.comparison.page import lines, render, summary
 from joulescape.report.inputs import Tables
@@ -185,3 +186,25 @@ def test_the_command_says_it_and_writes_the_page(tmp_path: Path) -> None:
     assert "photonic/mzi_mesh" in found.output and "÷2.0" in found.output
     assert_sound(out.read_text(encoding="utf-8"))
     assert json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))["before"] == "before"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ({"kind": "int", "low": 4, "high": 8, "step": 1, "log": False, "per": None}, 7, ("4 to 8", "7")),
+        ({"kind": "choice", "options": [5, 6, 7]}, {"kind": "choice", "options": [5]}, ("5, 6 or 7", "5")),
+        (
+            {"kind": "float", "low": 1.0, "high": 9.0, "log": True, "points": 5},
+            None,
+            ("1.0 to 9.0, log, points 5", "–"),
+        ),
+    ],
+)
+def test_a_domain_that_changed_is_one_line(old: Any, new: Any, said: tuple[str, str]) -> None:
+    base = synthetic(20)
+    before, after = (
+        dataclasses.replace(base, resolved={"spec": {"hardware": {"memristive/isaac": {"adc.bits": value}}}})
+        for value in (old, new)
+    )
+    found = [(change.path, change.before, change.after) for change in changes(before, after)]
+    assert found == [("hardware.memristive/isaac.adc.bits", *said)]

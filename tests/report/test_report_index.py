@@ -108,6 +108,7 @@ def test_the_page_says_how_each_came_out(project: Path) -> None:
         "Not answered yet",
         "good_chips",
         "Recommended",
+        "Question spaces/photonic_wall.yaml",
     ):
         assert words in text
     links = [link.attributes["href"] for link in named(elements(page), "a")]
@@ -122,7 +123,8 @@ def test_results_far_from_a_project_are_listed_without_a_state(tmp_path: Path) -
     run(str(folder))
     out = tmp_path / "index.html"
     assert run("--index", str(folder), "--out", str(out))[0] == 0
-    assert "<dt>State</dt>" not in out.read_text(encoding="utf-8")
+    page = out.read_text(encoding="utf-8")
+    assert "<dt>State</dt>" not in page and f"<dd><code>{folder.name}</code></dd>" in page
 
 
 def test_comparisons_beside_the_index_are_listed(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def _print_table(report: CostReport) -> None:
     design = report.design
     console.print(
         f"{design['network']} on {design['back_end']} · boundary {design['boundary']} · batch {report.batch} · "
-        f"node {design['node_nm']} nm · statistics: {report.statistics}"
+        f"{_node_words(design)} · statistics: {report.statistics}"
     )
     totals = Table("metric", "value")
     for name, value in report.totals.items():
@@ -141,6 +141,14 @@ def _print_table(report: CostReport) -> None:
     for one in report.explanations:
         console.rule(f"{one['layer']} · {one['role']}", align="left")
         console.print(one["text"], markup=False, highlight=False, soft_wrap=True)
+
+
+def _node_words(design: Mapping[str, Any]) -> str:
+    """`node 32 nm`; where another is asked for, both."""
+    own, asked = design["node_nm"], design["node"]
+    if not isinstance(asked, int) or asked == own:
+        return f"node {own} nm"
+    return f"node {own} nm, CMOS parts scaled to {asked} nm"
 
 
 def _energy_table(report: CostReport) -> object:

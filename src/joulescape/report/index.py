@@ -33,6 +33,8 @@ class Entry:
     answer: str
     scope: tuple[str, ...]
     link: str
+    file: str = ""
+    """The question's file where it is still on the shelf; else the name of the folder."""
     pick: str = ""
     """Network, back end and id of the recommended design."""
     front: tuple[tuple[str, int], ...] = ()
@@ -114,6 +116,7 @@ def _entry(folder: Path, out: Path, state: State | None) -> Entry:
             *words,
             tuple(found["scope"]),
             f"{beside}/report.html",
+            file=folder.name if state is None else f"spaces/{folder.name}.yaml",
             pick=_pick(found.get("pick_design")),
             front=tuple((found.get("front_families") or {}).items()),
             counts=tuple((name, counts[name]) for name in COUNTED if name in counts),

@@ -12,6 +12,7 @@ import polars as pl
 from joulescape.report import theme
 from joulescape.report.inputs import Tables
 from joulescape.report.sections.breakdown import shown_designs
+from joulescape.spec.domain import is_domain
 
 ABSENT = "–"
 GROUPS = (("spec", "question"), ("versions", "packages"), ("machine", "computer"))
@@ -127,8 +128,10 @@ def _digests(before: Tables, after: Tables) -> list[Change]:
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """(path, text) of every leaf: `budget.trials`, `back_ends[0].name`."""
-    if isinstance(value, Mapping) and value:
+    """(path, text) of every leaf: `budget.trials`, `back_ends[0].name`; a domain is one leaf."""
+    if is_domain(value) and ("options" in value or "low" in value):
+        yield path, _domain(value)
+    elif isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from _flat(inner, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list) and value:
@@ -136,6 +139,19 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from _flat(inner, f"{path}[{place}]")
     else:
         yield path, ABSENT if value is None else str(value)
+
+
+def _domain(value: Mapping[str, Any]) -> str:
+    """`5, 6 or 7` of a choice, `4 to 8` of a range; with what else the question says of it."""
+    if "options" in value:
+        *others, last = map(str, value["options"])
+        said = f"{', '.join(others)} or {last}" if others else last
+    else:
+        said = f"{value['low']} to {value.get('high')}"
+    known = ("kind", "options", "low", "high")
+    more = {key: inner for key, inner in value.items() if key not in known and (key, inner) != ("step", 1)}
+    rest = (key if inner is True else f"{key} {inner}" for key, inner in more.items() if inner not in (None, False))
+    return ", ".join((said, *rest))
 
 
 def moved_energy(before: Tables, after: Tables) -> tuple[Moved, ...]:
