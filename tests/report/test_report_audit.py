@@ -160,11 +160,20 @@ def test_the_table_names_each_column_once_and_marks_weak_pairs(whole: Tables) ->
 
 
 def test_how_many_designs_each_measurement_bought(whole: Tables) -> None:
-    assert convergence.facts(whole).effort == "41,000 designs from 300 accuracy measurements: 137 per measurement."
+    assert (
+        convergence.facts(whole).effort
+        == "41,000 designs, every hardware variant counted, from 300 accuracy measurements: 137 per measurement."
+    )
     few = ran(whole, designs_judged_count=5, measurements_count=2, designs_per_measurement=2.5)
-    assert convergence.facts(few).effort == "5 designs from 2 accuracy measurements: 2.50 per measurement."
+    assert (
+        convergence.facts(few).effort
+        == "5 designs, every hardware variant counted, from 2 accuracy measurements: 2.50 per measurement."
+    )
     one = ran(whole, designs_judged_count=80, measurements_count=1, designs_per_measurement=80.0)
-    assert convergence.facts(one).effort == "80 designs from 1 accuracy measurement: 80 per measurement."
+    assert (
+        convergence.facts(one).effort
+        == "80 designs, every hardware variant counted, from 1 accuracy measurement: 80 per measurement."
+    )
     none = ran(whole, measurements_count=0, designs_per_measurement=None)
     assert convergence.facts(none).effort == "41,000 designs were costed; no accuracy was measured."
     assert convergence.facts(dataclasses.replace(whole, resolved={})).effort == ""
