@@ -231,7 +231,7 @@ def test_one_that_stays_the_best_is_named_once_and_changes_are_told() -> None:
 
 def test_a_machine_that_spends_more_does_not_save() -> None:
     found = lives(*machine("m/a", 0.5, 0.25), *machine(BASELINE, 1.0, 1.0))
-    assert found.sentences == ("n: none saves, nearest is m/a, ÷2.00 at 100/0, ÷4.00 at 50/50.",)
+    assert found.sentences == ("n: none saves, nearest is m/a, ÷2.00 at 100/0.",)
     alone = lives(*machine(BASELINE, 1.0, 1.0))
     assert alone.sentences == ("n: no other machine learns as well.",)
 
@@ -286,3 +286,12 @@ def test_a_views_ends_hold_its_values_and_no_change(values: list[float | None]) 
                 assert low <= value <= high and 0 <= views.place(key, value) <= 1
     assert views.place("a", 2.0) > views.place("a", 0.5)
     assert {param.name for param in views.params()} == {"lows", "highs", "ticks"}
+
+
+def test_equal_accuracy_is_told_with_its_trainings_and_a_shortfall_once() -> None:
+    about = {"equal_accuracy_fraction": 0.01, "questions": {"training": {"name": "t", "draws": 1}}}
+    rows = [life("100/0", 0.0, 0.1, rank=1), life("50/50", 0.5, 0.2, rank=1)]
+    found = lifecycle.facts(study(about, lifecycle=rows))
+    assert "no more than 1 % of the samples, from 1 training of each design" in found.equal
+    assert found.sentences[0].count("÷") == 1
+    assert lifecycle.facts(study(lifecycle=rows)).equal == ""

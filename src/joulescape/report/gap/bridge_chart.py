@@ -35,7 +35,7 @@ def _figure(asked: Question) -> Figure:
     views = _views(asked)
 
     def x_of(field: str) -> alt.X:
-        axis = views.axis("Factor over the baseline (better →)")
+        axis = views.axis("Factor over the baseline (better →)", "top")
         return alt.X(f"{field}:Q", scale=views.scale(), axis=axis)
 
     base = (

@@ -65,8 +65,8 @@ def _equal(given: StudyTables) -> str:
     draws = (given.questions.get("training") or {}).get("draws")
     rests = f", from {draws} training{'s' if draws > 1 else ''} of each design" if draws else ""
     return (
-        f"Equal accuracy: no more than {100 * apart:g} points below the baseline's{rests}; a difference of so few "
-        "samples may be chance."
+        f"Equal accuracy: below the baseline's by no more than {100 * apart:g} % of the samples{rests}; a difference "
+        "as small may be chance."
     )
 
 
@@ -135,6 +135,8 @@ def _best(rows: Sequence[Mapping[str, Any]]) -> str:
     for share in sorted({row["share"] for row in rows}):
         row = max((row for row in rows if row["share"] == share), key=lambda row: row["factor"])
         verb = f"{row['back_end']} saves most" if row["factor"] > 1 else f"none saves, nearest is {row['back_end']}"
+        if row["factor"] <= 1 and verb in found:
+            continue  # how far it falls short is said once
         found.setdefault(verb, {}).setdefault(row["text"], []).append(row["split"])
     return "; ".join(
         f"{verb}, {', '.join(f'{text} at {_and(splits)}' for text, splits in told.items())}"

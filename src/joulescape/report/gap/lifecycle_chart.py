@@ -25,7 +25,7 @@ def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
     if not found.rows:
         return ()
     views = _views(found)
-    y = alt.Y("factor:Q", scale=views.scale(), axis=views.axis("Lifecycle energy saved (better ↑)"))
+    y = alt.Y("factor:Q", scale=views.scale(), axis=views.axis("Lifecycle energy saved (better ↑)", "left"))
     low = y.copy(deep=False)
     low.shorthand = "low:Q"
     title = "Training / inference (% of energy)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 
@@ -34,9 +34,9 @@ class Views:
         ends: list[Any] = [{"expr": f"{name}[{self.chosen}]"} for name in ("lows", "highs")]
         return alt.Scale(type="log", domain=ends, nice=False, clamp=True)
 
-    def axis(self, title: str) -> alt.Axis:
-        """Ticks as the view has them, above the rows: a long chart's lower end is off the screen."""
-        return alt.Axis(values=alt.expr(f"ticks[{self.chosen}]"), labelExpr=LABEL, title=title, orient="top")
+    def axis(self, title: str, orient: Literal["top", "left"]) -> alt.Axis:
+        """Ticks as the view has them; above the rows of a long chart, whose lower end is off the screen."""
+        return alt.Axis(values=alt.expr(f"ticks[{self.chosen}]"), labelExpr=LABEL, title=title, orient=orient)
 
     def params(self) -> tuple[alt.Parameter, ...]:
         """What the expressions read."""
