@@ -167,7 +167,8 @@ def test_files_of_a_report_are_known_by_their_bytes(tmp_path: Path) -> None:
     files = json.loads((folder / "report.json").read_text(encoding="utf-8"))["files"]
     assert set(files) >= {"trials.parquet", "resolved.json", "confirmed.parquet"}
     for name, digest in files.items():
-        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+        held = folder.parent if name == "published.parquet" else folder
+        assert hashlib.sha256((held / name).read_bytes()).hexdigest() == digest
 
 
 def test_a_summary_of_an_older_version_is_still_listed(tmp_path: Path) -> None:
