@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from random_tables import random_given
@@ -36,7 +38,8 @@ def test_higher_is_better_on_every_axis(tables: Tables) -> None:
     found, columns = parallel.facts(tables), design_columns(tables)
     labels = {tables.labels[metric]: role for role, metric in tables.axes.items()}
     for axis, role in labels.items():
-        mine = sorted((row for row in found.rows if row["axis"] == axis), key=lambda row: row["height"])
+        drawn = [row for row in found.rows if row["axis"] == axis and (role != "accuracy" or row["height"] > 0)]
+        mine = sorted(drawn, key=lambda row: row["height"])
         values = [columns[role][row["row"]] for row in mine]
         wanted = sorted(values, reverse=role != "accuracy")
         assert values == pytest.approx(wanted, rel=2e-3)
@@ -45,9 +48,26 @@ def test_higher_is_better_on_every_axis(tables: Tables) -> None:
 def test_ends_are_the_extremes_in_words() -> None:
     tables = synthetic(300)
     found = parallel.facts(tables)
+    accuracy = tables.labels["accuracy_fraction"]
     for end in found.ends:
+        if end["axis"] == accuracy and not end["height"]:
+            continue  # designs under it are drawn there too
         reached = [row for row in found.rows if row["axis"] == end["axis"] and row["height"] == end["height"]]
         assert reached and reached[0]["text"] == end["text"]
+
+
+def test_a_design_far_below_squeezes_no_other_and_equal_values_are_no_axis() -> None:
+    plain = synthetic(300)
+    chosen = plain.front["design_id"][0]
+    low = pl.when(pl.col("design_id") == chosen).then(0.43).otherwise(pl.col("accuracy_fraction"))
+    area = pl.when(pl.col("state") == "valid").then(1.24)
+    changed = dataclasses.replace(plain, trials=plain.trials.with_columns(accuracy_fraction=low, area_mm2=area))
+    found = parallel.facts(changed)
+    axis = plain.labels["accuracy_fraction"]
+    assert {row["height"] for row in found.rows if row["id"] == chosen and row["axis"] == axis} <= {0.0}
+    assert "43" not in next(end["text"] for end in found.ends if end["axis"] == axis and not end["height"])
+    assert plain.labels["area_mm2"] not in found.axes
+    assert "Area is 1.24\u202fmm² of all." in parallel.figures(found)[0].caption
 
 
 def test_many_lines_are_thinned_and_said() -> None:

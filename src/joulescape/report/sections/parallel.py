@@ -11,9 +11,11 @@ import altair as alt
 
 from joulescape.report import figure, theme
 from joulescape.report.blob import rounded
+from joulescape.report.decide import default_limit
 from joulescape.report.designs import design_columns
 from joulescape.report.figure import Figure, Rows, evenly
 from joulescape.report.inputs import Tables
+from joulescape.report.pareto_layers import ROOM_FRACTION
 
 LINES = 400
 """At most so many designs, evenly spread over the front in the order of its energies."""
@@ -28,6 +30,8 @@ class ParallelFacts:
     shown: int
     total: int
     axes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """An axis on which all designs are equal, which is not drawn; designs under the drawn accuracies."""
 
 
 def facts(given: Tables) -> ParallelFacts:
@@ -36,8 +40,19 @@ def facts(given: Tables) -> ParallelFacts:
     places = [row for row, on_front in enumerate(columns["front"]) if on_front and _is_whole(columns, row, metrics)]
     ordered = sorted(places, key=lambda row: (columns["energy"][row], row))
     kept = evenly(ordered, LINES)
-    axes = {role: given.labels[metric] for role, metric in metrics.items()}
-    spans = {role: _span([columns[role][row] for row in kept], role) for role in axes} if kept else {}
+    labels = {role: given.labels[metric] for role, metric in metrics.items()}
+    spans = {role: _span([columns[role][row] for row in kept], role) for role in labels} if kept else {}
+    same = [role for role in spans if theme.show(_value(spans[role][0], role), metrics[role])
+            == theme.show(_value(spans[role][1], role), metrics[role])] if len(kept) > 1 else []  # fmt: skip
+    axes = {role: label for role, label in labels.items() if role not in same}
+    notes = [f"{labels[role]} is {theme.show(_value(spans[role][0], role), metrics[role])} of all." for role in same]
+    floor = _floor(columns, kept)
+    is_drawn = "accuracy" in spans and "accuracy" in axes
+    if floor is not None and is_drawn and spans["accuracy"][0] < floor < spans["accuracy"][1]:
+        spans["accuracy"] = (floor, spans["accuracy"][1])
+        under = sum(columns["accuracy"][row] < floor for row in kept)
+        shown = theme.show(floor, "accuracy_fraction")
+        notes.append(f"{under:,} less accurate than {shown}: drawn at the lower end of that axis.")
     rows = [
         {
             **{name: columns[name][row] for name in ("id", "back_end", "family", "network")}, "row": row, "axis": label,
@@ -49,9 +64,23 @@ def facts(given: Tables) -> ParallelFacts:
     ends = [
         {"axis": axes[role], "height": height, "text": theme.show(_value(at, role), metrics[role])}
         for role, (low, high) in spans.items()
+        if role in axes
         for height, at in ((1.0, high), (0.0, low))
     ]
-    return ParallelFacts(rows, ends, len(kept), len(places), tuple(axes.values()))
+    return ParallelFacts(rows, ends, len(kept), len(places), tuple(axes.values()), tuple(notes))
+
+
+def _floor(columns: Mapping[str, Sequence[Any]], rows: Sequence[int]) -> float | None:
+    """A little under the weakest best of the back ends that reach the panel's opening limit, as the Pareto charts clip:
+    a design far below would squeeze all others together."""
+    limit = default_limit(columns)
+    best: dict[str, float] = {}
+    if limit is None:
+        return None
+    for row in rows:
+        value, name = columns["accuracy"][row], columns["back_end"][row]
+        best[name] = max(value, best.get(name, value))
+    return min((value for value in best.values() if value >= limit), default=limit) - ROOM_FRACTION
 
 
 def _is_whole(columns: Mapping[str, Sequence[Any]], row: int, metrics: Mapping[str, str]) -> bool:
@@ -74,7 +103,7 @@ def _span(values: Sequence[float], role: str) -> tuple[float, float]:
 
 def _height(value: float, role: str, span: tuple[float, float]) -> float:
     low, high = span
-    return (_turned(value, role) - low) / (high - low) if high > low else 0.5
+    return max(0.0, (_turned(value, role) - low) / (high - low)) if high > low else 0.5
 
 
 def figures(found: ParallelFacts) -> tuple[Figure, ...]:
@@ -131,7 +160,8 @@ def figures(found: ParallelFacts) -> tuple[Figure, ...]:
             "parallel",
             "What the best designs trade",
             f"{count} designs of the front, one line each; up is better on every axis, costs on the logarithm. "
-            "The numbers are the ends of each axis; the line in the colour of the ring is the choice.",
+            "The numbers are the ends of each axis; the line in the colour of the ring is the choice."
+            + "".join(f" {note}" for note in found.notes),
             chart.add_params(*params).properties(width="container", height=320),
             {"parallel": found.rows, "parallel_ends": found.ends},
             summary=f"Parallel coordinates of {count} designs of the front over {', '.join(found.axes).lower()}.",
