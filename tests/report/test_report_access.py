@@ -246,7 +246,8 @@ def test_the_index_links_to_every_report_in_order(tmp_path: Path) -> None:
     page = render_index(listed)
     assert_sound(page)
     read = elements(page)
-    assert [link.attributes["href"] for link in named(read, "a")] == [entry.link for entry in listed]
+    links = [link.attributes["href"] for link in named(read, "a")]
+    assert [link for link in links if link.endswith("report.html")] == [entry.link for entry in listed]
     assert [int(heading.tag[1]) for heading in named(read, *LEVELS)] == [1, 2, 2]
     assert all(entry.headline in page.replace("&#39;", "'") for entry in listed)
 

@@ -82,8 +82,8 @@ def test_one_family_has_no_small_multiples_and_no_rival(whole: Tables) -> None:
     alone = dataclasses.replace(whole, trials=whole.trials.filter(pl.col("family") == "photonic"))
     assert not any(name.startswith("family_") for name in Facts.of(alone).figures())
     assert decision.facts(alone).tie == ""
-    assert "One family at a time" not in render(alone)
-    assert "One family at a time" in render(whole)
+    assert "Where does each family stand alone?" not in render(alone)
+    assert "Where does each family stand alone?" in render(whole)
 
 
 def test_one_design_is_enough(whole: Tables) -> None:

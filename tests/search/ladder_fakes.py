@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 
-from search_fakes import FAMILIES, PAIRS, FakeSpace, judge, make_space
+from search_fakes import PAIRS, FakeSpace, judge, make_space, shelved
 
 from joulescape.network.digest import digest
 
@@ -23,7 +22,7 @@ class LadderSpace(FakeSpace):
     @property
     def back_ends(self):
         kinds = {**EQUIVALENCE, **({"photonic/mesh": "own"} if self.own else {})}
-        return {n: SimpleNamespace(family=FAMILIES[n], spec=SimpleNamespace(equivalence=k)) for n, k in kinds.items()}
+        return {name: shelved(name, kind) for name, kind in kinds.items()}
 
 
 def ladder_space(root, own=False, pairs=PAIRS, **changes):

@@ -19,6 +19,15 @@ from joulescape.spec.space import SpaceSpec
 from joulescape.tables import METRICS
 
 FAMILIES = {"electronic/grid": "electronic", "memristive/cells": "memristive", "photonic/mesh": "photonic"}
+
+
+def shelved(name, equivalence):
+    """A back end of the shelf, without settings."""
+    memory = SimpleNamespace(name="lpddr4", spec=Shape())
+    spec = SimpleNamespace(equivalence=equivalence, node_nm=28)
+    return SimpleNamespace(name=name, family=FAMILIES[name], spec=spec, stations=(), off_chip=memory)
+
+
 PAIRS = (
     Pair("mlp", "electronic/grid"),
     Pair("lenet", "electronic/grid"),
@@ -43,9 +52,7 @@ class FakeSpace:
 
     @property
     def back_ends(self):
-        shelf = {"spec": SimpleNamespace(equivalence="approximate", node_nm=28), "stations": ()}
-        memory = SimpleNamespace(name="lpddr4", spec=Shape())
-        return {n: SimpleNamespace(name=n, family=f, off_chip=memory, **shelf) for n, f in FAMILIES.items()}
+        return {name: shelved(name, "approximate") for name in FAMILIES}
 
     def parameters(self, pair):
         compression = (

@@ -106,7 +106,7 @@ def report_on(space: DesignSpace, candidate: Candidate, corner: Corner, explains
     if not explains:
         return report
     mappings, errors = rows.mapping_rows(machine, described, works), rows.error_rows(machine.errors(described), works)
-    return replace(report, explanations=mappings, errors=errors)
+    return replace(report, explanations=tuple(mappings), errors=tuple(errors))
 
 
 def _by_rule(priced: Priced, machine: Machine, node_nm: int) -> dict[str, float]:

@@ -66,8 +66,7 @@ def beside(pairs: Rows) -> tuple[Figure, ...]:
     said = "; ".join(f"{row['back_end']} {row['what']} {row['energy_text']}, {row['time_text']}" for row in pairs)
     caption = (
         "Hollow: one inference (its time is the latency of the batch). Filled: the whole training run of the same "
-        "design, the panel's opening choice of each back end (its most accurate where none is within the limit). "
-        "Both at the typical corner."
+        "design, the one that the section names. Both at the typical corner."
     )
     made = chart.properties(width="container", height=HEIGHT)
     return (
