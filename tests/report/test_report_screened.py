@@ -106,11 +106,14 @@ def test_the_page_carries_them_with_their_rung(whole: Tables) -> None:
 
 STUB = """
 const made = () => ({ dataset: {}, children: [], style: {}, append(...more) { this.children.push(...more); },
-  setAttribute() {}, addEventListener(_, act) { this.act = act; }, replaceChildren(...rows) { this.children = rows; },
+  setAttribute() {}, contains() { return false; },
+  addEventListener(name, act) { if (name !== 'focusin') this.act = act; },
+  replaceChildren(...rows) { this.children = rows; },
   querySelector(name) { return (this.parts = this.parts || {})[name] || (this.parts[name] = made()); },
   scrollTop: 0, clientHeight: 100000 });
 const known = {};
-globalThis.document = { createElement: made, getElementById: (id) => known[id] || (known[id] = made()) };
+globalThis.document = { activeElement: null, createElement: made,
+  getElementById: (id) => known[id] || (known[id] = made()) };
 const [page, datasets, limits] = JSON.parse(require('fs').readFileSync(0, 'utf8'));
 const table = makeTable(page, datasets), shown = () => known['table-box'].querySelector('tbody').children
   .map((row) => row.children.map((cell) => cell.textContent));
@@ -131,7 +134,15 @@ def plain(columns: Columns) -> dict[str, Any]:
 
 @pytest.mark.skipif(NODE is None, reason="node is not installed")
 def test_the_table_shows_them_only_when_asked_and_never_within_limits_or_on_the_front(whole: Tables) -> None:
-    page = {"metrics": dict(whole.axes.items()), "labels": {}, "units": {}, "plain_units": {}, "name": "x"}
+    page = {
+        "metrics": dict(whole.axes.items()),
+        "labels": {},
+        "units": {},
+        "plain_units": {},
+        "name": "x",
+        "follows": {},
+        "whole_ids": True,
+    }
     datasets = {
         "designs": design_columns(whole),
         "screened": screened_columns(whole),
@@ -139,7 +150,7 @@ def test_the_table_shows_them_only_when_asked_and_never_within_limits_or_on_the_
         "more_screened": plain(table_columns(whole, whole.screened)),
     }
     limits = {"accuracy": 0.0, "energy": None, "latency": None, "area": None, "back_ends": None}
-    source = "\n".join(asset(name) for name in ("decide.js", "numbers.js", "table.js"))
+    source = "\n".join(asset(name) for name in ("columns.js", "decide.js", "numbers.js", "table.js"))
     sent = json.dumps([page, datasets, limits])
     ran = subprocess.run([str(NODE), "-e", source + STUB], input=sent, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(ran.stdout)
