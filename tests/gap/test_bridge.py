@@ -149,7 +149,7 @@ def test_a_study_of_costs_alone_has_its_rows_and_its_sentences(monkeypatch: pyte
     assert {"bridge_best_memristive", "bridge_best_photonic", "claim_memristive", "claim_photonic"} <= set(told)
     assert "bridge_measured" not in told and "bridge_published_states" not in told
     best = known["factors"].filter((pl.col("family") == "memristive") & (pl.col("metric") == METRICS[0]))["both"].max()
-    assert f"at most {best:.3g} " in told["bridge_best_memristive"].sentence
+    assert f"by {best:.3g} " in told["bridge_best_memristive"].sentence
     assert (
         told["claim_memristive"].contradicts is not None and "where 895 is claimed" in told["claim_memristive"].sentence
     )

@@ -58,9 +58,9 @@ def test_a_state_that_costs_unknown_accuracy_is_never_the_best() -> None:
     rows = [factor("a", CELLS, 4.0, 4.0), factor("a", CELLS, 4.0, 400.0, "fixed_point 4/4")]
     found = best_of_a_family("memristive", asked([], rows))
     assert found is not None
-    assert f"at most 4 (a, none, on {CELLS})" in found.sentence
+    assert f"by 4 (a, none, on {CELLS}) at best" in found.sentence
     assert (
-        f"In any state, whatever accuracy it costs, by at most 400 (a, fixed_point 4/4, on {CELLS})." in found.sentence
+        f"In any state, whatever accuracy it costs, by 400 (a, fixed_point 4/4, on {CELLS}) at best." in found.sentence
     )
     alone = best_of_a_family("memristive", asked([], rows[1:]))
     assert alone is None, "a family of which no state keeps the accuracy has no best"
@@ -72,7 +72,7 @@ def test_of_equal_factors_the_first_is_told_in_whichever_order_others_come() -> 
     same = [factor(name, CELLS, 4.0, 4.0) for name in "abc"]
     for order in (same, same[::-1]):
         found = best_of_a_family("memristive", asked([], order))
-        assert found is not None and f"at most 4 ({order[0]['network']}, none," in found.sentence
+        assert found is not None and f"by 4 ({order[0]['network']}, none," in found.sentence
 
 
 def test_a_loss_beyond_the_tolerance_is_not_counted_as_kept() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,10 +110,27 @@ def figures(found: ParallelFacts) -> tuple[Figure, ...]:
     """One chart; none for fewer than two designs."""
     if found.shown < 2:
         return ()
+    count = f"{found.shown:,}" if found.shown == found.total else f"{found.shown:,} of {found.total:,}"
+    return (
+        Figure(
+            "parallel",
+            "What the best designs trade",
+            f"{count} designs of the front, one line each; up is better on every axis, costs on the logarithm. "
+            "The numbers are the ends of each axis; the line in the colour of the ring is the choice."
+            + "".join(f" {note}" for note in found.notes),
+            _chart(found.axes),
+            {"parallel": found.rows, "parallel_ends": found.ends},
+            summary=f"Parallel coordinates of {count} designs of the front over {', '.join(found.axes).lower()}.",
+        ),
+    )
+
+
+def _chart(axes: Sequence[str]) -> alt.LayerChart:
+    """A line a design over the axes, the choice's in the ring's colour, numbers at the ends."""
     x = alt.X(
         "axis:N",
         sort=None,
-        scale=alt.Scale(domain=list(found.axes), padding=0.32),
+        scale=alt.Scale(domain=list(axes), padding=0.32),
         axis=alt.Axis(
             orient="top", title=None, labelAngle=0, labelFontWeight=600, ticks=False, domain=False, grid=True
         ),
@@ -139,31 +156,15 @@ def figures(found: ParallelFacts) -> tuple[Figure, ...]:
     place: dict[str, Any] = {"align": "left", "dx": 9, "dy": alt.expr("datum.height ? 11 : -3"), "fontSize": 11}
     ends = alt.Chart(alt.NamedData("parallel_ends")).encode(x=x, y=y, text="text:N")
     halo = ends.mark_text(**place, stroke=alt.expr("paper"), strokeWidth=5, strokeJoin="round", opacity=0.9)
-    chart = figure.layered(
-        lines,
-        picked.encode(x=x, y=y, detail="id:N"),
-        points.add_params(hover),
-        halo,
-        ends.mark_text(**place, fill=alt.expr("ink")),
-    )
+    chosen = picked.encode(x=x, y=y, detail="id:N")
+    numbers = ends.mark_text(**place, fill=alt.expr("ink"))
+    layers = (lines, chosen, points.add_params(hover), halo, numbers)
+    return figure.layered(*layers).add_params(*_params()).properties(width="container", height=320)
+
+
+def _params() -> Iterator[alt.Parameter]:
     light = theme.colours("light")
-    params = (
-        alt.param(name="hidden", value=[]),
-        alt.param(name="pick", value=-1),
-        alt.param(name="ring", value=light["ring"]),
-        alt.param(name="ink", value=light["ink"]),
-        alt.param(name="paper", value=light["page"]),
-    )
-    count = f"{found.shown:,}" if found.shown == found.total else f"{found.shown:,} of {found.total:,}"
-    return (
-        Figure(
-            "parallel",
-            "What the best designs trade",
-            f"{count} designs of the front, one line each; up is better on every axis, costs on the logarithm. "
-            "The numbers are the ends of each axis; the line in the colour of the ring is the choice."
-            + "".join(f" {note}" for note in found.notes),
-            chart.add_params(*params).properties(width="container", height=320),
-            {"parallel": found.rows, "parallel_ends": found.ends},
-            summary=f"Parallel coordinates of {count} designs of the front over {', '.join(found.axes).lower()}.",
-        ),
-    )
+    yield alt.param(name="hidden", value=[])
+    yield alt.param(name="pick", value=-1)
+    for name, colour in (("ring", "ring"), ("ink", "ink"), ("paper", "page")):
+        yield alt.param(name=name, value=light[colour])
