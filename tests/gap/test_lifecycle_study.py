@@ -76,3 +76,17 @@ def test_an_epoch_is_priced_or_refused_with_its_reason() -> None:
     assert design.space.spec.node == space.spec.node
     refused = _epoch(space, "alexnet", "physical/shg")
     assert isinstance(refused, str) and "physical/shg" in refused
+
+
+@pytest.mark.parametrize("learnt", [None, 0.95])
+def test_an_accuracy_that_nobody_measured_equals_none_and_is_said(learnt: float | None) -> None:
+    base, other = (
+        replace(BASE, trained_accuracy=None),
+        replace(BASE, back_end="memristive/other", trained_accuracy=learnt),
+    )
+    rows = {row["back_end"]: row for row in _split([base, other], base.back_end, (0.9,), True)}
+    told = rows["memristive/other"]
+    assert told["rank"] is None
+    own = "nothing that was measured" if learnt is None else "0.950"
+    assert told["reason"] == f"learns {own}, not the baseline's nothing that was measured"
+    assert all(row["rank"] is not None for row in _split([base, other], base.back_end, (0.9,), False))

@@ -142,13 +142,14 @@ def measured_bridge(tables: Tables) -> Finding | None:
     """The best of each family where accuracy is measured and kept, each network against itself on the baseline; of a
     machine that is its own network, against the first one there."""
     factors = tables["factors"].filter(pl.col("question").is_in(_measured_questions(tables)))
-    kept = _energy(factors).filter(pl.col("is_best_of_family") & pl.col("both").is_not_null() & _is_other)
+    is_told = pl.col("is_best_of_family") & pl.col("accuracy_loss_fraction").is_not_null()
+    kept = _energy(factors).filter(is_told & _is_other)
     best = kept.sort("both", descending=True, maintain_order=True).unique("family", keep="first", maintain_order=True)
     if best.is_empty():
         return None
     told = "; ".join(
         f"{row['family']} {number(row['both'])} ({row['network']}, {row['compression']}, {row['back_end']}, "
-        f"{100 * (row['accuracy_loss_fraction'] or 0.0):+.1f} points lost)"
+        f"{100 * row['accuracy_loss_fraction']:+.1f} points lost)"
         for row in best.iter_rows(named=True)
     )
     return Finding(

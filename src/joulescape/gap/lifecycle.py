@@ -183,12 +183,18 @@ def split_name(share: float) -> str:
 
 
 def _is_equal(life: Life, base: Life) -> bool:
-    least = (base.trained_accuracy or 0.0) - TOLERANCE
-    return life.trained_accuracy is not None and life.trained_accuracy >= least
+    """Whether both accuracies are known and this one is no worse than the tolerance allows."""
+    if life.trained_accuracy is None or base.trained_accuracy is None:
+        return False
+    return life.trained_accuracy >= base.trained_accuracy - TOLERANCE
 
 
 def _reason(life: Life, base: Life, is_measured: bool) -> str | None:
     if not is_measured or _is_equal(life, base):
         return life.reason
-    told = f"learns {life.trained_accuracy or 0:.3f}, not the baseline's {base.trained_accuracy or 0:.3f}"
+    learnt, asked = (
+        "nothing that was measured" if one.trained_accuracy is None else f"{one.trained_accuracy:.3f}"
+        for one in (life, base)
+    )
+    told = f"learns {learnt}, not the baseline's {asked}"
     return told if life.reason is None else f"{told}; {life.reason}"

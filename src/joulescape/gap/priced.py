@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from joulescape.errors import SimulatorError
 from joulescape.evaluation import Evaluation, evaluate
 from joulescape.evaluation.case import Case
 from joulescape.gap.bills import Bill, Row, Where, added_up
@@ -74,8 +75,11 @@ def _chosen(space: DesignSpace, state: State) -> tuple[Candidate, Evaluation]:
 
 
 def _product(item: tuple[Candidate, Evaluation]) -> float:
-    metrics = item[1].metrics
-    return float(metrics["inference_energy_pj"] or 0.0) * float(metrics["inference_latency_ns"] or 0.0)
+    """Of a valid design, which has every metric of inference: a missing one raises, it is not nothing."""
+    energy, latency = (item[1].metrics[name] for name in ("inference_energy_pj", "inference_latency_ns"))
+    if energy is None or latency is None:
+        raise SimulatorError(f"a valid design on {item[0].pair.back_end} has no energy or no latency")
+    return energy * latency
 
 
 def _priced(space: DesignSpace, candidate: Candidate, corner: Corner) -> tuple[Evaluation, ...]:
