@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shape_reading import read, said
 
-from joulescape.errors import Fault
 from joulescape.spec.back_end import CLAIMED_RATIOS, FAMILIES, BackEndSpec, OffChipSpec, PartSpec, Product, PublishedRow
-from joulescape.spec.base import Shape
 from joulescape.spec.block import BlockUse
 from joulescape.spec.dataset import DatasetSpec
-from joulescape.spec.document import Document
-from joulescape.spec.faults import checked
 from joulescape.spec.reported import ReportedLayer, ReportedSpec
 
-S = TypeVar("S", bound=Shape)
 ROW: dict[str, Any] = {"what": "chip_power_mw", "value": 100, "role": "prediction", "source": "a2020", "where": "p. 1"}
 CLAIM: dict[str, Any] = {
     **ROW, "what": "inference_energy_ratio", "role": "claim", "against": "electronic/x", "workload": "digits_mlp",
@@ -36,20 +32,6 @@ DATA: dict[str, Any] = {
     "about": "Mine", "file": "x.npz", "input": [8], "classes": 2, "train_count": 8, "validation_count": 2,
     "test_count": 2,
 }  # fmt: skip
-
-
-def read(shape: type[S], content: dict[str, Any]) -> S:
-    faults: list[Fault] = []
-    found = checked(shape, Document("f.yaml", content), faults)
-    assert found is not None, faults
-    return found
-
-
-def said(shape: type[Shape], content: dict[str, Any]) -> str:
-    faults: list[Fault] = []
-    assert checked(shape, Document("f.yaml", content), faults) is None
-    assert len(faults) == 1
-    return str(faults[0])
 
 
 def test_a_row_s_defaults() -> None:

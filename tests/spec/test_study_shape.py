@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shape_reading import read, said
 
 from joulescape.errors import Fault
-from joulescape.spec.base import Shape
 from joulescape.spec.document import Document
 from joulescape.spec.faults import checked
 from joulescape.spec.network import NetworkSpec, NetworkTraining, OnnxNetworkSpec, OperatorSpec, ReadNetworkSpec
 from joulescape.spec.study import PARTS, ROLES, StudySpec, is_study
 from joulescape.spec.trend import CONFIDENCES, NODE, YEAR, SeriesSpec, TrendSpec
 
-S = TypeVar("S", bound=Shape)
 STUDY: dict[str, Any] = {
     "study": "gap", "question": "How far?", "questions": {"bridge": "gap_imagenet"}, "baselines": ["electronic/a"],
     "metrics": ["inference_energy_pj"], "shores": {"trends": ["chips"]},
@@ -38,20 +37,6 @@ TREND: dict[str, Any] = {
 NETWORK: dict[str, Any] = {
     "about": "x", "task": "digits", "input": [8], "operators": [{"name": "fc", "kind": "dense", "out_features": 2}],
 }  # fmt: skip
-
-
-def read(shape: type[S], content: dict[str, Any]) -> S:
-    faults: list[Fault] = []
-    found = checked(shape, Document("f.yaml", content), faults)
-    assert found is not None, faults
-    return found
-
-
-def said(shape: type[Shape], content: dict[str, Any]) -> str:
-    faults: list[Fault] = []
-    assert checked(shape, Document("f.yaml", content), faults) is None
-    assert len(faults) == 1, faults
-    return str(faults[0])
 
 
 def with_(content: dict[str, Any], path: str, value: Any) -> dict[str, Any]:

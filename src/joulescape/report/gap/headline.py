@@ -8,14 +8,7 @@ from dataclasses import dataclass
 from joulescape.report import theme
 from joulescape.report.gap import bridge, shores, widening
 from joulescape.report.gap.inputs import StudyTables, factor_words, metric_words, plain_factor
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One number with what it is."""
-
-    value: str
-    label: str
+from joulescape.report.sections.headline import Tile
 
 
 @dataclass(frozen=True)
