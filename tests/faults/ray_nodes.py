@@ -10,7 +10,7 @@ import sysconfig
 import tempfile
 import time
 import venv
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -55,7 +55,8 @@ def node(address, python):
 def end(process):
     """Kill a node with all that belongs to it."""
     for one in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
-        one.kill()
+        with suppress(psutil.NoSuchProcess):  # a worker may go by itself as soon as its raylet is gone
+            one.kill()
     process.wait()
 
 
@@ -63,9 +64,10 @@ def raylet_of(process):
     """The node's own process, as soon as it is there."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        for one in psutil.Process(process.pid).children(recursive=True):
-            if one.name() == "raylet":
-                return one
+        with suppress(psutil.NoSuchProcess):  # helpers of the start come and go
+            for one in psutil.Process(process.pid).children(recursive=True):
+                if one.name() == "raylet":
+                    return one
         time.sleep(0.1)
     raise TimeoutError("no raylet")
 
