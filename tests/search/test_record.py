@@ -17,7 +17,7 @@ from joulescape.network.fidelity import Fidelity
 from joulescape.resolve.candidate import Parameter
 from joulescape.search.confirm import candidate_of
 from joulescape.search.outcome import Job, Outcome, run_job
-from joulescape.search.record import as_drawn, provenance, trials_table, write_json, writing
+from joulescape.search.record import as_drawn, provenance, trials_table, write_json, write_resolved, writing
 from joulescape.search.study import Ask
 from joulescape.spec.domain import ChoiceDomain, IntDomain
 
@@ -160,3 +160,13 @@ def test_an_outcome_of_an_infeasible_candidate_is_one_row_without_swept_values()
     table = trials_table(space, [(ask, Outcome((evaluation,), 1.0))])
     assert table["is_front"].to_list() == [False]
     assert not [name for name in table.columns if name.startswith("hardware.")]
+
+
+@pytest.mark.parametrize(("task", "counts"), [("digits", {"validation": 360, "test": 360}), ("imagenet", {})])
+def test_resolved_tells_how_many_samples_an_accuracy_rests_on(tmp_path, monkeypatch, task, counts):
+    """A task of sizes alone is never measured on any."""
+    space = make_space(tmp_path, pairs=PAIRS[:1])
+    space = dataclasses.replace(space, spec=space.spec.model_copy(update={"task": task}))
+    monkeypatch.setattr("joulescape.search.record.weights_digest", lambda _: {})
+    write_resolved(space, tmp_path / "resolved.json", {})
+    assert json.loads((tmp_path / "resolved.json").read_text())["samples"] == counts

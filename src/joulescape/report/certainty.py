@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from joulescape.report import theme
+from joulescape.report import sampling, theme
 from joulescape.report.blob import rounded
 from joulescape.report.decide import COSTS, Columns, Decision
 from joulescape.report.inputs import Tables
@@ -144,6 +144,7 @@ def tested_texts(given: Tables) -> dict[str, str]:
     typical = given.confirmed.filter((pl.col("corner") == "typical") & pl.col(metric).is_not_null())
     return {
         row["design_id"]: accuracy_text(row[metric], row[f"{prefix}_sd_fraction"], "test", row[f"{prefix}_draws_count"])
+        + sampling.tested_words(given, row[metric])
         for row in typical.iter_rows(named=True)
     }
 

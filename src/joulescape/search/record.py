@@ -20,6 +20,7 @@ from joulescape.errors import ResultsError
 from joulescape.evaluation import Evaluation
 from joulescape.front import nondominated, objective_matrix
 from joulescape.network.digest import canonical
+from joulescape.network.task import TASKS
 from joulescape.search.constants import sources_of
 from joulescape.search.digests import code_digest, space_digest, weights_digest
 from joulescape.search.outcome import Outcome
@@ -71,6 +72,7 @@ def parameter_schema(space: DesignSpace, rows: Sequence[Row]) -> dict[str, Any]:
 
 def write_resolved(space: DesignSpace, path: Path, run: Mapping[str, Any]) -> None:
     """The space as it was understood, with versions and digests, and what is known of the run."""
+    task = TASKS[space.spec.task]
     resolved = {
         "name": space.name,
         "spec": canonical(space.spec),
@@ -79,6 +81,7 @@ def write_resolved(space: DesignSpace, path: Path, run: Mapping[str, Any]) -> No
             {"network": r.pair.network, "back_end": r.pair.back_end, "reason": r.reason} for r in space.refused
         ],
         "notes": list(space.notes),
+        "samples": {"validation": task.validation_count, "test": task.test_count} if task.has_data else {},
         "sources": sources_of(space),
         "digests": {"space": space_digest(space), "code": code_digest(), "weights": weights_digest(space)},
         **provenance(space.root),

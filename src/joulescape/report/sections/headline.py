@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from joulescape.report import theme
+from joulescape.report import sampling, theme
 from joulescape.report.decide import Columns, Cost, Limits, decide, default_limit
 from joulescape.report.designs import design_columns, front_ids
 from joulescape.report.inputs import Tables
@@ -64,6 +64,7 @@ def _scope(given: Tables, columns: Columns) -> tuple[str, ...]:
         ("batch", spec.get("batch")),
         ("", f"all at {node} nm" if isinstance(node, int) else f"every machine {str(node).replace('_', ' ')}"),
         ("accuracy", "was not measured: cost only" if given.is_cost_only else _measured(given)),
+        ("", sampling.scope_words(given)),
         ("", f"{given.valid.height:,} of {given.trials.height:,} designs valid"),
         ("", _lacking(given, states.get("valid", 0))),
         ("", left_out_words(given)),
@@ -91,7 +92,9 @@ def _what_rests(given: Tables) -> str:
 def _measured(given: Tables) -> str:
     """How accuracies were measured, from the fidelity names `rung/split/draws`."""
     samples = (given.spec.get("budget") or {}).get("samples")
-    count = "all samples" if samples is None else f"{samples:,} samples"
+    known = sampling.samples_of(given)
+    whole = "all samples" if known is None else f"all {known:,} samples"
+    count = whole if samples is None else f"{known or samples:,} samples"
     said = []
     for name in given.valid["fidelity"].drop_nulls().unique().sort().to_list():
         rung, split, draws = name.split("/") if name.count("/") == 2 else (name, "", "")
