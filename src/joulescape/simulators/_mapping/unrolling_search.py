@@ -118,6 +118,23 @@ def map_freely(
     raise Infeasible(reason, violation)
 
 
+def is_held(layer: Layer, hierarchy: Hierarchy, dataflow: Dataflow, most_unrollings: int) -> bool:
+    """Whether one of the first unrollings can be mapped, told without a search.
+
+    It can where every memory has room for the least tile of all that shares it: with the loops of a sum innermost and
+    all others outermost each boundary takes its least at once. False says only that none of these can.
+    """
+    return any(_has_room(layer, hierarchy, one) for one in unrollings(layer, hierarchy, dataflow)[:most_unrollings])
+
+
+def _has_room(layer: Layer, hierarchy: Hierarchy, unrolling: Unrolling) -> bool:
+    try:
+        sharings(Tiles(Spatial.of(layer, hierarchy, unrolling), "own"))
+    except Infeasible:
+        return False
+    return True
+
+
 def _narrower(layer: Layer, hierarchy: Hierarchy, dataflow: Dataflow) -> Iterator[tuple[Unrolling, ...]]:
     """Unrollings on less and less of the array, its dimensions halved, by number of units left.
 

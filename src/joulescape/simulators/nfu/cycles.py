@@ -6,7 +6,6 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy.stats import binom
 
 from joulescape.network.operators import Loops
 from joulescape.network.work import MatrixWork
@@ -62,5 +61,7 @@ def lane_cycles(window: int, lanes: int, density: float) -> float:
 
     E[max of `lanes` binomials of `window` trials] = sum over k of 1 - F(k)^lanes; at least one cycle a window.
     """
+    from scipy.stats import binom  # takes longer to import than a question to check
+
     below = binom.cdf(np.arange(window), window, density)
     return float(max(np.sum(1.0 - below**lanes), 1.0))

@@ -14,7 +14,7 @@ from joulescape.simulators._mapping.declared import BEYOND, OperandName
 from joulescape.simulators._mapping.footprints import footprints
 from joulescape.simulators._mapping.hierarchy import Hierarchy
 from joulescape.simulators._mapping.layer import Layer, Widths
-from joulescape.simulators._mapping.unrolling_search import Unrolled, map_freely
+from joulescape.simulators._mapping.unrolling_search import Unrolled, is_held, map_freely
 from joulescape.simulators.base import Context, OffChip
 from joulescape.simulators.spatial.effort import effort_of
 from joulescape.simulators.spatial.lanes import divided
@@ -110,6 +110,11 @@ class SpatialMachine:
         """The best mapping of a work. Raises Infeasible where the layer cannot be held or run."""
         return self._mapped(work, self._hierarchy(work))
 
+    def holds(self, work: MatrixWork) -> bool:
+        """Whether some mapping of those that `mapped` tries first is sure to fit."""
+        settings = self.settings
+        return is_held(self.layer(work), self._hierarchy(work), settings.dataflow, settings.search.most_unrollings)
+
     def unlimited(self, work: MatrixWork) -> Unrolled:
         """The best mapping if every memory of the chip were large enough."""
         found = self._hierarchy(work)
@@ -142,10 +147,10 @@ class SpatialMachine:
         return map_sliding(*asked, slides, has_registers) if is_read_again else map_freely(*asked)
 
     def misfits(self, works: Sequence[Work]) -> Mapping[str, Infeasible]:
-        """Why works cannot run, by layer."""
+        """Why works cannot run, by layer; nothing is mapped where it is plain that something fits."""
         found: dict[str, Infeasible] = {}
         for work in works:
-            if isinstance(work, MatrixWork):
+            if isinstance(work, MatrixWork) and not self.at(work).holds(work):
                 try:
                     self.at(work).mapped(work)
                 except Infeasible as error:
