@@ -28,11 +28,21 @@ async function inflate(id) {
   return (await inflated(document.getElementById(id).textContent)).text();
 }
 
+function onesIn(word) {
+  const pairs = word - ((word >>> 1) & 0x55555555), fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
+  return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
 // Place of each row among those of a mask, counted up to and with the row; `known` tells whether the row is one of them.
+// What stands before each 32 rows is counted once, and those of the 32 when they are asked for: a number a row is much.
 function makeMask(body, at, count) {
-  const places = new Uint32Array(count), known = (row) => (body[at + (row >> 3)] >> (row & 7)) & 1;
-  for (let row = 0, seen = 0; row < count; row += 1) places[row] = seen += known(row);
-  return { known, places };
+  const words = new Int32Array((count >> 5) + 1), before = new Uint32Array(words.length);
+  new Uint8Array(words.buffer).set(body.subarray(at, at + ((count + 7) >> 3)));
+  for (let next = 1; next < words.length; next += 1) before[next] = before[next - 1] + onesIn(words[next - 1]);
+  return {
+    known: (row) => (words[row >> 5] >>> (row & 31)) & 1,
+    place: (row) => before[row >> 5] + onesIn(words[row >> 5] & ~(-2 << (row & 31))),
+  };
 }
 
 function hexOf(bytes) {
@@ -60,8 +70,8 @@ function makeColumn(coded, body, mask) {
     length: coded.n,
     at(row) {
       if (rows && !rows.known(row)) return null;
-      const present = rows ? rows.places[row] - 1 : row;
-      return read(starts ? starts.places[present] - 1 : present);
+      const present = rows ? rows.place(row) - 1 : row;
+      return read(starts ? starts.place(present) - 1 : present);
     },
   };
 }
