@@ -127,9 +127,13 @@ def test_kinds_of_dram_are_counted():
         fit("dram_energy_by_year", "lpddr", -0.2, se=0.2, count=3),
         {"series": "dram_energy_by_year", "group": "gddr", "span": "first", "reason": "2 points"},
     ]
-    found = shore_findings.memory_is_not_enough(given(*rows))
+    found = shore_findings.dram_energy(given(*rows))
     assert found.sentence.startswith("1 of 2 kinds of DRAM have the three points")
-    assert "For 0 of them" in found.sentence
+    assert "For 0 of them" in found.sentence and "neither show a stall" in found.sentence
+    sure = fit("dram_device_energy_by_year", "ddr_reading", -0.05, se=0.001)
+    told = shore_findings.dram_energy(given(*rows, sure)).sentence
+    assert told.startswith("2 of 3 kinds") and "For 1 of them" in told and "stall" not in told
+    assert "(DDR reading times 0.891 a year" in told and "it cannot (LPDDR times 0.631 a year" in told
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from trend_project import point, study_of, written
+from trend_project import TREND, point, study_of, written
 
 from joulescape import gap_tables, tables
 from joulescape.gap import fits, shores
@@ -114,6 +114,23 @@ def test_doubtful_points_alone_say_so(tmp_path):
     assert of(found, group="boards", span="first")["reason"].to_list() == ["no point of sufficient confidence"]
 
 
+def test_records_of_another_quantity_are_the_group(tmp_path):
+    """The rate of the chips of least area so far: the doubtful one is none, the large one is not shown."""
+    text = TREND.replace(
+        "      boards: {about: boards, y: density, kinds: [board]}\n",
+        "      least: {about: small, y: rate_gops, kinds: [chip], fit: lowest, records_of: area_mm2}\n"
+        "      slow: {about: slow, y: rate_gops, kinds: [chip], at_most: {rate_gops: 20}}\n",
+    )
+    chips = (
+        point("a", 2010, 10, 9) + point("b", 2011, 30, 12) + point("c", 2012, 40, 5) + point("e", 2014, 20, 4)
+        + point("doubtful", 2013, 80, 1, area_sure="low") + point("f", 2014, 50, 4.5)
+    )  # fmt: skip
+    points, _ = made(study_of(written(tmp_path, chips, text)))
+    assert set(of(points, group="least")["name"]) == {"a", "c", "e"}
+    assert of(points, group="least", name="a")["where"].to_list() == ["page rate_gops; page area_mm2"]
+    assert set(of(points, group="slow")["name"]) == {"a", "e"}
+
+
 def test_records_are_those_that_beat_every_earlier_point(tmp_path):
     points = "".join(
         point(name, year, rate)
@@ -182,9 +199,13 @@ def test_precisions_never_meet(shipped):
     ("series", "group", "low", "high"),
     [
         ("error_by_year", "deep_winners", 0.60, 0.72),  # a third a year
-        ("error_by_year", "single_crop_best", 0.64, 0.81),
+        ("error_by_year", "single_crop_best", 0.64, 0.78),
         ("performance_density_by_year", "gpu_float32", 1.19, 1.41),
         ("parameters_by_year", "review", 1.33, 3.17),
+        ("operations_by_year", "least_error", 1.09, 3.14),
+        ("operations_by_year", "least_error_any_data", 1.35, 2.72),
+        ("energy_per_operation_by_year", "gpu_float32", 0.67, 0.78),
+        ("dram_device_energy_by_year", "ddr_reading", 0.87, 0.93),
     ],
 )
 def test_shipped_growth(shipped, series, group, low, high):
@@ -194,8 +215,33 @@ def test_shipped_growth(shipped, series, group, low, high):
 
 
 def test_dies_that_are_not_published_are_said(shipped):
-    rows = of(shipped[1], series="performance_density_by_year", span="first").filter(
-        pl.col("group").str.contains("fpga")
-    )
-    assert rows.height == 2
-    assert all(reason.startswith("not published:") for reason in rows["reason"])
+    """Programmable logic: one core of sufficient confidence, one doubtful die, and no die at all in float32."""
+    points, found = shipped
+    of_fpga = of(found, series="performance_density_by_year", span="first").filter(pl.col("group").str.contains("fpga"))
+    reasons = dict(of_fpga.select("group", "reason").iter_rows())
+    assert reasons["fpga_float32"].startswith("not published:")
+    assert reasons["fpga_fixed_16_bits"] == "1 point: a fit with an interval needs 3"
+    shown = of(points, series="performance_density_by_year", group="fpga_fixed_16_bits")
+    assert dict(shown.select("name", "confidence").iter_rows()) == {
+        "Stratix III EP3SL340": "medium",
+        "Virtex-7 2000T": "low",
+    }
+
+
+def test_the_frontier_of_operations_is_that_of_the_error(shipped):
+    """Each network of it errs less than every one of an earlier year, and none errs as little as it in its year."""
+    points, _ = shipped
+    errors = {
+        row["name"]: row["y"]
+        for group in ("single_crop_best", "single_crop_more_data")
+        for row in of(points, series="error_by_year", group=group).iter_rows(named=True)
+    }
+    for group, last in (("least_error", "ConvNeXt V2-H"), ("least_error_any_data", "EVA-02-L")):
+        frontier = of(points, series="operations_by_year", group=group).sort("year")
+        met = [errors[name] for name in frontier["name"]]
+        assert met == sorted(met, reverse=True) and len(set(met)) == len(met)
+        assert frontier["year"].n_unique() == frontier.height
+        assert frontier["name"].to_list()[-1] == last
+    small = of(points, series="operations_by_year", group="error_of_10_percent")
+    assert all(errors[name] <= 0.1 for name in small["name"])
+    assert small.sort("year")["y"].is_sorted(descending=True)

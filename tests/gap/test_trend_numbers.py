@@ -92,6 +92,21 @@ def test_derived_rates_are_units_times_clock(name):
     assert checked >= (8 if name == "performance_density" else 0)
 
 
+def test_energies_of_devices_are_current_times_voltage_over_their_rate():
+    """`243 mA at 1.2 V and 3 mA at 2.5 V over 38.4 Gb/s` is their sum in mW over Gb/s, which is pJ/bit."""
+    checked = 0
+    for point in points("memory_energy").values():
+        where = point.values.get("dram_pj_per_bit", point.values.get("sram_pj_per_bit")).where
+        rate = re.search(r"over ([\d.]+) Gb/s", where)
+        if rate is not None:
+            powers = [float(a) * float(v) for a, v in re.findall(r"([\d.]+) mA at ([\d.]+) V", where)]
+            powers += [float(mw) for mw in re.findall(r"(\d+) mW over", where)]
+            told = point.values["dram_pj_per_bit"].value
+            assert told == pytest.approx(sum(powers) / float(rate[1]), rel=6e-3), point.name
+            checked += 1
+    assert checked >= 15
+
+
 def test_operations_are_twice_the_stated_macs():
     checked = 0
     for point in points("networks").values():
@@ -143,7 +158,9 @@ def test_recalled_and_doubtful_numbers_say_so():
         figure for name in trend_names(ROOT) for point in points(name).values() for figure in point.values.values()
     ]
     assert not [figure for figure in every if "recalled" in figure.where and figure.confidence == "high"]
-    assert {figure.source for figure in every if figure.confidence == "low"} == {"pham2012"}
+    assert {figure.source for figure in every if figure.confidence == "low"} == {
+        "pham2012", "chaware2012", "gem52024",
+    }  # fmt: skip
 
 
 def test_the_span_after_2018_is_covered():

@@ -17,6 +17,7 @@ Fit = Mapping[str, Any]
 
 _NEED = ("parameters_by_year", "review")
 _DENSITY = ("performance_density_by_year", "gpu_float32")
+_DRAM = ("dram_energy_by_year", "dram_device_energy_by_year")
 _SIZES = (8, 32, 1024)
 _PUBLISHED_NM = (45.0, 7.0)
 """The nodes of published tables of SRAM."""
@@ -24,17 +25,17 @@ _PUBLISHED_NM = (45.0, 7.0)
 
 def widening_gap(tables: Tables) -> Finding | None:
     """How much faster the networks of a review's figure grow than the density of graphics cards."""
-    need, chip = _fit(tables, *_NEED), _fit(tables, *_DENSITY)
+    need, chip = fit_of(tables, *_NEED), fit_of(tables, *_DENSITY)
     if need is None or chip is None:
         return None
-    ratio = difference(_slope(need), _slope(chip))
+    ratio = difference(slope_of(need), slope_of(chip))
     widening = f"{number(factor(ratio.value))} a year ({between(factor(ratio.low), factor(ratio.high))})"
     return Finding(
         id="widening_gap",
         sentence=f"The gap between the networks of a review's figure and the float32 density of graphics cards widens "
-        f"by a factor of {widening}: parameters grow by {number(need['growth_factor'])} a year ({_years(need)}), "
-        f"GOPS/mm2 by {number(chip['growth_factor'])} ({_years(chip)}). A need of memory is held against a delivery of "
-        f"computing: their growths are compared, not their sizes.",
+        f"by a factor of {widening}: parameters grow by {number(need['growth_factor'])} a year ({years_of(need)}), "
+        f"GOPS/mm2 by {number(chip['growth_factor'])} ({years_of(chip)}). A need of memory is held against a delivery "
+        f"of computing: their growths are compared, not their sizes.",
         uncertainty=f"least squares on logarithms, {need['points_count']} and {chip['points_count']} points; Welch's "
         f"interval of 95 %",
     )
@@ -42,14 +43,14 @@ def widening_gap(tables: Tables) -> Finding | None:
 
 def density_goes_on(tables: Tables) -> Finding | None:
     """Whether the density of graphics cards stalled, judged by the cards after the first span."""
-    chip = _fit(tables, *_DENSITY)
+    chip = fit_of(tables, *_DENSITY)
     if chip is None or not chip["later_count"]:
         return None
     grows = chip["growth_low"] > 1 and chip["later_below_count"] == 0
     return Finding(
         id="density_goes_on",
         sentence=f"Float32 performance density of graphics cards grew by a factor of {number(chip['growth_factor'])} a "
-        f"year ({between(chip['growth_low'], chip['growth_high'])}; {_years(chip)}); of {chip['later_count']} later "
+        f"year ({between(chip['growth_low'], chip['growth_high'])}; {years_of(chip)}); of {chip['later_count']} later "
         f"cards {chip['later_inside_count']} lie inside the prediction, {chip['later_below_count']} below it.",
         uncertainty=f"{chip['points_count']} cards of one maker but one; peaks, not work done; precisions apart",
         contradicts="performance density of graphics cards stalls: with 12 nm, in 2017, it even dropped a little "
@@ -61,17 +62,17 @@ def density_goes_on(tables: Tables) -> Finding | None:
 
 def classifiers_do_not_grow(tables: Tables) -> Finding | None:
     """Whether networks that classify images grew as reviews of the largest networks have it."""
-    found, largest = _fit(tables, "parameters_by_year", "classifiers"), _fit(tables, *_NEED)
+    found, largest = fit_of(tables, "parameters_by_year", "classifiers"), fit_of(tables, *_NEED)
     if found is None or largest is None:
         return None
-    apart = difference(_slope(largest), _slope(found))
+    apart = difference(slope_of(largest), slope_of(found))
     is_flat = found["growth_low"] <= 1
     told = "did not grow in a way that can be told from none" if is_flat else "grew"
     is_apart = apart.low > 0
     return Finding(
         id="classifiers_do_not_grow",
         sentence=f"Networks built for accuracy on ImageNet {told}: a factor of {number(found['growth_factor'])} in "
-        f"parameters a year ({between(found['growth_low'], found['growth_high'])}; {_years(found)}), while those "
+        f"parameters a year ({between(found['growth_low'], found['growth_high'])}; {years_of(found)}), while those "
         f"of a review's figure, of any kind, grew by {number(largest['growth_factor'])}.",
         uncertainty=f"{found['points_count']} networks; the two rates differ by a factor of "
         f"{number(factor(apart.value))} a year ({between(factor(apart.low), factor(apart.high))})",
@@ -84,7 +85,7 @@ def classifiers_do_not_grow(tables: Tables) -> Finding | None:
 
 def accuracy_costs(tables: Tables) -> Finding | None:
     """What half the error costs in operations, and whether newer networks pay less."""
-    found = _fit(tables, "operations_over_error", "classifiers")
+    found = fit_of(tables, "operations_over_error", "classifiers")
     if found is None:
         return None
     low, value, high = (
@@ -102,13 +103,13 @@ def accuracy_costs(tables: Tables) -> Finding | None:
 
 def error_falls(tables: Tables) -> Finding | None:
     """How fast the error fell, for entries to the challenge and for one model with one crop."""
-    entries = _fit(tables, "error_by_year", "deep_winners")
-    single = _fit(tables, "error_by_year", "single_crop_best")
+    entries = fit_of(tables, "error_by_year", "deep_winners")
+    single = fit_of(tables, "error_by_year", "single_crop_best")
     if entries is None or single is None:
         return None
     said = [
         f"{100 * (1 - fit['growth_factor']):.0f} % a year ({100 * (1 - fit['growth_high']):.0f} to "
-        f"{100 * (1 - fit['growth_low']):.0f} %; {_years(fit)})"
+        f"{100 * (1 - fit['growth_low']):.0f} %; {years_of(fit)})"
         for fit in (entries, single)
     ]
     return Finding(
@@ -138,7 +139,7 @@ def tables_of_sram_stall(tables: Tables) -> Finding | None:
 
 def _beyond(tables: Tables, size: int) -> str | None:
     """The published fall from 45 to 7 nm beside that which the fit over nodes foretells."""
-    found = _fit(tables, "sram_energy_by_node", f"fast_{size}_kib")
+    found = fit_of(tables, "sram_energy_by_node", f"fast_{size}_kib")
     shores = tables["shores"].filter(
         (pl.col("series") == "sram_energy_by_node") & (pl.col("group") == f"published_{size}_kib")
     )
@@ -156,26 +157,38 @@ def _beyond(tables: Tables, size: int) -> str | None:
     return f"{size} KiB fell by a factor of {number(fall)} where {promised} was due"
 
 
-def memory_is_not_enough(tables: Tables) -> Finding | None:
-    """What published points say of DRAM: which kinds can be judged at all."""
-    found = tables["fits"].filter((pl.col("series") == "dram_energy_by_year") & (pl.col("span") == "first"))
+def dram_energy(tables: Tables) -> Finding | None:
+    """What published points say of DRAM: which kinds can be judged, and which of them fall."""
+    found = tables["fits"].filter(pl.col("series").is_in(_DRAM) & (pl.col("span") == "first"))
     if found.is_empty():
         return None
     fitted = found.filter(pl.col("slope_log10").is_not_null())
     sure = fitted.filter((pl.col("growth_high") < 1) | (pl.col("growth_low") > 1))
+    open_ = fitted.filter((pl.col("growth_high") >= 1) & (pl.col("growth_low") <= 1))
     stall = "" if sure.height else ": published points neither show a stall of DRAM nor refute it"
-    said = _listed(
-        [
-            f"energy per bit of {row['group'].replace('_', ' ')} DRAM times {number(row['growth_factor'])} a year, "
-            f"{between(row['growth_low'], row['growth_high'])}"
-            for row in fitted.iter_rows(named=True)
-        ]
-    )
     return Finding(
-        id="dram_cannot_be_judged",
-        sentence=f"{fitted.height} of {found.height} kinds of DRAM have the three points that a fit needs ({said}). "
-        f"For {sure.height} of them the change can be told from none{stall}.",
-        uncertainty="points of several sources; kinds and boundaries are never mixed",
+        id="dram_energy",
+        sentence=f"{fitted.height} of {found.height} kinds of DRAM have the three points that a fit needs. For "
+        f"{sure.height} of them the change of their energy per bit can be told from none{stall} ({_moved(sure)}); for "
+        f"the others it cannot ({_moved(open_)}).",
+        uncertainty="points of several sources; kinds and boundaries are never mixed; devices read open rows, from "
+        "their datasheets' currents, a standard's year each",
+    )
+
+
+def _kind(group: str) -> str:
+    """`ddr_reading` reads `DDR reading`."""
+    return " ".join(word.upper() if word.endswith("ddr") else word for word in group.split("_"))
+
+
+def _moved(rows: pl.DataFrame) -> str:
+    """How each kind's energy per bit moves a year."""
+    return _listed(
+        [
+            f"{_kind(row['group'])} times {number(row['growth_factor'])} a year, "
+            f"{between(row['growth_low'], row['growth_high'])}, {years_of(row)}"
+            for row in rows.sort("series", "group").iter_rows(named=True)
+        ]
     )
 
 
@@ -186,16 +199,16 @@ FINDINGS: tuple[Find, ...] = (
     accuracy_costs,
     error_falls,
     tables_of_sram_stall,
-    memory_is_not_enough,
+    dram_energy,
 )
 
 
-def _fit(tables: Tables, series: str, group: str) -> Fit | None:
-    """The first span's fit of a group; None where nothing was fitted."""
+def fit_of(tables: Tables, series: str, group: str, span: str = "first") -> Fit | None:
+    """The fit of a group and span, `first` or `all`; None where nothing was fitted."""
     rows = tables["fits"].filter(
         (pl.col("series") == series)
         & (pl.col("group") == group)
-        & (pl.col("span") == "first")
+        & (pl.col("span") == span)
         & pl.col("slope_log10").is_not_null()
     )
     return next(rows.iter_rows(named=True), None)
@@ -213,11 +226,13 @@ def _line(fit: Fit) -> Line:
     )
 
 
-def _slope(fit: Fit) -> tuple[float, float, int]:
+def slope_of(fit: Fit) -> tuple[float, float, int]:
+    """What `fits.difference` takes: the slope, its standard error and how many points it rests on."""
     return fit["slope_log10"], fit["slope_se"], fit["points_count"]
 
 
-def _years(fit: Fit) -> str:
+def years_of(fit: Fit) -> str:
+    """The years that a fit saw."""
     return f"{fit['x_low']:.0f} to {fit['x_high']:.0f}"
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from joulescape.gap import fits
 from joulescape.gap.findings import Find
+from joulescape.gap.gap_findings import FINDINGS as DRIFTS
 from joulescape.gap.in_words import growth, later_said
 from joulescape.gap.shore_findings import FINDINGS as FOUND
 from joulescape.resolve.study import Study
 from joulescape.spec.trend import CONFIDENCES, NODE, YEAR, Figure, Group, Law, Point, Quantity, SeriesSpec, TrendSpec
 
-FINDINGS: tuple[Find, ...] = FOUND
+FINDINGS: tuple[Find, ...] = (*DRIFTS, *FOUND)
 
 Row = Mapping[str, Any]
 
@@ -30,6 +31,8 @@ class Dot:
     is_later: bool
     is_taken: bool
     """Whether a fit may see it: of sufficient confidence, and a record where only records are fitted."""
+    rank: Figure
+    """What makes a record: y, or the quantity that the group names."""
 
     @property
     def order(self) -> tuple[int, float, str]:
@@ -75,17 +78,22 @@ def _dots(spec: TrendSpec, series: SeriesSpec, group: Group, last: int) -> tuple
     for point in spec.points:
         x, y = group.x or series.x, _figure(spec, point, group.y)
         along = _along(spec, point, x)
-        if _is_of(point, group) and y is not None and along is not None:
+        rank = y if group.records_of is None else _figure(spec, point, group.records_of)
+        if _is_of(point, group) and y is not None and along is not None and rank is not None:
             stated = None if x in (YEAR, NODE) else _figure(spec, point, x)
-            is_sure = all(figure.confidence != "low" for figure in (stated, y) if figure is not None)
-            dots.append(Dot(point, stated, y, along, point.year > last, is_sure))
+            is_sure = all(figure.confidence != "low" for figure in (stated, y, rank) if figure is not None)
+            dots.append(Dot(point, stated, y, along, point.year > last, is_sure, rank))
     ordered = sorted(dots, key=lambda dot: dot.order)
-    return tuple(ordered if group.fit == "all" else _records(ordered, -1.0 if group.fit == "highest" else 1.0))
+    if group.fit == "all":
+        return tuple(ordered)
+    found = tuple(_records(ordered, -1.0 if group.fit == "highest" else 1.0))
+    return found if group.records_of is None else tuple(dot for dot in found if dot.is_taken)
 
 
 def _is_of(point: Point, group: Group) -> bool:
     is_named = (not group.kinds or point.kind in group.kinds) and (not group.names or point.name in group.names)
-    return is_named and group.node_nm in (None, point.node_nm)
+    is_small = all(name in point.values and point.values[name].value <= most for name, most in group.at_most.items())
+    return is_named and is_small and group.node_nm in (None, point.node_nm)
 
 
 def _lacking(spec: TrendSpec, group: Group) -> tuple[str, ...]:
@@ -101,11 +109,11 @@ def _lacking(spec: TrendSpec, group: Group) -> tuple[str, ...]:
 
 def _records(dots: Sequence[Dot], sign: float) -> Iterator[Dot]:
     """The points by year; only those that beat every point of an earlier year, and the others of theirs, stay for the
-    fit; the lowest y wins, the highest at sign -1."""
+    fit; the lowest wins, the highest at sign -1."""
     best: float | None = None
-    for dot in sorted(dots, key=lambda dot: (dot.point.year, sign * dot.y.value, dot.point.name)):
-        is_record = dot.is_taken and (best is None or sign * dot.y.value < best)
-        best = sign * dot.y.value if is_record else best
+    for dot in sorted(dots, key=lambda dot: (dot.point.year, sign * dot.rank.value, dot.point.name)):
+        is_record = dot.is_taken and (best is None or sign * dot.rank.value < best)
+        best = sign * dot.rank.value if is_record else best
         yield replace(dot, is_taken=is_record)
 
 
@@ -169,8 +177,9 @@ def _quantity(spec: TrendSpec, name: str) -> Quantity:
 
 
 def _place(dot: Dot) -> Row:
-    """Source, place and confidence of both figures of a point: the lesser confidence counts."""
-    figures = [figure for figure in (dot.y, dot.x) if figure is not None]
+    """Source, place and confidence of all figures of a point: the least confidence counts."""
+    ranks = [dot.rank] if dot.rank is not dot.y else []
+    figures = [figure for figure in (dot.y, dot.x, *ranks) if figure is not None]
     return {
         "source": _joined([figure.source for figure in figures]),
         "where": _joined([figure.where for figure in figures]),

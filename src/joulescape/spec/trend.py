@@ -70,6 +70,11 @@ class Group(Shape):
     """Only points of this node; of any when absent."""
     fit: Literal["all", "lowest", "highest"] = "all"
     """`lowest` and `highest`: only points that beat every earlier one are fitted, and held against a fit later."""
+    records_of: Name | None = None
+    """The quantity whose records are fitted, as `fit` has it, and alone are the group's points. When absent, y's
+    records are fitted, and the others are shown as well."""
+    at_most: dict[Name, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    """Only points of which these quantities are known and no greater."""
 
 
 class SeriesSpec(Shape):
@@ -79,6 +84,13 @@ class SeriesSpec(Shape):
     x: str
     law: Law
     groups: Annotated[dict[Name, Group], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _records_are_fitted(self) -> Self:
+        for name, group in self.groups.items():
+            if group.records_of is not None and group.fit == "all":
+                raise ValueError(f"{name}: records_of needs fit: lowest or highest")
+        return self
 
     @model_validator(mode="after")
     def _law_has_its_axis(self) -> Self:
@@ -109,9 +121,11 @@ class TrendSpec(Shape):
             named += [(("quantities", name, "quotient", index), term, stated) for index, term in terms]
         for name, series in self.series.items():
             named.append((("series", name, "x"), series.x, self.known()))
-            for key, group in series.groups.items():
-                place = ("series", name, "groups", key)
+            for label, group in series.groups.items():
+                place = ("series", name, "groups", label)
                 named += [((*place, "y"), group.y, self.known()), ((*place, "x"), group.x or series.x, self.known())]
+                named += [((*place, "at_most", key), key, stated) for key in group.at_most]
+                named += [((*place, "records_of"), key, stated) for key in (group.records_of,) if key is not None]
                 named += [((*place, "kinds", index), kind, kinds) for index, kind in enumerate(group.kinds)]
                 named += [((*place, "names", index), one, names) for index, one in enumerate(group.names)]
         for index, point in enumerate(self.points):
