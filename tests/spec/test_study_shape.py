@@ -109,6 +109,10 @@ def test_a_trend_that_names_what_it_has_is_whole() -> None:
          ("tops", "watts", "tops_per_w", "year", "node_nm")),
         ("series.size.groups.all.kinds", ["gpu", "tpu"], ("series", "size", "groups", "all", "kinds", 1), ("gpu",)),
         ("series.size.groups.all.names", ["B"], ("series", "size", "groups", "all", "names", 0), ("A",)),
+        ("series.size.groups.all", {"about": "x", "y": "tops", "fit": "lowest", "records_of": "area"},
+         ("series", "size", "groups", "all", "records_of"), ("tops", "watts")),
+        ("series.size.groups.all", {"about": "x", "y": "tops", "at_most": {"area": 1.0}},
+         ("series", "size", "groups", "all", "at_most", "area"), ("tops", "watts")),
         ("points.0.values", {"tops_per_w": FIGURE}, ("points", 0, "values", "tops_per_w"), ("tops", "watts")),
     ],
 )  # fmt: skip
@@ -116,6 +120,13 @@ def test_a_name_that_the_file_does_not_define_is_placed(path: str, value: Any, p
     misnamed = read(TrendSpec, with_(TREND, path, value)).misnamed()
     assert (place, known) in [(where, names) for where, _, names in misnamed]
     assert all(name not in names for _, name, names in misnamed)
+
+
+def test_records_of_a_quantity_need_a_side() -> None:
+    content = {"about": "x", "x": "year", "law": "exponential"}
+    group = {"about": "x", "y": "tops", "records_of": "watts"}
+    assert "records_of needs fit: lowest or highest" in said(SeriesSpec, {**content, "groups": {"all": group}})
+    assert read(SeriesSpec, {**content, "groups": {"all": {**group, "fit": "lowest"}}}).groups["all"].at_most == {}
 
 
 def test_a_group_reads_the_series_own_axis_where_it_names_none() -> None:
