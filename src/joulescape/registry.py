@@ -24,6 +24,7 @@ class PluginError(JoulescapeError):
     """A plug-in could not be loaded."""
 
 
+@cache
 def builtin_names(group: str) -> frozenset[str]:
     """Names of the built-in modules of `group`, without importing them.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,11 @@ def references_path(root: Path) -> Path:
 
 def reference_keys(path: Path) -> frozenset[str]:
     """Keys of the entries `@type{key,`; OSError where the file cannot be read."""
-    text = path.read_text(encoding="utf-8", errors="replace")
+    return _keys(path.read_text(encoding="utf-8", errors="replace"))
+
+
+@lru_cache(maxsize=4)
+def _keys(text: str) -> frozenset[str]:
     return frozenset(key for kind, key in _ENTRY.findall(text) if kind.lower() not in _NO_ENTRIES)
 
 

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +93,18 @@ def plain(text: str) -> Any:
 
 
 def read_document(path: Path) -> Document:
-    """Read `path`; raises SpecError with every fault of its form (missing, unreadable, not UTF-8, not plain YAML)."""
+    """Read `path`; raises SpecError with every fault of its form (missing, unreadable, not UTF-8, not plain YAML).
+
+    The file is read each time, but a text that is known is not parsed again: documents are not to be changed.
+    """
     file = display(path)
+    return _document(file, _text(path, file))
+
+
+@lru_cache(maxsize=512)
+def _document(file: str, text: str) -> Document:
     builder = _Builder(file)
-    content = builder.build(_text(path, file))
+    content = builder.build(text)
     if builder.faults:
         raise SpecError(builder.faults)
     if not isinstance(content, dict):
