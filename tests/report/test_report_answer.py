@@ -117,6 +117,7 @@ def test_the_headline_names_no_winner_by_less_than_five_percent(given: Tables) -
     family = other.str.split("/").list.first()
     two = dataclasses.replace(made, trials=made.trials.with_columns(back_end=other, family=family))
     said = headline.facts(two).sentence
+    assert headline.facts(two).short.startswith("No clear winner") == said.startswith("No clear winner")
     assert "about the same energy per inference" in said
     assert "×" not in said
 

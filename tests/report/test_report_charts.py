@@ -86,7 +86,7 @@ def test_a_chart_says_in_words_what_it_shows(found: tuple[Facts, dict[str, Figur
         spec = drawn.spec()
         assert drawn.id == name
         assert spec["description"].strip()
-        assert drawn.title and drawn.caption.endswith(".")
+        assert drawn.title and drawn.words.endswith(".") and drawn.caption[-1:] in ("", ".")
         assert spec["width"] == "container"
         assert isinstance(spec["height"], int) and spec["height"] > 0
 
@@ -101,10 +101,11 @@ def test_colours_stand_in_the_theme_only(found: tuple[Facts, dict[str, Figure]])
         assert set(HEX.findall(" ".join(signals))) <= named, drawn.id
 
 
-def test_family_is_colour_and_shape_or_dash_never_colour_alone(found: tuple[Facts, dict[str, Figure]]) -> None:
+def test_a_machine_is_colour_and_shape_or_dash_never_colour_alone(found: tuple[Facts, dict[str, Figure]]) -> None:
     for drawn in found[1].values():
         encodings = [layer["encoding"] for layer in drawn.spec()["layer"] if "encoding" in layer]
-        coloured = [e for e in encodings if e.get("color", {}).get("field") == "family"]
+        coloured = [e for e in encodings if e.get("color", {}).get("field") == "back_end"]
+        assert not any(e.get("color", {}).get("field") == "family" for e in encodings), drawn.id
         also = [e for e in coloured if "shape" in e or "strokeDash" in e or "text" in e]
         assert not coloured or also, drawn.id
 

@@ -80,8 +80,8 @@ def test_the_caption_counts_what_is_small_and_hollow() -> None:
     assert set(found.near) == set(COSTS)
     for drawing in pareto.figures(found):
         count = found.near_counts[drawing.id]
-        assert (f"5 % of cost ({count:,})" in drawing.caption) == bool(count)
-        assert ("Hollow on a line" in drawing.caption) == any(step["once"] for step in found.fronts[drawing.id])
+        assert (f"5 % of cost ({count:,})" in drawing.words) == bool(count)
+        assert ("Hollow on a line" in drawing.words) == any(step["once"] for step in found.fronts[drawing.id])
         assert drawing.data[f"near_{drawing.id}"] == found.near[drawing.id]
 
 

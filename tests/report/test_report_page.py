@@ -131,7 +131,7 @@ def test_hostile_names_stay_text(given: Tables) -> None:
 
 def test_a_page_without_a_valid_design_says_so_and_why() -> None:
     page = render(empty())
-    assert "No design is valid: 52 infeasible, 8 failed of 60 tried." in page
+    assert "<h1>No design is valid.</h1>" in page and "52 infeasible, 8 failed of 60 tried." in page
     assert re.search(r"area \d+ mm2 exceeds 0.1 mm2", page)
     assert 'id="range-accuracy"' not in page
 
@@ -167,7 +167,8 @@ def test_the_library_s_licences_are_in_the_page(page: str) -> None:
 
 def test_the_summary_says_what_the_page_says(given: Tables, page: str) -> None:
     found = summary(given)
-    assert found["headline"] in page
+    assert found["headline_short"] in page and found["headline_numbers"] in page
+    assert found["trust"].replace("'", "&#39;") in page
     assert found["answer"] in page
     assert found["pick"] in set(given.valid["design_id"])
     assert json.loads(json.dumps(found, allow_nan=False)) == {**found, "limits": found["limits"]}

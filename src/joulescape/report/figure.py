@@ -11,10 +11,20 @@ from typing import Any, TypeVar, cast
 import altair as alt
 
 from joulescape.report import theme
+from joulescape.report.marks import Mark, worn, worn_config
 
 Rows = Sequence[Mapping[str, Any]]
 AnyChart = alt.Chart | alt.LayerChart
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Key:
+    """One mark of a chart: the name of its drawing in templates/key.html.j2, what it is called, what it stands for."""
+
+    icon: str
+    name: str
+    words: str
 
 
 @dataclass(frozen=True)
@@ -28,10 +38,24 @@ class Figure:
     data: Mapping[str, Rows] = field(default_factory=dict)
     summary: str = ""
     """What the chart shows in one sentence, for a reader who cannot see it."""
+    key: Sequence[Key] = ()
+    """What its marks are; the page draws each beside its words."""
+    marks: Sequence[Mark] = ()
+    """What the machines of the page are drawn with; without any, families are drawn."""
+
+    @property
+    def words(self) -> str:
+        """The caption with the marks in words, for a reader who has no key."""
+        return " ".join((*(f"{key.name}: {key.words}." for key in self.key), self.caption)).strip()
+
+    def config(self, mode: theme.Mode) -> dict[str, Any]:
+        """The configuration of a theme that the chart is drawn with."""
+        return worn_config(mode, self.marks) if self.marks else theme.vega_config(mode)
 
     def spec(self) -> dict[str, Any]:
         """The Vega-Lite spec, without rows; not held against Vega-Lite's schema, which takes a second a page."""
-        spec: dict[str, Any] = self.chart.to_dict(validate=False)
+        made = self.chart.to_dict(validate=False)
+        spec: dict[str, Any] = worn(made, self.marks) if self.marks else made
         spec["description"] = self.summary or self.title
         spec.pop("config", None)
         return spec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
@@ -22,6 +22,7 @@ from joulescape.report.designs import (
 )
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables
+from joulescape.report.marks import Mark, marks_of, share_a_family, worn_config
 from joulescape.report.sections import (
     assumed,
     audit,
@@ -52,6 +53,8 @@ from joulescape.report.shell import drawing, dressed, environment
 from joulescape.report.soundness import answer_words
 from joulescape.report.tally import counted_words, picked, tally
 
+MODES: tuple[theme.Mode, ...] = ("light", "dark")
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -81,6 +84,8 @@ class Facts:
     sheet: sheet.SheetFacts
     assumed: assumed.AssumedFacts
     provenance: provenance.ProvenanceFacts
+    marks: tuple[Mark, ...]
+    """What each machine is drawn with, on the whole page."""
 
     @classmethod
     def of(cls, given: Tables) -> Facts:
@@ -110,6 +115,7 @@ class Facts:
             sheet=sheet.facts(given),
             assumed=assumed.facts(given),
             provenance=provenance.facts(given),
+            marks=marks_of((*given.back_ends, *pareto.others_published(given))),
         )
 
     def figures(self) -> dict[str, Figure]:
@@ -128,7 +134,7 @@ class Facts:
             *convergence.figures(self.convergence),
             *knobs.figures(self.knobs),
         )
-        return {figure.id: figure for figure in drawn}
+        return {figure.id: replace(figure, marks=self.marks) for figure in drawn}
 
 
 def render(given: Tables) -> str:
@@ -148,6 +154,8 @@ def render(given: Tables) -> str:
             family_charts=[name for name in figures if name.startswith("family_")],
             knob_charts=[name for name in figures if name.startswith("knob_")],
             metrics=dict(given.axes.items()),
+            marks={mark.back_end: (place, mark) for place, mark in enumerate(found.marks)},
+            has_shades=share_a_family(found.marks[: len(given.back_ends)]),
             picture=_picture(found, figures),
             **dressed(_drawn(given, found, figures), _page(given, found, figures), _listed(given, found)),
         )
@@ -163,6 +171,8 @@ def summary(given: Tables) -> dict[str, Any]:
         **tally(given),
         "question": found.headline.question,
         "headline": found.headline.sentence,
+        "headline_short": found.headline.short,
+        "headline_numbers": found.headline.numbers,
         "scope": list(found.headline.scope),
         "tiles": [asdict(tile) for tile in found.headline.tiles],
         "metrics": dict(given.axes.items()),
@@ -172,6 +182,7 @@ def summary(given: Tables) -> dict[str, Any]:
         "why": found.decision.why,
         "energy_range": found.decision.range,
         "tie": found.decision.tie,
+        "trust": found.decision.trust,
         "command": found.decision.command,
         "pick": None if row is None else given.valid.row(row, named=True)["design_id"],
         "pick_design": picked(given, row),
@@ -234,9 +245,8 @@ def _page(given: Tables, found: Facts, figures: Mapping[str, Figure]) -> dict[st
     return {
         "name": given.name,
         "figures": {figure.id: figure.spec() for figure in figures.values()},
-        "configs": {mode: theme.vega_config(mode) for mode in ("light", "dark")},
-        "colours": {mode: theme.colours(mode) for mode in ("light", "dark")},
-        "glyphs": theme.FAMILY_GLYPHS,
+        "configs": {mode: worn_config(mode, found.marks) for mode in MODES},
+        "colours": {mode: theme.colours(mode) for mode in MODES},
         "labels": dict(given.labels),
         "metrics": dict(given.axes.items()),
         "factors": si_factors(given),
@@ -258,4 +268,5 @@ def _picture(found: Facts, figures: Mapping[str, Figure]) -> Markup:
     on_front = {step["id"] for step in found.pareto.fronts["energy"]}
     rows = [row for row in found.pareto.rows if row["id"] in on_front]
     spec = figures["energy"].with_rows({"designs": rows, "one": [{"one": 1}]})
-    return drawing(spec)
+    silent = {**figures["energy"].config("light"), "aria": False}  # its words stand beside it; not one a mark
+    return drawing(spec, silent)

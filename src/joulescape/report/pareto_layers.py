@@ -76,6 +76,14 @@ def _share(value: float, domain: tuple[float, float], is_log: bool) -> float:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """Rows that the chart marks until the reader moves a limit: the choice (-1: none), the best of each back end."""
+
+    pick: int = -1
+    bests: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Frame:
     """The axes and words that the layers of one chart share."""
 
@@ -109,23 +117,31 @@ class Frame:
 
 
 def chart(
-    metrics: Mapping[str, str], labels: Mapping[str, str], cost: str, height: int, extent: Extent
+    metrics: Mapping[str, str],
+    labels: Mapping[str, str],
+    cost: str,
+    height: int,
+    extent: Extent,
+    opening: Opening = Opening(),
 ) -> alt.LayerChart:
     """All layers of accuracy against `cost`, with the signals that the page sets."""
     frame = Frame(cost, metrics, labels, extent)
     marked = _designs(frame).add_params(alt.selection_interval(name="brush", encodings=["x", "y"], zoom=False))
-    layers = [marked, *_limits(frame), _near(frame), *_front(frame), *_tested(frame), _published(frame), _pick(frame)]
-    return figure.layered(*layers, params=_signals(), width="container", height=height)
+    layers = [marked, *_limits(frame), _near(frame), *_front(frame), *_tested(frame), _published(frame)]
+    layers += [_bests(frame), _pick(frame)]
+    return figure.layered(*layers, params=_signals(opening), width="container", height=height)
 
 
-def _signals() -> Iterator[alt.Parameter]:
+def _signals(opening: Opening) -> Iterator[alt.Parameter]:
     light = theme.colours("light")
     yield alt.param(name="min_accuracy", value=0)
     for cost in COSTS:
         yield alt.param(name=f"max_{cost}", value=NO_LIMIT)
     yield alt.param(name="hidden", value=[])
-    yield alt.param(name="pick", value=-1)
+    yield alt.param(name="pick", value=opening.pick)
+    yield alt.param(name="bests", value=list(opening.bests))
     yield alt.param(name="ring", value=light["ring"])
+    yield alt.param(name="ink", value=light["ink"])
     yield alt.param(name="paper", value=light["page"])
 
 
@@ -257,6 +273,20 @@ def _published(frame: Frame) -> alt.Chart:
     made: alt.Chart = base.mark_point(filled=False, size=150, strokeWidth=2).encode(
         x=frame.x("x"), y=frame.y(), color=figure.family_colour(), shape=figure.family_shape(), tooltip=tooltip
     )
+    return made
+
+
+CORNERS = "M-1,-0.45V-1H-0.45M0.45,-1H1V-0.45M1,0.45V1H0.45M-0.45,1H-1V0.45"
+"""Four corners around a mark that they leave in sight."""
+
+
+def _bests(frame: Frame) -> alt.Chart:
+    base = alt.Chart(alt.NamedData("designs")).transform_filter(
+        f"indexof(bests, datum.row) >= 0 && {frame.is_drawable}"
+    )
+    made: alt.Chart = base.mark_point(
+        shape=CORNERS, size=230, filled=False, strokeWidth=1.7, stroke=alt.expr("ink"), opacity=1, clip=True
+    ).encode(x=frame.x(f"{frame.cost}_si"), y=frame.y(frame.height))
     return made
 
 

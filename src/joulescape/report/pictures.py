@@ -29,8 +29,9 @@ def write_pictures(
     made: dict[Path, None] = {}
     for name, figure in figures.items():
         spec = figure.with_rows(shared)
-        write_text(folder / f"{name}.svg", f"{drawing(spec, config, WIDTH)}\n")
-        write_bytes(folder / f"{name}.png", picture(spec, config))
+        style = config or figure.config("light")
+        write_text(folder / f"{name}.svg", f"{drawing(spec, style, WIDTH)}\n")
+        write_bytes(folder / f"{name}.png", picture(spec, style))
         made |= dict.fromkeys((folder / f"{name}.svg", folder / f"{name}.png"))
         for beside, rows in _data(figure, shared).items():
             write_text(folder / f"{beside}.csv", csv_text(rows))
@@ -78,5 +79,5 @@ def _data(figure: Figure, shared: Mapping[str, Rows]) -> dict[str, Rows]:
 
 def _entry(figure: Figure, shared: Mapping[str, Rows]) -> dict[str, Any]:
     files = [f"{figure.id}.svg", f"{figure.id}.png", *(f"{name}.csv" for name in _data(figure, shared))]
-    words = {"id": figure.id, "title": figure.title, "caption": figure.caption, "summary": figure.summary}
+    words = {"id": figure.id, "title": figure.title, "caption": figure.words, "summary": figure.summary}
     return {**words, "files": files}

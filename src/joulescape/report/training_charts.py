@@ -99,9 +99,12 @@ def _named(pairs: Rows) -> Rows:
         mine = [row for row in ends if any(is_in_the_way(row, other) for other in ends) == (side == "right")]
         places = apart([row["y"] for row in mine], low, high, HEIGHT, LABEL_PX)
         found += [
-            {"name": row["back_end"].split("/")[-1], "family": row["family"], "x": row["x"], "y": y, "side": side}
+            {
+                "name": row["back_end"].split("/")[-1], "back_end": row["back_end"], "family": row["family"],
+                "x": row["x"], "y": y, "side": side,
+            }
             for row, y in zip(mine, places, strict=True)
-        ]
+        ]  # fmt: skip
     return found
 
 

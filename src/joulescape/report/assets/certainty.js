@@ -52,6 +52,14 @@ function rangeText(columns, bands, row, metric, page) {
   return `Energy: ${end(band[0])} with every constant optimistic, ${end(band[1])} with every constant pessimistic (from ${whose}).`;
 }
 
+// How far a design's costs are to be trusted: the same words as report/sections/own_record.py.
+function trustText(record, share, page) {
+  const of = record && `${record[1]} published figure${record[1] === 1 ? "" : "s"} of this machine`;
+  const said = record ? `the model meets ${record[0]} of ${of} within tolerance` : "no published figure of this machine is predicted, so its model is not validated";
+  if (share === null || share === undefined) return `Trust: ${said}.`;
+  return `Trust: ${said}; ${show(share, "assumed_energy_fraction", page)} of this design's energy rests on assumed constants.`;
+}
+
 function quoted(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
 }

@@ -93,9 +93,11 @@ function makePanel(page, columns, told) {
     return `${givenUp(top, row)} the ${best} design${which} (${columns.back_end[top]}) ${change}.`;
   }
 
-  // Until the parameters are there, the command is the one that the page came with: that of its own choice.
-  function tellCommand(row) {
+  // Until the further columns are there, trust and command are those that the page came with: of its own choice.
+  function tellMore(row) {
     if (more === null && row === page.picked) return;
+    const shares = (more || {}).assumed_energy_fraction || [];
+    byId("sure").textContent = row === null ? "" : trustText(page.panel.records[columns.back_end[row]], shares[row], page);
     byId("command").textContent = row === null || more === null ? "" : commandText(columns, more, page.panel.fixed, row);
   }
 
@@ -111,7 +113,7 @@ function makePanel(page, columns, told) {
     byId("tie").textContent = tieText(
       columns, rivals(columns, found, bands, limits.prefer), judgedBy(columns, limits.prefer),
     );
-    tellCommand(row);
+    tellMore(row);
     for (const [name] of page.back_ends) {
       const line = document.querySelector(`tr[data-back-end="${CSS.escape(name)}"]`), row = found.best[name];
       line.querySelector(".network").textContent = row === undefined ? "" : columns.network[row];
@@ -127,6 +129,7 @@ function makePanel(page, columns, told) {
       ...Object.fromEntries(COSTS.map((cost) => [`max_${cost}`, limits[cost] === null ? NO_LIMIT : limits[cost]])),
       hidden: limits.back_ends === null ? [] : page.back_ends.map(([name]) => name).filter((name) => !limits.back_ends.includes(name)),
       pick: found.index === null ? -1 : found.index,
+      bests: Object.values(found.best),
     } });
   }
 
@@ -208,6 +211,6 @@ function makePanel(page, columns, told) {
   return {
     update,
     sentence,
-    know(found) { more = found; tellCommand(chosen); },
+    know(found) { more = found; tellMore(chosen); },
   };
 }

@@ -11,8 +11,9 @@ from joulescape.report import certainty, theme
 from joulescape.report.certainty import Bands
 from joulescape.report.command import boundary, command, fixed_values
 from joulescape.report.decide import COSTS, TOLERANCE_FRACTION, Columns, Decision, Limits, decide, default_limit, gains
-from joulescape.report.designs import design_columns
+from joulescape.report.designs import design_columns, table_columns
 from joulescape.report.inputs import Tables
+from joulescape.report.sections import own_record, published
 
 OPENING = f"Opens at the best accuracy on validation minus {100 * TOLERANCE_FRACTION:.0f} points."
 PREFERENCES = (
@@ -71,6 +72,10 @@ class DecisionFacts:
     """Energy of the answer over the corners."""
     tie: str
     """Which other families the answer is not told apart from; empty where it is."""
+    trust: str
+    """How far the answer's costs are to be trusted; empty without an answer."""
+    records: Mapping[str, tuple[int, int]]
+    """(predictions within tolerance, predictions) by back end."""
     command: str
     """What costs the answer again; empty without one."""
     fixed: Mapping[str, Any]
@@ -102,6 +107,8 @@ def facts(given: Tables) -> DecisionFacts:
             certainty.rivals(columns, decision, bands, limits.prefer),
             certainty.judged_by(columns, limits.prefer),
         ),
+        trust="" if index is None else _trust(given, columns, index),
+        records=published.facts(given).records,
         command="" if index is None else command(given, given.valid.row(index, named=True)),
         fixed={"values": [asdict(value) for value in fixed_values(given)], "boundary": list(boundary(given))},
     )
@@ -119,7 +126,14 @@ def panel(found: DecisionFacts) -> dict[str, Any]:
         "bands": bands,
         "tested": found.tested,
         "fixed": found.fixed,
+        "records": {name: list(record) for name, record in found.records.items()},
     }
+
+
+def _trust(given: Tables, columns: Columns, row: int) -> str:
+    shares = table_columns(given).get("assumed_energy_fraction")
+    share = None if shares is None else shares[row]
+    return own_record.trust_text(published.facts(given).records.get(columns["back_end"][row]), share)
 
 
 def _slider(given: Tables, role: str, metric: str, columns: Columns) -> Slider | None:

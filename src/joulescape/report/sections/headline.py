@@ -28,6 +28,10 @@ class HeadlineFacts:
 
     question: str
     sentence: str
+    short: str
+    """The finding at a glance; the page says it in place of the sentence."""
+    numbers: str
+    """Its numbers, each with its range."""
     scope: tuple[str, ...]
     tiles: tuple[Tile, ...]
 
@@ -35,20 +39,24 @@ class HeadlineFacts:
 def facts(given: Tables) -> HeadlineFacts:
     """The cheapest back end at the default accuracy, against the next family."""
     columns = design_columns(given)
+    found = finding.finding(given, columns) if columns["id"] else _nothing(given)
     return HeadlineFacts(
         question=str(given.spec.get("question") or given.name),
-        sentence=finding.sentence(given, columns) if columns["id"] else _nothing(given),
+        sentence=found.sentence,
+        short=found.short,
+        numbers=found.numbers,
         scope=_scope(given, columns),
         tiles=_tiles(given, columns) if columns["id"] else (),
     )
 
 
-def _nothing(given: Tables) -> str:
+def _nothing(given: Tables) -> finding.Finding:
     states = _states(given)
     if not given.trials.height:
-        return "No design was tried."
+        return finding.Finding("No design was tried.", "No design was tried.")
     counted = ", ".join(f"{states[name]:,} {name}" for name in ("infeasible", "failed", "screened") if states.get(name))
-    return f"No design is valid: {counted or 'none has an accuracy'} of {given.trials.height:,} tried."
+    why = f"{counted or 'none has an accuracy'} of {given.trials.height:,} tried."
+    return finding.Finding(f"No design is valid: {why}", "No design is valid.", why[:1].upper() + why[1:])
 
 
 def _states(given: Tables) -> dict[str, int]:

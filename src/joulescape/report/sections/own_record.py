@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from joulescape.report import theme
 from joulescape.report.decide import Limits, decide, default_limit
 from joulescape.report.designs import design_columns
 from joulescape.report.figure import Rows
@@ -16,6 +17,29 @@ def sentence(given: Tables, table: Rows) -> str:
     columns = design_columns(given)
     index = decide(columns, Limits(accuracy=default_limit(columns))).index
     return "" if index is None else of_back_end(columns["back_end"][index], table)
+
+
+def records(table: Rows) -> dict[str, tuple[int, int]]:
+    """(predictions within tolerance, predictions) of every back end that has one."""
+    found: dict[str, tuple[int, int]] = {}
+    for row in table:
+        if row["role"] == "prediction":
+            met, count = found.get(row["back_end"], (0, 0))
+            found[row["back_end"]] = met + bool(row["passes"]), count + 1
+    return found
+
+
+def trust_text(record: tuple[int, int] | None, assumed_fraction: float | None) -> str:
+    """How far a design's costs are to be trusted; the same words as `trustText` of assets/certainty.js."""
+    if record is None:
+        said = "no published figure of this machine is predicted, so its model is not validated"
+    else:
+        of = f"{record[1]} published figure{'' if record[1] == 1 else 's'} of this machine"
+        said = f"the model meets {record[0]} of {of} within tolerance"
+    if assumed_fraction is None:
+        return f"Trust: {said}."
+    shown = theme.show(assumed_fraction, "assumed_energy_fraction")
+    return f"Trust: {said}; {shown} of this design's energy rests on assumed constants."
 
 
 def of_back_end(name: str, table: Rows) -> str:

@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import Any
 
 from joulescape.report import certainty, near_front, pareto_layers, placement, theme
-from joulescape.report.decide import COSTS, energy_front
+from joulescape.report.decide import COSTS, Limits, decide, default_limit, energy_front
 from joulescape.report.designs import Columns, chart_rows, design_columns, si_factors
-from joulescape.report.figure import Figure, Rows, evenly
+from joulescape.report.figure import Figure, Key, Rows, evenly
 from joulescape.report.inputs import Tables
 from joulescape.report.pareto_layers import Extent
 
@@ -34,6 +34,8 @@ class ParetoFacts:
     near: Mapping[str, Rows]
     """By cost: designs that their machine's front does not beat by more than the uncertainty."""
     near_counts: Mapping[str, int]
+    opening: pareto_layers.Opening
+    """What the panel marks on opening."""
     screened: int
     """Designs that a cheaper rung kept from the top one: never drawn."""
 
@@ -58,9 +60,15 @@ def facts(given: Tables) -> ParetoFacts:
         confirmed=confirmed,
         near={cost: _near(columns, cost, si_factors(given), rows) for cost, rows in near.items()},
         near_counts={cost: len(rows) for cost, rows in near.items()},
+        opening=_opening(columns),
         screened=given.screened.height,
         published=published,
     )
+
+
+def _opening(columns: Columns) -> pareto_layers.Opening:
+    made = decide(columns, Limits(accuracy=default_limit(columns)))
+    return pareto_layers.Opening(-1 if made.index is None else made.index, tuple(sorted(made.best.values())))
 
 
 HEIGHTS = {"energy": 400, "latency": 270, "area": 270}
@@ -155,6 +163,13 @@ def _published(given: Tables, metric: str, against: str) -> Rows:
     ]
 
 
+def others_published(given: Tables) -> tuple[tuple[str, str], ...]:
+    """(back end, family) of published points that are no back end of this question."""
+    found = facts(given).published.values()
+    pairs = {(row["back_end"], row["family"]) for rows in found for row in rows}
+    return tuple(sorted(pairs - set(given.back_ends)))
+
+
 def _who(row: Mapping[str, Any]) -> tuple[str, str, str]:
     return (row["back_end"], row["workload"], row["source"])
 
@@ -175,19 +190,19 @@ def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
     cap += f" {under:,} less accurate designs lie below the chart." if under else ""
     if found.screened and cost == "energy":
         cap += f" {found.screened:,} screened designs have no final measurement and are not drawn."
-    words = _marks(found) if cost == "energy" else "Marks as in the chart beside the answer."
-    words += _once(found.fronts[cost]) + _near_words(found, cost)
-    words += " Large and hollow: published." if found.published[cost] else ""
+    key, words = _key(found, cost), "" if cost == "energy" else "Marks as in the chart beside the answer."
     return Figure(
         id=cost,
         title=f"{found.labels[found.metrics[found.against]]} against {found.labels[metric].lower()}",
-        caption=words + cap,
+        caption=f"{words}{cap}".strip(),
+        key=key,
         chart=pareto_layers.chart(
             found.metrics,
             found.labels,
             cost,
             height,
             extent,
+            found.opening,
         ),
         data={
             f"front_{cost}": found.fronts[cost],
@@ -199,24 +214,34 @@ def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
     )
 
 
-def _marks(found: ParetoFacts) -> str:
-    words = f"Faint: every valid design. Line: the best {found.against} of a back end at that energy or less. "
-    cross = " Cross: the same design on the test split, ± 2 sd over draws (hollow: one run)." if found.confirmed else ""
-    return f"{words}Ring: the choice.{cross}"
-
-
-def _once(front: Rows) -> str:
-    count = sum(step["once"] for step in front)
-    return f" Hollow on a line: one run ({count:,}), so no spread is known." if count else ""
+def _key(found: ParetoFacts, cost: str) -> tuple[Key, ...]:
+    """Every mark beside the answer; elsewhere those that are counted anew."""
+    general = (
+        Key("faint", "Faint", "every valid design"),
+        Key("line", "Line", f"the best {found.against} of a machine up to that {cost}"),
+        Key("choice", "Ring", "the choice"),
+        Key(
+            "best",
+            "Corners",
+            "the best of each machine, as in the table (its knee, as long as the balance is preferred)",
+        ),
+    )
+    test = Key("test", "Cross", "the same design on the test split, ± 2 sd over draws (hollow: one run)")
+    own = general + ((test,) if found.confirmed else ())
+    once = sum(step["once"] for step in found.fronts[cost])
+    counted = (
+        *((Key("once", "Hollow on a line", f"one run ({once:,}), so no spread is known"),) if once else ()),
+        *((Key("near", "Small", _near_words(found, cost)),) if found.near_counts[cost] else ()),
+        *((Key("published", "Large and hollow", "published"),) if found.published[cost] else ()),
+    )
+    return (*(own if cost == "energy" else ()), *counted)
 
 
 def _near_words(found: ParetoFacts, cost: str) -> str:
     count, drawn = found.near_counts[cost], len(found.near[cost])
-    if not count:
-        return ""
     within = "5 %" if found.against == "latency" else "one standard deviation of accuracy and 5 % of cost"
     some = "" if drawn == count else f", {drawn:,} of them drawn"
-    return f" Small: near the front, beaten by no more than {within} ({count:,}{some})."
+    return f"near the front, beaten by no more than {within} ({count:,}{some})"
 
 
 def _summary(found: ParetoFacts, cost: str) -> str:

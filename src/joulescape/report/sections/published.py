@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import altair as alt
@@ -38,6 +39,8 @@ class PublishedFacts:
     claims: Rows
     """What sources claim of these machines against others, beside the model; in no count and no chart."""
     claims_sentence: str
+    records: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """(predictions within tolerance, predictions) by back end."""
     answer: str = ""
     """How the answer's own back end is met, and on which side it is missed."""
 
@@ -64,6 +67,7 @@ def facts(given: Tables) -> PublishedFacts:
         not_validated=tuple(name for name in names if name not in {row["back_end"] for row in predicted}),
         claims=claims,
         claims_sentence=_on_claims(claims),
+        records=own_record.records(table),
         answer=own_record.sentence(given, table),
     )
 
