@@ -195,3 +195,17 @@ def test_check_imports_nothing_heavy(shelves):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=shelves)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_limit_that_no_machine_meets_is_a_fault_with_the_least_of_each(shelves, run):
+    limit = "constraints: {{area_mm2: {{at_most: {}}}}}\n"
+    (shelves / "spaces" / "s.yaml").write_text(SPACE + limit.format(0.5))
+    code, out, err = run("check", "spaces/s.yaml")
+    assert (code, out) == (2, "")
+    assert "at 'constraints' found digits_mlp@electronic/systolic_int8: area_mm2 must be at most 0.5, and" in err
+    assert re.search(r"systolic_int8 has \d\.\d+ at the least .*expected one pair with a design that keeps them", err)
+    two = SPACE.replace("electronic/systolic_int8]", "electronic/systolic_int8, photonic/mzi_mesh]")
+    (shelves / "spaces" / "s.yaml").write_text(two + limit.format(5))
+    code, out, err = run("check", "spaces/s.yaml")
+    assert (code, err) == (0, "")
+    assert "  note: digits_mlp@photonic/mzi_mesh: area_mm2 must be at most 5, and photonic/mzi_mesh has " in out

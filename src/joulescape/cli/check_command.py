@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from joulescape.pricing.first_look import Barred
     from joulescape.resolve.design_space import DesignSpace
     from joulescape.resolve.study import Study
 
@@ -61,6 +62,8 @@ def _study_lines(file: Path, study: Study) -> Iterator[str]:
 
 
 def _lines(file: Path, space: DesignSpace) -> Iterator[str]:
+    from joulescape.pricing.first_look import barred
+
     yield f"{file}: {space.spec.question}"
     yield f"  task {space.spec.task}, boundary {space.spec.boundary}, batch {space.spec.batch}, phases " + ", ".join(
         space.spec.phases
@@ -73,17 +76,33 @@ def _lines(file: Path, space: DesignSpace) -> Iterator[str]:
     if space.refused:
         yield f"  {_count(len(space.refused), 'pair')} that cannot meet:"
     yield from (f"    {refused.pair.name}: {refused.reason}" for refused in space.refused)
+    out = tuple(barred(space))
+    yield from (f"  note: {one.pair}: {one.reason}" for one in out)
     yield from (f"  note: {note}" for note in _notes(space))
+    _refuse_all_out(file, space, out)
     budget = space.spec.budget
     yield f"  {_count(budget.trials, 'trial')} by {budget.sampler}, seed {budget.seed}: no fault"
 
 
 def _notes(space: DesignSpace) -> tuple[str, ...]:
-    from joulescape.pricing.first_look import pairs_without_designs
     from joulescape.pricing.idle_look import idle_machines
     from joulescape.resolve.samplers import sampler_notes
 
-    return (*space.notes, *pairs_without_designs(space), *idle_machines(space), *sampler_notes(space))
+    return (*space.notes, *idle_machines(space), *sampler_notes(space))
+
+
+def _refuse_all_out(file: Path, space: DesignSpace, out: Sequence[Barred]) -> None:
+    """A question none of whose pairs can have a valid design has no answer: SpecError with every reason."""
+    from joulescape.errors import Fault, SpecError
+    from joulescape.spec.document import display
+
+    proven = {one.reason: one.pair for one in out if one.is_proven}
+    if sum(one.is_proven for one in out) < len(space.pairs):
+        return
+    path, expected = "constraints" if space.spec.constraints else "back_ends", "one pair with a design that keeps them"
+    raise SpecError(
+        [Fault(display(file), None, path, f"{pair}: {reason}", expected) for reason, pair in proven.items()]
+    )
 
 
 def _count(count: int, noun: str) -> str:

@@ -8,7 +8,7 @@ the length of the search, so a shorter search is a prefix of a longer one.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -72,14 +72,17 @@ def _rate(news: Sequence[bool]) -> float:
 
 
 class Allocation:
-    """Counts the asks of each pair and back end."""
+    """Counts the asks of each pair and back end; pairs named in `once` get one."""
 
-    def __init__(self, pairs: Sequence[Pair], reserve: Callable[[str], int], stratified: int) -> None:
+    def __init__(
+        self, pairs: Sequence[Pair], reserve: Callable[[str], int], stratified: int, once: Container[str] = ()
+    ) -> None:
         self._pairs = {pair.name: pair for pair in pairs}
         self._reserve = reserve
         self._stratified = max(stratified, len(pairs))
         self._asked: Counter[str] = Counter()
         self._exhausted: set[str] = set()
+        self._once = once
 
     @property
     def open_pairs(self) -> tuple[str, ...]:
@@ -112,8 +115,10 @@ class Allocation:
         return counts[back_end] < self._reserve(back_end)
 
     def count(self, pair: str) -> None:
-        """Note that the pair got an ask."""
+        """Note that the pair got an ask; one that is asked `once` gets no other."""
         self._asked[pair] += 1
+        if pair in self._once:
+            self._exhausted.add(pair)
 
     def exhaust(self, pair: str) -> None:
         """Note that the pair has nothing new, and give the ask back."""

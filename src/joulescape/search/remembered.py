@@ -33,13 +33,13 @@ Told = Sequence[tuple[Ask, Sequence[Evaluation]]]
 class RememberedStudy:
     """Asks and is told like a `Study`, and gives the same candidates."""
 
-    def __init__(self, space: DesignSpace, cache: Cache) -> None:
-        self._space, self._cache = space, cache
+    def __init__(self, space: DesignSpace, cache: Cache, once: frozenset[str] = frozenset()) -> None:
+        self._space, self._cache, self._once = space, cache, once
         self._parameters = {pair.name: tuple(space.parameters(pair)) for pair in space.pairs}
         self._objectives = tuple(space.spec.objectives)
         self._code = workflow_digest()
         drawn = {name: [one.name for one in parameters] for name, parameters in self._parameters.items()}
-        self._known = hashlib.sha256(digest(space.digest(), self._objectives, drawn, self._code).encode())
+        self._known = hashlib.sha256(digest(space.digest(), self._objectives, drawn, sorted(once), self._code).encode())
         self._past: list[Sequence[str] | Told] = []
         """What happened so far: identities of an asked batch, or a told one."""
         self._study: Study | None = None
@@ -89,7 +89,7 @@ class RememberedStudy:
 
     def _caught_up(self) -> Study:
         """The study as if it had been asked and told all along."""
-        study, asked = Study(self._space), dict[str, Ask]()
+        study, asked = Study(self._space, self._once), dict[str, Ask]()
         for part in self._past:
             told = [one for one in part if not isinstance(one, str)]
             if told:

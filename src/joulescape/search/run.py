@@ -15,6 +15,7 @@ from joulescape.errors import SimulatorError
 from joulescape.evaluation import evaluate as real_evaluate
 from joulescape.resolve.samplers import sampler_notes
 from joulescape.search.audit import sentences
+from joulescape.search.barred import asked_once
 from joulescape.search.cache import locked
 from joulescape.search.climb import Climb
 from joulescape.search.constants import constants_table
@@ -64,7 +65,9 @@ def search(
     for note in sampler_notes(space):
         log.info("%s", note)
     with locked(out), Driver(space, means or Means(), evaluate) as driver:
-        search_run = _Search(space, driver)
+        # What is proven holds for the evaluation: a stand-in has limits of its own.
+        once = asked_once(space) if evaluate is real_evaluate else frozenset()
+        search_run = _Search(space, driver, once)
         ended = search_run.go()
         result = search_run.result(ended)
         with writing(out):
@@ -76,9 +79,9 @@ def search(
 class _Search:
     """The loop's state."""
 
-    def __init__(self, space: DesignSpace, driver: Driver) -> None:
+    def __init__(self, space: DesignSpace, driver: Driver, once: frozenset[str]) -> None:
         self.space = space
-        self.study = RememberedStudy(space, driver.cache)
+        self.study = RememberedStudy(space, driver.cache, once)
         self.ladder = Ladder(space)
         budget = space.spec.budget
         self.progress = Progress(space.spec.objectives, budget.trials, budget.seconds)

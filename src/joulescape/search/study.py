@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,13 +30,16 @@ class Ask:
 
 
 class Study:
-    """Asks whole batches. Batch k must be asked after batch k - lag was told, and not later."""
+    """Asks whole batches. Batch k must be asked after batch k - lag was told, and not later.
 
-    def __init__(self, space: DesignSpace) -> None:
+    Pairs named in `once` get one ask.
+    """
+
+    def __init__(self, space: DesignSpace, once: Container[str] = ()) -> None:
         self._space = space
         self._budget = space.spec.budget
         self._pairs = {pair.name: PairSearch(space, index) for index, pair in enumerate(space.pairs)}
-        self._allocation = Allocation(space.pairs, self._budget.reserve, self._budget.population)
+        self._allocation = Allocation(space.pairs, self._budget.reserve, self._budget.population, once)
         self._free = _free_pairs(space)
         self._batches = 0
         self._trials = 0
