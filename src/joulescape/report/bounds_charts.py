@@ -15,6 +15,8 @@ from joulescape.report.figure import Figure, Rows
 HEIGHT = 340
 LABEL_PX = 15
 """Least distance between the names of two roofs."""
+FIFTHS = [0, 0.2, 0.4, 0.6, 0.8, 1]
+"""Ticks of a share, however wide its axis is."""
 RATE = "replace(format(datum.value, '~s'), regexp('([a-zA-Zµ]?)$'), ' $1op/s')"
 """Vega expression of a tick of the upright axis."""
 
@@ -44,7 +46,9 @@ def bars(rows: Rows, phases: Sequence[str]) -> tuple[Figure, ...]:
     """One bar a design: its time by what bounds it."""
     base = alt.Chart(alt.NamedData("bounds")).transform_filter("datum.phase == phase")
     y = alt.Y("label:N", sort=None, axis=alt.Axis(title=None, labelLimit=210, ticks=False, domain=False))
-    x = alt.X("share:Q", stack="zero", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(title=None, format="~%"))
+    x = alt.X(
+        "share:Q", stack="zero", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(title=None, format="~%", values=FIFTHS)
+    )
     marks = base.mark_bar(stroke=alt.expr("paper"), strokeWidth=0.6, height=19).encode(
         x=x,
         y=y,

@@ -13,6 +13,7 @@ from joulescape.report.apart import apart
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.lifetimes import Life
+from joulescape.report.pareto_layers import ROOM_FRACTION
 
 MEASURED = "trained on this machine"
 NOMINAL = "nominal steps"
@@ -210,11 +211,21 @@ def _lives(data: dict[str, Rows], last: float, declared: float | None) -> alt.La
     return figure.layered(*layers).add_params(alt.param(name="paper", value="#ffffff"))
 
 
+def _in_sight(rows: Rows) -> Rows:
+    """Designs from a little under the weakest machine's best on, as the charts of the fronts clip."""
+    best: dict[str, float] = {}
+    for row in rows:
+        best[row["back_end"]] = max(row["accuracy"], best.get(row["back_end"], 0.0))
+    floor = min(best.values()) - ROOM_FRACTION
+    return [row for row in rows if row["accuracy"] >= floor]
+
+
 def reached(found: Rows, nominal_count: int, total: int) -> tuple[Figure, ...]:
     """Training energy against the accuracy it reaches; none without a training energy."""
-    rows = [row for row in found if figure.is_positive(row["x"]) and row["accuracy"] is not None]
-    if not rows:
+    known = [row for row in found if figure.is_positive(row["x"]) and row["accuracy"] is not None]
+    if not known:
         return ()
+    rows = _in_sight(known)
     x = figure.cost_axis("x", "training_energy_pj", [row["x"] for row in rows])
     y = figure.accuracy_axis("accuracy", [row["accuracy"] for row in rows], "Accuracy")
     tooltip = [
@@ -229,10 +240,13 @@ def reached(found: Rows, nominal_count: int, total: int) -> tuple[Figure, ...]:
     nominal = base.transform_filter(f"datum.steps == '{NOMINAL}'").mark_point(filled=False, size=26, opacity=0.45)
     measured = base.transform_filter(f"datum.steps != '{NOMINAL}'").mark_point(filled=True, size=30, opacity=0.6)
     chart = figure.layered(nominal.encode(**encoded, tooltip=tooltip), measured.encode(**encoded, tooltip=tooltip))
-    caption = (
-        "Filled: trained on the machine, accuracy after that training. "
-        f"Hollow: {nominal_count:,} of {total:,} designs whose training is costed at the reference "
-        "recipe's steps (nominal); their accuracy is that of weights trained elsewhere."
-    )
+    caption = "Filled: trained on the machine, accuracy after that training." if nominal_count < total else ""
+    if nominal_count:
+        caption += (
+            f" Hollow: {nominal_count:,} of {total:,} designs whose training is costed at the reference "
+            "recipe's steps (nominal); their accuracy is that of weights trained elsewhere."
+        )
+    hidden = len(known) - len(rows)
+    caption += f" {hidden:,} less accurate designs lie below the chart." if hidden else ""
     made = chart.properties(width="container", height=300)
-    return (Figure("training", "Accuracy against training energy", caption, made, {"training": rows}),)
+    return (Figure("training", "Accuracy against training energy", caption.strip(), made, {"training": rows}),)

@@ -104,10 +104,12 @@ def _chart(name: str, frame: Frame) -> alt.LayerChart:
         .encode(x=raw, y=frame.y(frame.height), color=figure.family_colour(), shape=figure.family_shape())
     )
     own = front.transform_filter(mine).mark_line(interpolate="step-after", strokeWidth=2.2, clip=True)
+    ends = front.transform_filter(mine).mark_point(filled=True, size=34, opacity=1, clip=True)
     layers = (
         others.encode(x=x, y=y, detail="back_end:N"),
         points,
         own.encode(x=x, y=y, color=figure.family_colour(), strokeDash=figure.family_dash(), detail="back_end:N"),
+        ends.encode(x=x, y=y, color=figure.family_colour(), shape=figure.family_shape()),
     )
     params = (
         alt.param(name="family_name", value=name),

@@ -22,7 +22,12 @@ class NormalisedFacts:
     """The common node, such as `28 nm`; None when the parts know none."""
     rows: Rows
     table: Rows
+    rule: str = ""
+    """What the ratios in brackets are; empty without any."""
 
+
+RULES = {"stillmaker": "the measured scaling of Stillmaker and Baas 2017", "tpuv4i": "the table of the TPUv4i's paper"}
+"""What each rule of scaling rests on, in words."""
 
 QUANTITIES = (
     ("inference energy", "inference", "energy_pj", "inference_energy_pj"),
@@ -45,7 +50,10 @@ def facts(given: Tables) -> NormalisedFacts:
             if published and scaled:
                 row = _row(dict(given.back_ends)[name], name, what, metric, published, scaled)
                 rows.append(row | _by_other_rules(parts, others, phase, column, published))
-    return NormalisedFacts(others[0], tuple(row for row in rows if row["what"] == "inference energy"), tuple(rows))
+    named = [RULES.get(rule, rule) for node in others[1:] if (rule := node.partition(", ")[2])]
+    words = f"In brackets: the ratio by another rule of scaling, {' and '.join(named)}." if named else ""
+    first = tuple(row for row in rows if row["what"] == "inference energy")
+    return NormalisedFacts(others[0], first, tuple(rows), words)
 
 
 def _total(parts: pl.DataFrame, node: str, phase: str | None, column: str) -> float:

@@ -132,7 +132,14 @@ def _chart(axes: Sequence[str]) -> alt.LayerChart:
         sort=None,
         scale=alt.Scale(domain=list(axes), padding=0.32),
         axis=alt.Axis(
-            orient="top", title=None, labelAngle=0, labelFontWeight=600, ticks=False, domain=False, grid=True
+            orient="top",
+            title=None,
+            labelAngle=0,
+            labelFontWeight=600,
+            labelPadding=11,
+            ticks=False,
+            domain=False,
+            grid=True,
         ),
     )
     y = alt.Y("height:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=None)

@@ -70,7 +70,13 @@ def facts(given: Tables) -> RefusedFacts:
         if miss is not None and miss > 0:
             misses[key] = min(miss, misses.get(key, miss))
     reasons = (
-        Reason(*key, examples[key], count, count / max(1, tried[key[1]]), _nearest(examples[key], misses.get(key)))
+        Reason(
+            *key,
+            readable(examples[key]),
+            count,
+            count / max(1, tried[key[1]]),
+            _nearest(examples[key], misses.get(key)),
+        )
         for key, count in counts.items()
     )
     ordered = sorted(reasons, key=lambda reason: (-reason.count, reason.back_end, reason.reason))
@@ -87,6 +93,16 @@ def _nearest(reason: str, miss: float | None) -> str:
     metric, way, bound = broken.group(1), broken.group(2), float(broken.group(3))
     value = bound + (1 if way == "most" else -1) * miss * (abs(bound) or 1.0)
     return f"the nearest has {theme.show(value, metric)}"
+
+
+def readable(reason: str) -> str:
+    """A broken limit in the page's words: `training energy must be at most 2.00 mJ`; other reasons as they stand."""
+    broken = BROKEN.fullmatch(reason)
+    if broken is None:
+        return reason
+    metric, way, bound = broken.groups()
+    label = theme.LABELS.get(metric, metric)
+    return f"{label[:1].lower()}{label[1:]} must be at {way} {theme.show(float(bound), metric)}"
 
 
 def _words(state: str, reason: str | None, fidelity: str | None) -> str:

@@ -14,7 +14,7 @@ from joulescape.report import certainty, figure, theme
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Figure, Rows
 from joulescape.report.inputs import Tables, family_rank
-from joulescape.report.sections.refused import NUMBER
+from joulescape.report.sections.refused import NUMBER, readable
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ def facts(given: Tables) -> TestedFacts:
     found = [_row(given, rows) for rows in corners.values() if _is_known(given, rows)]
     gaps = [row["search"] - row["test"] for row in found if row["pick"] == "front" and _is_compared(row)]
     losses = [row["loss"] for row in found if row["loss"] is not None]
-    rows = _labelled(sorted(found, key=_rank))
+    places = {design: row for row, design in enumerate(given.valid["design_id"])}
+    rows = [{**row, "row": places.get(row["design"])} for row in _labelled(sorted(found, key=_rank))]
     bad = given.confirmed.filter(given.confirmed["state"].is_in(["infeasible", "failed"]))
     return TestedFacts(
         rows=rows,
@@ -95,7 +96,7 @@ def _failures(rows: Iterable[Mapping[str, Any]], labels: Mapping[str, str]) -> t
     for key, group in sorted(groups.items()):
         designs = {labels.get(row["design_id"], row["design_id"]) for row in group}
         example = min(row["reason"] or row["state"] for row in group)
-        failures.append(Failure(*key, example, tuple(sorted(designs, key=_natural))))
+        failures.append(Failure(*key, readable(example), tuple(sorted(designs, key=_natural))))
     return tuple(failures)
 
 
@@ -180,7 +181,8 @@ def figures(found: TestedFacts) -> tuple[Figure, ...]:
     made = []
     if measured:
         words = (
-            "Point: mean on test. Bar: ± 2 sd over draws of seeds or devices. Tick: what the search saw on validation."
+            "Point: mean on test. Bar: ± 2 sd over draws of seeds or devices. Tick: what the search saw on validation. "
+            "Ring: the choice, where it was confirmed."
         )
         chart = _accuracy(measured).properties(width="container", height=_height(measured))
         caption = words + _once(measured)
@@ -194,7 +196,7 @@ def figures(found: TestedFacts) -> tuple[Figure, ...]:
 
 CORNERS = (
     "Point: every sourced constant typical. Bar: from all of them optimistic to all pessimistic (the corners). "
-    "Cross: the design is not valid at one of the corners, so its bar is cut off there."
+    "Cross: the design is not valid at one of the corners, so its bar is cut off there. Ring: the choice."
 )
 
 
@@ -254,7 +256,7 @@ def _accuracy(rows: Rows) -> alt.LayerChart:
         .encode(x=alt.X("test:Q"), shape=figure.family_shape(), tooltip=tooltip)
         for test, is_filled in ((known, True), (f"!{known}", False))
     ]
-    return figure.layered(bars, seen, *points)
+    return figure.layered(bars, seen, *points, _ring(base, "test"), params=_pick())
 
 
 def _energy(rows: Rows, metric: str) -> alt.LayerChart:
@@ -274,4 +276,17 @@ def _energy(rows: Rows, metric: str) -> alt.LayerChart:
         x=alt.X("energy:Q"), shape=figure.family_shape(), tooltip=tooltip
     )
     cut = base.transform_filter("datum.open").mark_point(shape="cross", angle=45, size=110, filled=True, opacity=1)
-    return figure.layered(bars, points, cut.encode(x=alt.X("energy_high:Q"), tooltip=tooltip))
+    cuts = cut.encode(x=alt.X("energy_high:Q"), tooltip=tooltip)
+    return figure.layered(bars, points, cuts, _ring(base, "energy"), params=_pick())
+
+
+def _ring(base: alt.Chart, field: str) -> alt.Chart:
+    """The panel's choice, where it was confirmed."""
+    mine = base.transform_filter("isValid(datum.row) && datum.row === pick")
+    ring = mine.mark_point(shape="circle", size=230, filled=False, strokeWidth=2.2, opacity=1, stroke=alt.expr("ring"))
+    made: alt.Chart = ring.encode(x=alt.X(f"{field}:Q"))
+    return made
+
+
+def _pick() -> tuple[alt.Parameter, ...]:
+    return alt.param(name="pick", value=-1), alt.param(name="ring", value=theme.colours("light")["ring"])
