@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from altair.utils.schemapi import debug_mode
 from markupsafe import Markup
 
 from joulescape.report import theme
@@ -140,7 +141,8 @@ class Facts:
 def render(given: Tables) -> str:
     """The whole page as text. The same tables give the same bytes."""
     found = Facts.of(given)
-    figures = found.figures()
+    with debug_mode(False):  # Altair would hold each part against Vega-Lite's schema: a sixth of a page's time
+        figures = found.figures()
     return (
         environment()
         .get_template("report.html.j2")
