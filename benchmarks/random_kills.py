@@ -4,7 +4,7 @@
 
 The victims are the driver (kill -9, then the same command again) and Ray workers (kill -9, the search goes on). Prints
 kills by victim; evaluations committed before a kill that began again after it (0 expected), and those lost (0);
-processes alive 10 s after a kill of the driver (0); suspects left (0); whether all tables equal those of an undisturbed
+processes alive 30 s after a kill of the driver (0); suspects left (0); whether all tables equal those of an undisturbed
 search.
 """
 
@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,8 +35,9 @@ from joulescape.search.driver import Means
 from joulescape.search.run import search
 
 ROOT = Path(__file__).parents[1]
+NETWORKS = ROOT / "results" / "networks"
 SIDE_LOG = "JOULESCAPE_SIDE_LOG"
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 SPACE = """\
 question: Which of two machines recognises digits for less energy?
 task: digits
@@ -79,14 +81,14 @@ class Account:
 class KilledSearch:
     """One project whose search is killed again and again."""
 
-    def __init__(self, folder: Path, trials: int, account: Account) -> None:
+    def __init__(self, folder: Path, trials: int, account: Account, networks: Path) -> None:
         self.folder, self.account, self.side_log = folder, account, folder / "began.log"
         for shelf in ("hwlib", "models"):
             shutil.copytree(ROOT / shelf, folder / shelf)
         (folder / "spaces").mkdir()
         (folder / "spaces" / "killed.yaml").write_text(SPACE.format(trials=trials))
-        if (ROOT / "results" / "networks").is_dir():
-            shutil.copytree(ROOT / "results" / "networks", folder / "results" / "networks")
+        if networks.is_dir():
+            shutil.copytree(networks, folder / "results" / "networks")
 
     def start(self) -> subprocess.Popen:
         """The same command, each time."""
@@ -137,10 +139,11 @@ class KilledSearch:
 def kill_worker(process: subprocess.Popen, account: Account) -> None:
     """Kill -9 one Ray worker that judges, if there is any."""
     for child in psutil.Process(process.pid).children(recursive=True):
-        if "NodeWorker" in " ".join(child.cmdline()):
-            child.kill()
-            account.victims["worker"] += 1
-            return
+        with suppress(psutil.NoSuchProcess):  # it may end while it is asked
+            if "NodeWorker" in " ".join(child.cmdline()):
+                child.kill()
+                account.victims["worker"] += 1
+                return
 
 
 def disturb(killed: KilledSearch, chance: random.Random, kills: int) -> None:
@@ -183,13 +186,16 @@ def out_of(project: Path) -> Path:
     return project / "results" / "killed"
 
 
-def go(kills: int, trials: int, seed: int) -> tuple[Account, bool, int]:
-    """All kills, over as many projects as it takes: account, whether every table is equal, suspects left."""
+def go(kills: int, trials: int, seed: int, networks: Path = NETWORKS) -> tuple[Account, bool, int]:
+    """All kills, over as many projects as it takes: account, whether every table is equal, suspects left.
+
+    `networks` holds reference weights; what is not there is trained first, in each project.
+    """
     account, chance, is_equal, suspects = Account(), random.Random(seed), True, 0
     with tempfile.TemporaryDirectory() as temporary:
         number = 0
         while sum(account.victims.values()) < kills:
-            killed = KilledSearch(Path(temporary) / str(number), trials, account)
+            killed = KilledSearch(Path(temporary) / str(number), trials, account, networks)
             disturb(killed, chance, kills)
             is_equal &= undisturbed(killed, Path(temporary) / f"{number}-undisturbed")
             suspects += len([*(killed.folder / "results" / ".cache" / "in_hand").glob("*")])

@@ -58,7 +58,7 @@ def asking(spec: NetworkSpec, where: Path) -> subprocess.Popen[str]:
 
 def test_two_processes_at_once_train_once(small: Graph, small_spec: NetworkSpec, tmp_path: Path) -> None:
     both = [asking(small_spec, tmp_path) for _ in range(2)]
-    answers = [process.communicate(timeout=60)[0].split() for process in both]
+    answers = [process.communicate(timeout=400)[0].split() for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert sorted(count for count, _ in answers) == ["0", "1"], "one trains, the other waits and reads"
     assert {path for _, path in answers} == {str(tmp_path / "small.npz")}

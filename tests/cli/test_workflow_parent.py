@@ -44,7 +44,7 @@ def test_a_killed_snakemake_takes_its_command_along_but_the_shell_goes_on(tmp_pa
     with under(tmp_path, "snakemake", command) as process:
         assert process.stdout.readline() == "ready\n"
         process.kill()
-        said, complained = process.communicate(timeout=30)
+        said, complained = process.communicate(timeout=240)
     assert said == f"{EXIT_CODE}\n"
     assert "Snakemake has ended without a word" in complained
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,9 +13,20 @@ from pathlib import Path
 import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "search"))
-from real_project import ROOT, command, make_project, remembered, wait_until
+from real_project import ROOT, command, make_project, remembered, wait_until, with_weights
 
-__all__ = ["ROOT", "command", "free_port", "is_alive", "joulescape", "killed", "project_in", "remembered", "wait_until"]
+__all__ = [
+    "ROOT",
+    "command",
+    "free_port",
+    "is_alive",
+    "joulescape",
+    "killed",
+    "project_in",
+    "remembered",
+    "wait_until",
+    "with_weights",
+]
 
 CHEAP = """\
 question: Which array needs less energy?
@@ -32,15 +42,11 @@ budget: {trials: 4, population: 2, samples: 20, draws: 1, rungs: [merged]}
 
 
 def project_in(folder, space=CHEAP):
-    """A project with one question `tiny`, and the reference weights that this project has, where it has them."""
-    make_project(folder, space)
-    kept = ROOT / "results" / "networks"
-    if kept.is_dir():
-        shutil.copytree(kept, folder / "results" / "networks")
-    return folder
+    """A project with one question `tiny`, and the reference weights of its network."""
+    return with_weights(make_project(folder, space))
 
 
-def joulescape(project, *arguments, seconds=120, **environment):
+def joulescape(project, *arguments, seconds=400, **environment):
     """Run a command: exit code and all that it said; never a traceback."""
     done = subprocess.run(
         command(*arguments), cwd=project, capture_output=True, text=True, check=False, timeout=seconds,

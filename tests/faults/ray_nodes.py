@@ -62,7 +62,7 @@ def end(process):
 
 def raylet_of(process):
     """The node's own process, as soon as it is there."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         with suppress(psutil.NoSuchProcess):  # helpers of the start come and go
             for one in psutil.Process(process.pid).children(recursive=True):

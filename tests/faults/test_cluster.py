@@ -80,7 +80,7 @@ def _both_nodes(address):
     """Wait until the head knows both."""
     ray.init(address=address, logging_level="ERROR", log_to_driver=False)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while ray.cluster_resources().get("CPU") != 2 and time.monotonic() < deadline:
             time.sleep(0.1)
     finally:

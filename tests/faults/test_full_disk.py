@@ -18,7 +18,7 @@ def limited(project, bytes_a_file, *arguments):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_a_file, resource.RLIM_INFINITY))
 
-    pipes = {"capture_output": True, "text": True, "timeout": 120}
+    pipes = {"capture_output": True, "text": True, "timeout": 400}
     done = subprocess.run(command(*arguments), cwd=project, preexec_fn=limit, **pipes)
     text = done.stdout + done.stderr
     assert "Traceback" not in text, text

@@ -32,7 +32,7 @@ def project(tmp_path):
 
 def joulescape(project, *arguments):
     command = [str(Path(sys.executable).parent / "joulescape"), *arguments]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, timeout=400)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout + done.stderr
 

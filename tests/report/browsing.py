@@ -49,7 +49,7 @@ def chromium(profile: Path) -> Iterator[Any]:
         driver.quit()
 
 
-def wait(browser: Any, script: str, seconds: float = 30) -> Any:
+def wait(browser: Any, script: str, seconds: float = 180) -> Any:
     """What the script returns once it is true."""
     end = time.monotonic() + seconds
     while not (found := browser.execute_script(f"return {script}")):

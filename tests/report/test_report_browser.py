@@ -55,7 +55,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     return path.as_uri()
 
 
-def wait(browser: Any, script: str, seconds: float = 30) -> None:
+def wait(browser: Any, script: str, seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not browser.execute_script(f"return {script}"):
         assert time.monotonic() < end, f"not in {seconds} s: {script}"

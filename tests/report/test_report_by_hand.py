@@ -255,7 +255,7 @@ def test_what_changes_is_announced_politely(browser: Any) -> None:
 
 def arrived(saved: Path, name: str) -> bytes:
     """A whole downloaded file."""
-    path, end = saved / name, time.monotonic() + 20
+    path, end = saved / name, time.monotonic() + 180
     while not path.exists() or not path.stat().st_size:
         assert time.monotonic() < end, f"{name} did not arrive; there are {[one.name for one in saved.iterdir()]}"
         time.sleep(0.05)

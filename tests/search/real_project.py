@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -37,6 +38,29 @@ def make_project(folder: Path, space: str = SPACE, name: str = "tiny", source: P
     return folder
 
 
+def with_weights(folder: Path, every_seed: bool = False) -> Path:
+    """A project whose digits_mlp is trained already, once in a run of all tests, whichever worker of it asks first.
+
+    `every_seed` is what a confirmation asks for. Returns the folder.
+    """
+    from joulescape.accuracy.reference import complete, ensure
+    from joulescape.network.build import build_graph
+    from joulescape.resolve.networks import read_network, reference_of
+    from joulescape.resolve.shelves import network_path
+
+    _, spec = read_network(network_path(ROOT, "digits_mlp"), [])
+    asked = (build_graph("digits_mlp", spec), reference_of("digits_mlp", spec, ROOT), spec.task)
+    kept = Path(os.environ["JOULESCAPE_TEST_WEIGHTS"])
+    path = ensure(*asked, kept)
+    if every_seed:
+        complete(*asked, kept)
+    networks = folder / "results" / "networks"
+    networks.mkdir(parents=True, exist_ok=True)
+    for file in (path, path.with_suffix(".json")):
+        shutil.copy2(file, networks / file.name)
+    return folder
+
+
 def command(*arguments: str) -> list[str]:
     """The installed command line."""
     return [str(Path(sys.executable).parent / "joulescape"), *arguments]
@@ -44,7 +68,7 @@ def command(*arguments: str) -> list[str]:
 
 def joulescape(project: Path, *arguments: str) -> tuple[int, str]:
     """Run a command in `project`: exit code and all that it said."""
-    done = subprocess.run(command(*arguments), cwd=project, capture_output=True, text=True, check=False, timeout=200)
+    done = subprocess.run(command(*arguments), cwd=project, capture_output=True, text=True, check=False, timeout=400)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -60,7 +84,7 @@ def remembered(project: Path) -> int:
         return 0
 
 
-def wait_until(is_so, seconds: float = 90.0) -> bool:
+def wait_until(is_so, seconds: float = 240.0) -> bool:
     """Whether `is_so()` came true in time."""
     deadline = time.monotonic() + seconds
     while not is_so():

@@ -49,7 +49,7 @@ def test_kill_and_rerun_gives_the_table_of_an_unbroken_run(tmp_path, caplog, mon
     cache = tmp_path / "results" / ".cache" / "evaluations.sqlite"
     script = SCRIPT.format(here=str(Path(__file__).parent), root=str(tmp_path))
     with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while remembered(cache) < 17 and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)

@@ -6,7 +6,7 @@ import logging
 import shutil
 
 import pytest
-from real_project import make_project
+from real_project import make_project, with_weights
 
 from joulescape.resolve.design_space import load_space
 from joulescape.search.driver import Means
@@ -44,7 +44,7 @@ def quiet():
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
     """A project whose question was searched once."""
-    project = make_project(tmp_path_factory.mktemp("first"), BASE)
+    project = with_weights(make_project(tmp_path_factory.mktemp("first"), BASE))
     found = ask(project)
     assert (found["judged"], found["measured"]) == (COUNT, COUNT)
     return project

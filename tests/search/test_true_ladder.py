@@ -7,7 +7,7 @@ import re
 
 import polars as pl
 import pytest
-from real_project import SPACE, joulescape, make_project
+from real_project import SPACE, joulescape, make_project, with_weights
 
 from joulescape.resolve.design_space import load_space
 from joulescape.search.driver import Means
@@ -27,7 +27,7 @@ def quiet(caplog):
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """Searched once in one process, through the command line, which says what the rungs agree on."""
-    folder = make_project(tmp_path_factory.mktemp("ladder"), LADDER)
+    folder = with_weights(make_project(tmp_path_factory.mktemp("ladder"), LADDER), every_seed=True)
     code, text = joulescape(folder, "search", "spaces/tiny.yaml")
     assert code == 0, text
     assert "rungs merged and full: Spearman" in text
