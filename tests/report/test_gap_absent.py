@@ -240,7 +240,9 @@ def test_words_and_page_tell_the_same_numbers(told: dict[str, Any]) -> None:
 
 def test_the_summary_holds_what_a_program_asks_for(told: dict[str, Any]) -> None:
     found = told
-    assert found["ground"].startswith("Needed: ") and len(found["widening"]) == 5
+    assert found["ground"].startswith("Needed: ") and len(found["widening"]) == 2
+    assert all(len(row["a_year"]) == 3 for row in found["widening"])
+    assert found["widening"][0]["with_all_points"] is not None
     for pair in found["widening"]:
         value, low, high = pair["a_year"]
         assert low <= value <= high

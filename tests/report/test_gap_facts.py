@@ -114,7 +114,7 @@ def overlap(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
 
 def grown(slope: float, se: float, points: int) -> Growth:
     value = 10**slope
-    return Growth("g", "s", "g", False, value, value, value, slope, se, 2010, 2018, points, 0.0, "g")
+    return Growth("g", "s", "g", False, value, value, value, slope, se, 2010, 2018, points, 0.0, "g", True)
 
 
 def test_the_gap_is_the_quotient_with_welchs_interval() -> None:
@@ -133,7 +133,7 @@ def test_the_gap_is_the_quotient_with_welchs_interval() -> None:
 def test_both_shores_stand_at_one_at_the_start(facts: Facts) -> None:
     at_start = [row for row in facts.gap.rows if row["year"] == START and row["part"] == "seen"]
     assert at_start and all(row["factor"] == row["low"] == row["high"] == 1.0 for row in at_start)
-    assert {row["kind"] for row in facts.gap.rows} == {"needed", "delivered"}
+    assert {row["kind"] for row in facts.gap.rows} == {"needed", "delivered", "gap"}
     falling = [one for one in facts.gap.growths if one.series == "memory_by_year"]
     assert falling and all(one.label.startswith("inverse of") for one in falling)
     dram = next(one for one in falling if one.group == "dram")

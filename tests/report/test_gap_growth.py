@@ -278,7 +278,8 @@ def test_points_of_the_joined_chart_leave_out_the_doubtful_and_the_old() -> None
 def test_of_a_series_two_groups_are_drawn_and_all_are_listed() -> None:
     fits = [fit(2.0 + n / 10, group=f"g{n}", points_count=9 - n) for n in range(4)]
     found = widening.facts(shores_of(*fits, delivered(1.3)))
-    assert {row["label"] for row in found.rows} == {"parameters, g0", "parameters, g1", "performance density, GPU"}
+    lines = {row["label"] for row in found.rows if row["kind"] != "gap"}
+    assert lines == {"parameters, g0", "parameters, g1", "performance density, GPU"}
     assert len(found.growths) == 5
 
 
@@ -286,9 +287,62 @@ def test_the_legend_names_needs_before_deliveries() -> None:
     figure = widening_chart.figures(widening.facts(shores_of(delivered(1.3), fit(2.0))))[0]
     layers = figure.spec()["layer"]
     scale = next(layer["encoding"]["stroke"]["scale"] for layer in layers if "stroke" in layer.get("encoding", {}))
-    assert scale["domain"] == ["parameters, classifiers", "performance density, GPU"]
+    gap = "the gap: classifiers over GPU"
+    assert scale["domain"] == ["parameters, classifiers", "performance density, GPU", gap]
     legend = next(layer["encoding"]["stroke"]["legend"] for layer in layers if "stroke" in layer.get("encoding", {}))
     assert "needed: " in legend["labelExpr"] and '["parameters, classifiers"]' in legend["labelExpr"]
+
+
+COMPUTED = {"series": "operations_by_year", "group": "least_error", "y_name": "Operations", "y_unit": "GOP"}
+DENSE = {"series": "density_by_year", "group": "gpu", "y_name": "Performance density", "y_unit": "GOPS/mm2"}
+READ = {"series": "dram_energy_by_year", "group": "ddr", "y_name": "Energy per bit read", "y_unit": "pJ/bit"}
+
+
+def both_kinds(**operations: Any) -> StudyTables:
+    """Computing and memory, each needed and delivered, and operations with all points as well."""
+    keys = [{key: about[key] for key in ("series", "group")} for about in (COMPUTED, DENSE, READ)]
+    shown = [point(1e7, year, **about) for about in ({}, COMPUTED, DENSE, READ) for year in (2012, 2016)]
+    fits = [
+        fit(2.0, points_count=40), fit(1.9, **{**keys[0], **operations}), delivered(1.3, **keys[1]),
+        fit(0.9, **keys[2]), fit(1.6, span="all", x_high=2023.0, **keys[0]),
+    ]  # fmt: skip
+    return study(shores=shown, fits=fits)
+
+
+def test_computing_is_held_against_computing_and_memory_against_memory() -> None:
+    found = widening.facts(both_kinds())
+    assert [view.key for view in found.views] == ["computing", "memory"]
+    for view in found.views:
+        for drift in view.drifts:
+            assert drift.first.need.is_computing == drift.first.delivery.is_computing == (view.key == "computing")
+    assert found.chosen is not None and found.chosen.value == pytest.approx(1.9 / 1.3)  # not the need of most points
+    assert widening.sentence(found).startswith("In operations, what networks need grows ×1.90 a year")
+    assert "held against operations" not in widening.ground(found)
+    assert [figure.id for figure in widening_chart.figures(found)] == ["gap", "gap_memory"]
+
+
+def test_all_points_are_told_beside_the_first_span() -> None:
+    found = widening.facts(both_kinds())
+    assert found.chosen_every is not None and found.chosen_every.value == pytest.approx(1.6 / 1.3)
+    assert "With all points, until 2023 and 2018: ×1.23 (" in widening.ground(found)
+    memory = next(view for view in found.views if view.key == "memory")
+    assert [drift.every for drift in memory.drifts] == [None]
+    open_ended = widening.facts(both_kinds(growth_low=0.9))
+    assert open_ended.chosen is None and open_ended.chosen_every is None
+    assert widening.sentence(open_ended).endswith("is not known.")
+
+
+def test_the_distance_is_the_quotient_of_its_lines() -> None:
+    found = widening.facts(both_kinds())
+    lines = [row for row in found.rows if row["view"] == "computing" and row["part"] == "seen"]
+    of = {kind: [row for row in lines if row["kind"] == kind] for kind in ("needed", "delivered", "gap")}
+    for row in of["gap"]:
+        need, delivery = (
+            next(one["factor"] for one in of[side] if one["year"] == row["year"]) for side in ("needed", "delivered")
+        )
+        assert row["factor"] == pytest.approx(need / delivery, rel=2e-3)
+        assert row["low"] <= row["factor"] <= row["high"]
+    assert max(row["year"] for row in found.rows if row["kind"] == "gap" and row["part"] == "beyond") == 2018
 
 
 def said_of(given_study: StudyTables) -> headline.HeadlineFacts:
@@ -363,7 +417,7 @@ def test_the_last_year_of_the_first_fits_is_in_the_scope_where_it_is_known(year:
 
 def test_lines_of_the_joined_chart_grow_by_their_fit() -> None:
     found = widening.facts(made_study())
-    for row in found.rows:
+    for row in (row for row in found.rows if row["kind"] != "gap"):
         growth = next(one for one in found.growths if one.label == row["label"])
         assert math.log(row["factor"]) == pytest.approx(math.log(growth.value) * (row["year"] - START), abs=2e-3)
         assert row["low"] <= row["factor"] <= row["high"]

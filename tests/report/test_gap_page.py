@@ -63,7 +63,7 @@ def test_the_page_is_sound_and_says_every_section(page: str) -> None:
     assert_sound(page)
     read = elements(page)
     assert [one.attributes["id"] for one in named(read, "section")] == [
-        "needs", "chips", "widening", "bridge", "overtake", "lifecycle", "findings", "missing", "sources",
+        "widening", "needs", "chips", "bridge", "overtake", "lifecycle", "findings", "missing", "sources",
     ]  # fmt: skip
     ids = [one.attributes["id"] for one in read if "id" in one.attributes]
     assert len(ids) == len(set(ids))

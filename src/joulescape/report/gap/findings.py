@@ -20,11 +20,35 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Findings that one command prints again."""
+
+    title: str
+    command: str
+    rows: tuple[Finding, ...]
+
+    @property
+    def contradicting(self) -> int:
+        """How many contradict a common claim."""
+        return sum(bool(row.contradicts) for row in self.rows)
+
+
+@dataclass(frozen=True)
 class FindingsFacts:
-    """All findings, and whether one contradicts a common claim."""
+    """All findings, by the command that prints them, and whether one contradicts a common claim."""
 
     rows: tuple[Finding, ...]
+    groups: tuple[Group, ...]
     claim: str
+
+
+TITLES = {
+    "shores": "What is needed and delivered",
+    "bridge": "The bridge",
+    "overtake": "What would have to be true",
+    "lifecycle": "Training and life",
+}
+"""Of each part, which a command names last."""
 
 
 def facts(given: StudyTables) -> FindingsFacts:
@@ -36,4 +60,10 @@ def facts(given: StudyTables) -> FindingsFacts:
     count = sum(bool(row.contradicts) for row in rows)
     none = "No finding contradicts a common claim: none that was looked at was found wrong."
     plural = "finding contradicts" if count == 1 else "findings contradict"
-    return FindingsFacts(rows, f"{count} {plural} a common claim." if count else none if rows else "")
+    commands = dict.fromkeys(row.command for row in rows)
+    groups = tuple(
+        Group(TITLES.get(command.rpartition(" ")[2], "Findings"), command,
+              tuple(row for row in rows if row.command == command))
+        for command in commands
+    )  # fmt: skip
+    return FindingsFacts(rows, groups, f"{count} {plural} a common claim." if count else none if rows else "")

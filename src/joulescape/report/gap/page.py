@@ -17,6 +17,7 @@ from joulescape.report.gap import (
     bridge,
     bridge_chart,
     findings,
+    growth,
     headline,
     lifecycle,
     lifecycle_chart,
@@ -110,8 +111,14 @@ def summary(given: StudyTables) -> dict[str, Any]:
             for one in (*found.shores.needs, *found.shores.delivers)
         ],
         "widening": [
-            {"need": pair.need.label, "delivery": pair.delivery.label, "a_year": [pair.value, pair.low, pair.high]}
-            for pair in found.gap.pairs
+            {
+                "need": drift.first.need.label,
+                "delivery": drift.first.delivery.label,
+                "a_year": _ends(drift.first),
+                "with_all_points": _ends(drift.every),
+            }
+            for view in found.gap.views
+            for drift in view.drifts
         ],
         "factors": [row for asked in found.bridge.questions for row in asked.table],
         "interactions": [
@@ -126,6 +133,10 @@ def summary(given: StudyTables) -> dict[str, Any]:
         "missing": [asdict(kind) for kind in found.missing.kinds],
         "citations": [citation.key for citation in found.sources.citations],
     }
+
+
+def _ends(pair: growth.Widening | None) -> list[float] | None:
+    return None if pair is None else [pair.value, pair.low, pair.high]
 
 
 def summary_text(given: StudyTables) -> str:
