@@ -42,7 +42,7 @@ GOALS = (
 )
 
 WATCH = """
-const isDrawn = () => !document.querySelector('[data-chart]:not([data-drawn])');
+const isDrawn = () => !document.querySelector('[data-chart]:not([data-drawn], [data-later])');
 const seen = new Set();
 const mark = (name) => { if (!seen.has(name)) performance.mark(name); seen.add(name); };
 window.has = (name) => seen.has(name);

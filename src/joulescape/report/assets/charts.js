@@ -1,5 +1,9 @@
 // Draws charts when they come near the screen, and passes the panel's state to those that are on it.
 const NO_LIMIT = 1e300;
+const FINGER_PX = 22;
+const AXES_PX = 47; // of a chart's height, besides its marks
+const PAPER_SCALE = 2.5; // 240 pixels an inch
+const MANY_ROWS = 1500; // a chart of more is drawn when it comes near the screen, and let go when it leaves
 
 // The drawn designs, with costs in SI base units.
 function drawnRows(columns, factors) {
@@ -14,46 +18,103 @@ function drawnRows(columns, factors) {
   return rows;
 }
 
+// Rows of the data that a chart names.
+function rowsDrawn(figure, rows) {
+  const names = new Set(Array.from(JSON.stringify(figure).matchAll(/"data":\{"name":"([^"]+)"/g), ([, name]) => name));
+  return [...names].reduce((found, name) => found + (rows[name] || []).length, 0);
+}
+
+// What Vega is given: the rows, the state, and the height of a chart with so many pixels a row, which is as high as the rows it shows.
+function furnished(vega, rows, known) {
+  const step = vega.usermeta && vega.usermeta.step;
+  if (step) {
+    const scale = vega.scales.find(({ name }) => name === "y");
+    scale.range = { step };
+    delete vega.height;
+    const space = `bandspace(length(domain('y')), ${scale.paddingInner || 0}, ${scale.paddingOuter || 0})`;
+    vega.signals = [...(vega.signals || []), { name: "height", update: `${step} * ${space}` }];
+  }
+  for (const source of vega.data) if (source.name in rows) source.values = rows[source.name];
+  for (const signal of vega.signals || []) if (signal.name in known) signal.value = known[signal.name];
+  return vega;
+}
+
+// The point nearest to a place of the plot, by the middle of its mark, within the breadth of a finger.
+function nearest(scene, x, y) {
+  let found = null, least = FINGER_PX;
+  const look = (item) => {
+    for (const inner of item.items || []) look(inner);
+    const away = item.mark && item.mark.marktype === "symbol" ? Math.hypot(item.x - x, item.y - y) : Infinity;
+    if (away < least && item.opacity > 0) [found, least] = [item, away];
+  };
+  look(scene);
+  return found;
+}
+
+// A click on a point picks its design. Vega's click knows no item where a finger has pressed: what was touched is kept, or the
+// nearest. A finger that moves on moves the page, and the browser then tells of no click.
+function wirePicking(view, rowOf, picked) {
+  let touch = null;
+  view.addEventListener("touchstart", (event, item) => { touch = { item, at: event.changedTouches[0] }; });
+  view.addEventListener("click", (_, item) => {
+    let hit = item;
+    if (touch && rowOf(item && item.datum) === null) {
+      const box = view.container().querySelector("canvas").getBoundingClientRect(), [left, top] = view.origin(), gap = view.padding();
+      const near = nearest(view.scenegraph().root, touch.at.clientX - box.left - gap.left - left, touch.at.clientY - box.top - gap.top - top);
+      hit = rowOf(touch.item && touch.item.datum) === null ? near : touch.item;
+    }
+    touch = null;
+    const row = rowOf(hit && hit.datum);
+    if (row !== null) picked(row);
+  });
+}
+
 function makeCharts(page, datasets, theme) {
   const views = new Map(), pending = new Map(), kept = new Map(), near = new Set(), stale = new Set();
   let mode = theme, pushing = null, isWaiting = false, brushed = null;
   const rows = Object.fromEntries(Object.entries(datasets).filter(([name]) => name !== "designs").map(([name, columns]) => [name, rowsOf(columns)]));
   rows.designs = drawnRows(datasets.designs, page.factors);
   const signals = { hidden: [], pick: -1, min_accuracy: 0, max_energy: NO_LIMIT, max_latency: NO_LIMIT, max_area: NO_LIMIT };
-  const colours = () => ({ ring: page.colours[mode].ring, paper: page.colours[mode].page, ink: page.colours[mode].ink, quiet: page.colours[mode].quiet });
-  const rowOf = (id) => datasets.designs.id.indexOf(id);
+  const colours = (worn) => ({ ring: page.colours[worn].ring, paper: page.colours[worn].page, ink: page.colours[worn].ink, quiet: page.colours[worn].quiet });
+  const rowOf = (datum) => { // a cross names its design
+    const row = datum ? (datum.row ?? datasets.designs.id.indexOf(datum.id)) : -1;
+    return Number.isInteger(row) && row >= 0 ? row : null;
+  };
+  const heavy = new Set(Object.keys(page.figures).filter((id) => rowsDrawn(page.figures[id], rows) > MANY_ROWS));
+
+  function embed(place, id, worn, renderer, properties) {
+    const patch = (vega) => furnished(vega, rows, { ...signals, ...colours(worn), ...kept.get(id) });
+    const options = { renderer, actions: false, ast: true, config: page.configs[worn], tooltip: { theme: worn }, patch };
+    return window.vegaEmbed(place, { ...page.figures[id], ...properties }, options);
+  }
 
   async function draw(place) {
     const id = place.dataset.chart;
     if (pending.has(id)) return pending.get(id);
-    const patch = (vega) => {
-      const step = vega.usermeta && vega.usermeta.step; // pixels a row: the chart is as high as the rows that it shows
-    if (step) {
-      const scale = vega.scales.find(({ name }) => name === "y");
-      scale.range = { step };
-      delete vega.height;
-      const space = `bandspace(length(domain('y')), ${scale.paddingInner || 0}, ${scale.paddingOuter || 0})`;
-      vega.signals = [...(vega.signals || []), { name: "height", update: `${step} * ${space}` }];
-    }
-    for (const source of vega.data) if (source.name in rows) source.values = rows[source.name];
-      const known = { ...signals, ...colours(), ...kept.get(id) };
-      for (const signal of vega.signals || []) if (signal.name in known) signal.value = known[signal.name];
-      return vega;
-    };
-    const options = { renderer: "canvas", actions: false, ast: true, config: page.configs[mode], tooltip: { theme: mode }, patch };
-    const work = window.vegaEmbed(place, page.figures[id], options).then(({ view }) => {
+    const work = embed(place, id, mode, "canvas").then(({ view }) => {
       views.set(id, { view, names: new Set(Object.keys(view.getState().signals)) });
       place.view = view; // whoever looks at the page from outside can ask where a mark is
       place.dataset.drawn = "yes";
-      view.addEventListener("click", (_, item) => {
-        const row = item && item.datum && (item.datum.row ?? rowOf(item.datum.id)); // a cross names its design
-        if (Number.isInteger(row) && row >= 0) charts.onPick(row);
-      });
+      wirePicking(view, rowOf, (row) => charts.onPick(row));
       if (views.get(id).names.has("brush")) view.addSignalListener("brush", (_, area) => marked(id, area));
       return view;
     });
     pending.set(id, work);
     return work;
+  }
+
+  // A chart of many marks that is far from the screen is let go, and drawn anew when it comes back: its place stays as high.
+  async function letGo(place) {
+    const id = place.dataset.chart;
+    await pending.get(id);
+    if (near.has(id) || brushed === id || !views.has(id)) return;
+    place.style.minHeight = `${place.offsetHeight}px`;
+    views.get(id).view.finalize();
+    for (const canvas of place.querySelectorAll("canvas")) canvas.width = 0; // its pixels go at once, not when memory is next swept
+    place.replaceChildren();
+    for (const known of [views, pending, stale]) known.delete(id);
+    delete place.view;
+    delete place.dataset.drawn;
   }
 
   // An area marked in one chart is the only one.
@@ -89,32 +150,50 @@ function makeCharts(page, datasets, theme) {
     pushing = null;
   }
 
-  async function seen(entry) {
-    const id = entry.target.dataset.chart;
-    if (!entry.isIntersecting) { near.delete(id); return; }
+  async function seen(place) {
+    const id = place.dataset.chart;
     near.add(id);
-    await draw(entry.target);
+    await draw(place);
     if (stale.delete(id)) await tell(id, signals);
   }
 
   const places = [...document.querySelectorAll("[data-chart]")];
+  const isLight = (place) => !heavy.has(place.dataset.chart);
+
+  // Calls `enter` and `leave` for charts that come within so much of the screen, or go; waits for what the first call does.
+  function watch(watched, margin, enter, leave) {
+    return new Promise((done) => {
+      const each = (entry) => (entry.isIntersecting ? enter : leave)(entry.target);
+      const watcher = new IntersectionObserver((entries) => { done(Promise.all(entries.map(each))); }, { rootMargin: margin });
+      watched.forEach((place) => watcher.observe(place));
+      if (!watched.length) done();
+    });
+  }
+
   const charts = {
     onPick: () => {},
     onMark: () => {}, // an area by the fields of its two axes, or null
     unmark() { return brushed === null ? null : clear(brushed); },
-    start() {
-      return new Promise((drawn) => {
-        const watcher = new IntersectionObserver((entries) => { drawn(Promise.all(entries.map(seen))); }, { rootMargin: "100px" });
-        places.forEach((place) => watcher.observe(place));
-        if (!places.length) drawn();
-      });
+    async start() {
+      for (const place of places.filter((one) => !isLight(one))) {
+        place.dataset.later = "yes";
+        place.style.minHeight = `${page.figures[place.dataset.chart].height + AXES_PX}px`;
+      }
+      await watch(places, "200px", seen, (place) => near.delete(place.dataset.chart));
+      watch(places.filter((place) => !isLight(place)), "700px", () => {}, letGo);
     },
     async drawAll() {
-      for (const place of places) {
+      for (const place of places.filter(isLight)) {
         await draw(place);
         if (stale.delete(place.dataset.chart)) await tell(place.dataset.chart, signals);
         await new Promise((go) => { setTimeout(go); }); // what the reader does comes between two charts
       }
+    },
+    // A chart for paper, so wide, in the light theme: lines and letters, or pixels where there are thousands of marks.
+    async paper(place, id, width) {
+      const { view } = await embed(place, id, "light", heavy.has(id) ? "none" : "svg", { width });
+      if (heavy.has(id)) place.replaceChildren(await view.toCanvas(PAPER_SCALE));
+      view.finalize();
     },
     view(id) { return draw(document.querySelector(`[data-chart="${id}"]`)); },
     rows(name) { return rows[name]; },
@@ -126,12 +205,14 @@ function makeCharts(page, datasets, theme) {
     },
     async set(id, changes) {
       kept.set(id, { ...kept.get(id), ...changes });
+      if (heavy.has(id) && !pending.has(id)) return null; // drawn with them when it comes near
       await charts.view(id);
       return tell(id, changes);
     },
     async retheme(next) {
       mode = next;
       if (brushed !== null) charts.onMark(brushed = null);
+      await Promise.all(places.filter((place) => !isLight(place) && !near.has(place.dataset.chart)).map(letGo));
       const drawn = places.filter((place) => pending.has(place.dataset.chart));
       await Promise.all(pending.values());
       views.forEach(({ view }) => view.finalize());

@@ -151,12 +151,6 @@ function wireTheme(charts, first) {
     named();
     wear(mode);
   });
-  document.getElementById("print").addEventListener("click", async () => {
-    if (mode === "dark") await wear("light");
-    await charts.drawAll();
-    print();
-    if (mode === "dark") await wear("dark");
-  });
 }
 
 async function start() {
@@ -176,9 +170,10 @@ async function start() {
   wireClosing(charts);
   wireScrolling();
   wireTheme(charts, mode);
+  wirePaper(charts);
   if (designs.id.length) complete({ designs, ...(await unpack("blob", 1)) });
   document.documentElement.dataset.ready = "yes";
-  await charts.drawAll(); // so that printing from the keyboard finds every chart drawn
+  await charts.drawAll();
 }
 
 start().catch((error) => {
