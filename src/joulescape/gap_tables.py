@@ -59,13 +59,15 @@ FACTORS = {
     "compression_alone_low": pl.Float64, "compression_alone_high": pl.Float64, "machine_alone_low": pl.Float64,
     "machine_alone_high": pl.Float64, "both_low": pl.Float64, "both_high": pl.Float64,
     "accuracy_loss_fraction": pl.Float64, "is_best_of_family": pl.Boolean, "why": pl.String, "reason": pl.String,
+    "equal_within_fraction": pl.Float64,
 }  # fmt: skip
 """factors.parquet: how much of the gap is closed, as factors over 1 (baseline / design; for efficiencies design /
-baseline). `interaction` is both / product. Low and high: the back end's corners against the baseline's opposite."""
+baseline). `interaction` is both / product. Low and high: the back end's corners against the baseline's opposite.
+`equal_within_fraction` is the largest measured loss that counts as none; null where no accuracy is measured."""
 
 OVERTAKE = {
     "network": pl.String, "compression": pl.String, "metric": pl.String, "back_end": pl.String, "family": pl.String,
-    "moved": pl.String, "kind": pl.String,
+    "moved": pl.String, "kind": pl.String, "quantity": pl.String,
     "parameters": pl.String, "unit": pl.String, "today": pl.Float64, "low": pl.Float64, "high": pl.Float64,
     "needed": pl.Float64, "needed_low": pl.Float64, "needed_high": pl.Float64, "improvement_needed": pl.Float64,
     "best_reach": pl.Float64, "verdict": pl.String,
@@ -75,7 +77,9 @@ OVERTAKE = {
 """overtake.parquet: one row a (back end, parameter or set of parameters): the value at which it equals the best
 electronic design. `moved` says what is moved: `one` value, all of a `kind` (converters, laser, host ...), the best
 `pair`, `all` costs of the machine by one common factor, `variation` (accuracy against the spread of devices: metric
-`accuracy_fraction`), or `none`. `verdict`: already, within_corner, beyond_corner, never_alone, infeasible. `best_reach`
+`accuracy_fraction`), or `none`. `quantity` is the device quantity that a row answers: converter energy, laser
+efficiency, variation, write energy, source power; null for other constants. `verdict`: already, within_corner,
+beyond_corner, never_alone, infeasible, or absent: the machine has no such quantity, said once a machine. `best_reach`
 is the metric's value with the parameters at their physical or free limit (0 energy), `today` their typical value;
 several parameters together are told in parts of today's costs. `needed_low` and `needed_high` are the ends over the
 rival's corners; one that no improvement reaches is left out. `equal_accuracy` says why both are equally accurate."""
@@ -86,12 +90,14 @@ LIFECYCLE = {
     "training_energy_pj": pl.Float64, "inference_energy_pj": pl.Float64, "lifecycle_energy_pj": pl.Float64,
     "factor": pl.Float64, "baseline": pl.String, "rank": pl.Int64,
     "trained_accuracy_fraction": pl.Float64, "training_steps_count": pl.Int64, "steps_basis": pl.String,
-    "state": pl.String, "reason": pl.String,
+    "state": pl.String, "reason": pl.String, "area_mm2": pl.Float64,
+    "trained_accuracy_sd_fraction": pl.Float64, "trainings_count": pl.Int64, "equal_within_fraction": pl.Float64,
 }  # fmt: skip
 """lifecycle.parquet: training once and so many inferences that the baseline spends `inference_share_fraction` of its
 energy on them; the same count of inferences holds for every other machine. Split `100/0` is training alone (no
 inference), whose `factor` is that of training energy. `rank` orders designs of equal trained accuracy by energy, 1 is
-the least; null for the others."""
+the least; null for the others. `trained_accuracy_fraction` is the mean of `trainings_count` trainings, each with its
+own draw; equal is what is no more than `equal_within_fraction` below the baseline's mean."""
 
 FINDINGS = {"id": pl.String, "sentence": pl.String, "uncertainty": pl.String, "command": pl.String,
             "contradicts": pl.String}  # fmt: skip

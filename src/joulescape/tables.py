@@ -36,6 +36,7 @@ _MEASUREMENT = {
     "weight_bytes": pl.Float64, "index_bytes": pl.Float64, "activation_bytes": pl.Float64, "macs": pl.Int64,
     "multiplications": pl.Float64, "additions": pl.Float64, "shifts": pl.Float64, "gates": pl.Float64,
     "variants_count": pl.Int64, "is_front": pl.Boolean, "seconds": pl.Float64,
+    "trained_accuracy_sd_fraction": pl.Float64, "trained_accuracy_draws_count": pl.Int64,
 }  # fmt: skip
 
 TRIALS = {**_IDENTITY, **dict.fromkeys(METRICS, pl.Float64), **_MEASUREMENT}
@@ -73,7 +74,16 @@ LAYERS = {
 }  # fmt: skip
 """layers.parquet: the schedule of confirmed designs at the typical corner, and what bounds each layer from above."""
 
-LATER = {"layers": frozenset({"station", "off_chip_bytes", "peak_gops", "off_chip_gbps"})}
+_TRAININGS = frozenset({"trained_accuracy_sd_fraction", "trained_accuracy_draws_count"})
+
+LATER = {
+    "layers": frozenset({"station", "off_chip_bytes", "peak_gops", "off_chip_gbps"}),
+    "trials": _TRAININGS, "front": _TRAININGS,
+    "factors": frozenset({"equal_within_fraction"}), "overtake": frozenset({"quantity"}),
+    "lifecycle": frozenset({
+        "area_mm2", "trained_accuracy_sd_fraction", "trainings_count", "equal_within_fraction",
+    }),
+}  # fmt: skip
 """By table: columns that an older file lacks. They are read as null, which is what is known of them there."""
 
 ERRORS = {

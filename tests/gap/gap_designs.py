@@ -6,7 +6,10 @@ from functools import cache
 
 from bridge_questions import question
 
-from joulescape.gap.designs import Design, best
+from joulescape.gap.bills import Bill
+from joulescape.gap.designs import Design
+from joulescape.gap.priced import bills_of
+from joulescape.gap.rivals import best
 from joulescape.resolve.candidate import Pair
 from joulescape.resolve.design_space import DesignSpace
 
@@ -27,9 +30,13 @@ def pairs(space: DesignSpace, back_end: str) -> list[Pair]:
     return [pair for pair in space.pairs if pair.back_end == back_end]
 
 
+def bills(space: DesignSpace, back_end: str) -> list[Bill]:
+    return [one for pair in pairs(space, back_end) for one in bills_of(space, pair)]
+
+
 @cache
 def design(back_end: str, metric: str = ENERGY) -> Design:
     """The machine's best design."""
-    found, reason = best(mlp(), pairs(mlp(), back_end), metric)
+    found, reason = best(mlp(), bills(mlp(), back_end), metric)
     assert found is not None, reason
     return found

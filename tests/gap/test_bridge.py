@@ -141,7 +141,7 @@ def test_two_processes_price_as_one_does() -> None:
 
 
 def test_a_study_of_costs_alone_has_its_rows_and_its_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bridge, "priced_bills", lambda *_: list(billed()))
+    monkeypatch.setattr(bridge, "bills_of_study", lambda _: list(billed()))
     found = bridge.rows(study(asked()))
     known = {name: tables.make(found[name], gap_tables.TABLES[name]) for name in ("bridge", "factors")}
     assert known["bridge"].height == 72 + 2 and known["factors"].height == 72

@@ -119,7 +119,7 @@ def test_at_corners_each_lever_stands_at_the_better_end_of_its_own_range() -> No
     some = tuple(one for one in levers(own.typical).values() if one.corner_reaches()[0] < 1)[:4]
     assert some
     curves = Curves(own, ENERGY, tuple(Move((one,)) for one in some))
-    for one, found in zip(some, curves.at_corners(), strict=True):
+    for one, found in zip(some, curves.at_corners(range(len(some))), strict=True):
         end = one.constant.low if one.limit == 0.0 else one.constant.high
         assert found == pytest.approx(own.value(ENERGY, moved(own.typical, {one.path: float(end or 0.0)}))[0])
 

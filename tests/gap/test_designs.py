@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bridge_questions import BASELINE, STATES, asked, question
-from gap_designs import ENERGY, ISAAC, LATENCY, MACHINES, MESH, STRIPES, SYSTOLIC, design, mlp, pairs
+from bridge_questions import BASELINE, STATES, asked, billed, question
+from gap_designs import ENERGY, ISAAC, LATENCY, MACHINES, MESH, STRIPES, SYSTOLIC, bills, design, mlp, pairs
 
-from joulescape.gap.designs import SAFE_BITS, Design, best, keeps_accuracy, with_constants
+from joulescape.gap.designs import COSTS, Design, with_constants
 from joulescape.gap.levers import levers, moved
+from joulescape.gap.rivals import SAFE_BITS, best, keeps_accuracy
 from joulescape.gap.states import states
 from joulescape.pricing import cost
 from joulescape.resolve.settings import leaves
@@ -80,22 +81,22 @@ def test_a_published_state_counts_with_its_published_loss() -> None:
 
 def test_a_network_that_no_variant_carries_has_the_reason_of_the_nearest() -> None:
     space = question(networks=["digits_lenet"], back_ends=[BASELINE, ISAAC], hardware={ISAAC: SMALL})
-    found, reason = best(space, pairs(space, ISAAC), ENERGY)
+    found, reason = best(space, bills(space, ISAAC), ENERGY)
     assert found is None and reason is not None and "crossbars" in reason
-    assert best(space, pairs(space, BASELINE), ENERGY)[1] is None
+    assert best(space, bills(space, BASELINE), ENERGY)[1] is None
 
 
 def test_a_variant_that_does_not_fit_is_never_the_best_however_cheap() -> None:
     sizes = {**SMALL, "tiles": {"kind": "choice", "options": [1, 16]}, "hypertransport.links": 0}
     space = question(networks=["digits_lenet"], back_ends=[BASELINE, ISAAC], hardware={ISAAC: sizes})
-    found, reason = best(space, pairs(space, ISAAC), ENERGY)
+    found, reason = best(space, bills(space, ISAAC), ENERGY)
     assert reason is None and found is not None and found.variant == {"tiles": 16}
     small = replace(found, variant={"tiles": 1})
     assert small.misfit(small.typical) is not None and found.misfit(found.typical) is None
 
 
 def test_the_first_of_equal_designs_wins_whatever_their_order_of_pairs() -> None:
-    some = [pair for pair in asked().pairs if pair.network == "digits_mlp"]
+    some = [bill for bill in billed() if bill.state.network == "digits_mlp"]
     forth, back = (best(asked(), order, ENERGY)[0] for order in (some, some[::-1]))
     assert forth is not None and back is not None
     assert forth.at(ENERGY, "typical") == back.at(ENERGY, "typical")
@@ -114,7 +115,7 @@ def test_many_machines_at_once_cost_what_each_costs_alone(back_end: str) -> None
     for lever in list(levers(own.typical).values())[::4]:
         reaches = np.array([1e-9, 0.5, 3.0])
         alone = [own.value(ENERGY, moved(own.typical, {lever.path: float(lever.at(one))}))[0] for one in reaches]
-        assert own.values(ENERGY, {lever.path: lever.at(reaches)}, 3) == pytest.approx(alone, rel=1e-9), lever.path
+        assert own.costs({lever.path: lever.at(reaches)}, 3)[:, 0] == pytest.approx(alone, rel=1e-9), lever.path
 
 
 @pytest.mark.parametrize("back_end", MACHINES)
@@ -132,10 +133,10 @@ def test_a_metric_that_the_question_asks_no_phase_for_is_refused() -> None:
 def test_constants_of_one_machine_alone_are_changed_in_the_question_too() -> None:
     path = next(path for path in leaves(mlp().back_ends[MESH].settings) if path == "laser.wall_plug_fraction")
     space = with_constants(mlp(), MESH, {path: 0.05})
-    dim, today = (best(one, pairs(one, MESH), ENERGY)[0] for one in (space, mlp()))
+    dim, today = (best(one, bills(one, MESH), ENERGY)[0] for one in (space, mlp()))
     assert dim is not None and today is not None
     assert dim.at(ENERGY, "typical") > today.at(ENERGY, "typical")
-    same, before = (best(one, pairs(one, STRIPES), ENERGY)[0] for one in (space, mlp()))
+    same, before = (best(one, bills(one, STRIPES), ENERGY)[0] for one in (space, mlp()))
     assert same is not None and before is not None
     assert same.at(ENERGY, "typical") == before.at(ENERGY, "typical")
     assert leaves(mlp().back_ends[MESH].settings)[path].value != 0.05
@@ -143,10 +144,10 @@ def test_constants_of_one_machine_alone_are_changed_in_the_question_too() -> Non
 
 def test_values_of_plain_numbers_and_of_arrays_agree() -> None:
     own = design(ISAAC)
-    plain = own.values(ENERGY, {"cell.writing.energy_pj": np.array([1.0, 2.0])}, 2)
-    memory = own.values(ENERGY, {"off_chip.read_pj_per_bit": np.full(2, own.typical.off_chip.read_pj_per_bit.value)}, 2)
-    assert plain.shape == memory.shape == (2,)
-    assert memory == pytest.approx([own.at(ENERGY, "typical")] * 2)
+    plain = own.costs({"cell.writing.energy_pj": np.array([1.0, 2.0])}, 2)
+    memory = own.costs({"off_chip.read_pj_per_bit": np.full(2, own.typical.off_chip.read_pj_per_bit.value)}, 2)
+    assert plain.shape == memory.shape == (2, len(COSTS))
+    assert memory == pytest.approx(np.array([[own.at(metric, "typical") for metric in COSTS]] * 2))
 
 
 def test_states_are_those_of_the_question() -> None:

@@ -13,10 +13,11 @@ from gap_designs import ENERGY, ISAAC, MESH, STRIPES, SYSTOLIC
 
 from joulescape import tables
 from joulescape.errors import ResultsError
-from joulescape.gap.equals import TOLERANCE, answered, design_of, equals, trials
+from joulescape.gap.equals import answered, design_of, equals, trials
 from joulescape.gap.states import states
 from joulescape.resolve.design_space import DesignSpace
 
+TOLERANCE = 0.01
 NONE, EIGHT, FOUR = "none", "quantize 8/8", "fixed_point 4/4"
 
 
@@ -50,14 +51,14 @@ ELECTRONIC = (trial(SYSTOLIC, NONE, 0.97, 100.0), trial(SYSTOLIC, EIGHT, 0.965, 
 
 
 def test_the_rival_is_the_least_of_those_near_the_most_accurate(tmp_path: Path) -> None:
-    found = equals(space(), written(tmp_path, *ELECTRONIC, trial(MESH, NONE, 0.98, 9.0)), MESH, ENERGY)
+    found = equals(space(), written(tmp_path, *ELECTRONIC, trial(MESH, NONE, 0.98, 9.0)), MESH, ENERGY, TOLERANCE)
     assert (found.rival.candidate.back_end, found.rival.compression) == (SYSTOLIC, EIGHT)
     assert found.rival_accuracy == 0.965
 
 
 def test_a_machine_s_cheapest_design_counts_only_if_it_is_as_accurate(tmp_path: Path) -> None:
     own = (trial(MESH, NONE, 0.96, 900.0), trial(MESH, EIGHT, 0.956, 700.0), trial(MESH, FOUR, 0.4, 1.0))
-    found = equals(space(), written(tmp_path, *ELECTRONIC, *own), MESH, ENERGY)
+    found = equals(space(), written(tmp_path, *ELECTRONIC, *own), MESH, ENERGY, TOLERANCE)
     assert found.design is not None and found.refusal is None
     assert found.design.compression == EIGHT
     assert found.said == "measured: 0.956 against 0.965, equal within 0.01"
@@ -65,26 +66,28 @@ def test_a_machine_s_cheapest_design_counts_only_if_it_is_as_accurate(tmp_path: 
 
 @pytest.mark.parametrize(("short", "is_equal"), [(0.0, True), (TOLERANCE / 2, True), (2 * TOLERANCE, False)])
 def test_the_tolerance_is_the_edge(tmp_path: Path, short: float, is_equal: bool) -> None:
-    found = equals(space(), written(tmp_path, ELECTRONIC[0], trial(MESH, NONE, 0.97 - short, 1.0)), MESH, ENERGY)
+    found = equals(
+        space(), written(tmp_path, ELECTRONIC[0], trial(MESH, NONE, 0.97 - short, 1.0)), MESH, ENERGY, TOLERANCE
+    )
     assert (found.design is not None) is is_equal
 
 
 def test_a_machine_that_is_never_as_accurate_says_how_near_it_comes(tmp_path: Path) -> None:
     own = (trial(MESH, NONE, 0.8, 1.0), trial(MESH, EIGHT, 0.85, 2.0))
-    found = equals(space(), written(tmp_path, *ELECTRONIC, *own), MESH, ENERGY)
+    found = equals(space(), written(tmp_path, *ELECTRONIC, *own), MESH, ENERGY, TOLERANCE)
     assert found.design is None and found.network == "digits_mlp"
     assert found.refusal == "no design of it is as accurate as 0.965 within 0.01; its best reaches 0.850"
 
 
 def test_a_machine_without_a_valid_design_says_so(tmp_path: Path) -> None:
     lost = trial(MESH, NONE, 0.99, 1.0, state="infeasible", reason="too large")
-    found = equals(space(), written(tmp_path, *ELECTRONIC, lost), MESH, ENERGY)
+    found = equals(space(), written(tmp_path, *ELECTRONIC, lost), MESH, ENERGY, TOLERANCE)
     assert found.design is None and "none of its designs was valid" in (found.refusal or "")
 
 
 def test_results_without_an_electronic_design_or_without_a_table_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match=r"trials.parquet has no valid electronic design"):
-        equals(space(), written(tmp_path, trial(MESH, NONE, 0.97, 1.0)), MESH, ENERGY)
+        equals(space(), written(tmp_path, trial(MESH, NONE, 0.97, 1.0)), MESH, ENERGY, TOLERANCE)
     with pytest.raises(
         ResultsError, match=r"q/trials.parquet is not there; answer the question first: snakemake .*q/r"
     ):
@@ -99,7 +102,7 @@ def test_what_was_tried_and_what_is_valid_are_told_apart(tmp_path: Path) -> None
 def test_equal_costs_are_told_in_the_order_of_the_search(tmp_path: Path) -> None:
     rows = (trial(SYSTOLIC, NONE, 0.97, 60.0), trial(SYSTOLIC, EIGHT, 0.97, 60.0))
     for order in (rows, rows[::-1]):
-        found = equals(space(), written(tmp_path, *order), SYSTOLIC, ENERGY)
+        found = equals(space(), written(tmp_path, *order), SYSTOLIC, ENERGY, TOLERANCE)
         assert f"{SYSTOLIC} {found.rival.compression}" == order[0]["design_id"]
 
 

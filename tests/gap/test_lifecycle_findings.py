@@ -15,6 +15,7 @@ from joulescape.spec.sourced import CORNERS
 
 BASE, LNPU, CELLS = "electronic/base", "electronic/lnpu", "memristive/cells"
 SPLITS = (0.5, 0.999)
+WITHIN = 0.01
 
 
 def life(back_end: str = BASE, once: float = 100.0, use: float = 2.0, state: str = "none", **others: Any) -> Life:
@@ -23,7 +24,7 @@ def life(back_end: str = BASE, once: float = 100.0, use: float = 2.0, state: str
 
 
 def asked(*lives: Life, is_measured: bool = True) -> dict[str, pl.DataFrame]:
-    rows = _split(lives, BASE, SPLITS, is_measured)
+    rows = _split(lives, BASE, SPLITS, WITHIN if is_measured else None)
     return {"lifecycle": tables.make(rows, gap_tables.LIFECYCLE)}
 
 
@@ -72,26 +73,27 @@ def test_corners_of_the_same_design_make_the_interval() -> None:
 def test_every_network_stands_against_itself_on_the_baseline() -> None:
     other = [life(network="lenet", once=1000.0), life(LNPU, 10.0, network="lenet")]
     rows = {
-        (row["network"], row["back_end"]): row["factor"] for row in _split([*FOUR[:1], FOUR[2], *other], BASE, (), True)
+        (row["network"], row["back_end"]): row["factor"]
+        for row in _split([*FOUR[:1], FOUR[2], *other], BASE, (), WITHIN)
     }
     assert rows == {("mlp", BASE): 1.0, ("mlp", LNPU): 10.0, ("lenet", BASE): 1.0, ("lenet", LNPU): 100.0}
 
 
 def test_a_machine_that_is_its_own_network_stands_against_the_first_once() -> None:
     own = life("physical/shg", 1.0, network="shg")
-    rows = _split([life(), life(network="lenet", once=1000.0), own], BASE, (), True)
+    rows = _split([life(), life(network="lenet", once=1000.0), own], BASE, (), WITHIN)
     assert [(row["factor"], row["baseline"]) for row in rows if row["network"] == "shg"] == [(100.0, BASE)]
     assert len(rows) == 3
 
 
 def test_without_the_baseline_at_a_corner_nothing_is_counted_there() -> None:
     lives = [life(), life(LNPU), replace(life(LNPU), corner="pessimistic")]
-    assert {row["corner"] for row in _split(lives, BASE, SPLITS, True)} == {"typical"}
+    assert {row["corner"] for row in _split(lives, BASE, SPLITS, WITHIN)} == {"typical"}
 
 
-@pytest.mark.parametrize("is_measured", [True, False])
-def test_ranks_count_from_the_least_energy_at_every_split(is_measured: bool) -> None:
-    rows = _split([life(), life(LNPU, 10.0, 1.0), life(CELLS, 1.0, 50.0)], BASE, SPLITS, is_measured)
+@pytest.mark.parametrize("within", [WITHIN, None])
+def test_ranks_count_from_the_least_energy_at_every_split(within: float | None) -> None:
+    rows = _split([life(), life(LNPU, 10.0, 1.0), life(CELLS, 1.0, 50.0)], BASE, SPLITS, within)
     for share in (0.0, *SPLITS):
         mine = sorted((row for row in rows if row["inference_share_fraction"] == share), key=lambda row: row["rank"])
         energies = [row["lifecycle_energy_pj"] for row in mine]

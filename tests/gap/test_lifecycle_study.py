@@ -15,6 +15,7 @@ from joulescape.gap.lifecycle import Life, _epoch, _split, inferences_for, split
 from joulescape.gap.lifecycle_findings import FINDINGS
 from joulescape.resolve.design_space import load_space
 from joulescape.spec.sourced import CORNERS
+from joulescape.spec.study import PricedTrainingSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = Life("digits_mlp", "none", "electronic/base", "typical", 100.0, 2.0, 0.95, 10, "measured")
@@ -32,7 +33,7 @@ def test_a_factor_lies_between_that_of_training_and_that_of_use(training: float,
     other = replace(BASE, back_end="memristive/other", training_pj=training, inference_pj=inference)
     rows = [
         row
-        for row in _split([BASE, other], BASE.back_end, (0.5, 0.9, 0.999), True)
+        for row in _split([BASE, other], BASE.back_end, (0.5, 0.9, 0.999), 0.01)
         if row["back_end"] != "electronic/base"
     ]
     ends = sorted((BASE.training_pj / training, BASE.inference_pj / inference))
@@ -43,7 +44,7 @@ def test_a_factor_lies_between_that_of_training_and_that_of_use(training: float,
 
 def test_the_baseline_is_its_own_unit_at_every_corner() -> None:
     lives = [replace(BASE, corner=corner) for corner in CORNERS]
-    rows = _split(lives, BASE.back_end, (0.9,), is_measured=True)
+    rows = _split(lives, BASE.back_end, (0.9,), within=0.01)
     assert len(rows) == 2 * len(CORNERS)
     assert {row["factor"] for row in rows} == {1.0}
     assert {row["rank"] for row in rows} == {1}
@@ -51,7 +52,7 @@ def test_the_baseline_is_its_own_unit_at_every_corner() -> None:
 
 def test_what_learns_less_has_no_rank_and_says_so() -> None:
     worse = replace(BASE, back_end="memristive/worse", trained_accuracy=0.8, training_pj=1.0)
-    rows = {row["back_end"]: row for row in _split([BASE, worse], BASE.back_end, (), is_measured=True)}
+    rows = {row["back_end"]: row for row in _split([BASE, worse], BASE.back_end, (), within=0.01)}
     assert rows["memristive/worse"]["rank"] is None
     assert rows["memristive/worse"]["factor"] == 100.0
     assert rows["memristive/worse"]["reason"] == "learns 0.800, not the baseline's 0.950"
@@ -59,7 +60,7 @@ def test_what_learns_less_has_no_rank_and_says_so() -> None:
 
 def test_a_machine_that_changes_sides_is_told() -> None:
     frugal = replace(BASE, back_end="memristive/frugal", training_pj=10.0, inference_pj=8.0)
-    made = tables.make(_split([BASE, frugal], BASE.back_end, (0.9, 0.999), is_measured=True), gap_tables.LIFECYCLE)
+    made = tables.make(_split([BASE, frugal], BASE.back_end, (0.9, 0.999), within=0.01), gap_tables.LIFECYCLE)
     empty = {name: tables.make([], schema) for name, schema in gap_tables.TABLES.items()}
     said = [found.sentence for find in FINDINGS if (found := find({**empty, "lifecycle": made})) is not None]
     assert len(said) == 1
@@ -70,11 +71,11 @@ def test_a_machine_that_changes_sides_is_told() -> None:
 
 def test_an_epoch_is_priced_or_refused_with_its_reason() -> None:
     space = load_space(ROOT / "spaces" / "gap_training.yaml")
-    design = _epoch(space, "alexnet", "electronic/systolic_int8")
+    design = _epoch(space, PricedTrainingSpec(network="alexnet"), "electronic/systolic_int8")
     assert not isinstance(design, str)
     assert design.plan.steps == -(-1_281_167 // 64)
     assert design.space.spec.node == space.spec.node
-    refused = _epoch(space, "alexnet", "physical/shg")
+    refused = _epoch(space, PricedTrainingSpec(network="alexnet"), "physical/shg")
     assert isinstance(refused, str) and "physical/shg" in refused
 
 
@@ -84,9 +85,9 @@ def test_an_accuracy_that_nobody_measured_equals_none_and_is_said(learnt: float 
         replace(BASE, trained_accuracy=None),
         replace(BASE, back_end="memristive/other", trained_accuracy=learnt),
     )
-    rows = {row["back_end"]: row for row in _split([base, other], base.back_end, (0.9,), True)}
+    rows = {row["back_end"]: row for row in _split([base, other], base.back_end, (0.9,), 0.01)}
     told = rows["memristive/other"]
     assert told["rank"] is None
     own = "nothing that was measured" if learnt is None else "0.950"
     assert told["reason"] == f"learns {own}, not the baseline's nothing that was measured"
-    assert all(row["rank"] is not None for row in _split([base, other], base.back_end, (0.9,), False))
+    assert all(row["rank"] is not None for row in _split([base, other], base.back_end, (0.9,), None))

@@ -102,7 +102,8 @@ def test_costs_of_unconfirmed_designs_move_as_their_corners_move_them_without_da
 
 def test_factors_know_their_accuracy_and_the_best_keeps_it(folder: Path) -> None:
     rows = tables.make(
-        factor_rows(asked(), measured_bills(asked(), folder), BASELINE, ["inference_energy_pj"]), gap_tables.FACTORS
+        factor_rows(asked(), measured_bills(asked(), folder), BASELINE, ["inference_energy_pj"], 0.02),
+        gap_tables.FACTORS,
     )
     four = rows.row(
         by_predicate=(pl.col("back_end") == STRIPES) & (pl.col("compression") == "fixed_point 4/4"), named=True

@@ -15,11 +15,12 @@ from trend_project import point, study_of, written
 
 from joulescape import gap_tables, tables
 from joulescape.errors import ResultsError
-from joulescape.gap import bridge, lifecycle, overtake, shores
+from joulescape.gap import bridge, contests, lifecycle, overtake, shores
+from joulescape.gap.priced import bills_of
 from joulescape.gap.shore_findings import FINDINGS
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.spec.sourced import CORNERS
-from joulescape.spec.study import OvertakeSpec
+from joulescape.spec.study import OvertakeSpec, OvertakingSpec
 
 ACCURATE = {**COSTS, "accuracy_fraction": "maximize"}
 
@@ -41,7 +42,7 @@ def trained(back_end: str, **others: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("part", [bridge, lifecycle, overtake])
 def test_a_study_without_questions_has_no_rows_of_them(part: Any) -> None:
-    empty = SimpleNamespace(spaces={}, spec=SimpleNamespace(overtake=()))
+    empty = SimpleNamespace(spaces={}, spec=SimpleNamespace(overtake=OvertakingSpec()))
     assert all(list(rows) == [] for rows in part.rows(empty).values())
 
 
@@ -82,9 +83,12 @@ def test_an_overtaking_that_no_design_can_try_is_said() -> None:
     space = question(networks=["digits_lenet"], back_ends=[SYSTOLIC, "memristive/isaac"], hardware=tiny)
     entry = OvertakeSpec(back_end="memristive/isaac", parameters=("adc.energy_pj",))
     asked = SimpleNamespace(
-        spaces={"bridge": space}, networks=lambda: ("digits_lenet",), spec=SimpleNamespace(overtake=[entry])
+        spaces={"bridge": space},
+        networks=lambda: ("digits_lenet",),
+        spec=SimpleNamespace(overtake=OvertakingSpec(machines=(entry,))),
     )
-    (row,) = overtake.rows(asked)["overtake"]  # type: ignore[arg-type]
+    row, *absent = overtake.rows(asked)["overtake"]  # type: ignore[arg-type]
+    assert {one["quantity"] for one in absent} >= {"laser efficiency", "source power"}
     assert row["verdict"] == "infeasible" and "crossbars" in row["reason"]
     assert row["rival"].startswith("digits_lenet on electronic/systolic_int8")
 
@@ -92,7 +96,7 @@ def test_an_overtaking_that_no_design_can_try_is_said() -> None:
 def test_without_an_electronic_machine_there_is_nobody_to_overtake() -> None:
     space = question(networks=["digits_mlp"], back_ends=[MESH], hardware={})
     with pytest.raises(ResultsError, match="q has no electronic machine that can carry digits_mlp"):
-        overtake.Rivals().of(space, "digits_mlp", ENERGY)
+        list(contests.priced(space, bills_of(space, space.pairs[0]), [(MESH, ENERGY)]))
 
 
 def fits(tmp_path: Path, points: str) -> dict[str, dict[str, Any]]:

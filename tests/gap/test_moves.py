@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from joulescape.gap import overtake
+from joulescape.gap.contests import Contest
 from joulescape.gap.crossing import LEAST_EFFECT, Move
 from joulescape.gap.designs import Design
 from joulescape.gap.levers import Lever
-from joulescape.gap.overtake import NO_EFFECT, PAIRED_LEVERS, TOP_LEVERS, Contest
+from joulescape.gap.overtake import NO_EFFECT, PAIRED_LEVERS, TOP_LEVERS
 from joulescape.spec.sourced import CORNERS, Sourced
 
 OWN, RIVAL = 200.0, 100.0
@@ -78,8 +79,8 @@ def test_several_values_rest_on_the_weakest_proof_and_all_their_sources() -> Non
 
 def test_one_value_is_told_as_its_source_has_it() -> None:
     row = overtake._of_move(Move((lever("a", basis="measured"),)))
-    told = {"kind": "converters", "parameters": "a", "basis": "measured", "confidence": "high", "unit": "pJ",
-            "today": 2.0, "low": 1.0, "high": 4.0, "source": "of_a", "where": "T a"}  # fmt: skip
+    told = {"kind": "converters", "quantity": None, "parameters": "a", "basis": "measured", "confidence": "high",
+            "unit": "pJ", "today": 2.0, "low": 1.0, "high": 4.0, "source": "of_a", "where": "T a"}  # fmt: skip
     assert row == told
 
 
@@ -129,7 +130,7 @@ def contest(own: Made | None = None, rival: Made | None = None) -> Contest:
 
 
 def test_a_rival_that_cannot_exist_at_a_corner_has_no_price_there() -> None:
-    values = [overtake._rivals_at(contest(rival=Made(None, RIVAL, None)), corner) for corner in CORNERS]
+    values = [contest(rival=Made(None, RIVAL, None)).rival_at(corner) for corner in CORNERS]
     assert np.isnan(values[0]) and values[1] == RIVAL and np.isnan(values[2])
 
 
@@ -140,6 +141,7 @@ def test_a_rival_that_cannot_exist_at_a_corner_has_no_price_there() -> None:
         (50.0, 50.0, None, 50.0, "already", "leads however much worse this becomes"),
         (RIVAL, 10.0, 1.0, 40.0, "already", None),
         (OWN, 150.0, None, 180.0, "never_alone", "at its limit still 1.5 times the rival's"),
+        (OWN, OWN, None, OWN, "never_alone", "it takes nothing of this metric: at its limit still 2 times the rival's"),
         (OWN, 20.0, 0.5, 90.0, "within_corner", None),
         (OWN, 20.0, 0.5, RIVAL, "within_corner", None),
         (OWN, 20.0, 0.5, 120.0, "beyond_corner", None),
@@ -166,7 +168,7 @@ def test_a_value_that_breaks_the_machine_is_no_way_there(monkeypatch: pytest.Mon
 
 def test_a_machine_without_a_design_is_one_row_with_its_reason() -> None:
     lost = Contest(None, "no tile holds it", "n", "memristive/cells", cast(Design, Made(1.0, 2.0, 3.0)), "m", "same")
-    (row,) = overtake._told(lost, cast(Any, SimpleNamespace(parameters=())))
+    (row,) = overtake._judged_all([lost], ())
     assert (row["verdict"], row["moved"], row["reason"]) == ("infeasible", "none", "no tile holds it")
     assert row["compression"] is None and row["rival"] == "n on electronic/rival, none"
-    assert "needed" not in row and "own_value" not in row
+    assert row.get("needed") is None and "own_value" not in row

@@ -21,8 +21,9 @@ metrics: [inference_energy_pj]
 shores:
   trends: [chips]
 overtake:
-  - back_end: electronic/grid
-    parameters: [adc.energy_pj]
+  machines:
+    - back_end: electronic/grid
+      parameters: [adc.energy_pj]
 """
 TREND = """\
 about: chips
@@ -115,17 +116,40 @@ def test_studies_are_told_from_questions(study, project):
         ("[inference_energy_pj]", "[inference_energy_nj]", "6: at 'metrics.0'", "did you mean 'inference_energy_pj'?"),
         ("trends: [chips]", "trends: [chip]", "8: at 'shores.trends.0'", "did you mean 'chips'?"),
         ("trends: [chips]", "trends: [chips, chips]", "8: at 'shores.trends.1'", "each name once"),
-        ("adc.energy_pj", "adc.energy", "11: at 'overtake.0.parameters.0'", "did you mean 'adc.energy_pj'?"),
-        ("  - back_end: electronic/grid", "  - back_end: grid", "10: at 'overtake.0.back_end'", "'electronic/grid'?"),
+        ("adc.energy_pj", "adc.energy", "12: at 'overtake.machines.0.parameters.0'", "mean 'adc.energy_pj'?"),
+        (
+            "- back_end: electronic/grid",
+            "- back_end: grid",
+            "11: at 'overtake.machines.0.back_end'",
+            "'electronic/grid'?",
+        ),
         ("study: gap", "study: gpa", "1: at 'study'", "did you mean 'gap'?"),
         ("question: How far?\n", "", "1: at 'question'", "expected this required key"),
         ("metrics:", "networks: [mpl]\nmetrics:", "6: at 'networks.0'", "did you mean 'mlp'?"),
-        ("parameters: [adc", "networks: [mpl]\n    parameters: [adc", "11: at 'overtake.0.networks.0'", "'mlp'?"),
         (
-            "  - back_end: electronic/grid",
-            "  - metric: gops_per_mm2\n    back_end: electronic/grid",
-            "10: at 'overtake.0.metric'",
+            "parameters: [adc",
+            "networks: [mpl]\n      parameters: [adc",
+            "12: at 'overtake.machines.0.networks.0'",
+            "'mlp'?",
+        ),
+        ("  machines:", "  networks: [mpl]\n  machines:", "10: at 'overtake.networks.0'", "did you mean 'mlp'?"),
+        (
+            "    - back_end: electronic/grid",
+            "    - metrics: [gops_per_mm2]\n      back_end: electronic/grid",
+            "11: at 'overtake.machines.0.metrics.0'",
             "'inference_energy_pj'",
+        ),
+        (
+            "overtake:",
+            "lifecycle: {priced: [{network: mpl}]}\novertake:",
+            "9: at 'lifecycle.priced.0.network'",
+            "did you mean 'mlp'?",
+        ),
+        (
+            "overtake:",
+            "lifecycle: {priced: [{network: mlp}, {network: mlp}]}\novertake:",
+            "9: at 'lifecycle.priced.1.network'",
+            "each network once",
         ),
         (
             "overtake:",
@@ -137,9 +161,9 @@ def test_studies_are_told_from_questions(study, project):
         ("trends: [chips]", "trends: []", "8: at 'shores.trends'", "at least one entry"),
         ("  trends: [chips]", "  trends: [chips]\n  first_span_until: 1066", "9: at 'shores.first_span_until'", "1950"),
         (
-            "    parameters: [adc.energy_pj]",
-            "    parameters: []",
-            "11: at 'overtake.0.parameters'",
+            "      parameters: [adc.energy_pj]",
+            "      parameters: []",
+            "12: at 'overtake.machines.0.parameters'",
             "at least one entry",
         ),
     ],
@@ -196,3 +220,17 @@ def test_a_point_stated_twice_is_a_fault(study):
 def test_a_missing_file_of_points_is_a_fault(project):
     (said,) = faults(load_trend, project, "chips")
     assert said.startswith("hwlib/trends/chips.yaml: found no readable file")
+
+
+@pytest.mark.parametrize(
+    ("hardware", "place", "words"),
+    [
+        ("{electronic/gird: {}}", "priced.0.hardware.electronic/gird", "did you mean 'electronic/grid'?"),
+        ("{electronic/grid: {adc.energy: 1}}", "priced.0.hardware.electronic/grid.adc.energy", "'adc.energy_pj'?"),
+    ],
+)
+def test_a_priced_training_sets_what_the_machine_has(study, hardware, place, words):
+    priced = f"lifecycle: {{priced: [{{network: mlp, hardware: {hardware}}}]}}\novertake:"
+    text = STUDY.replace("bridge: costs", "bridge: costs\n  training: costs").replace("overtake:", priced)
+    (said,) = faults(study, text)
+    assert place in said and words in said

@@ -52,7 +52,10 @@ def with_(content: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 
 def test_a_study_takes_every_machine_and_network_unless_it_says_so() -> None:
     found = read(StudySpec, STUDY)
-    assert (found.networks, found.overtake, found.lifecycle.splits) == ((), (), (0.9,))
+    assert (found.networks, found.overtake.machines, found.lifecycle.splits) == ((), (), (0.9,))
+    assert (found.overtake.metrics, found.overtake.networks) == (("inference_energy_pj",), ())
+    assert (found.equal_accuracy.rivals_fraction, found.equal_accuracy.bridge_fraction) == (0.01, 0.02)
+    assert found.lifecycle.priced == ()
     assert (found.questions.measured, found.questions.training) == (None, None)
     assert found.shores.first_span_until == 2018
     assert set(type(found.questions).model_fields) == set(ROLES)
@@ -71,7 +74,14 @@ def test_a_study_takes_every_machine_and_network_unless_it_says_so() -> None:
         ("questions.bridges", "x", "did you mean 'bridge'?"),
         ("lifecycle", {"splits": [1.0]}, "at 'lifecycle.splits.0' found 1.0"),
         ("lifecycle", {"splits": []}, "at 'lifecycle.splits'"),
-        ("overtake", [{"back_end": "a/b", "parameters": []}], "at 'overtake.0.parameters'"),
+        ("overtake", {"machines": [{"back_end": "a/b", "parameters": []}]}, "at 'overtake.machines.0.parameters'"),
+        ("overtake", {"metrics": []}, "at 'overtake.metrics'"),
+        ("overtake", {"metrics": ["inference_energy_nj"]}, "did you mean 'inference_energy_pj'?"),
+        ("overtake", {"machine": []}, "did you mean 'machines'?"),
+        ("equal_accuracy", {"rivals_fraction": 1.0}, "at 'equal_accuracy.rivals_fraction' found 1.0"),
+        ("equal_accuracy", {"rival_fraction": 0.1}, "did you mean 'rivals_fraction'?"),
+        ("lifecycle", {"priced": [{"network": "vgg16", "batch": 0}]}, "at 'lifecycle.priced.0.batch' found 0"),
+        ("lifecycle", {"priced": [{"network": "vgg16", "bach": 1}]}, "did you mean 'batch'?"),
     ],
 )
 def test_a_study_that_is_none(path: str, value: Any, expected: str) -> None:
@@ -79,8 +89,9 @@ def test_a_study_that_is_none(path: str, value: Any, expected: str) -> None:
 
 
 def test_what_is_overtaken_is_energy_unless_it_says_otherwise() -> None:
-    made = with_(STUDY, "overtake", [{"back_end": "a/b", "parameters": ["adc.energy_pj"]}])
-    assert read(StudySpec, made).overtake[0].metric == "inference_energy_pj"
+    made = with_(STUDY, "overtake", {"machines": [{"back_end": "a/b", "parameters": ["adc.energy_pj"]}]})
+    found = read(StudySpec, made).overtake
+    assert found.metrics == ("inference_energy_pj",) and found.machines[0].metrics == ()
 
 
 def test_a_study_is_known_by_its_key() -> None:

@@ -55,7 +55,7 @@ def _study_lines(file: Path, study: Study) -> Iterator[str]:
     for name, trend in study.trends.items():
         yield f"  {name}: {_count(len(trend.spec.points), 'point')} in {', '.join(trend.spec.series)}"
     yield f"  metrics {', '.join(spec.metrics)}; first span until {spec.shores.first_span_until}"
-    yield f"  {_count(len(spec.overtake), 'machine')} that may overtake; splits " + ", ".join(
+    yield f"  {_count(len(spec.overtake.machines), 'machine')} that may overtake; splits " + ", ".join(
         f"{split:g}" for split in spec.lifecycle.splits
     )
     yield "  a study: no fault"

@@ -70,16 +70,23 @@ def evaluate(
     A fidelity that measures nothing gives costs at nominal statistics and null accuracies. What a measurement finds
     infeasible (dynamics that are not stable) is one row without metrics.
     """
+    return evaluate_and_price(candidate, space, fidelity, seed, memory)[0]
+
+
+def evaluate_and_price(
+    candidate: Candidate, space: DesignSpace, fidelity: Fidelity, seed: int, memory: Memory | None = None
+) -> tuple[tuple[Evaluation, ...], Priced | None]:
+    """The same, and the prices that it was judged by, with all variants; None where there are none to judge."""
     began = time.perf_counter()
     case = Case.of(candidate, space, fidelity, seed, memory)
     try:
         admitted = admit(case)
         measured = case.measured()
     except Infeasible as error:  # nothing that can be built, or a system that runs away once it is driven
-        return (_refused(case, error),)
+        return (_refused(case, error),), None
     priced = case.priced(measured)
     facts = {"paired_loss_fraction": case.paired_loss(measured)}
-    return _judge(case, measured, priced, admitted, {**facts, "seconds": time.perf_counter() - began})
+    return _judge(case, measured, priced, admitted, {**facts, "seconds": time.perf_counter() - began}), priced
 
 
 def breakdown(

@@ -8,7 +8,9 @@ from typing import Any
 
 from joulescape import gap_tables
 from joulescape.gap.states import State
+from joulescape.resolve.candidate import Candidate
 from joulescape.resolve.design_space import DesignSpace
+from joulescape.spec.domain import Scalar
 from joulescape.spec.sourced import CORNERS, Corner
 
 Parts = Mapping[str, float]
@@ -32,6 +34,17 @@ class Where:
 
 
 @dataclass(frozen=True)
+class Tried:
+    """One way to build a state: a candidate on one variant of its sweep, at the typical corner."""
+
+    candidate: Candidate
+    variant: Mapping[str, Scalar]
+    """Swept hardware by dotted path."""
+    state: str
+    metrics: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
 class Bill:
     """One state on one machine. `corners` hold columns of gap_tables.BRIDGE; no corner at all is no such design."""
 
@@ -42,6 +55,9 @@ class Bill:
     """At the typical corner; None where the machine cannot carry the network."""
     validation_fraction: float | None = None
     """Accuracy on the split that a choice may look at."""
+    tried: tuple[Tried, ...] = ()
+    """Everything that it was chosen from, where it was priced; `chosen` is its place."""
+    chosen: int = 0
 
     def metric(self, name: str, corner: Corner = "typical") -> float | None:
         """A metric at a corner; None where the design is not valid there, or has no such metric."""

@@ -6,15 +6,14 @@ accuracy was measured, whose results are read. Factors are counted from one base
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from joulescape.gap.bills import Bill, Row, bridge_rows
 from joulescape.gap.bridge_findings import FINDINGS
-from joulescape.gap.factors import TOLERANCE_FRACTION, Four, best_of_family, factors, reason
+from joulescape.gap.factors import Four, best_of_family, factors, reason
 from joulescape.gap.measured import measured_bills
-from joulescape.gap.priced import priced_bills
+from joulescape.gap.priced import bills_of_study
 from joulescape.gap.states import UNCOMPRESSED, silent_networks
 from joulescape.gap.why import EXPLAINED, why
 from joulescape.resolve.design_space import DesignSpace
@@ -26,8 +25,6 @@ __all__ = ["FINDINGS", "rows"]
 
 SILENT = "no publication was found that says how this network is compressed: only what the question sets is priced"
 
-MOST_WORKERS = 2
-
 Index = Mapping[tuple[str, str, str], Bill]
 """Bills by network, state and back end."""
 
@@ -37,15 +34,19 @@ def rows(study: Study) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {"bridge": [], "factors": []}
     for role, space, bills in _billed(study):
         found["bridge"] += [*bridge_rows(space, bills), *silent_rows(space)]
-        found["factors"] += factor_rows(space, bills, study.baseline(role), study.spec.metrics)
+        within = study.spec.equal_accuracy.bridge_fraction if space.spec.needs_accuracy else None
+        found["factors"] += factor_rows(space, bills, study.baseline(role), study.spec.metrics, within)
     return found
 
 
-def factor_rows(space: DesignSpace, bills: Sequence[Bill], baseline: str, metrics: Sequence[str]) -> list[Row]:
-    """Rows of gap_tables.FACTORS: one a bill and metric, with the best machine of each family marked."""
+def factor_rows(
+    space: DesignSpace, bills: Sequence[Bill], baseline: str, metrics: Sequence[str], within: float | None = None
+) -> list[Row]:
+    """Rows of gap_tables.FACTORS: one a bill and metric, with the best machine of each family marked; `within` is the
+    largest measured loss of accuracy that counts as none."""
     index = {(one.state.network, one.state.name, one.state.back_end): one for one in bills}
-    found = [_factor_row(space, index, one, baseline, metric) for one in bills for metric in metrics]
-    return best_of_family([row for row in found if row is not None], _most_loss(space))
+    found = [_factor_row(space, index, one, baseline, metric, within) for one in bills for metric in metrics]
+    return best_of_family([row for row in found if row is not None], within)
 
 
 def silent_rows(space: DesignSpace) -> Iterator[Row]:
@@ -57,13 +58,14 @@ def silent_rows(space: DesignSpace) -> Iterator[Row]:
 
 def _billed(study: Study) -> Iterator[tuple[Role, DesignSpace, list[Bill]]]:
     if "bridge" in study.spaces:
-        space = study.spaces["bridge"]
-        yield "bridge", space, priced_bills(space, study.networks(), min(MOST_WORKERS, os.cpu_count() or 1))
+        yield "bridge", study.spaces["bridge"], bills_of_study(study)
     if "measured" in study.spaces:
         yield "measured", study.spaces["measured"], measured_bills(study.spaces["measured"], study.results("measured"))
 
 
-def _factor_row(space: DesignSpace, index: Index, one: Bill, baseline: str, metric: str) -> Row | None:
+def _factor_row(
+    space: DesignSpace, index: Index, one: Bill, baseline: str, metric: str, within: float | None
+) -> Row | None:
     """None where the question has no network of the baseline's to compare with."""
     network = _compared(space, index, one, baseline)
     if network is None:
@@ -88,7 +90,8 @@ def _factor_row(space: DesignSpace, index: Index, one: Bill, baseline: str, metr
         "accuracy_loss_fraction": _loss(space, four.base, one),
         "is_best_of_family": False,
         "why": _why(metric, four),
-        "reason": _reason(space, four, known, network),
+        "reason": _reason(space, four, known, network, within),
+        "equal_within_fraction": within,
     }
 
 
@@ -121,11 +124,7 @@ def _why(metric: str, four: Four) -> str | None:
     return why(metric, *known) if len(known) == len(bills) else None
 
 
-def _most_loss(space: DesignSpace) -> float | None:
-    return TOLERANCE_FRACTION if space.spec.needs_accuracy else None
-
-
-def _reason(space: DesignSpace, four: Four, known: Mapping[str, Any], network: str) -> str | None:
+def _reason(space: DesignSpace, four: Four, known: Mapping[str, Any], network: str, within: float | None) -> str | None:
     """What is missing or to be known of a factor; None where there is nothing."""
     one, said = four.both, [reason(four)]
     if one is not None and network != one.state.network:
@@ -133,9 +132,8 @@ def _reason(space: DesignSpace, four: Four, known: Mapping[str, Any], network: s
     if known["both"] is not None and (known["both_low"] is None or known["both_high"] is None):
         said.append(_open_ends(four))
     loss = None if one is None else _loss(space, four.base, one)
-    most = _most_loss(space)
-    if most is not None and loss is not None and loss > most:
-        said.append(f"loses {100 * loss:.1f} points of accuracy, more than {100 * most:g}")
+    if within is not None and loss is not None and loss > within:
+        said.append(f"loses {100 * loss:.1f} points of accuracy, more than {100 * within:g}")
     return "; ".join(told for told in said if told) or None
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import polars as pl
 
-from joulescape.gap.factors import TOLERANCE_FRACTION
 from joulescape.gap.findings import Find, Finding, Tables
 from joulescape.gap.in_words import number
 from joulescape.gap.states import UNCOMPRESSED
@@ -154,11 +153,17 @@ def measured_bridge(tables: Tables) -> Finding | None:
     )
     return Finding(
         id="bridge_measured",
-        sentence=f"Where accuracy is measured, and no more than {100 * TOLERANCE_FRACTION:g} points of it are lost, "
+        sentence=f"Where accuracy is measured, and {_at_most(best)} of it are lost, "
         f"the best of each family, compressed or not, divides the energy of {best['baseline'][0]} by: {told}.",
         uncertainty="; ".join(f"{row['family']} {_ends(row)}" for row in best.iter_rows(named=True))
         + "; losses on the split by which designs are chosen",
     )
+
+
+def _at_most(rows: pl.DataFrame) -> str:
+    """The loss that counts as none, as the study says it."""
+    within = rows["equal_within_fraction"].drop_nulls()
+    return f"no more than {100 * within[0]:g} points" if len(within) else "no more than what counts as none"
 
 
 _is_other = pl.col("back_end") != pl.col("baseline")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from scipy.optimize import elementwise
 
 from joulescape.errors import ResultsError
-from joulescape.gap.designs import Design
+from joulescape.gap.designs import COSTS, Design
 from joulescape.gap.levers import Lever, is_plain
 from joulescape.simulators.base import FloatArray
 
@@ -40,43 +41,75 @@ class Move:
         return WORST_LOSS if any(lever.unit.startswith("dB") for lever in self.levers) else WORST
 
 
+Asked = tuple[tuple[str, ...], float | None]
+"""Paths that are moved, and the reach; None is the corner."""
+
+
+@dataclass
+class Prices:
+    """Machines of one design that were priced with some of its levers moved, by what was moved and how far: contests in
+    several metrics ask for the same ones. A reach of NaN is the better end of each lever's sourced range."""
+
+    design: Design
+    known: dict[Asked, FloatArray] = field(default_factory=dict)
+
+    def of(self, asked: Sequence[tuple[Move, float]]) -> FloatArray:
+        """COSTS of every machine that is asked for, shape (asked, costs)."""
+        keys = [_key(move, reach) for move, reach in asked]
+        fresh = {key: one for key, one in zip(keys, asked, strict=True) if key not in self.known}
+        is_plain_one = {key: self._is_plain(move) for key, (move, _) in fresh.items()}
+        for plain in (False, True):
+            self._price({key: one for key, one in fresh.items() if is_plain_one[key] is plain})
+        return np.stack([self.known[key] for key in keys])
+
+    def _price(self, fresh: Mapping[Asked, tuple[Move, float]]) -> None:
+        if not fresh:
+            return
+        together = {lever.path: lever for move, _ in fresh.values() for lever in move.levers}
+        values = {path: lever.at(_reaches(lever, tuple(fresh.values()))) for path, lever in together.items()}
+        self.known.update(zip(fresh, self.design.costs(values, len(fresh)), strict=True))
+
+    def _is_plain(self, move: Move) -> bool:
+        return any(is_plain(self.design.typical, lever.path) for lever in move.levers)
+
+
+def _key(move: Move, reach: float) -> Asked:
+    """Nothing is moved at a reach of 1, whatever the move."""
+    if reach == 1.0:
+        return (), reach
+    return tuple(lever.path for lever in move.levers), None if math.isnan(reach) else reach
+
+
+def _reaches(lever: Lever, asked: Sequence[tuple[Move, float]]) -> FloatArray:
+    """Of one lever on every machine: today's (1) where the move leaves it, the corner's where NaN stands."""
+    corner = lever.corner_reaches()[0]
+    return np.array([1.0 if lever not in move.levers else corner if math.isnan(u) else u for move, u in asked])
+
+
 @dataclass
 class Curves:
-    """A design's metric under moves; counts how many machines were priced."""
+    """A design's metric under moves; counts how many machines were asked for."""
 
     design: Design
     metric: str
     moves: tuple[Move, ...]
     evaluations_count: int = 0
+    prices: Prices | None = None
 
     def values(self, reaches: Any, which: Any) -> FloatArray:
         """The metric at a reach of a move each; `which` indexes `moves`. Arrays of one shape."""
         u, index = np.broadcast_arrays(np.asarray(reaches, dtype=float), np.asarray(which, dtype=int))
-        flat, chosen = u.ravel(), index.ravel()
-        found = np.empty(flat.shape)
-        plain = np.array([self._is_plain(move) for move in self.moves], dtype=bool)[chosen]
-        for places in (np.flatnonzero(~plain), np.flatnonzero(plain)):
-            if places.size:
-                found[places] = self._priced(flat[places], chosen[places])
-        self.evaluations_count += flat.size
-        return found.reshape(u.shape)
+        if self.prices is None:
+            self.prices = Prices(self.design)
+        asked = [(self.moves[at], float(reach)) for at, reach in zip(index.ravel(), u.ravel(), strict=True)]
+        self.evaluations_count += len(asked)
+        if not asked:
+            return np.zeros(u.shape)
+        return np.asarray(self.prices.of(asked)[:, COSTS.index(self.metric)].reshape(u.shape))
 
-    def at_corners(self) -> FloatArray:
-        """The metric of each move with its levers at the better ends of their sourced ranges, shape (moves,)."""
-        return self.values(np.full(len(self.moves), np.nan), np.arange(len(self.moves)))
-
-    def _priced(self, reaches: FloatArray, chosen: Any) -> FloatArray:
-        together = {lever.path: lever for index in set(chosen.tolist()) for lever in self.moves[index].levers}
-        values = {path: lever.at(self._reaches(lever, reaches, chosen)) for path, lever in together.items()}
-        return self.design.values(self.metric, values, reaches.size)
-
-    def _reaches(self, lever: Lever, reaches: FloatArray, chosen: Any) -> FloatArray:
-        """Of one lever on every machine: today's (1) where the move leaves it, the corner's where NaN stands."""
-        holds = np.array([lever in self.moves[index].levers for index in chosen])
-        return np.where(holds, np.where(np.isnan(reaches), lever.corner_reaches()[0], reaches), 1.0)
-
-    def _is_plain(self, move: Move) -> bool:
-        return any(is_plain(self.design.typical, lever.path) for lever in move.levers)
+    def at_corners(self, which: Sequence[int]) -> FloatArray:
+        """The metric of these moves with their levers at the better ends of their sourced ranges, shape (which,)."""
+        return self.values(np.full(len(which), np.nan), np.array(which, dtype=int))
 
 
 def crossings(curves: Curves, own: float, rivals: Sequence[float]) -> tuple[FloatArray, FloatArray]:
@@ -91,23 +124,38 @@ def crossings(curves: Curves, own: float, rivals: Sequence[float]) -> tuple[Floa
     leads = own <= against
     at_worst = curves.values(worst, which) if leads.any() else np.full(which.shape, own)
     ends = np.where(leads, at_worst[:, None] >= against, limit[:, None] <= against)
-    found = np.full(moves.shape, np.nan)
-    for places in (ends & ~leads, ends & leads):
+    found, today = np.full(moves.shape, np.nan), (np.ones(which.shape), np.full(which.shape, own))
+    for places, (near, far) in (
+        (ends & ~leads, ((np.full(which.shape, FREE_REACH), limit), today)), (ends & leads, (today, (worst, at_worst)))
+    ):  # fmt: skip
         if places.any():
-            found[places] = _roots(curves, moves[places], against[places], worst if own <= against[places][0] else None)
+            at = moves[places]
+            found[places] = _roots(curves, at, against[places], ((near[0][at], near[1][at]), (far[0][at], far[1][at])))
     return limit, found
 
 
-def _roots(curves: Curves, moves: Any, against: FloatArray, worst: FloatArray | None) -> FloatArray:
-    """Reaches where own / rival is 1, all at once: between the limit and today, or between today and the worst. Most
-    metrics are straight lines in a reach, on which the search ends after a few steps; ResultsError where it fails."""
-    ends = (FREE_REACH, 1.0) if worst is None else (1.0, worst[moves])
+def _roots(curves: Curves, moves: Any, against: FloatArray, ends: _Ends) -> FloatArray:
+    """Reaches where own / rival is 1, all at once. Most metrics are straight lines in a reach: where the straight line
+    between both ends is right, it is the root; elsewhere the search goes on in what it leaves of the bracket. Every
+    root was priced exactly. ResultsError where the search fails."""
+    (near, at_near), (far, at_far) = ends
+    rise = at_far - at_near
+    guess = near + np.divide(against - at_near, rise, out=np.zeros_like(rise), where=rise > 0) * (far - near)
+    missed = curves.values(guess, moves) / against - 1
+    found, rest = np.asarray(guess), np.flatnonzero(~(np.abs(missed) <= AGREEMENT))
+    if rest.size:
+        low, high = np.where(missed < 0, guess, near)[rest], np.where(missed < 0, far, guess)[rest]
+        found[rest] = _searched(curves, moves[rest], against[rest], (low, high))
+    return found
 
+
+def _searched(curves: Curves, moves: Any, against: FloatArray, bracket: tuple[FloatArray, FloatArray]) -> FloatArray:
     def difference(reaches: FloatArray, which: Any, rival: FloatArray) -> FloatArray:
         return np.asarray(curves.values(reaches, which) / rival - 1)
 
-    start = tuple(np.broadcast_to(end, against.shape) for end in ends)
-    found = elementwise.find_root(difference, start, args=(moves, against), tolerances={"fatol": AGREEMENT}, maxiter=80)
+    found = elementwise.find_root(
+        difference, bracket, args=(moves, against), tolerances={"fatol": AGREEMENT}, maxiter=80
+    )
     if not np.all(found.success):
         lost = curves.moves[int(moves[np.argmin(found.success)])]
         raise ResultsError(
@@ -115,3 +163,7 @@ def _roots(curves: Curves, moves: Any, against: FloatArray, worst: FloatArray | 
             f"{' + '.join(lever.path for lever in lost.levers)}, though it lies on both sides of it"
         )
     return np.asarray(found.x)
+
+
+_Ends = tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
+"""Reach and metric at the end where the metric is less, and at the other one."""

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from joulescape.compression.base import Described, Step
+from joulescape.compression.base import Described
 from joulescape.errors import Infeasible
-from joulescape.evaluation.verdicts import worst
 from joulescape.gap.levers import is_plain, moved
-from joulescape.gap.states import WIDTHS, State, state_name, states
+from joulescape.gap.states import state_name
 from joulescape.network.operators import Phase
 from joulescape.network.work import PhaseWork
 from joulescape.pricing.design import all_works, refuse_misfits, training_plan
 from joulescape.pricing.energy import described_for
-from joulescape.pricing.metrics import Priced, at_node, metrics_of, price
-from joulescape.resolve.candidate import Candidate, Pair
+from joulescape.pricing.metrics import Priced, at_node, inference_costs, metrics_of, price, scaled_phase
+from joulescape.resolve.candidate import Candidate
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.machine import Machine
-from joulescape.resolve.workloads import REPORTED
+from joulescape.simulators._node import energy_factor
 from joulescape.simulators.base import FloatArray
 from joulescape.spec.domain import Scalar
-from joulescape.spec.sourced import CORNERS, Corner
+from joulescape.spec.sourced import Corner
 
-SAFE_BITS = 8
-"""Width of weights and inputs that is taken to lose no accuracy."""
+COSTS = ("inference_energy_pj", "inference_latency_ns", "inference_interval_ns")
+"""What one price of a moved machine says."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,8 @@ class Design:
     space: DesignSpace
     candidate: Candidate
     variant: Mapping[str, Scalar]
+    known: Mapping[Corner, Mapping[str, Any]] = field(default_factory=dict)
+    """Corners at which it was judged already: its state, the reason, every metric."""
 
     @cached_property
     def network(self) -> Described:
@@ -75,16 +76,24 @@ class Design:
         spec, found = self.space.spec, price(machine, self.network, self.works, self.plan)
         return at_node(found, machine.node_nm, spec.node, spec.scaling_rule) if isinstance(spec.node, int) else found
 
-    def values(self, metric: str, moves: Mapping[str, FloatArray], count: int) -> FloatArray:
-        """The metric on `count` machines whose sourced values are moved, shape (count,): one array a path. What enters
+    def costs(self, moves: Mapping[str, FloatArray], count: int) -> FloatArray:
+        """COSTS of `count` machines whose sourced values are moved, one array a path: shape (count, costs). What enters
         a model as a plain number is priced one machine after the other, all else at once; so is all of an electronic
         machine, whose models choose a mapping for one machine at a time."""
         machine = self.typical
         if machine.family == "electronic" or any(is_plain(machine, path) for path in moves):
             each = ({path: float(found[index]) for path, found in moves.items()} for index in range(count))
-            return np.array([self.value(metric, moved(machine, one))[0] for one in each])
+            return np.concatenate([self._costs(moved(machine, one)) for one in each])
         many = tuple(self.variant for _ in range(count))
-        return self.value(metric, moved(machine, moves).with_variants(many))
+        return self._costs(moved(machine, moves).with_variants(many))
+
+    def _costs(self, machine: Machine) -> FloatArray:
+        """What an inference costs, and nothing else: no area, no programming, no training."""
+        cost, node = machine.cost(self.network, self.works["inference"]), self.space.spec.node
+        if isinstance(node, int):
+            cost = scaled_phase(cost, energy_factor(machine.node_nm, node, self.space.spec.scaling_rule))
+        found, count = inference_costs(cost), len(machine.variants)
+        return np.stack([np.broadcast_to(found[name], (count,)) for name in COSTS], axis=1)
 
     @cached_property
     def typical(self) -> Machine:
@@ -93,18 +102,25 @@ class Design:
 
     def at(self, metric: str, corner: Corner) -> float:
         """The metric at a corner of every sourced value; ask `refusal` first whether there is a design there."""
-        return float(self._at_corners[corner][metric])
+        known = self.known.get(corner, {}).get(metric)
+        return float(self._at_corner(corner)[metric]) if known is None else float(known)
 
     def refusal(self, corner: Corner) -> str | None:
         """Why the design cannot exist at a corner; None where it can."""
-        return self.misfit(self.machine(corner))
+        known = self.known.get(corner)
+        if known is None:
+            return self.misfit(self.machine(corner))
+        return None if known["state"] == "valid" else str(known["reason"])
+
+    def _at_corner(self, corner: Corner) -> Mapping[str, float]:
+        if corner not in self._priced_corners:
+            found = self.metrics(self.machine(corner))
+            self._priced_corners[corner] = {key: float(one[0]) for key, one in found.items() if one is not None}
+        return self._priced_corners[corner]
 
     @cached_property
-    def _at_corners(self) -> Mapping[Corner, Mapping[str, float]]:
-        every = ((corner, self.metrics(self.machine(corner))) for corner in CORNERS)
-        return {
-            corner: {key: float(found[0]) for key, found in one.items() if found is not None} for corner, one in every
-        }
+    def _priced_corners(self) -> dict[Corner, Mapping[str, float]]:
+        return {}
 
     @cached_property
     def plan(self) -> Any:
@@ -116,49 +132,6 @@ class Design:
         if found is None:
             raise KeyError(f"{metric} does not exist for {self.candidate.pair.name}")
         return np.broadcast_to(found, (len(machine.variants),))
-
-
-def best(space: DesignSpace, pairs: Sequence[Pair], metric: str) -> tuple[Design | None, str | None]:
-    """The design with the least of a metric at typical values, of all swept variants in all states that keep the
-    network's accuracy; where none can exist the first's reason."""
-    reasons, kept = list[str](), list[tuple[float, int, Design]]()
-    for pair in pairs:
-        for design in (
-            Design(space, one, {}) for state in states(space, pair) if keeps_accuracy(state) for one in state.candidates
-        ):
-            try:
-                kept.append(_least(design, metric, len(kept)))
-            except Infeasible as error:
-                reasons.append(error.reason)
-    if kept:
-        return min(kept, key=lambda found: found[:2])[2], None
-    return None, reasons[0] if reasons else "the question has no design of it"
-
-
-def _least(design: Design, metric: str, order: int) -> tuple[float, int, Design]:
-    """The best variant of a candidate; Infeasible where every variant breaks a limit."""
-    machine = design.space.machine(design.candidate)
-    count = len(machine.variants)
-    limits = [one for work in design.works.values() for one in machine.limits(design.network, work)]
-    verdict = worst([(limit.overshoot, limit.reason) for limit in limits], count)
-    if np.all(verdict.violation > 0):
-        least = int(np.argmin(verdict.violation))
-        raise Infeasible(str(verdict.reasons[least]), float(verdict.violation[least]))
-    values = np.where(verdict.violation > 0, np.inf, design.value(metric, machine))
-    return float(values.min()), order, replace(design, variant=machine.variants[int(np.argmin(values))])
-
-
-def keeps_accuracy(state: State) -> bool:
-    """Whether a state is taken to cost no accuracy where none is measured: as trained, as somebody published it with
-    its loss, or by nothing but rounding to no fewer than eight bits."""
-    return state.basis != "assumed" or all(_is_safe(step) for step in state.candidates[0].compression)
-
-
-def _is_safe(step: Step) -> bool:
-    if step.method == REPORTED:
-        return True  # recalled figures are assumed ones, and yet of a state that somebody published with its loss
-    widths = [int(step.settings[name]) for name in WIDTHS if name in step.settings]
-    return bool(widths) and min(widths) >= SAFE_BITS
 
 
 def with_constants(space: DesignSpace, back_end: str, values: Mapping[str, float]) -> DesignSpace:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,6 @@ from joulescape import tables
 from joulescape.errors import ResultsError
 from joulescape.gap.designs import Design
 from joulescape.resolve.design_space import DesignSpace
-
-TOLERANCE = 0.01
-"""Accuracies, as fractions, that differ by no more are equal: three samples of a split of 360."""
 
 Row = Mapping[str, Any]
 
@@ -60,29 +57,61 @@ def design_of(space: DesignSpace, row: Row) -> Design:
     return Design(space, space.candidate({"pair": pair.name, **drawn}), variant)
 
 
-def equals(space: DesignSpace, folder: Path, back_end: str, metric: str) -> Equals:
-    """Electronic: the least of the metric among designs within the tolerance of the most accurate one. The machine's:
-    the least among those no more than the tolerance below that."""
-    found = trials(folder)
-    against = _rival(found, metric, folder)
+def equals(
+    space: DesignSpace, folder: Path, back_end: str, metric: str, within: float, networks: Sequence[str] = ()
+) -> Equals:
+    """Electronic: the least of the metric among designs no more than `within` below the most accurate one. The
+    machine's: the least among those no more than that below it. Of some networks alone, where they are given."""
+    found = _of(trials(folder), networks)
+    against = _rival(found, metric, folder, within)
     rival, aim = design_of(space, against), against["accuracy_fraction"]
     own = found.filter(pl.col("back_end") == back_end).sort(metric, maintain_order=True).to_dicts()
-    equal = [row for row in own if row["accuracy_fraction"] >= aim - TOLERANCE]
+    equal = [row for row in own if row["accuracy_fraction"] >= aim - within]
     if equal:
-        said = f"measured: {equal[0]['accuracy_fraction']:.3f} against {aim:.3f}, equal within {TOLERANCE}"
+        said = f"measured: {equal[0]['accuracy_fraction']:.3f} against {aim:.3f}, equal within {within:g}"
         return Equals(design_of(space, equal[0]), None, equal[0]["network"], rival, aim, said)
     top = _top(own)
     best = f"its best reaches {top['accuracy_fraction']:.3f}" if top else "none of its designs was valid"
-    reason = f"no design of it is as accurate as {aim:.3f} within {TOLERANCE}; {best}"
+    reason = f"no design of it is as accurate as {aim:.3f} within {within:g}; {best}"
     return Equals(None, reason, (top or against)["network"], rival, aim, "measured: not equal")
 
 
-def _rival(found: pl.DataFrame, metric: str, folder: Path) -> Row:
+def equals_below(
+    space: DesignSpace, folder: Path, back_end: str, metric: str, within: float, networks: Sequence[str] = ()
+) -> Equals:
+    """Of a machine that is never as accurate as the best: its cheapest design near its own most accurate one, against
+    the electronic design with the least of the metric that is no more than `within` less accurate."""
+    found = _of(trials(folder), networks)
+    own = found.filter(pl.col("back_end") == back_end).sort(metric, maintain_order=True).to_dicts()
+    top = _top(own)
+    if top is None:
+        return equals(space, folder, back_end, metric, within, networks)
+    near = next(row for row in own if row["accuracy_fraction"] >= top["accuracy_fraction"] - within)
+    reached = near["accuracy_fraction"]
+    electronic = found.filter(pl.col("family") == "electronic")
+    best, enough = _top(electronic.to_dicts()), electronic.filter(pl.col("accuracy_fraction") >= reached - within)
+    if best is None or enough.is_empty():
+        raise ResultsError(f"{folder / 'trials.parquet'} has no electronic design as accurate as {reached:.3f}")
+    against = enough.sort(metric, maintain_order=True).to_dicts()[0]
+    said = (
+        f"measured: {reached:.3f}, the most it reaches, against {against['accuracy_fraction']:.3f}, no less within "
+        f"{within:g}; the most accurate electronic design has {best['accuracy_fraction']:.3f}"
+    )
+    return Equals(
+        design_of(space, near), None, near["network"], design_of(space, against), against["accuracy_fraction"], said
+    )
+
+
+def _of(found: pl.DataFrame, networks: Sequence[str]) -> pl.DataFrame:
+    return found.filter(pl.col("network").is_in(list(networks))) if networks else found
+
+
+def _rival(found: pl.DataFrame, metric: str, folder: Path, within: float) -> Row:
     electronic = found.filter(pl.col("family") == "electronic")
     top = _top(electronic.to_dicts())
     if top is None:
         raise ResultsError(f"{folder / 'trials.parquet'} has no valid electronic design")
-    equal = electronic.filter(pl.col("accuracy_fraction") >= top["accuracy_fraction"] - TOLERANCE)
+    equal = electronic.filter(pl.col("accuracy_fraction") >= top["accuracy_fraction"] - within)
     return equal.sort(metric, maintain_order=True).to_dicts()[0]
 
 

@@ -26,9 +26,6 @@ from joulescape.spec.space import ACCURACY_METRICS
 
 LARGER_IS_BETTER = frozenset({"tops_per_w", "gops_per_mm2", *ACCURACY_METRICS})
 
-TOLERANCE_FRACTION = 0.02
-"""A measured design counts as a bridge where it loses no more accuracy than this, on the validation split."""
-
 OPPOSITE: Mapping[Corner, Corner] = {"optimistic": "pessimistic", "pessimistic": "optimistic", "typical": "typical"}
 
 

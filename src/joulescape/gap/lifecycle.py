@@ -2,13 +2,14 @@
 
 A split says which share of its lifecycle the baseline spends on inferences: 0.9 are so many inferences that they cost
 it nine times its training. Every other machine trains once and is used just as often. Networks of the training question
-are trained on each machine and measured; those of the bridge's question that a machine can train are priced for one
-epoch of its recipe. Factors are the baseline's energy over a design's: compression alone stands in the baseline's
+are trained on each machine and measured; large ones that the study names are priced for one epoch, on as much of a chip
+as it gives each machine. Factors are the baseline's energy over a design's: compression alone stands in the baseline's
 compressed rows, the machine alone in the uncompressed rows of others, both in their compressed rows.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,20 +19,19 @@ import polars as pl
 from joulescape.errors import SpecError
 from joulescape.gap import lifecycle_findings
 from joulescape.gap.designs import Design
-from joulescape.gap.equals import TOLERANCE, answered, design_of, trials
+from joulescape.gap.equals import answered, design_of, trials
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.single import single
 from joulescape.resolve.study import Study
 from joulescape.spec.sourced import CORNERS, Corner
+from joulescape.spec.study import PricedTrainingSpec
 
 Row = dict[str, Any]
 
 ENERGIES = ("training_energy_pj", "inference_energy_pj")
 
-EPOCH_BATCH = 64
-"""Samples a step of an epoch that is priced, not run."""
-PRICED_NETWORKS = ("vgg16",)
-"""Large networks whose training is priced, at the typical corner, where a machine says that it trains."""
+SURE = 2.0
+"""Standard errors of the difference of two means, within which the trainings' scatter could turn a verdict."""
 
 FINDINGS = lifecycle_findings.FINDINGS
 
@@ -50,6 +50,10 @@ class Life:
     steps_count: int | None
     steps_basis: str | None
     reason: str | None = None
+    area_mm2: float | None = None
+    trained_sd: float | None = None
+    """Spread of the accuracy over trainings; None of one alone."""
+    trainings_count: int | None = None
 
     def energy(self, inferences: float) -> float:
         """pJ of training once and so many inferences."""
@@ -61,15 +65,15 @@ def rows(study: Study) -> Mapping[str, list[Row]]:
     found = list[Row]()
     training = study.spaces.get("training")
     if training is not None:
-        baseline = study.baseline("training")
+        baseline, splits = study.baseline("training"), study.spec.lifecycle.splits
         measured = list(_measured(training, study))
         lives = [one for one in measured if isinstance(one, Life)]
-        found += _split(lives, baseline, study.spec.lifecycle.splits, is_measured=True)
+        found += _split(lives, baseline, splits, study.spec.equal_accuracy.rivals_fraction)
         found += [one for one in measured if not isinstance(one, Life)]
         found += _untrained(training, study)
-        for network in PRICED_NETWORKS if "bridge" in study.spaces else ():
-            lives, refused = _priced(training, network)
-            found += _split(lives, baseline, study.spec.lifecycle.splits, is_measured=False) + refused
+        for asked in study.spec.lifecycle.priced:
+            lives, refused = _priced(training, asked)
+            found += _split(lives, baseline, splits, None) + refused
     return {"lifecycle": found}
 
 
@@ -91,7 +95,9 @@ def _measured(space: DesignSpace, study: Study) -> Iterator[Life | Row]:
                 None if corner == "typical" else "carried over from the typical corner by the ratio of nominal prices"
             )
             facts = (row["trained_accuracy_fraction"], row["training_steps_count"], row["steps_basis"], reason)
-            yield Life(row["network"], design.compression, row["back_end"], corner, once, use, *facts)
+            scatter = (row.get("trained_accuracy_sd_fraction"), row.get("trained_accuracy_draws_count"))
+            named = (row["network"], design.compression, row["back_end"], corner)
+            yield Life(*named, once, use, *facts, row["area_mm2"], *scatter)
 
 
 def _untrained(space: DesignSpace, study: Study) -> Iterator[Row]:
@@ -110,29 +116,37 @@ def _refused(network: str, back_end: str, reason: str | None) -> Row:
     }  # fmt: skip
 
 
-def _priced(space: DesignSpace, network: str) -> tuple[list[Life], list[Row]]:
+def _priced(space: DesignSpace, asked: PricedTrainingSpec) -> tuple[list[Life], list[Row]]:
     """One epoch on every machine that takes all of a training step, at nominal statistics; a row for each other one."""
     found, refused = list[Life](), list[Row]()
     for name in space.back_ends:
-        design = _epoch(space, network, name)
+        design = _epoch(space, asked, name)
         reason = design if isinstance(design, str) else design.misfit(design.typical)
         if isinstance(design, str) or reason is not None:
-            refused.append(_refused(network, name, reason))
+            refused.append(_refused(asked.network, name, reason))
             continue
         steps = int(design.plan.steps)
         metrics = design.metrics(design.typical)
-        once, use = (float(value[0]) for energy in ENERGIES if (value := metrics[energy]) is not None)
-        said = f"one epoch of {steps:,} steps of {EPOCH_BATCH} samples, priced and not trained"
-        found.append(Life(network, design.compression, name, "typical", once, use, None, steps, "nominal", said))
+        names = (*ENERGIES, "area_mm2")
+        once, use, area = (float(value[0]) for key in names if (value := metrics[key]) is not None)
+        facts = (None, steps, "nominal", _epoch_said(asked, name, steps), area)
+        found.append(Life(asked.network, design.compression, name, "typical", once, use, *facts))
     return found, refused
 
 
-def _epoch(space: DesignSpace, network: str, back_end: str) -> Design | str:
+def _epoch_said(asked: PricedTrainingSpec, back_end: str, steps: int) -> str:
+    told = f"one epoch of {steps:,} steps of {asked.batch} samples, priced and not trained"
+    given = ", ".join(f"{path} {value}" for path, value in asked.hardware.get(back_end, {}).items())
+    return f"{told}; with {given}, as the study gives it" if given else told
+
+
+def _epoch(space: DesignSpace, asked: PricedTrainingSpec, back_end: str) -> Design | str:
     """The design of an epoch, or why the machine cannot train the network."""
-    sets = {"training.batch": EPOCH_BATCH, "training.epochs": 1}
+    given = {f"hardware.{path}": value for path, value in asked.hardware.get(back_end, {}).items()}
+    sets = {"training.batch": asked.batch, "training.epochs": 1, **given}
     try:
         found, candidate = single(
-            network, back_end, space.root, sets, phases=("inference", "training"), boundary=space.spec.boundary
+            asked.network, back_end, space.root, sets, phases=("inference", "training"), boundary=space.spec.boundary
         )
     except SpecError as error:
         return f"{error.faults[0].value}: {error.faults[0].expected}"
@@ -140,9 +154,10 @@ def _epoch(space: DesignSpace, network: str, back_end: str) -> Design | str:
     return Design(replace(found, spec=found.spec.model_copy(update=ground)), candidate, {})
 
 
-def _split(lives: Sequence[Life], baseline: str, splits: Sequence[float], is_measured: bool) -> list[Row]:
+def _split(lives: Sequence[Life], baseline: str, splits: Sequence[float], within: float | None) -> list[Row]:
     """Every design at every split, against its own network, uncompressed, on the baseline at the same corner; a network
-    that the baseline does not have (of a machine that is its own) stands against the first that it has."""
+    that the baseline does not have (of a machine that is its own) stands against the first that it has. `within` says
+    which measured accuracies are equal; None where none was measured."""
     found = list[Row]()
     for corner in CORNERS:
         here = [life for life in lives if life.corner == corner]
@@ -150,13 +165,13 @@ def _split(lives: Sequence[Life], baseline: str, splits: Sequence[float], is_mea
         for network, base in bases.items():
             is_first = network == next(iter(bases))
             mine = [life for life in here if life.network == network or (is_first and life.network not in bases)]
-            found += [row for share in (0.0, *splits) for row in _at_share(mine, base, share, is_measured)]
+            found += [row for share in (0.0, *splits) for row in _at_share(mine, base, share, within)]
     return found
 
 
-def _at_share(lives: Sequence[Life], base: Life, share: float, is_measured: bool) -> Iterator[Row]:
+def _at_share(lives: Sequence[Life], base: Life, share: float, within: float | None) -> Iterator[Row]:
     inferences = inferences_for(base.training_pj, base.inference_pj, share)
-    equal = [life for life in lives if not is_measured or _is_equal(life, base)]
+    equal = [life for life in lives if within is None or _is_equal(life, base, within)]
     order = sorted(equal, key=lambda life: life.energy(inferences))
     for life in lives:
         energy = life.energy(inferences)
@@ -168,7 +183,9 @@ def _at_share(lives: Sequence[Life], base: Life, share: float, is_measured: bool
             "factor": base.energy(inferences) / energy, "baseline": base.back_end,
             "rank": order.index(life) + 1 if life in order else None,
             "trained_accuracy_fraction": life.trained_accuracy, "training_steps_count": life.steps_count,
-            "steps_basis": life.steps_basis, "state": "valid", "reason": _reason(life, base, is_measured),
+            "steps_basis": life.steps_basis, "state": "valid", "reason": _reason(life, base, within),
+            "area_mm2": life.area_mm2, "trained_accuracy_sd_fraction": life.trained_sd,
+            "trainings_count": life.trainings_count, "equal_within_fraction": within,
         }  # fmt: skip
 
 
@@ -182,19 +199,44 @@ def split_name(share: float) -> str:
     return f"{100 * (1 - share):.4g}/{100 * share:.4g}"
 
 
-def _is_equal(life: Life, base: Life) -> bool:
-    """Whether both accuracies are known and this one is no worse than the tolerance allows."""
+def _is_equal(life: Life, base: Life, within: float) -> bool:
+    """Whether both accuracies are known and this one's mean is no further below the baseline's than `within`."""
     if life.trained_accuracy is None or base.trained_accuracy is None:
         return False
-    return life.trained_accuracy >= base.trained_accuracy - TOLERANCE
+    return life.trained_accuracy >= base.trained_accuracy - within
 
 
-def _reason(life: Life, base: Life, is_measured: bool) -> str | None:
-    if not is_measured or _is_equal(life, base):
+def _reason(life: Life, base: Life, within: float | None) -> str | None:
+    """Why it is not equal, whether other trainings could say otherwise, and what else is to be known."""
+    if within is None:
         return life.reason
+    told = [] if _is_equal(life, base, within) else [_learns_less(life, base)]
+    told += [found for found in (_doubt(life, base, within), life.reason) if found is not None]
+    return "; ".join(told) or None
+
+
+def _learns_less(life: Life, base: Life) -> str:
     learnt, asked = (
         "nothing that was measured" if one.trained_accuracy is None else f"{one.trained_accuracy:.3f}"
         for one in (life, base)
     )
-    told = f"learns {learnt}, not the baseline's {asked}"
-    return told if life.reason is None else f"{told}; {life.reason}"
+    return f"learns {learnt}, not the baseline's {asked}"
+
+
+def _doubt(life: Life, base: Life, within: float) -> str | None:
+    """That the limit lies within the scatter of both means; None where it does not, or where nothing scatters."""
+    if life is base or life.trained_accuracy is None or base.trained_accuracy is None:
+        return None
+    error = math.hypot(*(_standard_error(one) for one in (life, base)))
+    if not abs(life.trained_accuracy - base.trained_accuracy + within) < SURE * error:
+        return None
+    ends = " and ".join(f"{one.trained_accuracy:.3f} +- {one.trained_sd or 0:.3f}" for one in (life, base))
+    verdict = "equal" if _is_equal(life, base, within) else "less"
+    return f"{verdict} by its mean, but other trainings could say otherwise: {ends} over {base.trainings_count or 1}"
+
+
+def _standard_error(life: Life) -> float:
+    """Of the mean of the trainings; 0 where there is one alone, which says nothing of its scatter."""
+    if life.trained_sd is None or not life.trainings_count:
+        return 0.0
+    return life.trained_sd / math.sqrt(life.trainings_count)

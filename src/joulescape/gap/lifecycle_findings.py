@@ -71,7 +71,15 @@ def _corners(tables: Tables, row: Row) -> str:
     keys = ("network", "compression", "back_end", "split")
     same = tables["lifecycle"].filter(pl.all_horizontal(pl.col(key) == row[key] for key in keys))
     factors = sorted(same["factor"].drop_nulls().to_list())
-    return f"over the corners of all constants {number(factors[0])} to {number(factors[-1])}; one training each"
+    return f"over the corners of all constants {number(factors[0])} to {number(factors[-1])}; {_trainings(same)}"
+
+
+def _trainings(rows: pl.DataFrame) -> str:
+    """How many trainings stand behind the accuracies, and how far they scatter."""
+    count, spread = (rows[name].max() for name in ("trainings_count", "trained_accuracy_sd_fraction"))
+    if not isinstance(count, int) or count < 2 or not isinstance(spread, float):
+        return "one training each"
+    return f"accuracies are means of {count} trainings, its own with a standard deviation of {100 * spread:.2f} points"
 
 
 def _order(network: str, rows: pl.DataFrame) -> str | None:

@@ -1,33 +1,36 @@
 """What would have to be true: the constants at which a machine equals the best electronic design of equal accuracy.
 
 Each constant that the study names is moved alone, from today's value to its limit (a cost to nothing, an efficiency to
-all), and so are the machine's costliest ones, all of one kind together, all together by one common factor, and every
-two of the costliest; each time the design is priced again exactly. The rival's corners make an interval of what is
-needed: `needed_low` and `needed_high` are its ends.
+all), and so are the machine's costliest ones, the costliest of each device quantity, all of one kind together, all
+together by one common factor, and every two of the costliest; each time the design is priced again exactly. Where all
+of them at their limits do not overtake, no two can: pairs are then not tried, and the row says so. The rival's corners
+make an interval of what is needed: `needed_low` and `needed_high` are its ends.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from joulescape.errors import ResultsError
-from joulescape.gap import overtake_findings, variation
-from joulescape.gap.crossing import FREE_REACH, LEAST_EFFECT, Curves, Move, crossings
-from joulescape.gap.designs import Design, best
-from joulescape.gap.equals import equals
+from joulescape.gap import contests, overtake_findings, quantities, variation
+from joulescape.gap.bills import Bill
+from joulescape.gap.contests import Contest
+from joulescape.gap.crossing import FREE_REACH, LEAST_EFFECT, Curves, Move, Prices, crossings
 from joulescape.gap.in_words import number
 from joulescape.gap.levers import Lever, is_plain, levers, moved
-from joulescape.resolve.candidate import Pair
+from joulescape.gap.priced import bills_of_study
+from joulescape.gap.shared import in_shares, workers
+from joulescape.gap.states import states
+from joulescape.network.digest import digest
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.study import Study
-from joulescape.simulators.base import WEAKNESS, FloatArray
-from joulescape.spec.sourced import CORNERS, Corner
+from joulescape.simulators.base import WEAKNESS
+from joulescape.spec.sourced import CORNERS
 from joulescape.spec.study import OvertakeSpec
 
 Row = dict[str, Any]
@@ -39,92 +42,109 @@ PAIRED_LEVERS = 5
 NO_EFFECT = 1e-9
 """Share below which a lever does nothing at all for the network, and is in no set."""
 
+NO_PAIR = "not even all of them together do it, so that no pair was tried"
+
 CONFIDENCE = {"measured": "high", "derived": "derived", "assumed": "low"}
 
 FINDINGS = overtake_findings.FINDINGS
 
 
-@dataclass(frozen=True)
-class Contest:
-    """A design, and the best electronic one at equal accuracy, in one metric."""
-
-    design: Design | None
-    refusal: str | None
-    network: str
-    back_end: str
-    rival: Design
-    metric: str
-    accuracy: str
-    """Why both are as accurate as one another."""
-
-
 def rows(study: Study) -> Mapping[str, list[Row]]:
-    """Rows of gap_tables.OVERTAKE."""
-    found, rivals = list[Row](), Rivals()
-    for entry in study.spec.overtake:
-        found.extend(row for contest in _contests(study, entry, rivals) for row in _told(contest, entry))
-    return {"overtake": [*found, *variation.rows(study)]}
+    """Rows of gap_tables.OVERTAKE, in the order of the study's machines."""
+    entries, found = study.spec.overtake.machines, list[Row]()
+    if "bridge" in study.spaces and entries:
+        found += _of_bridge(study)
+    if "measured" in study.spaces:
+        for entry in entries:
+            if entry.back_end in study.spaces["measured"].back_ends:
+                found += _judged_all(contests.measured(study, entry), entry.parameters)
+        found += variation.rows(study)
+    order = {entry.back_end: place for place, entry in enumerate(entries)}
+    return {"overtake": sorted([*found, *_absent(study, found)], key=lambda row: order[row["back_end"]])}
 
 
-@dataclass
-class Rivals:
-    """The best electronic designs of the bridge's question, each found once."""
-
-    known: dict[tuple[str, str], Design] = field(default_factory=dict)
-
-    def of(self, space: DesignSpace, network: str, metric: str) -> Design:
-        """The electronic design with the least of the metric, in its best state of equal accuracy."""
-        if (network, metric) not in self.known:
-            electronic = (name for name, back_end in space.back_ends.items() if back_end.family == "electronic")
-            rival, _ = best(space, _pairs(space, network, *electronic), metric)
-            if rival is None:
-                raise ResultsError(f"{space.name} has no electronic machine that can carry {network}")
-            self.known[network, metric] = rival
-        return self.known[network, metric]
-
-
-def _contests(study: Study, entry: OvertakeSpec, rivals: Rivals) -> Iterator[Contest]:
-    """One a network of the bridge, and one of what was measured; each where the question has the machine."""
-    bridge, measured = study.spaces.get("bridge"), study.spaces.get("measured")
-    if bridge is not None and entry.back_end in bridge.back_ends:
-        for network in entry.networks or study.networks():
-            if _pairs(bridge, network, entry.back_end):
-                yield _priced(bridge, network, entry, rivals.of(bridge, network, entry.metric))
-    if measured is not None and entry.back_end in measured.back_ends:
-        found = equals(measured, study.results("measured"), entry.back_end, entry.metric)
-        names = (found.network, entry.back_end)
-        yield Contest(found.design, found.refusal, *names, found.rival, entry.metric, found.said)
+def _of_bridge(study: Study) -> list[Row]:
+    """Every network by itself, shared among processes."""
+    space, bills = study.spaces["bridge"], bills_of_study(study)
+    asked = []
+    for network in study.networks():
+        own = tuple(one for one in bills if one.state.network == network)
+        known = {one.state.back_end for one in own}
+        machines = [
+            (entry, contests.metrics_of(study, entry))
+            for entry in study.spec.overtake.machines
+            if entry.back_end in known and contests.networks_of(study, entry, (network,))
+        ]
+        asked.append((own, machines))
+    return [row for some in in_shares(partial(_share, space), asked, workers()) for row in some]
 
 
-def _priced(space: DesignSpace, network: str, entry: OvertakeSpec, rival: Design) -> Contest:
-    """The best of the machine against the best electronic design, each in its best state of equal accuracy."""
-    own, refusal = best(space, _pairs(space, network, entry.back_end), entry.metric)
-    said = "assumed: the same network, as trained, as published with its loss, or rounded to eight bits"
-    return Contest(own, refusal, network, entry.back_end, rival, entry.metric, said)
+_OfNetwork = tuple[tuple[Bill, ...], list[tuple[OvertakeSpec, tuple[str, ...]]]]
+"""What one network costs, and the machines that are tried on it with the metrics."""
 
 
-def _pairs(space: DesignSpace, network: str, *back_ends: str) -> list[Pair]:
-    return [pair for pair in space.pairs if pair.network == network and pair.back_end in back_ends]
+def _share(space: DesignSpace, asked: Sequence[_OfNetwork]) -> list[list[Row]]:
+    return [
+        [
+            row
+            for entry, metrics in machines
+            for row in _judged_all(
+                contests.priced(space, bills, [(entry.back_end, metric) for metric in metrics]), entry.parameters
+            )
+        ]
+        for bills, machines in asked
+    ]
 
 
-def _told(contest: Contest, entry: OvertakeSpec) -> Iterator[Row]:
-    if contest.design is None:
-        yield {**_identity(contest), "verdict": "infeasible", "moved": "none", "reason": contest.refusal}
-        return
-    every = levers(contest.design.typical)
-    alone = Curves(contest.design, contest.metric, tuple(Move((lever,)) for lever in every.values()))
-    limits = alone.values(np.full(len(every), FREE_REACH), np.arange(len(every)))
-    own = contest.design.at(contest.metric, "typical")
-    ranked = [lever for _, lever in sorted(zip(limits, every.values(), strict=True), key=lambda item: item[0])]
-    effects = {lever.path: 1 - limit / own for limit, lever in zip(limits, every.values(), strict=True)}
-    moves = _moves(ranked, effects, entry.parameters)
-    curves = Curves(contest.design, contest.metric, tuple(move for _, move in moves))
-    yield from _judged(contest, curves, [kind for kind, _ in moves], own)
+def _judged_all(some: Iterable[Contest], named: Sequence[str]) -> Iterator[Row]:
+    """Contests of one machine on one network: those of one design, in several metrics, price each machine once."""
+    known: dict[str, Prices] = {}
+    for contest in some:
+        if contest.design is None:
+            yield {**_identity(contest), "verdict": "infeasible", "moved": "none", "reason": contest.refusal}
+            continue
+        key = digest(contest.design.candidate.candidate_id, contest.design.variant)
+        prices = known.setdefault(key, Prices(contest.design))
+        yield from _told(replace(contest, design=prices.design), named, prices)
 
 
-def _moves(ranked: Sequence[Lever], effects: Mapping[str, float], named: Sequence[str]) -> list[tuple[str, Move]]:
+def _absent(study: Study, told: Sequence[Row]) -> Iterator[Row]:
+    """Device quantities that a machine has not, said once, beside the first that is told of it."""
+    bridge, measured = (study.spaces.get(role) for role in ("bridge", "measured"))
+    for entry in study.spec.overtake.machines:
+        first = next((row for row in told if row["back_end"] == entry.back_end), None)
+        space = next((one for one in (measured, bridge) if one is not None and entry.back_end in one.back_ends), None)
+        if first is None or space is None:
+            continue
+        pair = next(pair for pair in space.pairs if pair.back_end == entry.back_end)
+        machine = space.machine(states(space, pair)[0].candidates[0])
+        named = {name: first[name] for name in ("network", "metric", "back_end", "family")}
+        is_measured = measured is not None and entry.back_end in measured.back_ends
+        for row in quantities.absent(machine, list(levers(machine).values()), is_measured):
+            yield {**named, **row}
+
+
+def _told(contest: Contest, named: Sequence[str], prices: Prices) -> Iterator[Row]:
+    design, metric = prices.design, contest.metric
+    every, rivals = tuple(levers(design.typical).values()), [contest.rival_at(corner) for corner in CORNERS]
+    alone = Curves(design, metric, (*(Move((lever,)) for lever in every), Move(every)), prices=prices)
+    *limits, least = alone.values(np.full(len(alone.moves), FREE_REACH), np.arange(len(alone.moves)))
+    own = design.at(metric, "typical")
+    ranked = [lever for _, lever in sorted(zip(limits, every, strict=True), key=lambda item: item[0])]
+    effects = {lever.path: 1 - limit / own for limit, lever in zip(limits, every, strict=True)}
+    asked = {*named, *(lever.path for lever in quantities.costliest(design.typical, ranked).values())}
+    can_win = bool(least <= np.nanmax(rivals))
+    moves = _moves(ranked, effects, asked, PAIRED_LEVERS if can_win else 0)
+    curves = Curves(design, metric, tuple(move for _, move in moves), alone.evaluations_count, prices)
+    for row in _judged(contest, curves, [kind for kind, _ in moves], own, rivals):
+        yield row if can_win or row["moved"] != "all" else {**row, "reason": f"{row['reason']}; {NO_PAIR}"}
+
+
+def _moves(
+    ranked: Sequence[Lever], effects: Mapping[str, float], named: Collection[str], paired: int = PAIRED_LEVERS
+) -> list[tuple[str, Move]]:
     """What is moved, and whether it is one lever, all of a kind (unless that is one lever, told already), two of the
-    costliest, or all."""
+    `paired` costliest, or all."""
     costly = [lever for lever in ranked if effects[lever.path] >= LEAST_EFFECT]
     singles = [lever for lever in ranked if lever.path in named or lever in costly[:TOP_LEVERS]]
     kinds: dict[str, list[Lever]] = {}
@@ -136,33 +156,30 @@ def _moves(ranked: Sequence[Lever], effects: Mapping[str, float], named: Sequenc
     return [
         *(("one", Move((lever,))) for lever in singles),
         *(("kind", Move(some)) for some in groups if some not in known),
-        *(("pair", Move(two)) for two in combinations(costly[:PAIRED_LEVERS], 2)),
+        *(("pair", Move(two)) for two in combinations(costly[:paired], 2)),
         *([("all", Move(tuple(spent)))] if spent else []),
     ]
 
 
-def _judged(contest: Contest, curves: Curves, kinds: Sequence[str], own: float) -> Iterator[Row]:
+def _judged(
+    contest: Contest, curves: Curves, kinds: Sequence[str], own: float, rivals: Sequence[float]
+) -> Iterator[Row]:
     """A row a move; of the pairs only the one that needs the least, or, where none overtakes, reaches furthest."""
-    rivals = [_rivals_at(contest, corner) for corner in CORNERS]
     limits, reaches = crossings(curves, own, rivals)
-    corners, typical = curves.at_corners(), CORNERS.index("typical")
+    typical = CORNERS.index("typical")
     pairs = [index for index, kind in enumerate(kinds) if kind == "pair"]
     told = min(pairs, key=lambda index: (-np.nan_to_num(reaches[index, typical]), limits[index]), default=None)
-    for index, (kind, move) in enumerate(zip(kinds, curves.moves, strict=True)):
-        if kind == "pair" and index != told:
-            continue
-        row = {**_identity(contest), "moved": kind, "rival_value": rivals[typical], "own_value": own}
+    shown = [index for index, kind in enumerate(kinds) if kind != "pair" or index == told]
+    overtakes = [index for index in shown if own > rivals[typical] and not np.isnan(reaches[index, typical])]
+    corners = dict(zip(overtakes, curves.at_corners(overtakes), strict=True))
+    count = {"evaluations_count": curves.evaluations_count}
+    for index in shown:
+        move = curves.moves[index]
+        row = {**_identity(contest), "moved": kinds[index], "rival_value": rivals[typical], "own_value": own, **count}
+        row |= {"best_reach": float(limits[index]), **_of_move(move)}
         needed = [None if np.isnan(reach) else float(reach) for reach in reaches[index]]
-        row |= {"evaluations_count": curves.evaluations_count, "best_reach": float(limits[index])}
-        yield (
-            row | _of_move(move) | _needed(move, needed) | _verdict(contest, row, move, needed[typical], corners[index])
-        )
-
-
-def _rivals_at(contest: Contest, corner: Corner) -> float:
-    """The rival's metric at a corner; NaN, which nothing equals, where it cannot exist there."""
-    rival = contest.rival
-    return rival.at(contest.metric, corner) if rival.refusal(corner) is None else math.nan
+        verdict = _verdict(contest, row, move, needed[typical], corners.get(index))
+        yield row | _needed(move, needed) | verdict
 
 
 def _identity(contest: Contest) -> Row:
@@ -182,7 +199,9 @@ def _of_move(move: Move) -> Row:
     """What is moved, with its proof: of several levers the weakest."""
     weakest = max(move.levers, key=lambda lever: WEAKNESS.index(lever.constant.basis))
     paths = tuple(lever.path for lever in move.levers)
-    row: Row = {"kind": _kind(move), "parameters": " + ".join(paths) if len(paths) < 3 else f"{len(paths)} values"}
+    quantity = quantities.quantity_of(paths[0]) if len(paths) == 1 else None
+    told = " + ".join(paths) if len(paths) < 3 else f"{len(paths)} values"
+    row: Row = {"kind": _kind(move), "quantity": quantity, "parameters": told}
     row |= {"basis": weakest.constant.basis, "confidence": CONFIDENCE[weakest.constant.basis]}
     if len(move.levers) > 1:
         sources = sorted({lever.constant.source for lever in move.levers})
@@ -214,17 +233,20 @@ def _value(move: Move, reach: float) -> float:
     return float(move.levers[0].at(reach)) if len(move.levers) == 1 else reach
 
 
-def _verdict(contest: Contest, row: Row, move: Move, reach: float | None, at_corner: FloatArray) -> Row:
+def _verdict(contest: Contest, row: Row, move: Move, reach: float | None, at_corner: float | None) -> Row:
+    """`at_corner` is the metric at the better ends of today's ranges, where that decides."""
     own, rival = row["own_value"], row["rival_value"]
     if own <= rival:
         return {"verdict": "already", "reason": None if reach else "leads however much worse this becomes"}
     if row["best_reach"] > rival or reach is None:
-        share = number(row["best_reach"] / rival)
-        return {"verdict": "never_alone", "reason": f"at its limit still {share} times the rival's"}
+        told = f"at its limit still {number(row['best_reach'] / rival)} times the rival's"
+        is_felt = 1 - row["best_reach"] / own > NO_EFFECT
+        return {"verdict": "never_alone", "reason": told if is_felt else f"it takes nothing of this metric: {told}"}
     misfit = _misfit(contest, move, reach)
     if misfit is not None:
         return {"verdict": "infeasible", "reason": misfit}
-    return {"verdict": "within_corner" if at_corner <= rival else "beyond_corner", "reason": _caution(contest, move)}
+    is_within = at_corner is not None and at_corner <= rival
+    return {"verdict": "within_corner" if is_within else "beyond_corner", "reason": _caution(contest, move)}
 
 
 def _misfit(contest: Contest, move: Move, reach: float) -> str | None:

@@ -7,22 +7,25 @@ the typical corner: a machine is neither blamed nor praised for a size that does
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from joulescape.errors import SimulatorError
-from joulescape.evaluation import Evaluation, evaluate
-from joulescape.evaluation.case import Case
-from joulescape.gap.bills import Bill, Row, Where, added_up
+from joulescape.evaluation import Evaluation, evaluate, evaluate_and_price
+from joulescape.gap.bills import Bill, Row, Tried, Where, added_up
+from joulescape.gap.shared import in_shares, workers
 from joulescape.gap.states import State, states
+from joulescape.network.digest import digest
 from joulescape.network.fidelity import Fidelity
+from joulescape.pricing.metrics import Priced
 from joulescape.pricing.rows import area_rows, energy_rows
 from joulescape.resolve.candidate import Candidate, Pair
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.machine import LayerRun
+from joulescape.resolve.study import Study
 from joulescape.spec.sourced import Corner
 
 ENDS: tuple[Corner, ...] = ("optimistic", "pessimistic")
@@ -30,17 +33,28 @@ ENDS: tuple[Corner, ...] = ("optimistic", "pessimistic")
 Corners = Mapping[Corner, Row]
 
 
-def priced_bills(space: DesignSpace, networks: Iterable[str], workers: int = 1) -> list[Bill]:
+def priced_bills(space: DesignSpace, networks: Iterable[str], count: int = 1) -> list[Bill]:
     """Every state of every pair of these networks, in the order of the question, whoever prices them."""
     wanted = set(networks)
     pairs = [pair for pair in space.pairs if pair.network in wanted]
-    if workers < 2:
-        return [one for pair in pairs for one in bills_of(space, pair)]
-    # Fresh processes: a fork would take the locks of Polars' threads along.
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        shares = pool.map(_share, [(space, pairs[first::workers]) for first in range(workers)])
-        found = {bills[0].state.pair: bills for share in shares for bills in share}
+    shares = in_shares(partial(_share, space), pairs, count)
+    found = {bills[0].state.pair: bills for bills in shares}
     return [one for pair in pairs for one in found[pair]]
+
+
+def bills_of_study(study: Study) -> list[Bill]:
+    """Bills of the bridge's question for the networks that the study compares: two of its parts read them, and they are
+    the dearest thing in it, so that a process prices them once."""
+    space, networks = study.spaces["bridge"], study.networks()
+    key = digest(space.digest(), networks)
+    if key not in _KNOWN:
+        _KNOWN.clear()
+        _KNOWN[key] = priced_bills(space, networks, workers())
+    return _KNOWN[key]
+
+
+_KNOWN: dict[str, list[Bill]] = {}
+"""By content of what was asked; of the last study alone."""
 
 
 def bills_of(space: DesignSpace, pair: Pair) -> list[Bill]:
@@ -50,11 +64,14 @@ def bills_of(space: DesignSpace, pair: Pair) -> list[Bill]:
 
 def bill(space: DesignSpace, state: State) -> Bill:
     """One state at every corner."""
-    candidate, chosen = _chosen(space, state)
-    variant_id, family = chosen.variant_id, space.back_ends[state.back_end].family
-    corners = {**corners_of(space, candidate, variant_id), "typical": _row(chosen)}
-    where = _where(space, candidate, variant_id) if chosen.state == "valid" else None
-    return Bill(state, family, corners, where)
+    found = [one for candidate in state.candidates for one in _asked(space, candidate)]
+    chosen = _chosen(found)
+    best, family = found[chosen], space.back_ends[state.back_end].family
+    variant_id = best.evaluation.variant_id
+    corners = {**corners_of(space, best.candidate, variant_id), "typical": _row(best.evaluation)}
+    is_built = best.evaluation.state == "valid" and best.priced is not None
+    where = _where(best.candidate, best.priced, variant_id) if is_built and best.priced is not None else None
+    return Bill(state, family, corners, where, tried=tuple(map(_tried, found)), chosen=chosen)
 
 
 def corners_of(space: DesignSpace, candidate: Candidate, variant_id: int, some: Sequence[Corner] = ENDS) -> Corners:
@@ -62,23 +79,44 @@ def corners_of(space: DesignSpace, candidate: Candidate, variant_id: int, some: 
     return {corner: _row(_at(_priced(space, candidate, corner), variant_id)) for corner in some}
 
 
-def _share(asked: tuple[DesignSpace, list[Pair]]) -> list[list[Bill]]:
-    space, pairs = asked
+def _share(space: DesignSpace, pairs: Sequence[Pair]) -> list[list[Bill]]:
     return [bills_of(space, pair) for pair in pairs]
 
 
-def _chosen(space: DesignSpace, state: State) -> tuple[Candidate, Evaluation]:
-    """The candidate and variant of least energy x latency; of those that cannot be built, what misses by least."""
-    found = [(candidate, one) for candidate in state.candidates for one in _priced(space, candidate, "typical")]
-    valid = [item for item in found if item[1].state == "valid"]
-    return min(valid, key=_product) if valid else min(found, key=lambda item: item[1].violation)
+@dataclass(frozen=True)
+class _Asked:
+    """One variant of a candidate as it was judged, and the prices of all of them."""
+
+    candidate: Candidate
+    evaluation: Evaluation
+    priced: Priced | None
 
 
-def _product(item: tuple[Candidate, Evaluation]) -> float:
+def _asked(space: DesignSpace, candidate: Candidate) -> list[_Asked]:
+    fidelity = Fidelity(rung="closed_form")
+    evaluations, priced = evaluate_and_price(candidate, space, fidelity, space.spec.budget.seed)
+    return [_Asked(candidate, one, priced) for one in evaluations]
+
+
+def _tried(one: _Asked) -> Tried:
+    prefix = f"hardware.{one.candidate.back_end}."
+    variant = {name.removeprefix(prefix): value for name, value in one.evaluation.variant.items()}
+    return Tried(one.candidate, variant, one.evaluation.state, one.evaluation.metrics)
+
+
+def _chosen(found: Sequence[_Asked]) -> int:
+    """The place of the least energy x latency; of those that cannot be built, of what misses by least."""
+    valid = [place for place, one in enumerate(found) if one.evaluation.state == "valid"]
+    if valid:
+        return min(valid, key=lambda place: _product(found[place]))
+    return min(range(len(found)), key=lambda place: found[place].evaluation.violation)
+
+
+def _product(one: _Asked) -> float:
     """Of a valid design, which has every metric of inference: a missing one raises, it is not nothing."""
-    energy, latency = (item[1].metrics[name] for name in ("inference_energy_pj", "inference_latency_ns"))
+    energy, latency = (one.evaluation.metrics[name] for name in ("inference_energy_pj", "inference_latency_ns"))
     if energy is None or latency is None:
-        raise SimulatorError(f"a valid design on {item[0].pair.back_end} has no energy or no latency")
+        raise SimulatorError(f"a valid design on {one.candidate.pair.back_end} has no energy or no latency")
     return energy * latency
 
 
@@ -104,8 +142,7 @@ def _row(found: Evaluation) -> Row:
     }
 
 
-def _where(space: DesignSpace, candidate: Candidate, variant_id: int) -> Where:
-    priced = Case.of(candidate, space, Fidelity(rung="closed_form"), space.spec.budget.seed, None).priced(None)
+def _where(candidate: Candidate, priced: Priced, variant_id: int) -> Where:
     energies = (row for row in energy_rows(priced, variant_id) if row["phase"] == "inference")
     layers = priced.phases["inference"].layers
     times = ((_bound(candidate, run, variant_id), run.cost.latency_ns) for run in layers)

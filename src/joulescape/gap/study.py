@@ -18,7 +18,6 @@ import polars as pl
 
 from joulescape import gap_tables, tables
 from joulescape.errors import ResultsError
-from joulescape.gap.equals import TOLERANCE
 from joulescape.gap.findings import finding_rows
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.study import Study
@@ -91,7 +90,7 @@ def _write_study(study: Study, folder: Path) -> None:
         "spec": study.spec.model_dump(mode="json"),
         "questions": dict(_questions(study)),
         "series": dict(_series(study)),
-        "equal_accuracy_fraction": TOLERANCE,
+        "equal_accuracy_fraction": study.spec.equal_accuracy.rivals_fraction,
     }
     draft = folder / f".{STUDY_FILE}.draft"
     draft.write_text(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

@@ -17,17 +17,21 @@ import polars as pl
 from joulescape.errors import ResultsError
 from joulescape.evaluation import evaluate
 from joulescape.gap.designs import Design, with_constants
-from joulescape.gap.equals import TOLERANCE, design_of, equals, trials
+from joulescape.gap.equals import design_of, equals, trials
 from joulescape.gap.in_words import number
 from joulescape.network.fidelity import Fidelity
 from joulescape.resolve.settings import leaves
 from joulescape.resolve.study import Study
+from joulescape.spec.base import Shape
 from joulescape.spec.sourced import Sourced
 
 SPREADS = (
     "cell.programming_sigma_fraction", "shifter.sigma_rad", "ring.sigma_fwhm", "gain_sigma_fraction",
 )  # fmt: skip
 """What differs from device to device: written conductances, phases, resonances, gains of channels."""
+
+VARIATION = "variation"
+"""The device quantity that is asked here."""
 
 UNITS = {"fraction": "fraction", "rad": "rad", "fwhm": "line widths"}
 
@@ -67,22 +71,30 @@ def rows(study: Study) -> Iterator[Row]:
     space = study.spaces.get("measured")
     if space is None:
         return
-    for name in dict.fromkeys(entry.back_end for entry in study.spec.overtake):
-        settings = leaves(space.back_ends[name].settings) if name in space.back_ends else {}
-        path = next((path for path in SPREADS if isinstance(settings.get(path), Sourced)), None)
-        if path is not None and settings[path].value > 0:
-            yield from _of_machine(study, name, path, settings[path])
+    for name in dict.fromkeys(entry.back_end for entry in study.spec.overtake.machines):
+        found = spread_of(space.back_ends[name].settings) if name in space.back_ends else None
+        if found is not None:
+            yield from _of_machine(study, name, *found)
+
+
+def spread_of(settings: Shape) -> tuple[str, Sourced] | None:
+    """The path and the value of what differs from device to device; None where a machine has no such constant, or none
+    above 0."""
+    known = leaves(settings)
+    path = next((path for path in SPREADS if isinstance(known.get(path), Sourced)), None)
+    return (path, known[path]) if path is not None and known[path].value > 0 else None
 
 
 def _of_machine(study: Study, back_end: str, path: str, constant: Sourced) -> Iterator[Row]:
     space, folder = study.spaces["measured"], study.results("measured")
     found = trials(folder)
-    against = equals(space, folder, back_end, METRIC)
-    rival, aim = against.rival, against.rival_accuracy - TOLERANCE
+    within = study.spec.equal_accuracy.rivals_fraction
+    against = equals(space, folder, back_end, METRIC, within)
+    rival, aim = against.rival, against.rival_accuracy - within
     for row in _picked(found.filter(pl.col("back_end") == back_end), aim):
         design = design_of(space, row)
         curve = measured(design, row["variant_id"], path, constant)
-        yield _identity(design, rival, path, constant, aim) | _judged(curve, constant, aim, row)
+        yield _identity(design, rival, path, constant, (aim, within)) | _judged(curve, constant, aim, row)
 
 
 def _picked(own: pl.DataFrame, aim: float) -> list[Row]:
@@ -111,15 +123,17 @@ def measured(design: Design, variant_id: int, path: str, constant: Sourced) -> C
     return Curve(spreads, tuple(found))
 
 
-def _identity(design: Design, rival: Design, path: str, constant: Sourced, aim: float) -> Row:
-    name = design.candidate.back_end
+def _identity(design: Design, rival: Design, path: str, constant: Sourced, asked: tuple[float, float]) -> Row:
+    """`asked` are the least accuracy, and how far below the rival's it lies."""
+    name, (aim, within) = design.candidate.back_end, asked
     return {
         "network": design.candidate.network, "compression": design.compression, "metric": "accuracy_fraction",
         "back_end": name, "family": name.partition("/")[0], "moved": "variation", "kind": "variation",
-        "parameters": path, "unit": UNITS[path.rpartition("_")[2]], "today": constant.value, "low": constant.low,
-        "high": constant.high, "rival": f"{rival.candidate.network} on {rival.candidate.back_end}, {rival.compression}",
-        "rival_value": aim + TOLERANCE, "evaluations_count": len(FACTORS) * DRAWS, "basis": constant.basis,
-        "equal_accuracy": f"measured on the validation split, {DRAWS} devices a spread; equal within {TOLERANCE}",
+        "quantity": VARIATION, "parameters": path, "unit": UNITS[path.rpartition("_")[2]], "today": constant.value,
+        "low": constant.low, "high": constant.high, "rival_value": aim + within,
+        "rival": f"{rival.candidate.network} on {rival.candidate.back_end}, {rival.compression}",
+        "evaluations_count": len(FACTORS) * DRAWS, "basis": constant.basis,
+        "equal_accuracy": f"measured on the validation split, {DRAWS} devices a spread; equal within {within:g}",
         "source": constant.source, "where": constant.where, "confidence": None,
     }  # fmt: skip
 

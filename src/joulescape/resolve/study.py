@@ -9,6 +9,7 @@ from pathlib import Path
 from joulescape.errors import Fault, SpecError
 from joulescape.network.digest import digest
 from joulescape.resolve.design_space import DesignSpace, load_space
+from joulescape.resolve.settings import leaves
 from joulescape.resolve.shelves import find_root, space_names, space_path, study_names, trend_names, unknown_name
 from joulescape.resolve.trends import Trend, read_trend
 from joulescape.spec.document import Document, Keys, display, read_document, shown
@@ -137,37 +138,60 @@ def _baselines(document: Document, spec: StudySpec, spaces: Mapping[Role, Design
 
 
 def _networks(document: Document, spec: StudySpec, spaces: Mapping[Role, DesignSpace]) -> list[Fault]:
-    known = tuple(spaces["bridge"].networks) if "bridge" in spaces else ()
-    return [
-        unknown_name(document, ("networks", index), name, known)
-        for index, name in enumerate(spec.networks)
-        if name not in known
-    ]
+    return _unknown(
+        document, ("networks",), spec.networks, tuple(spaces["bridge"].networks) if "bridge" in spaces else ()
+    )
 
 
 def _overtakers(document: Document, spec: StudySpec, spaces: Mapping[Role, DesignSpace]) -> list[Fault]:
-    """A back end of the bridge or of what was measured, paths of its sourced values, networks of the bridge."""
+    """A back end of the bridge or of what was measured, paths of its sourced values, networks of either."""
     asked = [spaces[role] for role in ("bridge", "measured") if role in spaces]
     back_ends = {name: back_end for space in asked for name, back_end in space.back_ends.items()}
-    networks = tuple(spaces["bridge"].networks) if "bridge" in spaces else ()
-    faults = []
-    for index, entry in enumerate(spec.overtake):
-        keys: Keys = ("overtake", index)
+    networks = tuple(dict.fromkeys(name for space in asked for name in space.networks))
+    faults = _unknown(document, ("overtake", "networks"), spec.overtake.networks, networks)
+    for index, entry in enumerate(spec.overtake.machines):
+        keys: Keys = ("overtake", "machines", index)
+        faults += _unknown(document, (*keys, "networks"), entry.networks, networks)
         if entry.back_end not in back_ends:
             faults.append(unknown_name(document, (*keys, "back_end"), entry.back_end, tuple(back_ends)))
             continue
         known = tuple(sourced_values(back_ends[entry.back_end].settings))
-        faults += [
-            unknown_name(document, (*keys, "networks", position), name, networks)
-            for position, name in enumerate(entry.networks)
-            if name not in networks
-        ]
-        faults += [
-            unknown_name(document, (*keys, "parameters", position), path, known)
-            for position, path in enumerate(entry.parameters)
-            if path not in known
-        ]
+        faults += _unknown(document, (*keys, "parameters"), entry.parameters, known)
     return faults
 
 
-_CHECKS: tuple[Check, ...] = (_baselines, _networks, _overtakers)
+def _priced_trainings(document: Document, spec: StudySpec, spaces: Mapping[Role, DesignSpace]) -> list[Fault]:
+    """A network of the bridge, once; back ends of the question about training, and settings that they have."""
+    networks = tuple(spaces["bridge"].networks) if "bridge" in spaces else ()
+    back_ends = spaces["training"].back_ends if "training" in spaces else {}
+    faults, named = list[Fault](), list[str]()
+    for index, entry in enumerate(spec.lifecycle.priced):
+        keys: Keys = ("lifecycle", "priced", index)
+        if entry.network not in networks:
+            faults.append(unknown_name(document, (*keys, "network"), entry.network, networks))
+        elif entry.network in named:
+            faults.append(document.fault((*keys, "network"), shown(entry.network), "each network once"))
+        named.append(entry.network)
+        for name, values in entry.hardware.items():
+            if name not in back_ends:
+                faults.append(unknown_name(document, (*keys, "hardware", name), name, tuple(back_ends)))
+                continue
+            known = tuple(leaves(back_ends[name].settings))
+            faults += [
+                unknown_name(document, (*keys, "hardware", name, path), path, known)
+                for path in values
+                if path not in known
+            ]
+    return faults
+
+
+def _unknown(document: Document, keys: Keys, names: Sequence[str], known: tuple[str, ...]) -> list[Fault]:
+    """A fault for each name of a list that is not known."""
+    return [
+        unknown_name(document, (*keys, position), name, known)
+        for position, name in enumerate(names)
+        if name not in known
+    ]
+
+
+_CHECKS: tuple[Check, ...] = (_baselines, _networks, _overtakers, _priced_trainings)

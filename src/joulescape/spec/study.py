@@ -6,12 +6,14 @@ compared with what.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from joulescape.spec.base import Shape
 from joulescape.spec.document import Document
+from joulescape.spec.domain import Scalar
 from joulescape.spec.space import Metric
 
 STUDY = "study"
@@ -50,21 +52,53 @@ class ShoresSpec(Shape):
     """The last year of the first fit; later points are held against its prediction."""
 
 
+class EqualitySpec(Shape):
+    """How much less accurate a design may be and still count as equal: shares of the samples, not of the accuracy."""
+
+    rivals_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    """Below the best electronic design, where machines overtake; below the baseline, where they are trained."""
+    bridge_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.02
+    """Below the network as trained, where a measured design counts as a bridge."""
+
+
 class OvertakeSpec(Shape):
     """What would have to be true of one back end: the constants that are moved until it equals its best rival."""
 
     back_end: str
     parameters: Names
     """Dotted paths of sourced values below the back end's `parameters`; each is moved alone, then all together."""
-    metric: Cost = "inference_energy_pj"
+    metrics: tuple[Cost, ...] = ()
+    """What it is to overtake in; what the study says when absent."""
     networks: tuple[str, ...] = ()
-    """Networks of the bridge's question on which it is tried; all that are compared when absent."""
+    """Networks on which it is tried; those of the study when absent."""
 
 
-class SplitsSpec(Shape):
-    """Shares of the baseline's lifecycle energy that its inferences spend; the rest is its training."""
+class OvertakingSpec(Shape):
+    """Who may overtake the best electronic machine, in what, and on which networks."""
+
+    metrics: Annotated[tuple[Cost, ...], Field(min_length=1)] = ("inference_energy_pj",)
+    networks: tuple[str, ...] = ()
+    """Networks of the bridge's and of the measured question; all that are compared when absent."""
+    machines: tuple[OvertakeSpec, ...] = ()
+
+
+class PricedTrainingSpec(Shape):
+    """A large network whose training is priced, one epoch of it, on every machine of the question about training."""
+
+    network: str
+    batch: Annotated[int, Field(ge=1)] = 64
+    """Samples a step."""
+    hardware: Mapping[str, Mapping[str, Scalar]] = {}
+    """By back end: settings, by dotted path, without which its chip as published could not hold the network."""
+
+
+class LifetimeSpec(Shape):
+    """Training once and inferences: how many of them, and of which networks."""
 
     splits: Annotated[tuple[Share, ...], Field(min_length=1)] = (0.9,)
+    """Shares of the baseline's lifecycle energy that its inferences spend; the rest is its training."""
+    priced: tuple[PricedTrainingSpec, ...] = ()
+    """Networks beside those that the question about training trains and measures."""
 
 
 class StudySpec(Shape):
@@ -80,8 +114,9 @@ class StudySpec(Shape):
     networks: tuple[str, ...] = ()
     """Networks of the bridge's question that are compared; all of them when absent."""
     shores: ShoresSpec
-    overtake: tuple[OvertakeSpec, ...] = ()
-    lifecycle: SplitsSpec = SplitsSpec()
+    equal_accuracy: EqualitySpec = EqualitySpec()
+    overtake: OvertakingSpec = OvertakingSpec()
+    lifecycle: LifetimeSpec = LifetimeSpec()
 
 
 def is_study(document: Document) -> bool:

@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
+
 from joulescape.report import theme
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Rows
 from joulescape.report.gap.inputs import StudyTables, factor_words, metric_words, short
+from joulescape.report.gap.matrix import Matrix, distances, quantities
 from joulescape.report.gap.states import state_words
 from joulescape.report.inputs import family_rank
 
@@ -20,9 +23,16 @@ VERDICTS = {
     "beyond_corner": ("○", "beyond today's range"),
     "never_alone": ("✕", "never by this alone"),
     "infeasible": ("–", "cannot be judged"),
+    "absent": ("∅", "the machine has none"),
 }
-"""Verdict -> mark, words; from the nearest to the farthest."""
+"""Verdict -> mark, words; from the nearest to the farthest. What is absent stands in the table alone."""
 
+
+MOST_VIEWS = 40
+"""With more views than these the chart shows every machine's nearest ways alone; what is asked of one is in the table."""
+MOST_LINES = 200
+"""A longer table leaves out what has no value: its own file has every line."""
+SILENT = ("never_alone", "absent")
 
 WHOLE = {"all": "all costs by one factor", "variation": "spread of its devices", "none": "nothing moved"}
 """What is moved where it is no list of constants."""
@@ -75,6 +85,12 @@ class OvertakeFacts:
     table: Rows
     counts: tuple[tuple[str, str, int], ...]
     """(mark, verdict in words, how many lines have it)."""
+    distances: tuple[Matrix, ...]
+    """Machines by networks, one a metric."""
+    quantities: Matrix | None
+    """Machines by their device quantities."""
+    left_out_count: int
+    """Lines without a value that only the table's own file holds."""
     sentence: str
 
 
@@ -82,21 +98,33 @@ def facts(given: StudyTables) -> OvertakeFacts:
     """Lines by machine, then by the improvement needed."""
     rows = sorted(given.overtake.iter_rows(named=True), key=_order)
     asked: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for row in rows:
+    for row in (row for row in rows if row["verdict"] != "absent"):
         asked.setdefault((row["network"], row["metric"]), []).append(row)
     views = [view for mine in asked.values() for view in _views(mine, is_alone=len(asked) == 1)]
     counts = tuple(
         (mark, words, sum(row["verdict"] == name for row in rows)) for name, (mark, words) in VERDICTS.items()
     )
     roadmaps = tuple(_roadmap(mine) for mine in asked.values())
+    if len(views) > MOST_VIEWS:
+        views = [(case, mine) for case, mine in views if case.key.endswith("|")]
+    shown = rows if len(rows) <= MOST_LINES else [row for row in rows if row["verdict"] not in SILENT]
     return OvertakeFacts(
         cases=tuple(case for case, _ in views),
         roadmaps=roadmaps,
         rows=[{"case": case.key, "place": at, **_line(row)} for case, mine in views for at, row in enumerate(mine)],
-        table=[_cells(row) for row in rows],
+        table=[_cells(row) for row in shown],
         counts=tuple(entry for entry in counts if entry[2]),
+        distances=distances(given),
+        quantities=quantities(given),
+        left_out_count=len(rows) - len(shown),
         sentence=_sentence(roadmaps[0]) if roadmaps else "",
     )
+
+
+def verdict_mark(verdict: str) -> Markup:
+    """A verdict's mark with its words for those who do not see it."""
+    mark, said = VERDICTS[verdict]
+    return Markup('<span role="img" aria-label="{}" title="{}">{}</span>').format(said, said, mark)
 
 
 def _order(row: Mapping[str, Any]) -> tuple[bool, str, str, int, str, float, str]:
