@@ -15,13 +15,18 @@ PAGE = (ROOT / "docs" / "photonic_wall.md").read_text(encoding="utf-8")
 
 
 WALL = benchmark("photonic_wall")
-TABLES = dict(WALL.tables())
 placed = pytest.mark.parametrize("name", WALL.PLACES)
+
+
+@cache
+def tables() -> dict[str, str]:
+    """The tables of the page by their headings, as the benchmark prints them."""
+    return dict(WALL.tables())
 
 
 def cells(heading: str) -> list[list[str]]:
     """Rows of a table without its head."""
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLES[heading].splitlines()[2:]]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in tables()[heading].splitlines()[2:]]
 
 
 @cache
@@ -31,9 +36,10 @@ def kinds(name: str, batch: int) -> dict[str, float]:
     return found
 
 
-@pytest.mark.parametrize("heading", TABLES)
-def test_every_table_of_the_page_is_computed(heading: str) -> None:
-    assert f"{heading}:\n\n{TABLES[heading]}\n" in PAGE
+def test_every_table_of_the_page_is_computed() -> None:
+    written = {heading: f"{heading}:\n\n{table}\n" in PAGE for heading, table in tables().items()}
+    assert len(written) >= len(WALL.PLACES)
+    assert [heading for heading, is_there in written.items() if not is_there] == []
 
 
 def test_seven_bits_are_the_end() -> None:

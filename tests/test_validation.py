@@ -11,6 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from benchmark_scripts import benchmark
 from joulescape import tables
 from joulescape.cli import validate_command as command
 from joulescape.errors import SpecError
@@ -33,10 +34,14 @@ ROOT = Path(__file__).resolve().parents[1]
 SYSTOLIC = "electronic/systolic_int8"
 
 
+CASES = benchmark("validation_cases")
+
+
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
     """Every published row of the shelf: priced once, by the process that needs it."""
-    return validate(ROOT)
+    found: list[dict[str, Any]] = CASES.shelf_rows()
+    return found
 
 
 def row(what: str = "peak_tops", value: float = 1.024, **more: Any) -> PublishedRow:
@@ -92,6 +97,11 @@ def test_every_published_row_of_the_shelf_has_a_verdict(rows: list[dict[str, Any
     for r in quick:
         assert r["error_fraction"] == pytest.approx(r["model"] / r["published"] - 1)
         assert r["pass"] == (abs(r["error_fraction"]) <= r["tolerance_fraction"])
+
+
+def test_the_whole_page_is_what_the_models_give(rows: list[dict[str, Any]]) -> None:
+    page = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
+    assert CASES.written(page, rows) == page, "write the page again: python benchmarks/validation_cases.py --write"
 
 
 def test_no_row_of_the_shelf_misses_unexpectedly(rows: list[dict[str, Any]]) -> None:

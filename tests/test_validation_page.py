@@ -1,4 +1,7 @@
-"""The page of validation cases: its tables are what the models give now, every case is there and can be asked for."""
+"""The page of validation cases: its tables are what the models give now, every case is there and can be asked for.
+
+That the whole page is what the whole shelf gives is asked in test_validation, which prices the whole shelf.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +38,6 @@ def rows() -> list[dict[str, Any]]:
 @pytest.mark.parametrize("case", CHEAP, ids=lambda case: case.key)
 def test_a_case_stands_on_the_page_as_the_models_have_it(case: Any, rows: list[dict[str, Any]]) -> None:
     assert case.table(rows) in PAGE, AGAIN
-
-
-@pytest.mark.slow
-def test_the_whole_page_is_what_the_models_give() -> None:
-    assert CASES.written(PAGE, CASES.shelf_rows()) == PAGE, AGAIN
 
 
 def test_every_case_of_the_list_is_there_with_figures() -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from joulescape.spec.back_end import FAMILIES
+
 sys.path.insert(0, str(Path(__file__).parent / "search"))
 from real_project import is_free, remembered, wait_until
 
@@ -35,6 +37,9 @@ objectives:
 budget: {trials: 8, population: 4, per_back_end: {physical/shg: 1}, draws: 1, samples: 60}
 confirm: {draws: 2, designs: 4}
 """
+MACHINES = (
+    "electronic/systolic_int8", "electronic/scalar_core", "memristive/isaac", "photonic/mzi_mesh", "physical/shg",
+)  # fmt: skip
 STUDY = """\
 study: gap
 question: How far do chips lag behind?
@@ -87,7 +92,7 @@ def copied(project, folder, *left_out):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """The real shelf with one small question; its own copy of the package, so that only tests change it."""
+    """The machines of one small question and their host; an own copy of the package, so that only tests change it."""
     folder = tmp_path_factory.mktemp("project")
     for name in ("hwlib", "models", "rules", "profiles"):
         shutil.copytree(ROOT / name, folder / name)
@@ -96,6 +101,9 @@ def project(tmp_path_factory):
     for model in (folder / "models").glob("*.yaml"):
         if model.stem not in ("digits_mlp", "shg_digits"):
             model.unlink()
+    for machine in (folder / "hwlib").glob("*/*.yaml"):
+        if machine.parent.name in FAMILIES and f"{machine.parent.name}/{machine.stem}" not in MACHINES:
+            machine.unlink()
     (folder / "spaces").mkdir()
     (folder / "spaces" / "tiny.yaml").write_text(SPACE)
     (folder / "spaces" / "far.yaml").write_text(STUDY)
@@ -165,6 +173,30 @@ def test_a_second_run_does_nothing(project):
     code, text = snakemake(project)
     assert code == 0, text
     assert "Nothing to be done" in text
+
+
+def test_a_deleted_table_is_made_again_though_the_page_is_newer(project, tmp_path):
+    """By the step that writes it and those after it; a search whose tables are all there is left alone."""
+    folder = copied(project, tmp_path / "lossy")
+    page, results = "results/tiny/report.html", folder / "results" / "tiny"
+    steps = {
+        "confirmed.parquet": {"confirm", "report"},
+        "constants.parquet": {"search", "confirm", "report"},
+        "report.md": {"report"},
+    }
+    for name, made in steps.items():
+        kept = (results / name).rename(tmp_path / name)
+        code, text = snakemake(folder, "--dry-run", page)
+        assert (code, ran(text)) == (0, made), text
+        kept.rename(results / name)
+    (results / "confirmed.csv").unlink()
+    code, text = snakemake(folder)
+    assert code == 0, text
+    assert (results / "confirmed.csv").exists()
+    assert ran(text) >= {"confirm", "report", "index"}
+    assert "search" not in ran(text)
+    code, text = snakemake(folder, "--dry-run")
+    assert ran(text) <= {"report", "study_report", "index", "all"}
 
 
 def test_only_the_report_is_drawn_again_when_a_template_changes(project):
