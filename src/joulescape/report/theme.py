@@ -152,6 +152,12 @@ def labels(batch: int = 1, inferences: float | None = None) -> dict[str, str]:
     return {**LABELS, **whole, **life}
 
 
+def word(role: str, metric: str) -> str:
+    """What a cost is called in a sentence: its role, or its whole name where it is not of an inference."""
+    whole = metric.startswith(("training_", "lifecycle_"))
+    return LABELS[metric].lower() if whole and metric in LABELS else role
+
+
 def unit_of(metric: str) -> tuple[float, str]:
     """(factor to SI, unit) of the quantity called `metric`; (1, plain unit) where no prefix is taken."""
     known = {**UNITS, **{suffix: (1.0, unit) for suffix, unit in PLAIN_UNITS.items()}}

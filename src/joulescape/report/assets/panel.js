@@ -41,8 +41,8 @@ function makePanel(page, columns, told) {
   function limitSentence(found) {
     const words = {
       accuracy: (value) => `lower accuracy to ${show(value, page.metrics.accuracy, page)}`,
-      energy: (value) => `allow ${show(value, page.metrics.energy, page)} of energy`,
-      latency: (value) => `allow ${show(value, page.metrics.latency, page)} of latency`,
+      energy: (value) => `allow ${show(value, page.metrics.energy, page)} of ${page.panel.words.energy}`,
+      latency: (value) => `allow ${show(value, page.metrics.latency, page)} of ${page.panel.words.latency}`,
       area: (value) => `allow ${show(value, page.metrics.area, page)} of area`,
     };
     const ways = Object.entries(found.relaxations).map(([name, value]) => words[name](value));
@@ -50,7 +50,7 @@ function makePanel(page, columns, told) {
   }
 
   function sentence(row) {
-    const costs = ["energy", "latency", "area"].map((cost) => `${text(cost, row)} ${cost}`).join(", ");
+    const costs = ["energy", "latency", "area"].map((cost) => `${text(cost, row)} ${page.panel.words[cost]}`).join(", ");
     const spread = columns.sd[row] === null ? "" : ` ± ${(200 * columns.sd[row]).toFixed(1)} (2 sd)`;
     const what = `${columns.network[row]} on ${columns.back_end[row]}`;
     if (!columns.accuracy) return `${what}: ${costs}.`;

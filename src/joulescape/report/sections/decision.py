@@ -36,6 +36,8 @@ class Slider:
     high: float
     scale: float
     unit: str
+    word: str
+    """What the role is called in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class DecisionFacts:
     """(predictions within tolerance, predictions) by back end."""
     command: str
     """What costs the answer again; empty without one."""
+    words: Mapping[str, str]
+    """What each role is called in a sentence."""
     fixed: Mapping[str, Any]
     """What the page's script needs to write that command for any design."""
 
@@ -110,6 +114,7 @@ def facts(given: Tables) -> DecisionFacts:
         trust="" if index is None else _trust(given, columns, index),
         records=published.facts(given).records,
         command="" if index is None else command(given, given.valid.row(index, named=True)),
+        words={role: theme.word(role, metric) for role, metric in given.axes.items()},
         fixed={"values": [asdict(value) for value in fixed_values(given)], "boundary": list(boundary(given))},
     )
 
@@ -125,6 +130,7 @@ def panel(found: DecisionFacts) -> dict[str, Any]:
         "sliders": [asdict(slider) for slider in found.sliders],
         "bands": bands,
         "tested": found.tested,
+        "words": found.words,
         "fixed": found.fixed,
         "records": {name: list(record) for name, record in found.records.items()},
     }
@@ -141,7 +147,7 @@ def _slider(given: Tables, role: str, metric: str, columns: Columns) -> Slider |
     if not values:
         return None
     scale, unit = (0.01, "%") if role == "accuracy" else display_unit(metric, sorted(values)[len(values) // 2])
-    return Slider(role, metric, given.labels[metric], min(values), max(values), scale, unit)
+    return Slider(role, metric, given.labels[metric], min(values), max(values), scale, unit, theme.word(role, metric))
 
 
 def display_unit(metric: str, typical: float) -> tuple[float, str]:
@@ -166,7 +172,8 @@ def _answer(given: Tables, columns: Columns, decision: Decision, tested: Mapping
     row = decision.index
     if row is None:
         return "No design is valid." if not columns["id"] else "No design meets the limits."
-    costs = [f"{theme.show(columns[cost][row], dict(given.axes.items())[cost])} {cost}" for cost in COSTS]
+    metrics = dict(given.axes.items())
+    costs = [f"{theme.show(columns[cost][row], metrics[cost])} {theme.word(cost, metrics[cost])}" for cost in COSTS]
     what, said = f"{columns['network'][row]} on {columns['back_end'][row]}", ", ".join(costs)
     if given.is_cost_only:
         return f"{what}: {said}."

@@ -182,7 +182,7 @@ def figures(found: PublishedFacts) -> tuple[Figure, ...]:
     x = alt.X(
         "ratio:Q",
         scale=alt.Scale(type="log", domain=[low, high], nice=False, clamp=True),
-        axis=alt.Axis(values=figure.log_ticks(low, high), format="~g", title="Model ÷ published (1 is exact)"),
+        axis=alt.Axis(values=figure.log_ticks(low, high), format="~g", title="Model ÷ published"),
     )
     axis = alt.Axis(title=None, ticks=False, domain=False, grid=True, labelLimit=figure.label_limit(330, 185))
     base = alt.Chart(alt.NamedData("published")).encode(
@@ -207,8 +207,8 @@ def figures(found: PublishedFacts) -> tuple[Figure, ...]:
     ring = alt.param(name="ring", value=theme.colours("light")["ring"])
     chart = figure.layered(tolerance, line, *marks, missed).add_params(ring)
     caption = (
-        "Filled: predictions. Pale bar: the tolerance that was set before. Ringed: outside it. Inputs and calibrations "
-        "agree by construction: they stand in the table alone, unless they miss (hollow)."
+        "Filled: predictions; 1 is exact. Pale bar: the tolerance that was set before. Ringed: outside it. Inputs and "
+        "calibrations agree by construction: they stand in the table alone, unless they miss (hollow)."
     )
     made = chart.properties(width="container", height=20 * len(rows))
     return (Figure("parity", "Model against published", caption, made, {"published": rows}, _summary(found)),)

@@ -212,10 +212,11 @@ def _once(rows: Rows) -> str:
 
 
 SHORT = (
-    "windowSize()[0] < 600 ? replace(join(slice(split(datum.label, ' · '), 1), ' · '), 'best of its back end', 'best') "
-    ": datum.label"
+    "windowSize()[0] >= 600 ? datum.label : indexof(datum.label, 'best of its back end') < 0 "
+    "? join(slice(split(datum.label, ' · '), 1), ' · ') : split(datum.label, ' · ')[1] + ' · ' "
+    "+ split(datum.label, ' · ')[0] + replace(split(datum.label, ' · ')[2], 'best of its back end', '')"
 )
-"""The label of a row, without its network on a phone."""
+"""The label of a row, on a phone without its network, or without why it was confirmed."""
 
 
 def _base(name: str, rows: Rows) -> alt.Chart:
