@@ -196,15 +196,19 @@ def test_a_value_that_is_left_out_is_no_difference(base: Tables, folder: Path, t
 
 @pytest.mark.parametrize(
     ("content", "found"),
-    [('{"a": 1}', {"a": 1}), ("[1]", {}), ("not json", {}), ("", {}), (None, {})],
+    [('{"a": 1}', {"a": 1}), ("[1]", None), ("not json", None), ('{"a": ', None), ("", None), (None, {})],
 )
-def test_what_is_beside_a_report_is_a_mapping_or_nothing(
-    content: str | None, found: dict[str, Any], tmp_path: Path
+def test_what_is_beside_a_report_is_a_mapping_or_not_there_or_torn(
+    content: str | None, found: dict[str, Any] | None, tmp_path: Path
 ) -> None:
     path = tmp_path / "x.json"
     if content is not None:
         path.write_text(content, encoding="utf-8")
-    assert told_in(path) == found
+    if found is None:
+        with pytest.raises(ResultsError, match=r"^x\.json is torn \("):
+            told_in(path)
+    else:
+        assert told_in(path) == found
 
 
 def split(command: Callable[..., None], *arguments: str | Path) -> tuple[str, str]:

@@ -88,6 +88,25 @@ def test_other_code_makes_stale(project: Path) -> None:
     assert "the code that judges changed" in state(project).words and state(project).is_stale
 
 
+def test_torn_files_are_said(project: Path) -> None:
+    """A file that a full disk cut short is not taken for one that is not there."""
+    results = project / "results"
+    for name in ("resolved.json", "provenance.json"):
+        path = results / "photonic_wall" / name
+        path.write_text(path.read_text(encoding="utf-8")[:20], encoding="utf-8")
+    said = state(project)
+    assert said.is_stale and said.words.startswith("stale: resolved.json is torn (") and "snakemake" in said.words
+    (results / "comparisons").mkdir()
+    (results / "comparisons" / "a_b.json").write_text("{", encoding="utf-8")
+    (results / "comparisons" / "a_b.html").touch()
+    (one,) = comparisons(results / "index.html")
+    assert one.sentence.startswith("a_b.json is torn (") and one.sentence.endswith("`joulescape diff` writes it again.")
+    code, _ = run("--index", str(results / "photonic_wall"), "--out", str(results / "index.html"))
+    assert code == 0
+    page = (results / "index.html").read_text(encoding="utf-8")
+    assert "resolved.json is torn" in page and "when is not known: provenance.json is torn" in page
+
+
 def test_a_question_without_results_is_said(project: Path) -> None:
     (waiting,) = waiting_of(project, [project / "results" / "photonic_wall"])
     assert waiting.name == "good_chips" and waiting.question and "results/good_chips/report.html" in waiting.reason

@@ -38,15 +38,20 @@ def waiting_of(root: Path, folders: Sequence[Path]) -> tuple[Open, ...]:
 
 
 def _state(path: Path, folder: Path) -> State:
-    """Stale where the question, a network or the shelf moved, its budget or picks did, or other code judged."""
-    from joulescape.errors import SpecError
+    """Stale where the question, a network or the shelf moved, its budget or picks did, other code judged, or what was
+    asked cannot be read."""
+    from joulescape.errors import ResultsError, SpecError
     from joulescape.network.digest import canonical
     from joulescape.report.index import State, told_in
     from joulescape.resolve.design_space import load_space
     from joulescape.search.digests import code_digest, space_digest
 
-    told = told_in(folder / "resolved.json")
-    digests, again = told.get("digests") or {}, AGAIN.format(path.stem)
+    again = AGAIN.format(path.stem)
+    try:
+        told = told_in(folder / "resolved.json")
+    except ResultsError as error:
+        return State(f"stale: {error}, so that nobody knows what was answered; {again}", True)
+    digests = told.get("digests") or {}
     try:
         space = load_space(path)
     except SpecError as error:

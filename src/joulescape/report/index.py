@@ -84,12 +84,17 @@ def entries(folders: Sequence[Path], out: Path, states: Mapping[str, State] | No
 
 
 def comparisons(out: Path) -> tuple[Compared, ...]:
-    """The pages of two studies beside the index, by name; a file that is none is left out."""
+    """The pages of two studies beside the index, by name; a file that is none is left out, a torn one says so."""
     found = []
-    for path in sorted((out.parent / FOLDER).glob("*.json")):
-        told = told_in(path)
-        if told.get("schema") == COMPARISON and path.with_suffix(".html").exists():
-            link = f"{FOLDER}/{path.stem}.html"
+    pages = sorted((out.parent / FOLDER).glob("*.html"))
+    for path in (page.with_suffix(".json") for page in pages):
+        link = f"{FOLDER}/{path.stem}.html"
+        try:
+            told = told_in(path)
+        except ResultsError as error:
+            found.append(Compared((path.stem,), f"{error}; `joulescape diff` writes it again.", link))
+            continue
+        if told.get("schema") == COMPARISON:
             found.append(Compared(tuple(told["studies"]), f"{told['sentence']} {told['causes']}", link))
     return tuple(found)
 
@@ -120,7 +125,7 @@ def _entry(folder: Path, out: Path, state: State | None) -> Entry:
             pick=_pick(found.get("pick_design")),
             front=tuple((found.get("front_families") or {}).items()),
             counts=tuple((name, counts[name]) for name in COUNTED if name in counts),
-            date=str(told_in(folder / "provenance.json").get("confirmed_at") or ""),
+            date=_date(folder / "provenance.json"),
             state="" if state is None else state.words,
             is_stale=state is not None and state.is_stale,
             files=tuple((name, f"{beside}/{file}") for name, file in FILES if (folder / file).exists()),
@@ -134,10 +139,22 @@ def _pick(found: Mapping[str, Any] | None) -> str:
     return "" if not found else f"{found['network']} on {found['back_end']} (design {found['design_id']})"
 
 
+def _date(provenance: Path) -> str:
+    try:
+        return str(told_in(provenance).get("confirmed_at") or "")
+    except ResultsError as error:
+        return f"when is not known: {error}"
+
+
 def told_in(path: Path) -> Mapping[str, Any]:
-    """A JSON mapping; an empty one where there is no such file, or no mapping in it."""
+    """A JSON mapping; an empty one where there is no such file. Raises ResultsError where it is torn: half-written,
+    unreadable, or no mapping."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return {}
-    return found if isinstance(found, dict) else {}
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path.name} is torn ({error})") from error
+    if not isinstance(found, dict):
+        raise ResultsError(f"{path.name} is torn (no mapping, but {json.dumps(found)[:40]})")
+    return found
