@@ -69,6 +69,15 @@ def digest_of(wildcards):
     return SPACES[wildcards.space].digest()
 
 
+def lost(page, files):
+    """Those of a page's files that are gone while the page is there.
+
+    Snakemake takes them for no longer needed; a step with this among its parameters runs again, and they are made first.
+    """
+    is_drawn = Path(page).exists()
+    return [file for file in files if is_drawn and not Path(file).exists()]
+
+
 wildcard_constraints:
     space="|".join(map(re.escape, SPACES)) or "none",
     study="|".join(map(re.escape, STUDIES)) or "none",

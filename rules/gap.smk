@@ -47,10 +47,16 @@ rule gap:
         "joulescape gap {input.study} --out {params.out} 2>&1 | tee {log}"
 
 
+STUDY_FILES = [
+    "results/{study}/study.json",
+    *expand("results/{{study}}/{table}.parquet", table=GAP_TABLES),
+    *expand("results/{{study}}/{table}.csv", table=GAP_TABLES),
+]
+
+
 rule study_report:
     input:
-        study="results/{study}/study.json",
-        tables=expand("results/{{study}}/{table}.parquet", table=GAP_TABLES),
+        STUDY_FILES,
         references="hwlib/references.bib",
     output:
         page=report(
@@ -65,5 +71,11 @@ rule study_report:
     params:
         folder="results/{study}",
         code=REPORT_CODE,
+        lost=lambda wildcards: lost(
+            f"results/{wildcards.study}/report.html",
+            expand(
+                [*STUDY_FILES, *WORDS], study=wildcards.study, name=wildcards.study
+            ),
+        ),
     shell:
         "joulescape report {params.folder} --references {input.references} --out {output.page} > {log} 2>&1"

@@ -36,19 +36,26 @@ rule published:
         "joulescape validate --format parquet --out {output} > {log} 2>&1 || test $? -eq 1"
 
 
+# What search and confirm leave of a question: the page is drawn from it or links to it.
+QUESTION_FILES = [
+    *expand(
+        "results/{{space}}/{table}.parquet",
+        table=[
+            *("trials", "front", "history", "audit", "constants"),
+            *("confirmed", "parts", "layers", "errors", "mappings"),
+        ],
+    ),
+    *expand("results/{{space}}/{table}.csv", table=["trials", "front", "confirmed"]),
+    *expand("results/{{space}}/{name}.json", name=["resolved", "provenance"]),
+]
+
+WORDS = ["results/{name}/report.json", "results/{name}/report.md"]
+
+
 rule report:
     input:
+        QUESTION_FILES,
         metrics=metrics_of,
-        resolved="results/{space}/resolved.json",
-        trials="results/{space}/trials.parquet",
-        front="results/{space}/front.parquet",
-        history="results/{space}/history.parquet",
-        audit="results/{space}/audit.parquet",
-        confirmed="results/{space}/confirmed.parquet",
-        parts="results/{space}/parts.parquet",
-        layers="results/{space}/layers.parquet",
-        errors="results/{space}/errors.parquet",
-        mappings="results/{space}/mappings.parquet",
         published="results/published.parquet",
         references="hwlib/references.bib",
     output:
@@ -64,6 +71,12 @@ rule report:
     params:
         folder="results/{space}",
         code=REPORT_CODE,
+        lost=lambda wildcards: lost(
+            f"results/{wildcards.space}/report.html",
+            expand(
+                [*QUESTION_FILES, *WORDS], space=wildcards.space, name=wildcards.space
+            ),
+        ),
     shell:
         "joulescape report {params.folder} --published {input.published} --references {input.references} "
         "--out {output.page} > {log} 2>&1"
