@@ -7,29 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
 from joulescape.report import theme
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Rows
 from joulescape.report.gap.inputs import StudyTables, factor_words, metric_words, short
 from joulescape.report.gap.matrix import Matrix, distances, quantities
 from joulescape.report.gap.states import state_words
+from joulescape.report.gap.verdicts import VERDICTS
 from joulescape.report.inputs import family_rank
 
-VERDICTS = {
-    "already": ("✓", "ahead already"),
-    "within_corner": ("◐", "within today's range"),
-    "beyond_corner": ("○", "beyond today's range"),
-    "never_alone": ("✕", "never by this alone"),
-    "infeasible": ("–", "cannot be judged"),
-    "absent": ("∅", "the machine has none"),
-}
-"""Verdict -> mark, words; from the nearest to the farthest. What is absent stands in the table alone."""
-
-
 MOST_VIEWS = 40
-"""With more views than these the chart shows every machine's nearest ways alone; what is asked of one is in the table."""
+"""With more views than these the chart shows every machine's nearest ways alone."""
 MOST_LINES = 200
 """A longer table leaves out what has no value: its own file has every line."""
 SILENT = ("never_alone", "absent")
@@ -119,12 +107,6 @@ def facts(given: StudyTables) -> OvertakeFacts:
         left_out_count=len(rows) - len(shown),
         sentence=_sentence(roadmaps[0]) if roadmaps else "",
     )
-
-
-def verdict_mark(verdict: str) -> Markup:
-    """A verdict's mark with its words for those who do not see it."""
-    mark, said = VERDICTS[verdict]
-    return Markup('<span role="img" aria-label="{}" title="{}">{}</span>').format(said, said, mark)
 
 
 def _order(row: Mapping[str, Any]) -> tuple[bool, str, str, int, str, float, str]:

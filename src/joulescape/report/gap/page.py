@@ -27,6 +27,7 @@ from joulescape.report.gap import (
     shores,
     sources,
     states,
+    verdicts,
     widening,
     widening_chart,
 )
@@ -84,6 +85,7 @@ def render(given: StudyTables) -> str:
     shared = dressed(_datasets(figures), _page(given, figures), whole)
     made = environment()
     made.filters.update(metric_words=metric_words, state_words=states.state_words)
+    made.globals.update(verdict_mark=verdicts.verdict_mark)
     page: str = made.get_template("gap.html.j2").render(
         **{**shared, "css": shared["css"] + Markup(asset("gap.css"))},
         name=given.name,
