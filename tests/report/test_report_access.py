@@ -81,7 +81,7 @@ def test_every_table_has_a_head_with_names(page: list[Element]) -> None:
         assert all(head.text.strip() for head in heads)
         columns = [
             head for head in heads if "colspan" not in head.attributes
-        ]  # a head over several names none by itself
+        ]
         rows = [
             found for found in inside if found.tag == "tr" and any(around.tag == "tbody" for around in found.around)
         ]

@@ -16,6 +16,8 @@ CHARACTER_PX = 7.4
 """Of the bold face of 12 px that names are set in."""
 LINE_PX = 15.0
 GAP_PX = 8.0
+OVERLAP_PX2 = 60.0
+"""Two names may share so much and still be read: a corner of their boxes."""
 LIFT_PX = -6.0
 """A name stands so much above its point."""
 SHIFTS_PX = (0.0, 21.0, -LINE_PX, 21.0 + LINE_PX, -2 * LINE_PX, 21.0 + 2 * LINE_PX)
@@ -49,6 +51,16 @@ def places(anchors: Sequence[Anchor], height: float) -> list[Place]:
         others = [(anchors[at], place) for at, place in found.items()]
         found[index] = min(_candidates(anchors[index]), key=lambda place: _cost(anchors[index], place, others, height))
     return [found[index] for index in range(len(anchors))]
+
+
+def kept(anchors: Sequence[Anchor], found: Sequence[Place], height: float) -> list[bool]:
+    """Which names of a crowd to draw: of two that cover each other even on a wide screen, the higher one."""
+    boxes = [box(anchor, place, WIDTHS_PX[-1], height) for anchor, place in zip(anchors, found, strict=True)]
+    drawn: set[int] = set()
+    for index in sorted(range(len(anchors)), key=lambda at: (anchors[at].down, anchors[at].across)):
+        if all(_common(boxes[index], boxes[other]) <= OVERLAP_PX2 for other in drawn):
+            drawn.add(index)
+    return [index in drawn for index in range(len(anchors))]
 
 
 def box(anchor: Anchor, place: Place, width: float, height: float) -> Box:

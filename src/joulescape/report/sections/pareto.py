@@ -76,11 +76,12 @@ HEIGHTS = {"energy": 400, "latency": 270, "area": 270}
 
 
 def _placed(steps: list[dict[str, Any]], extent: Extent | None, height: float) -> Rows:
-    """The steps with a free place for the name at the end of each front: `side` and `dy`."""
+    """The steps with a place for the name at the end of each front: `side` and `dy`; no name where none is free."""
     ends = [step for step in steps if step["label"]]
     anchors = [placement.Anchor(*extent.place(step["x"], step["y"]), step["label"]) for step in ends if extent]
-    for step, place in zip(ends, placement.places(anchors, height), strict=True):
-        step.update(side=place.side, dy=place.dy)
+    found = placement.places(anchors, height)
+    for step, place, is_kept in zip(ends, found, placement.kept(anchors, found, height), strict=True):
+        step.update(side=place.side, dy=place.dy, label=step["label"] if is_kept else "")
     return [{"side": "left", "dy": 0.0, **step} for step in steps]
 
 
@@ -216,9 +217,12 @@ def _figure(found: ParetoFacts, cost: str, height: int) -> Figure:
 
 def _key(found: ParetoFacts, cost: str) -> tuple[Key, ...]:
     """Every mark beside the answer; elsewhere those that are counted anew."""
+    named = {step["back_end"] for step in found.fronts[cost] if step["label"]}
+    is_crowded = len(named) < len({step["back_end"] for step in found.fronts[cost]})
+    crowd = "; names that find no room here stand in the table alone" if is_crowded else ""
     general = (
         Key("faint", "Faint", "every valid design"),
-        Key("line", "Line", f"the best {found.against} of a machine up to that {cost}"),
+        Key("line", "Line", f"the best {found.against} of a machine up to that {cost}{crowd}"),
         Key("choice", "Ring", "the choice"),
         Key(
             "best",
