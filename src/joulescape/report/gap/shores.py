@@ -24,6 +24,11 @@ class ShoreFacts:
     last_year: int | None
     """The last year of the first fits."""
 
+    @property
+    def is_programmable(self) -> bool:
+        """Whether programmable logic is among the chips: its makers print no die area."""
+        return any(label.startswith("FPGA") for one in self.delivers for label in one.groups)
+
 
 def facts(given: StudyTables) -> ShoreFacts:
     """Series in the order of the study, parted by what they are of."""
