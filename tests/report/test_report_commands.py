@@ -75,8 +75,16 @@ def test_a_page_its_facts_and_its_words_stand_together(folder: Path, tmp_path: P
 
 
 def test_what_is_missing_is_named(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match=r"nowhere/resolved\.json cannot be read"):
+    with pytest.raises(
+        ResultsError, match=r"nowhere/resolved\.json cannot be read.*; `snakemake --cores all .*nowhere"
+    ):
         run(report_command, tmp_path / "nowhere")
+    mistyped = folder.with_name(f"{folder.name}s")
+    with pytest.raises(ResultsError, match=f"did you mean '{folder}'"):
+        run(explain_command, mistyped)
+    (tmp_path / "study.json").touch()
+    with pytest.raises(ResultsError, match="this is a study's folder"):
+        run(explain_command, tmp_path)
     bare = tmp_path / "bare"
     bare.mkdir()
     (bare / "resolved.json").write_text("{}", encoding="utf-8")

@@ -174,7 +174,9 @@ def test_a_workload_is_not_trained_and_no_start_of_a_question(tmp_path: Path) ->
 
     with pytest.raises(SpecError, match="a workload, to be priced and never trained"):
         train_command(str(ROOT / "models" / "vgg16.yaml"), 1, tmp_path)
-    assert example_names(ROOT).network.startswith("digits")
+    found = example_names(ROOT)
+    assert found.network.startswith("digits")
+    assert [name.partition("/")[0] for name in found.back_ends] == ["electronic", "memristive"]
 
 
 def test_weights_of_a_reported_state_are_refused() -> None:

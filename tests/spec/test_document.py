@@ -156,3 +156,14 @@ def test_messages_are_short():
     assert shown({"a": {"b": 1}}) == "a mapping"
     assert shown({"kind": "int", "low": 1, "log": True}) == "{kind: int, low: 1, log: true}"
     assert (shown(None), shown([1]), shown(False), shown(math.pi)) == ("nothing", "a list", "false", repr(math.pi))
+
+
+def test_a_question_called_by_its_name_alone_is_found(tmp_path):
+    (tmp_path / "spaces").mkdir()
+    (tmp_path / "spaces" / "mine.yaml").write_text("question: Which?\n")
+    with pytest.raises(SpecError) as caught:
+        read_document(tmp_path / "mine")
+    assert caught.value.faults[0].nearest.endswith("spaces/mine.yaml")
+    with pytest.raises(SpecError) as caught:
+        read_document(tmp_path / "other")
+    assert caught.value.faults[0].nearest is None

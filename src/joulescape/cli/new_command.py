@@ -56,7 +56,7 @@ def new_command(
         raise SpecError([Fault("command line", None, "NAME", f"'{name}'", "lower-case letters, digits and _")])
     project = find_root(root)
     path = project / "spaces" / f"{name}.yaml"
-    text = _text(project, display(path))
+    text = "" if path.exists() else _text(project, display(path))
     path.parent.mkdir(exist_ok=True)
     try:
         with path.open("x", encoding="utf-8") as file:

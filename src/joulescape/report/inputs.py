@@ -15,6 +15,7 @@ import polars as pl
 from joulescape import tables
 from joulescape.errors import ResultsError
 from joulescape.report import theme
+from joulescape.report.missing import RESOLVED, no_results
 from joulescape.report.soundness import sound, unsound_metrics
 from joulescape.spec.space import TRAINING_METRICS
 
@@ -167,7 +168,9 @@ def read_tables(
     A column that is younger than the file (tables.LATER) is null, and so is a value that is no finite number. Raises
     ResultsError when a needed file is missing, or a table lacks a column of its contract or a row its name.
     """
-    resolved = read_json(folder / "resolved.json")
+    if not (folder / RESOLVED).exists():
+        raise ResultsError(no_results(folder))
+    resolved = read_json(folder / RESOLVED)
     asked = (resolved.get("spec") or {}).get("networks")
     known = sorted((networks or folder.parent / "networks").glob("*.json"))
     schemas = {"front": tables.TRIALS} | {name: getattr(tables, name.upper()) for name in IN_FOLDER if name != "front"}
@@ -180,7 +183,7 @@ def read_tables(
         resolved=resolved,
         references=read_references(references),
         networks={path.stem: read_json(path) for path in known if asked is None or path.stem in asked},
-        files=digests((folder / "resolved.json", *paths.values())),
+        files=digests((folder / RESOLVED, *paths.values())),
         unsound=unsound,
         unsound_valid=unsound_metrics(read["trials"]),
         missing=tuple(name for name, path in paths.items() if path is None or not path.is_file()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby, islice
 from pathlib import Path
 
 import numpy as np
@@ -35,29 +36,35 @@ class ExampleNames:
 
 
 def example_names(root: Path) -> ExampleNames:
-    """The first network of the shelf that at least one design runs; SpecError where there is none."""
+    """The first network of the shelf that at least one design runs; SpecError where there is none.
+
+    Back ends are read one by one, until those of two families run it.
+    """
     faults: list[Fault] = []
-    loaded = (resolve_back_end(root, name, faults) for name in back_end_names(root))
-    designs = [back_end for back_end in loaded if back_end is not None and back_end.spec.is_design]
     for spec, graph in _networks(root, faults):
-        met = sorted({design.family: design.name for design in reversed(designs) if _runs(design, graph)}.values())
+        met = list(islice(_first_of_families(root, graph, faults), MOST_BACK_ENDS))
         if met:
-            return ExampleNames(spec.task, graph.name, tuple(met[:MOST_BACK_ENDS]))
+            return ExampleNames(spec.task, graph.name, tuple(met))
     nothing = Fault(display(root), None, "", "no network that any back end runs", "one in models/ and one in hwlib/")
     raise SpecError([*faults, nothing])
 
 
+def _first_of_families(root: Path, graph: Graph, faults: list[Fault]) -> Iterator[str]:
+    """The first design of each family, by name, that runs the graph."""
+    for _, names in groupby(back_end_names(root), key=lambda name: name.partition("/")[0]):
+        designs = (resolve_back_end(root, name, faults) for name in names)
+        running = (one.name for one in designs if one is not None and one.spec.is_design and _runs(one, graph))
+        yield from islice(running, 1)
+
+
 def _networks(root: Path, faults: list[Fault]) -> Iterator[tuple[AnyNetworkSpec, Graph]]:
-    for name in sorted(network_names(root), key=lambda name: (not _is_at_hand(root, name), name)):
-        found = read_network(network_path(root, name), faults)
-        if found is not None and not found[1].is_workload:
-            yield found[1], build_graph(name, found[1])
-
-
-def _is_at_hand(root: Path, name: str) -> bool:
-    """Whether its task's data come with the project: a first question should need no download."""
-    found = read_network(network_path(root, name), [])
-    return found is not None and found[1].task == AT_HAND
+    """Networks whose data come with the project first, as a first question should need no download; of these, those
+    without products of two activations, which few machines run themselves."""
+    read = ((name, read_network(network_path(root, name), faults)) for name in network_names(root))
+    measured = [(name, found[1]) for name, found in read if found is not None and not found[1].is_workload]
+    ready = [(spec, build_graph(name, spec)) for name, spec in measured if spec.task == AT_HAND]
+    yield from sorted(ready, key=lambda found: any(one.kind == "matmul" for one in found[1].operators))
+    yield from ((spec, build_graph(name, spec)) for name, spec in measured if spec.task != AT_HAND)
 
 
 def _runs(design: BackEnd, graph: Graph) -> bool:

@@ -127,8 +127,10 @@ def _text(path: Path, file: str) -> str:
 def _unreadable(path: Path, file: str, error: OSError) -> Fault:
     siblings = [other.name for other in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
     close = difflib.get_close_matches(path.name, siblings, n=1, cutoff=0.5)
+    there = path.parent / "spaces" / f"{path.stem}.yaml"  # a question that was called by its name alone
     reason = (error.strerror or type(error).__name__).lower()
     nearest = display(path.with_name(close[0])) if close and not path.exists() else None
+    nearest = display(there) if nearest is None and there.is_file() else nearest
     return Fault(file, None, "", f"no readable file ({reason})", "a YAML file", nearest)
 
 
