@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulescape.errors import ResultsError
-from joulescape.gap.crossing import FREE_REACH, WORST, WORST_LOSS, Curves, Move, crossings
+from joulescape.gap.crossing import FREE_REACH, WORST, WORST_LOSS, Curves, Move, Prices, crossings
 from joulescape.gap.designs import Design
 from joulescape.gap.levers import Lever, levers, moved
 from joulescape.spec.sourced import Sourced
@@ -145,3 +145,37 @@ def test_time_has_levers_of_its_own() -> None:
     limit, found = crossings(Curves(own, LATENCY, (every,)), value, [0.999 * value, 1.5 * value])
     assert limit[0] < value
     assert found[0, 0] < 1 < found[0, 1]
+
+
+def test_a_machine_is_priced_once_whatever_metric_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, asked = design(ISAAC), list[int]()
+    real = type(own).costs
+
+    def counted(self: Design, moves: Any, count: int) -> Any:
+        asked.append(count)
+        return real(self, moves, count)
+
+    monkeypatch.setattr(type(own), "costs", counted)
+    prices, moves = Prices(own), tuple(Move((one,)) for one in list(levers(own.typical).values())[:5])
+    energy, time = (Curves(own, metric, moves, prices=prices) for metric in (ENERGY, LATENCY))
+    first = energy.values(np.full(5, 0.5), np.arange(5))
+    assert sum(asked) == 5
+    time.values(np.full(5, 0.5), np.arange(5))
+    assert energy.values([0.5, 1.0, 1.0], [0, 1, 2])[0] == first[0]
+    assert sum(asked) == 6, "a reach of 1 is the same machine whatever the lever"
+
+
+def test_a_line_that_is_not_straight_is_searched_from_what_the_guess_leaves() -> None:
+    class Bent(Straight):
+        def values(self, reaches: Any, which: Any) -> Any:
+            u = np.asarray(reaches, dtype=float) + 0 * np.asarray(which)
+            return 10 * np.where(u < 1, np.sqrt(u), u**2)
+
+    _, found = crossings(Bent(0.5), 10.0, [5.0, 40.0])
+    assert found[0] == pytest.approx([0.25, 2.0], rel=1e-6)
+
+
+def test_a_straight_line_is_priced_once_between_its_ends() -> None:
+    curves = Straight(0.9, 0.8)
+    crossings(curves, 10.0, [5.0])
+    assert curves.evaluations_count == 2 + 2

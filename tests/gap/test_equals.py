@@ -13,7 +13,7 @@ from gap_designs import ENERGY, ISAAC, MESH, STRIPES, SYSTOLIC
 
 from joulescape import tables
 from joulescape.errors import ResultsError
-from joulescape.gap.equals import answered, design_of, equals, trials
+from joulescape.gap.equals import answered, design_of, equals, equals_below, trials
 from joulescape.gap.states import states
 from joulescape.resolve.design_space import DesignSpace
 
@@ -112,3 +112,24 @@ def test_a_row_is_read_back_as_the_design_that_was_measured(state: str) -> None:
     assert found.compression == state
     assert dict(found.variant) == {"tiles": 2}
     assert found.candidate.candidate_id == trial(ISAAC, state, 0.9, 1.0)["candidate_id"]
+
+
+def test_a_machine_that_is_never_as_accurate_meets_a_rival_of_its_own_accuracy(tmp_path: Path) -> None:
+    own = (trial(MESH, NONE, 0.905, 900.0), trial(MESH, EIGHT, 0.898, 700.0), trial(MESH, FOUR, 0.4, 1.0))
+    found = equals_below(space(), written(tmp_path, *ELECTRONIC, *own), MESH, ENERGY, TOLERANCE)
+    assert found.design is not None and found.design.compression == EIGHT
+    assert (found.rival.candidate.back_end, found.rival.compression) == (STRIPES, FOUR)
+    assert "0.898, the most it reaches, against 0.900" in found.said and "electronic design has 0.970" in found.said
+
+
+def test_a_machine_with_nothing_valid_has_no_accuracy_of_its_own(tmp_path: Path) -> None:
+    folder = written(tmp_path, *ELECTRONIC)
+    found = equals_below(space(), folder, MESH, ENERGY, TOLERANCE)
+    assert found.design is None and "none of its designs was valid" in (found.refusal or "")
+
+
+def test_networks_that_are_not_asked_for_are_no_rivals(tmp_path: Path) -> None:
+    other = {**trial(STRIPES, NONE, 0.99, 1.0), "network": "digits_lenet"}
+    folder = written(tmp_path, *ELECTRONIC, other, trial(MESH, NONE, 0.97, 9.0))
+    assert equals(space(), folder, MESH, ENERGY, TOLERANCE, ("digits_mlp",)).rival_accuracy == 0.965
+    assert equals(space(), folder, MESH, ENERGY, TOLERANCE).design is None

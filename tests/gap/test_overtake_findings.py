@@ -9,7 +9,16 @@ import pytest
 
 from joulescape import gap_tables, tables
 from joulescape.gap.findings import Finding
-from joulescape.gap.overtake_findings import FINDINGS, converters, everything, nearest_levers, spread
+from joulescape.gap.overtake_findings import (
+    FINDINGS,
+    MOST_NAMED,
+    converters,
+    everything,
+    latency,
+    nearest_levers,
+    quantities,
+    spread,
+)
 
 CELLS, LIGHT = "memristive/cells", "photonic/light"
 RIVAL = 100.0
@@ -142,3 +151,40 @@ def test_spreads_are_told_with_the_measured_ones_on_both_sides() -> None:
     assert (
         widest is not None and "bears a cell.programming_sigma_fraction of at least 0.08 (today 2)" in widest.sentence
     )
+
+
+def test_a_quantity_counts_by_its_costliest_constant() -> None:
+    rows = [
+        row(quantity="converter energy", best_reach=80.0, verdict="within_corner"),
+        never(quantity="converter energy", parameters="dac.power_mw"),
+        never(network="m", quantity="converter energy"),
+        never(back_end=LIGHT, quantity="laser efficiency"),
+        row(own=50.0, network="o", quantity="write energy", verdict="already"),
+        row(back_end=LIGHT, network="o", quantity=None),
+    ]
+    told = said(quantities(asked(*rows)))
+    assert "converter energy 1 of 2 (memristive/cells on n; 1 inside its sourced range)" in told
+    assert told.endswith("laser efficiency 0 of 1.") and "write energy" not in told
+    assert quantities(asked(rows[-1])) is None
+
+
+def test_latency_tells_who_leads_and_by_how_much_the_others_devices_are_too_slow() -> None:
+    time = {"metric": "inference_latency_ns"}
+    rows = [
+        {**row(own=50.0, verdict="already"), **time},
+        {**whole(LIGHT, 3.0), **time},
+        {**whole(LIGHT, None, "m"), **time},
+    ]
+    told = said(latency(asked(*rows, row(network="z"))))
+    assert told.startswith(
+        "In latency 1 of 3 cases lead the fastest electronic machine (memristive/cells on n); of the 2"
+    )
+    assert "1 would with all times of their devices divided by 3 (photonic/light on n)" in told
+    assert said(latency(asked(rows[0]))).endswith("(memristive/cells on n).")
+
+
+def test_of_many_cases_the_machines_are_counted() -> None:
+    rows = [whole(CELLS, 1.5 + place, f"n{place}") for place in range(MOST_NAMED + 2)]
+    told = said(everything(asked(*rows, *(whole(LIGHT, None, f"n{place}") for place in range(MOST_NAMED + 1)))))
+    assert f"and 2 more by up to memristive/cells on n{MOST_NAMED + 1} {1.5 + MOST_NAMED + 1:g}." in told
+    assert told.endswith(f"Not even free: photonic/light on {MOST_NAMED + 1}.")

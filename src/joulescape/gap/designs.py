@@ -17,7 +17,7 @@ from joulescape.network.operators import Phase
 from joulescape.network.work import PhaseWork
 from joulescape.pricing.design import all_works, refuse_misfits, training_plan
 from joulescape.pricing.energy import described_for
-from joulescape.pricing.metrics import Priced, at_node, inference_costs, metrics_of, price, scaled_phase
+from joulescape.pricing.metrics import Priced, area_mm2, at_node, inference_costs, metrics_of, price, scaled_phase
 from joulescape.resolve.candidate import Candidate
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.machine import Machine
@@ -121,6 +121,14 @@ class Design:
     @cached_property
     def _priced_corners(self) -> dict[Corner, Mapping[str, float]]:
         return {}
+
+    @property
+    def area_mm2(self) -> float:
+        """Of the machine with today's typical values, inside the boundary and at the question's node."""
+        found, spec = Priced({}, self.typical.area(), None, 0), self.space.spec
+        if isinstance(spec.node, int):
+            found = at_node(found, self.typical.node_nm, spec.node, spec.scaling_rule)
+        return float(area_mm2(found, len(self.typical.variants))[0])
 
     @cached_property
     def plan(self) -> Any:

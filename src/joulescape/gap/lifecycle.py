@@ -20,6 +20,7 @@ from joulescape.errors import SpecError
 from joulescape.gap import lifecycle_findings
 from joulescape.gap.designs import Design
 from joulescape.gap.equals import answered, design_of, trials
+from joulescape.gap.lifecycle_findings import DOUBTFUL
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.single import single
 from joulescape.resolve.study import Study
@@ -31,7 +32,7 @@ Row = dict[str, Any]
 ENERGIES = ("training_energy_pj", "inference_energy_pj")
 
 SURE = 2.0
-"""Standard errors of the difference of two means, within which the trainings' scatter could turn a verdict."""
+"""Standard errors of the difference of two means by which one must lie lower to be told as lower."""
 
 FINDINGS = lifecycle_findings.FINDINGS
 
@@ -121,9 +122,12 @@ def _priced(space: DesignSpace, asked: PricedTrainingSpec) -> tuple[list[Life], 
     found, refused = list[Life](), list[Row]()
     for name in space.back_ends:
         design = _epoch(space, asked, name)
-        reason = design if isinstance(design, str) else design.misfit(design.typical)
-        if isinstance(design, str) or reason is not None:
-            refused.append(_refused(asked.network, name, reason))
+        if isinstance(design, str):
+            refused.append(_refused(asked.network, name, design))
+            continue
+        reason = design.misfit(design.typical)
+        if reason is not None:
+            refused.append({**_refused(asked.network, name, reason), "area_mm2": design.area_mm2})
             continue
         steps = int(design.plan.steps)
         metrics = design.metrics(design.typical)
@@ -200,14 +204,26 @@ def split_name(share: float) -> str:
 
 
 def _is_equal(life: Life, base: Life, within: float) -> bool:
-    """Whether both accuracies are known and this one's mean is no further below the baseline's than `within`."""
+    """Whether both accuracies are known and this one's mean is no further below the baseline's than `within`, as far as
+    the trainings' scatter lets that be told: a mean that lies lower by less than SURE standard errors is equal too."""
+    short = _shortfall(life, base, within)
+    return short is not None and short <= SURE * _error(life, base)
+
+
+def _shortfall(life: Life, base: Life, within: float) -> float | None:
+    """How far a mean lies below what is still equal; None where one was not measured."""
     if life.trained_accuracy is None or base.trained_accuracy is None:
-        return False
-    return life.trained_accuracy >= base.trained_accuracy - within
+        return None
+    return base.trained_accuracy - within - life.trained_accuracy
+
+
+def _error(life: Life, base: Life) -> float:
+    """Standard error of the difference of two means."""
+    return 0.0 if life is base else math.hypot(_standard_error(life), _standard_error(base))
 
 
 def _reason(life: Life, base: Life, within: float | None) -> str | None:
-    """Why it is not equal, whether other trainings could say otherwise, and what else is to be known."""
+    """Why it is not equal, or equal only as far as its trainings let that be told, and what else is to be known."""
     if within is None:
         return life.reason
     told = [] if _is_equal(life, base, within) else [_learns_less(life, base)]
@@ -224,15 +240,12 @@ def _learns_less(life: Life, base: Life) -> str:
 
 
 def _doubt(life: Life, base: Life, within: float) -> str | None:
-    """That the limit lies within the scatter of both means; None where it does not, or where nothing scatters."""
-    if life is base or life.trained_accuracy is None or base.trained_accuracy is None:
+    """That the mean alone would not be equal; None where it is, or where the trainings' scatter does not explain it."""
+    short = _shortfall(life, base, within)
+    if short is None or short <= 0 or not _is_equal(life, base, within):
         return None
-    error = math.hypot(*(_standard_error(one) for one in (life, base)))
-    if not abs(life.trained_accuracy - base.trained_accuracy + within) < SURE * error:
-        return None
-    ends = " and ".join(f"{one.trained_accuracy:.3f} +- {one.trained_sd or 0:.3f}" for one in (life, base))
-    verdict = "equal" if _is_equal(life, base, within) else "less"
-    return f"{verdict} by its mean, but other trainings could say otherwise: {ends} over {base.trainings_count or 1}"
+    ends = " against ".join(f"{one.trained_accuracy:.3f} +- {one.trained_sd or 0:.3f}" for one in (life, base))
+    return f"{DOUBTFUL}: {ends} over {base.trainings_count or 1} trainings"
 
 
 def _standard_error(life: Life) -> float:

@@ -50,7 +50,31 @@ def order_of_machines(tables: Tables) -> Finding | None:
     )
 
 
-FINDINGS: tuple[Find, ...] = (training_factors, order_of_machines)
+def worn_out(tables: Tables) -> Finding | None:
+    """Machines whose cells bear fewer writes than one training asks for, however large the chip."""
+    lost = tables["lifecycle"].filter((pl.col("state") != "valid") & pl.col("reason").str.contains(WEAR, literal=True))
+    known = lost.filter(pl.col("area_mm2").is_not_null())
+    if known.is_empty():
+        return None
+    told = "; ".join(
+        f"{row['back_end']} with {number(row['area_mm2'])} mm2, {row['network']}: {row['reason']}"
+        for row in known.iter_rows(named=True)
+    )
+    return Finding(
+        "lifecycle_worn_out",
+        f"Chips that hold the network wear out before it is trained for one epoch: {told}.",
+        "endurance and pulses of each update at their typical values; area as the study gives it, at its node",
+    )
+
+
+WEAR = "cells endure"
+"""How a machine says that its cells wear out."""
+
+DOUBTFUL = "equal only as far as its trainings scatter"
+"""Of a mean that lies below what is still equal, by less than can be told from chance."""
+
+
+FINDINGS: tuple[Find, ...] = (training_factors, order_of_machines, worn_out)
 
 
 def _typical(tables: Tables) -> pl.DataFrame:
@@ -79,7 +103,9 @@ def _trainings(rows: pl.DataFrame) -> str:
     count, spread = (rows[name].max() for name in ("trainings_count", "trained_accuracy_sd_fraction"))
     if not isinstance(count, int) or count < 2 or not isinstance(spread, float):
         return "one training each"
-    return f"accuracies are means of {count} trainings, its own with a standard deviation of {100 * spread:.2f} points"
+    doubtful = rows["reason"].fill_null("").str.contains(DOUBTFUL, literal=True).any()
+    told = f"accuracies are means of {count} trainings, its own with a standard deviation of {100 * spread:.2f} points"
+    return f"{told}, {DOUBTFUL}" if doubtful else told
 
 
 def _order(network: str, rows: pl.DataFrame) -> str | None:

@@ -16,6 +16,9 @@ Row = Mapping[str, Any]
 ADC_CLAIM = (
     "converters, 12 x 16 mW of a tile's 330 mW (shafiee2016, Table I), are what holds analog computing in memory back"
 )
+MOST_NAMED = 8
+"""So many cases are named one by one; of more the machines are counted."""
+
 UNEQUAL = "the rival stays as it is, its memory too; area and latency are not held equal"
 
 
@@ -58,10 +61,14 @@ def everything(tables: Tables) -> Finding | None:
     rows = _energy(tables).filter((pl.col("moved") == "all") & _trails)
     if rows.is_empty():
         return None
-    factors = [f"{_case(row)} {number(row['improvement_needed'])}" for row in _by_factor(rows)]
+    known = _by_factor(rows)
+    factors = [f"{_case(row)} {number(row['improvement_needed'])}" for row in known[:MOST_NAMED]]
+    further = known[MOST_NAMED:]
+    rest = f" and {len(further)} more by up to {_case(further[-1])} " if further else ""
+    rest += number(further[-1]["improvement_needed"]) if further else ""
     never = rows.filter(pl.col("improvement_needed").is_null())
-    rest = f" Not even free: {_cases(never)}." if never.height else ""
-    told = f"All costs of a machine would have to fall together by a factor of: {', '.join(factors)}.{rest}"
+    behind = f" Not even free: {_cases(never)}." if never.height else ""
+    told = f"All costs of a machine would have to fall together by a factor of: {', '.join(factors)}{rest}.{behind}"
     uncertain = (
         "needed_low and needed_high of each row: the rival at its own corners. What stays even then: the host's own "
         "memory, and light of a strength that the link's rule fixes"
@@ -86,7 +93,50 @@ def spread(tables: Tables) -> Finding | None:
     return Finding("overtake_spread", f"At equal accuracy {'; '.join(told)}.", uncertain)
 
 
-FINDINGS: tuple[Find, ...] = (nearest_levers, converters, everything, spread)
+def quantities(tables: Tables) -> Finding | None:
+    """Of each device quantity how many of the cases that trail in energy it turns by itself, at its best."""
+    rows = _energy(tables).filter(_trails & (pl.col("moved") == "one") & pl.col("quantity").is_not_null())
+    told = []
+    for (quantity,), some in rows.group_by("quantity", maintain_order=True):
+        best = some.group_by(_CASE, maintain_order=True).agg(pl.all().sort_by("best_reach").first())
+        turned = best.filter(pl.col("best_reach") <= pl.col("rival_value"))
+        within = best.filter(pl.col("verdict") == "within_corner").height
+        named = f" ({_cases(turned)}; {within} inside its sourced range)" if turned.height else ""
+        told.append(f"{quantity} {turned.height} of {best.height}{named}")
+    if not told:
+        return None
+    return Finding(
+        "overtake_quantities",
+        f"Cases in which one device quantity alone, at its physical limit, brings a machine that trails in energy to "
+        f"the best electronic one: {', '.join(told)}.",
+        "the costliest constant of each quantity by itself, exact limit; the other constants and the rival at their "
+        "typical values; what a machine has not is in no count",
+    )
+
+
+def latency(tables: Tables) -> Finding | None:
+    """Who is as fast as the fastest electronic machine, and whom faster devices would bring there."""
+    known = tables["overtake"].filter(pl.col("metric") == "inference_latency_ns")
+    cases = known.filter(pl.col("own_value").is_not_null()).unique(_CASE, keep="first", maintain_order=True)
+    if cases.is_empty():
+        return None
+    ahead, trailing = cases.filter(~_trails), cases.filter(_trails)
+    whole = known.filter((pl.col("moved") == "all") & _trails & pl.col("improvement_needed").is_not_null())
+    told = f"In latency {ahead.height} of {cases.height} cases lead the fastest electronic machine ({_cases(ahead)})"
+    rest = (
+        f"; of the {trailing.height} others {whole.height} would with all times of their devices divided by "
+        f"{_factors(whole)}, and the rest not with all of them at nothing"
+        if trailing.height
+        else ""
+    )
+    uncertain = "each side in its fastest design; clocks are no device constants and stay; area is not held equal"
+    return Finding("overtake_latency", f"{told}{rest}.", uncertain)
+
+
+FINDINGS: tuple[Find, ...] = (nearest_levers, converters, quantities, everything, latency, spread)
+
+
+_CASE = ["network", "back_end"]
 
 
 _trails = pl.col("own_value") > pl.col("rival_value")
@@ -133,12 +183,22 @@ def _case(row: Row) -> str:
 
 
 def _cases(rows: pl.DataFrame) -> str:
-    return ", ".join(_case(row) for row in rows.iter_rows(named=True)) or "none"
+    """Each by name; of many the machines, with how many networks each."""
+    if rows.height <= MOST_NAMED:
+        return ", ".join(_case(row) for row in rows.iter_rows(named=True)) or "none"
+    counts = rows.group_by("back_end", maintain_order=True).agg(pl.len().alias("count"))
+    return ", ".join(f"{name} on {count}" for name, count in counts.iter_rows())
 
 
 def _range(rows: pl.DataFrame) -> str:
     ratios = sorted(row["best_reach"] / row["rival_value"] for row in rows.iter_rows(named=True))
     return f"{number(ratios[0])} to {number(ratios[-1])}" if ratios else "no more than once"
+
+
+def _factors(rows: pl.DataFrame) -> str:
+    """Each case with the factor that it needs, the least first."""
+    told = [f"{number(row['improvement_needed'])} ({_case(row)})" for row in _by_factor(rows)]
+    return ", ".join(told[:MOST_NAMED]) or "some factor"
 
 
 def _by_factor(rows: pl.DataFrame) -> list[Row]:

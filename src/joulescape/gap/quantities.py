@@ -28,12 +28,13 @@ QUANTITIES = (*PATTERNS, VARIATION)
 NONE_OF = {
     "converter energy": "nothing in it converts between numbers and signals",
     "laser efficiency": "no laser is among its parts",
-    "write energy": "no cell of it is written: weights are set by converters and held by drivers, which are told apart",
-    "source power": "no source of a stated power: light follows from the link's losses, drivers read the cells",
+    "write energy": "no cell of it is written; what sets and holds its weights is told by itself",
+    "source power": "no source of light or pump is among its parts: drivers read the cells",
     VARIATION: "no spread between devices is among its constants",
 }
 """Why a machine has no such constant."""
 
+LASER_AS_ASKED = "its laser is as strong as the link's losses ask: its efficiency and the losses stand for its power"
 TRAINED_ALONE = "every device is trained by itself, so that no spread between devices enters"
 
 
@@ -54,9 +55,11 @@ def costliest(machine: Machine, ranked: Iterable[Lever]) -> dict[str, Lever]:
 
 def absent(machine: Machine, known: Sequence[Lever], is_measured: bool) -> Iterator[Row]:
     """Columns of gap_tables.OVERTAKE for each quantity that cannot be moved on this machine."""
-    for quantity in PATTERNS:
-        if quantity not in costliest(machine, known):
-            yield _absent(quantity, _nothing(machine.own.settings, quantity) or NONE_OF[quantity])
+    has = costliest(machine, known)
+    for quantity in (name for name in PATTERNS if name not in has):
+        is_lit = quantity == "source power" and "laser efficiency" in has
+        none = LASER_AS_ASKED if is_lit else NONE_OF[quantity]
+        yield _absent(quantity, _nothing(machine.own.settings, quantity) or none)
     spread = spread_of(machine.own.settings)
     if spread is None:
         reason = TRAINED_ALONE if machine.equivalence == "own" else NONE_OF[VARIATION]
