@@ -128,7 +128,7 @@ def chart(
     frame = Frame(cost, metrics, labels, extent)
     marked = _designs(frame).add_params(alt.selection_interval(name="brush", encodings=["x", "y"], zoom=False))
     layers = [marked, *_limits(frame), _near(frame), *_front(frame), *_tested(frame), _published(frame)]
-    layers += [_bests(frame), _pick(frame)]
+    layers += [_bests(frame), *_names(frame), _pick(frame)]
     return figure.layered(*layers, params=_signals(opening), width="container", height=height)
 
 
@@ -208,6 +208,11 @@ def _front(frame: Frame) -> Iterator[alt.Chart]:
     )
     for rows, is_filled in (("!datum.once", True), ("datum.once", False)):
         yield _marks(base.transform_filter(rows).mark_point(filled=is_filled, size=58, clip=True), frame)
+
+
+def _names(frame: Frame) -> Iterator[alt.Chart]:
+    """The name of each machine at the end of its front, over what it covers."""
+    base = alt.Chart(alt.NamedData(f"front_{frame.cost}")).transform_filter("indexof(hidden, datum.back_end) < 0")
     names = base.transform_filter("datum.label != ''").encode(x=frame.x("x"), y=frame.y(), text="label:N")
     place: dict[str, Any] = {
         "align": alt.expr("datum.side"),
@@ -263,10 +268,7 @@ def _tested(frame: Frame) -> Iterator[alt.Chart]:
 
 
 def _published(frame: Frame) -> alt.Chart:
-    tooltip: list[Any] = [
-        alt.Tooltip("back_end:N", title="Back end"),
-        alt.Tooltip("source:N", title="Published in"),
-    ]
+    tooltip: list[Any] = [alt.Tooltip("back_end:N", title="Back end"), alt.Tooltip("source:N", title="Published in")]
     if not frame.extent.is_cost_only:
         tooltip.append(alt.Tooltip("y:Q", title="Accuracy", format=".1%"))
     base = alt.Chart(alt.NamedData(f"published_{frame.cost}"))

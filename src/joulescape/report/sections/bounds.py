@@ -233,20 +233,30 @@ def _roofs(picks: Rows, points: Rows, families: Mapping[str, str]) -> tuple[boun
     return tuple(found)
 
 
+def _told(names: Sequence[str], said: str) -> str:
+    """One sentence for all machines of which the same is true."""
+    return f"{', '.join(names)}: {said if len(names) == 1 else said.replace('its ', 'their ')}."
+
+
 def _notes(given: Tables, designs: Mapping[str, str], picks: Rows, points: Rows) -> list[str]:
     if not picks:
         return []
     if all(row["station"] is None for row in picks):
         return ["No bytes are stored of these designs: joulescape confirm, run again, writes them."]
-    notes, drawn = [], {row["back_end"] for row in points}
+    drawn = {row["back_end"] for row in points}
+    alike: dict[str, list[str]] = {}
     for name in designs:
         mine = [row for row in picks if row["back_end"] == name and not _is_host(row)]
         if not any(row["macs"] for row in mine):
-            notes.append(f"{name}: its own layers are not made of multiply-accumulates; they stand in the bars alone.")
+            said = "its own layers are not made of multiply-accumulates; they stand in the bars alone"
         elif name not in drawn:
-            notes.append(f"{name}: no bytes off the chip are counted; its layers stand in the bars alone.")
+            said = "no bytes off the chip are counted; its layers stand in the bars alone"
         elif not any(row["peak_gops"] for row in mine):
-            notes.append(f"{name}: no peak is known; its layers stand without a roof.")
+            said = "no peak is known; its layers stand without a roof"
+        else:
+            continue
+        alike.setdefault(said, []).append(name)
+    notes = [_told(names, said) for said, names in alike.items()]
     if points and not any(row["off_chip_gbps"] for row in picks):
         boundary = given.spec.get("boundary") or "the stated one"
         notes.append(f"Off-chip memory lies outside the boundary ({boundary}): no roof has a slope.")
