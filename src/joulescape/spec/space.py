@@ -51,6 +51,13 @@ class Bound(Shape):
     at_most: float | None = None
     at_least: float | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_side(cls, raw: Any) -> Any:
+        if isinstance(raw, (int, float)):
+            raise ValueError(f"a limit has a side: {{at_most: {raw}}} or {{at_least: {raw}}}")
+        return raw
+
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if self.at_most is None and self.at_least is None:
