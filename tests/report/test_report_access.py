@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
+from drawn_pages import empty_page, ordinary_page
 from page_reader import Element, assert_sound, elements, named
-from synthetic import empty, save, synthetic
+from synthetic import save, synthetic
 
 from joulescape.report import theme
 from joulescape.report.index import Entry, entries, render_index
-from joulescape.report.page import Facts, render, summary_text
+from joulescape.report.page import Facts, summary_text
 from joulescape.report.shell import asset, environment
 
 CONTROLS = ("button", "input", "select", "textarea")
@@ -21,7 +22,7 @@ LEVELS = ("h1", "h2", "h3", "h4")
 
 @pytest.fixture(scope="module", params=["full", "empty"])
 def page(request: pytest.FixtureRequest) -> list[Element]:
-    return elements(render(synthetic(160) if request.param == "full" else empty()))
+    return elements(ordinary_page() if request.param == "full" else empty_page())
 
 
 def label_of(control: Element, page: list[Element]) -> str:
@@ -79,9 +80,7 @@ def test_every_table_has_a_head_with_names(page: list[Element]) -> None:
         is_filled_by_script = any(found.attributes.get("id") == "table-box" for found in table.around)
         assert is_filled_by_script or heads
         assert all(head.text.strip() for head in heads)
-        columns = [
-            head for head in heads if "colspan" not in head.attributes
-        ]
+        columns = [head for head in heads if "colspan" not in head.attributes]
         rows = [
             found for found in inside if found.tag == "tr" and any(around.tag == "tbody" for around in found.around)
         ]
@@ -89,7 +88,7 @@ def test_every_table_has_a_head_with_names(page: list[Element]) -> None:
 
 
 def test_what_changes_is_announced() -> None:
-    page = elements(render(synthetic(160)))
+    page = elements(ordinary_page())
     found = {element.attributes.get("id"): element for element in page}
     for name in ("answer", "why", "tie", "range", "looked", "table-count"):
         chain = (*found[name].around, found[name])
@@ -103,7 +102,7 @@ def test_what_changes_is_announced() -> None:
 
 
 def test_signs_and_colour_swatches_are_hidden_from_readers() -> None:
-    page = elements(render(synthetic(160)))
+    page = elements(ordinary_page())
     glyphs = [element for element in page if "glyph" in element.attributes.get("class", "").split()]
     assert glyphs and all(element.attributes["aria-hidden"] == "true" for element in glyphs)
     shares = [element for element in page if element.attributes.get("class") == "shares"]
@@ -111,7 +110,7 @@ def test_signs_and_colour_swatches_are_hidden_from_readers() -> None:
 
 
 def test_the_skip_link_comes_first_and_leads_to_the_answer() -> None:
-    page = elements(render(synthetic(160)))
+    page = elements(ordinary_page())
     first = named(page, "a")[0]
     assert (first.attributes["class"], first.attributes["href"]) == ("skip", "#decide")
     section = next(element for element in page if element.attributes.get("id") == "decide")
@@ -121,7 +120,7 @@ def test_the_skip_link_comes_first_and_leads_to_the_answer() -> None:
 
 def test_without_scripts_the_answer_the_offers_and_the_fronts_are_there() -> None:
     given = synthetic(160)
-    page, facts = elements(render(given)), Facts.of(given).decision
+    page, facts = elements(ordinary_page()), Facts.of(given).decision
     found = {element.attributes.get("id"): element.text for element in page}
     assert found["answer"] == facts.answer
     assert (found["range"], found["tie"], found["command"]) == (facts.range, facts.tie, facts.command)
@@ -151,7 +150,7 @@ def test_print_hides_controls_and_keeps_figures_whole() -> None:
 
 
 def test_every_class_and_variable_of_the_style_is_used_or_set() -> None:
-    page = render(synthetic(160))
+    page = ordinary_page()
     scripts = "".join(asset(name) for name in ("panel.js", "table.js", "sheet.js", "charts.js", "main.js"))
     markup = (
         page.split("</style>")[1].split('<script type="application/json"')[0]
@@ -173,7 +172,7 @@ def test_focus_is_visible_motion_can_be_stilled_and_targets_are_large() -> None:
         int(size) for size in re.findall(r"min-height: (\d+)px", STYLE.split("button {")[0].split("select, button")[0])
     ]
     assert all(size >= 20 for size in sizes if size)
-    assert "outline: none" not in STYLE and "user-scalable" not in render(empty())
+    assert "outline: none" not in STYLE and "user-scalable" not in empty_page()
 
 
 def linear(colour: str) -> list[float]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from drawn_pages import ordinary_page
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_reader import assert_sound, body
@@ -72,7 +73,7 @@ def test_no_sentence_speaks_of_an_accuracy_but_to_say_that_none_was_measured(pag
 
 
 def test_an_ordinary_page_says_nothing_of_costs_alone() -> None:
-    page = render(synthetic(80))
+    page = ordinary_page(80)
     assert "ost only" not in page
     assert "Down and to the left" not in page
 

@@ -6,10 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from synthetic import synthetic
+from drawn_pages import ordinary_page
 
 from joulescape.report import theme
-from joulescape.report.page import render
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
@@ -17,7 +16,7 @@ GUIDE = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return render(synthetic(160)).split('<script type="application/json"')[0]
+    return ordinary_page().split('<script type="application/json"')[0]
 
 
 def rows(heading: str) -> list[list[str]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from drawn_pages import ordinary_page
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_tables import random_given
@@ -91,4 +92,4 @@ def test_without_a_schedule_the_page_draws_none() -> None:
     page = render(bare)
     assert 'data-chart="schedule"' not in page
     assert 'data-signal="only" data-charts="layers"' in page
-    assert 'data-signal="only" data-charts="layers schedule"' in render(synthetic(80))
+    assert 'data-signal="only" data-charts="layers schedule"' in ordinary_page(80)
