@@ -68,8 +68,8 @@ class Facts:
     def figures(self) -> dict[str, Figure]:
         """Every chart by id; a section without data draws none."""
         drawn = (
-            *shores.figures(self.shores),
             *widening_chart.figures(self.gap),
+            *shores.figures(self.shores),
             *bridge_chart.figures(self.bridge),
             *overtake_chart.figures(self.overtake),
             *lifecycle_chart.figures(self.lifecycle),
