@@ -16,7 +16,7 @@ from joulescape.gap.bridge_findings import (
     do_they_multiply,
     measured_bridge,
 )
-from joulescape.gap.shore_findings import classifiers_do_not_grow, memory_is_not_enough
+from joulescape.gap.shore_findings import classifiers_do_not_grow, dram_energy
 from joulescape.gap_tables import FITS
 from joulescape.tables import make
 
@@ -119,7 +119,7 @@ def test_what_is_only_vague_contradicts_no_growth(
 def test_kinds_of_memory_that_can_be_judged_are_not_said_to_be_silent(
     growth: tuple[float, float, float], is_silent: bool
 ) -> None:
-    found = memory_is_not_enough({"fits": make([fit("dram_energy_by_year", "ddr", growth, -0.1, 0.05)], FITS)})
+    found = dram_energy({"fits": make([fit("dram_energy_by_year", "ddr", growth, -0.1, 0.05)], FITS)})
     assert found is not None
     assert ("neither show a stall" in found.sentence) is is_silent
     assert f"or {0 if is_silent else 1} of them the change" in found.sentence
