@@ -79,7 +79,8 @@ def test_a_loss_beyond_the_tolerance_is_not_counted_as_kept() -> None:
     bridge = [cost("a", CELLS, 1.0, accuracy_fraction=0.9)]
     rows = [factor("a", CELLS, 4.0, 8.0, accuracy_loss_fraction=0.3, is_best_of_family=False)]
     assert measured_bridge(asked(bridge, rows)) is None
-    kept = measured_bridge(asked(bridge, [{**rows[0], "accuracy_loss_fraction": -0.01, "is_best_of_family": True}]))
+    gained = {**rows[0], "accuracy_loss_fraction": -0.01, "is_best_of_family": True, "equal_within_fraction": 0.02}
+    kept = measured_bridge(asked(bridge, [gained]))
     assert kept is not None and "-1.0 points lost" in kept.sentence and "no more than 2 points" in kept.sentence
 
 
