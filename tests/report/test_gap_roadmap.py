@@ -295,3 +295,13 @@ def test_equal_accuracy_is_told_with_its_trainings_and_a_shortfall_once() -> Non
     assert "no more than 1 % of the samples, from 1 training of each design" in found.equal
     assert found.sentences[0].count("÷") == 1
     assert lifecycle.facts(study(lifecycle=rows)).equal == ""
+
+
+def test_what_is_learnt_has_the_spread_of_its_trainings_and_its_area() -> None:
+    more = {"trained_accuracy_fraction": 0.954, "trained_accuracy_sd_fraction": 0.004, "trainings_count": 3}
+    found = lives(*machine("m/a", 2.0, area_mm2=12.345, **more), *machine("m/b", 2.0, trained_accuracy_fraction=None))
+    told_of = {row["back_end"]: (row["accuracy"], row["area"]) for row in found.table}
+    assert told_of == {"m/a": ("95.4 ± 0.4 %", "12.3"), "m/b": ("–", "–")}
+    about = {"equal_accuracy_fraction": 0.01}
+    said = lifecycle.facts(study(about, lifecycle=machine("m/a", 2.0, **more))).equal
+    assert "from 3 trainings of each design" in said

@@ -62,7 +62,8 @@ def _equal(given: StudyTables) -> str:
     apart = given.about.get("equal_accuracy_fraction")
     if apart is None:
         return ""
-    draws = (given.questions.get("training") or {}).get("draws")
+    counted = given.lifecycle["trainings_count"].drop_nulls().to_list()
+    draws = min(counted) if counted else (given.questions.get("training") or {}).get("draws")
     rests = f", from {draws} training{'s' if draws > 1 else ''} of each design" if draws else ""
     return (
         f"Equal accuracy: below the baseline's by no more than {100 * apart:g} % of the samples{rests}; a difference "
@@ -88,24 +89,32 @@ def _rows(valid: pl.DataFrame) -> list[dict[str, Any]]:
 def _row(told: Mapping[str, Any], value: float, low: float, high: float, first: Mapping[str, Any]) -> dict[str, Any]:
     compression = told["compression"]
     state = "" if compression in (None, "", "none") else f", {words(compression)}"
-    accuracy = first["trained_accuracy_fraction"]
     return {
         "case": f"{told['network']}{state}", "back_end": told["back_end"], "family": told["family"] or "",
         "label": short(told["back_end"]), "split": told["split"], "share": told["inference_share_fraction"],
         "factor": rounded(value), "low": rounded(low), "high": rounded(high),
         "text": interval(value, low, high),
-        "inferences": first["inferences"], "accuracy": UNKNOWN if accuracy is None else f"{100 * accuracy:.1f} %",
+        "inferences": first["inferences"], "accuracy": _accuracy(first),
+        "area": UNKNOWN if first["area_mm2"] is None else f"{first['area_mm2']:.3g}",
         "is_baseline": told["back_end"] == first["baseline"] and not state,
         "is_equal": first["rank"] is not None or first["back_end"] == first["baseline"],
         "reason": first["reason"] or "",
     }  # fmt: skip
 
 
+def _accuracy(row: Mapping[str, Any]) -> str:
+    """What was learnt, with the spread of its trainings where there are several."""
+    mean, spread = row["trained_accuracy_fraction"], row["trained_accuracy_sd_fraction"]
+    if mean is None:
+        return UNKNOWN
+    return f"{100 * mean:.1f} %" if spread is None else f"{100 * mean:.1f} ± {100 * spread:.1f} %"
+
+
 def _table(rows: Rows) -> Rows:
     """A row a (network, machine), a column a split."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
-        kept = {name: row[name] for name in ("case", "back_end", "family", "accuracy", "reason")}
+        kept = {name: row[name] for name in ("case", "back_end", "family", "accuracy", "area", "reason")}
         found.setdefault((row["case"], row["back_end"]), {**kept, "factors": {}})["factors"][row["split"]] = row["text"]
     return list(found.values())
 
