@@ -9,7 +9,10 @@ first    the first chart has been drawn, since the page's beginning
 all      every chart has been drawn
 slider   a limit moved with the mouse, until every chart on screen has been drawn with it; median of ten moves
 sort     a click on a column's name, until the table shows its new rows
-memory   resident memory of the page's process once every chart is drawn, and the greatest seen
+memory   resident memory of the page's process, in MB; that of an empty page in the same browser is printed above
+         rest      a second after every chart was drawn but those of many marks far from the screen, which wait for it
+         read      a second after the whole page was scrolled through, screen by screen, each chart drawn on its way
+         greatest  the most seen every 50 ms meanwhile: loading, drawing, ten moves of the slider, a sort, reading
 render   CPU of writing the page; the library is packed before, once a process (about 2 s)
 """
 
@@ -56,6 +59,7 @@ new MutationObserver((changes) => {
 
 MOVE = """
 const frame = () => new Promise((go) => requestAnimationFrame(go)), slider = document.getElementById('range-energy');
+slider.scrollIntoView({ block: 'nearest', behavior: 'instant' });
 const near = [...document.querySelectorAll('[data-chart]')].filter((place) => {
   const box = place.getBoundingClientRect();
   return place.view && box.top < innerHeight && box.bottom > 0 && 'max_energy' in place.view.getState().signals;
@@ -83,10 +87,15 @@ return new Promise((go) => {
   document.querySelector('#table-box th[data-name=area_mm2] button').click();
 });
 """
+SHOWN = """[...document.querySelectorAll('[data-chart]')].every((place) => {
+  const { top, bottom } = place.getBoundingClientRect();
+  return top > innerHeight || bottom < 0 || place.dataset.drawn;
+})"""
 PAIRS = {
     "first": ("begun", "first"), "all": ("begun", "all"), "slider": ("moved", "redrawn"), "sort": ("clicked", "sorted"),
 }  # fmt: skip
 """What is timed: between which two marks."""
+MEMORY = ("rest", "read", "greatest")
 
 
 @contextmanager
@@ -135,6 +144,24 @@ def slide(driver: Any, moves: int = 10) -> None:
         wait(driver, "window.isRedrawn")
 
 
+def read_through(driver: Any) -> float:
+    """Scroll over the whole page, waiting for the charts of each screen; the greatest resident memory, in MB."""
+    height, most = driver.execute_script("return document.documentElement.scrollHeight"), 0.0
+    for top in (*range(0, height, 600), 0):
+        driver.execute_script("scrollTo({ top: arguments[0], behavior: 'instant' })", top)
+        time.sleep(0.2)
+        most = max(most, wait(driver, SHOWN), resident_mb(driver))
+    return most
+
+
+def empty_mb() -> float:
+    """Resident memory of a page that holds nothing: what the browser itself takes."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, browser(folder) as driver:
+        driver.get("data:text/html,<p>empty")
+        time.sleep(1)
+        return resident_mb(driver)
+
+
 def timed(driver: Any) -> dict[str, float]:
     """Seconds by the clock, and of the main thread's work, between the marks of each pair; medians where it recurs."""
     told = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
@@ -162,7 +189,9 @@ def opened(page: Path) -> dict[str, float]:
         slide(driver)
         driver.execute_script("document.querySelector('#table-box').scrollIntoView()")
         driver.execute_script(SORT)
-        return {**timed(driver), "rests": rests, "most": max(most, rests, resident_mb(driver))}
+        most = max(most, rests, resident_mb(driver), read_through(driver))
+        time.sleep(1)
+        return {**timed(driver), "rest": rests, "read": resident_mb(driver), "greatest": most}
 
 
 def measured(designs: int, repeats: int, folder: Path) -> dict[str, float]:
@@ -183,14 +212,19 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args()
     packed_library()
-    columns = ("designs", "load", "file, MB", "render, s", *(f"{name}, s" for name in PAIRS), "memory, MB", "greatest")
-    print(f"{os.cpu_count()} cores\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
+    columns = (
+        "designs", "load", "file, MB", "render, s", *(f"{name}, s" for name in PAIRS),
+        *(f"{name}, MB" for name in MEMORY),
+    )  # fmt: skip
+    print(f"{os.cpu_count()} cores; an empty page: {empty_mb():.0f} MB")
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     with tempfile.TemporaryDirectory() as folder:
         for designs in asked.designs:
             load = os.getloadavg()[0]
             row = measured(designs, asked.repeats, Path(folder))
             times = " | ".join(f"{row[name]:.2f} ({row[f'{name} cpu']:.2f})" for name in PAIRS)
-            shown = f"{row['file']:.2f} | {row['render']:.2f} | {times} | {row['rests']:.0f} | {row['most']:.0f}"
+            sizes = " | ".join(f"{row[name]:.0f}" for name in MEMORY)
+            shown = f"{row['file']:.2f} | {row['render']:.2f} | {times} | {sizes}"
             print(f"| {designs:,} | {load:.1f} | {shown} |", flush=True)
     print(GOALS)
 
