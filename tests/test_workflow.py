@@ -101,6 +101,8 @@ def project(tmp_path_factory):
     for model in (folder / "models").glob("*.yaml"):
         if model.stem not in ("digits_mlp", "shg_digits"):
             model.unlink()
+        else:  # what the workflow asks of a network is that it is trained, not how well
+            model.write_text(re.sub(r"epochs: \d+", "epochs: 3", model.read_text()))
     for machine in (folder / "hwlib").glob("*/*.yaml"):
         if machine.parent.name in FAMILIES and f"{machine.parent.name}/{machine.stem}" not in MACHINES:
             machine.unlink()
