@@ -343,3 +343,40 @@ def test_printing_shows_the_answer_and_no_controls(browser: Any, page: str) -> N
         assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def touch(browser: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """A finger that presses, moves in steps if it is to end elsewhere, and leaves."""
+    steps = [tuple(a + step / 8 * (b - a) for a, b in zip(start, end, strict=True)) for step in range(1, 9)]
+    for kind, points in (
+        ("touchStart", [start]),
+        *(("touchMove", [at]) for at in steps if start != end),
+        ("touchEnd", []),
+    ):
+        given = [{"x": at[0], "y": at[1]} for at in points]
+        browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": given})
+
+
+def test_a_finger_moves_the_page_over_a_chart_and_a_tap_explains_a_design(browser: Any, page: str) -> None:
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 1})
+    try:
+        opened(browser, page, 390, 844)
+        step = next(step for step in Facts.of(synthetic()).pareto.fronts["energy"] if step["label"] == "shg")
+        across, up = mark_at(browser, step["x"], step["accuracy"])
+        before = browser.execute_script("return scrollY")
+        touch(browser, (across, up), (across, up - 200))
+        wait(browser, f"scrollY > {before + 100}")
+        state = "return [document.querySelector('[data-chart=energy]').view.signal('brush'), looked.textContent]"
+        assert browser.execute_script(state) == [{}, ""]
+        for _ in range(
+            20
+        ):  # the page may still roll on, or a chart above be drawn: a tap that told nothing is made again
+            across, up = mark_at(browser, step["x"], step["accuracy"])
+            touch(browser, (across + 9, up), (across + 9, up))  # a finger is broader than a point
+            time.sleep(0.25)
+            if told := browser.execute_script("return looked.textContent"):
+                break
+        assert told.startswith("Clicked: shg_digits on physical/shg: ")
+        assert browser.execute_script(state)[0] == {}
+    finally:
+        browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})

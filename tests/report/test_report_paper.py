@@ -40,7 +40,11 @@ def test_paper_holds_the_answer_forty_rows_and_no_control(browser: Any, page: st
     opened(browser, page)
     browser.execute_script(
         """const count = (selector) => document.querySelectorAll(`#table-box ${selector}`).length;
-        addEventListener('beforeprint', () => { window.rows = count('tbody tr'); });
+        addEventListener('beforeprint', () => {
+          window.rows = count('tbody tr');
+          window.drawn = document.querySelectorAll('figure > .paper svg text').length;
+          window.bare = document.querySelectorAll('[data-chart]:not(:has(+ .paper svg))').length;
+        });
         addEventListener('afterprint', () => { window.after = count('.gap'); });"""
     )
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
@@ -52,7 +56,23 @@ def test_paper_holds_the_answer_forty_rows_and_no_control(browser: Any, page: st
     assert 3 < len(re.findall(rb"/Type\s*/Page\b", paper)) <= PAGES
     assert browser.execute_script("return window.rows") == PRINTED
     assert browser.execute_script("return window.after") == 1
+    assert browser.execute_script("return window.bare") == 0 and browser.execute_script("return window.drawn") > 100
+    assert browser.execute_script("return document.querySelectorAll('.paper').length") == 0
     assert browser.get_log("browser") == []
+
+
+def test_a_dark_page_is_printed_light_and_is_dark_afterwards(browser: Any, page: str) -> None:
+    opened(browser, page)
+    browser.execute_script(
+        "if (document.documentElement.dataset.theme === 'light') document.getElementById('theme').click()"
+    )
+    browser.execute_script(
+        "addEventListener('beforeprint', () => { window.worn = document.documentElement.dataset.theme; })"
+    )
+    browser.execute_cdp_cmd("Page.printToPDF", {"pageRanges": "1"})
+    worn = browser.execute_script("return [window.worn, document.documentElement.dataset.theme]")
+    browser.execute_script("document.getElementById('theme').click()")
+    assert worn == ["light", "dark"]
 
 
 def test_without_scripts_the_answer_a_table_and_a_picture_are_seen(browser: Any, page: str) -> None:
