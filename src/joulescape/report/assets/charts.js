@@ -180,7 +180,10 @@ function makeCharts(page, datasets, theme) {
         place.style.minHeight = `${page.figures[place.dataset.chart].height + AXES_PX}px`;
       }
       await watch(places, "200px", seen, (place) => near.delete(place.dataset.chart));
-      watch(places.filter((place) => !isLight(place)), "700px", () => {}, letGo);
+      watch(places.filter((place) => !isLight(place)), "700px", () => {}, (place) => {
+        near.delete(place.dataset.chart); // which of two observers is told first is not settled
+        letGo(place);
+      });
     },
     async drawAll() {
       for (const place of places.filter(isLight)) {
