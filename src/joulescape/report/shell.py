@@ -67,6 +67,7 @@ def packed_library() -> str:
     return packed_text(library())
 
 
+@cache
 def environment() -> jinja2.Environment:
     """Templates with strict escaping: what is not marked as ours is text, and a missing name is an error."""
     made = jinja2.Environment(
