@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from random_tables import random_given
 from synthetic import synthetic
 
-from joulescape.report import certainty, theme
+from joulescape.report import certainty, sampling, theme
 from joulescape.report.blob import rounded
 from joulescape.report.certainty import Band
 from joulescape.report.decide import COSTS, Limits, decide, default_limit
@@ -33,7 +33,7 @@ Columns = dict[str, list[Any]]
 def columns(*rows: tuple[Any, ...]) -> Columns:
     names = ("id", "back_end", "family", "accuracy", "sd", "energy", "latency", "area")
     made = {name: [row[place] for row in rows] for place, name in enumerate(names)}
-    return {**made, "exact": [sd is None for sd in made["sd"]]}
+    return {**made, "exact": [sd is None for sd in made["sd"]], "samples": [None] * len(rows)}
 
 
 TWO = columns(
@@ -160,6 +160,25 @@ def test_one_run_is_told_apart_from_nothing_unless_it_is_every_run() -> None:
     assert certainty.rivals(unsure, chosen, bands(NARROW), "accuracy") == [0]
 
 
+@given(st.floats(0.5, 1.0), st.sampled_from([None, 0.0, 0.004, 0.03]), st.integers(20, 10_000))
+def test_the_samples_widen_what_the_draws_say(accuracy: float, sd: float | None, samples: int) -> None:
+    one = {**TWO, "accuracy": [accuracy, 0.5], "sd": [sd, None], "exact": [True, True]}
+    plain, asked = certainty.reach(one, 0), certainty.reach({**one, "samples": [samples, None]}, 0)
+    error = sampling.standard_error(accuracy, samples)
+    assert plain == 2 * (sd or 0.0)
+    assert asked == pytest.approx(math.hypot(plain, error))
+
+
+def test_designs_less_than_twice_the_error_of_the_best_apart_are_never_told_apart() -> None:
+    for best, samples in ((0.994, 360), (0.8, 360), (0.97, 10_000)):
+        apart = 1.999 * sampling.standard_error(best, samples)
+        near = {**TWO, "accuracy": [best - apart, best], "sd": [None, None], "samples": [samples] * 2}
+        near["exact"] = [True, True]
+        assert certainty.overlap(near, bands(NARROW), "accuracy", 0, 1)
+        far = {**near, "accuracy": [best - 2 * apart, best]}
+        assert not certainty.overlap(far, bands(NARROW), "accuracy", 0, 1)
+
+
 def test_an_end_without_a_valid_design_is_open() -> None:
     open_end = {"electronic/a": Band(0.9, None, 1), "photonic/b": Band(0.9, 1.1, 1)}
     assert certainty.span(TWO, bands(open_end), "energy", 0) == (pytest.approx(90.0), math.inf)
@@ -225,14 +244,16 @@ def test_the_headline_s_ratio_is_no_claim_where_corners_are_wide() -> None:
 
 
 @pytest.mark.skipif(NODE is None, reason="node is not installed")
-def test_the_page_is_as_sure_as_python() -> None:
+@pytest.mark.parametrize("samples", [None, 360])
+def test_the_page_is_as_sure_as_python(samples: int | None) -> None:
     found = synthetic(240)
     some = found.confirmed.with_columns(
         state=pl.when((pl.col("corner") == "pessimistic") & (pl.col("back_end") == "photonic/mzi_mesh"))
         .then(pl.lit("infeasible"))
         .otherwise(pl.lit("valid")),
     )
-    changed = dataclasses.replace(found, confirmed=some)
+    counts = {} if samples is None else {"validation": samples}
+    changed = dataclasses.replace(found, confirmed=some, resolved={**found.resolved, "samples": counts})
     table, known = design_columns(changed), certainty.bands(changed)
     cases = [Limits(accuracy=level, prefer=prefer) for level in (None, 0.8, 0.93, 0.97) for prefer in PREFERENCES]
     sources = ("decide.js", "numbers.js", "certainty.js")
@@ -243,7 +264,8 @@ def test_the_page_is_as_sure_as_python() -> None:
       const found = decide(columns, limits);
       const close = rivals(columns, found, bands, limits.prefer);
       const tie = tieText(columns, close, judgedBy(columns, limits.prefer));
-      return [close, tie, rangeText(columns, bands, found.index, page.metrics.energy, page)];
+      const range = rangeText(columns, bands, found.index, page.metrics.energy, page);
+      return [close, tie, range, columns.id.map((_, row) => reach(columns, row))];
     })));"""
     page = {
         "units": {key: list(unit) for key, unit in theme.UNITS.items()},
@@ -258,6 +280,7 @@ def test_the_page_is_as_sure_as_python() -> None:
         assert chosen.index is not None
         close = certainty.rivals(table, chosen, known, case.prefer)
         said = certainty.range_text(table, known, chosen.index, changed.axes.energy)
-        wanted.append([close, certainty.tie_text(table, close, certainty.judged_by(table, case.prefer)), said])
+        reached = [certainty.reach(table, row) for row in range(len(table["id"]))]
+        wanted.append([close, certainty.tie_text(table, close, certainty.judged_by(table, case.prefer)), said, reached])
     assert json.loads(ran.stdout) == wanted
-    assert any("no valid design with every constant pessimistic" in said for _, _, said in wanted)
+    assert any("no valid design with every constant pessimistic" in said for _, _, said, _ in wanted)

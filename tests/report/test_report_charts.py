@@ -144,6 +144,28 @@ def test_an_accuracy_domain_holds_its_values_and_stays_a_fraction(values: list[f
     assert low < high
 
 
+def test_every_axis_of_numbers_says_what_it_counts(found: tuple[Facts, dict[str, Figure]]) -> None:
+    for name, drawn in found[1].items():
+        for channel in walked(drawn.spec()):
+            axis = channel.get("axis")
+            if channel.get("type") == "quantitative" and axis is not None:
+                assert axis.get("title"), name
+
+
+def test_the_axis_of_bars_that_switch_is_named_as_they_are(found: tuple[Facts, dict[str, Figure]]) -> None:
+    import vl_convert
+
+    if "components" not in found[1]:
+        return
+    spec = {**found[1]["components"].with_rows({}), "width": 420}
+    share = json.dumps(spec, allow_nan=False)
+    joules = share.replace('"name": "shares", "value": true', '"name": "shares", "value": false')
+    assert share != joules
+    said = [vl_convert.vegalite_to_svg(text, vl_version=VEGA_LITE) for text in (share, joules)]
+    assert ["Share of the energy" in svg for svg in said] == [True, False]
+    assert ["(better ←)" in svg for svg in said] == [False, True]
+
+
 @pytest.mark.parametrize("metric", ["inference_energy_pj", "inference_latency_ns", "area_mm2", "tops_per_w"])
 def test_tick_labels_carry_their_unit(metric: str) -> None:
     assert theme.unit_of(metric)[1] in figure.tick_label(metric)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from joulescape.report import figure, theme
 from joulescape.report.marks import DASHES, SHADES, SHAPES, Mark, marks_of, share_a_family, worn, worn_config
+from joulescape.report.shell import VEGA_LITE
 from joulescape.report.theme import Mode
 
 EYES = {
@@ -45,6 +47,10 @@ def seen(colour: str, eye: str) -> tuple[float, ...]:
         1.9779984951 * long - 2.4285922050 * middle + 0.4505937099 * short,
         0.0259040371 * long + 0.7827717662 * middle - 0.8086757660 * short,
     )
+
+
+def contrast(one: float, other: float) -> float:
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
 
 
 def luminance(colour: str) -> float:
@@ -113,3 +119,23 @@ def test_a_spec_wears_the_machines_and_keeps_what_is_no_family() -> None:
     assert "range" not in inner["color"]["scale"]
     assert inner["x"] == encoding["x"] and found["height"] == 3
     assert worn_config("dark", marks)["range"]["category"] == list(SHADES["dark"][1][:2])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_names_of_every_shade_are_read_from_the_page(mode: Mode) -> None:
+    import altair as alt
+    import vl_convert
+
+    shades = [shade for family in SHADES[mode] for shade in family]
+    page = theme.colours(mode)["page"]
+    rows = [{"back_end": f"m{place}"} for place in range(len(shades))]
+    names = alt.Chart(alt.NamedData("rows")).mark_text(fill=figure.name_colour()).encode(text="back_end:N")
+    scale = alt.Scale(domain=[row["back_end"] for row in rows], range=shades)
+    points = alt.Chart(alt.NamedData("rows")).mark_point().encode(color=alt.Color("back_end:N", scale=scale))
+    spec = figure.layered(names, points, params=[alt.param(name="paper", value=page)]).to_dict(validate=False)
+    svg = vl_convert.vegalite_to_svg({**spec, "datasets": {"rows": rows}}, vl_version=VEGA_LITE)
+    fills = {name: fill for fill, name in re.findall(r'<text[^>]*fill="(rgb[^"]*)"[^>]*>(m\d+)<', svg)}
+    assert fills.keys() == {row["back_end"] for row in rows}
+    for fill in fills.values():
+        colour = "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", fill))
+        assert contrast(luminance(colour), luminance(page)) >= 4.5

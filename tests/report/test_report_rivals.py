@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from joulescape.report import corners, theme
+from joulescape.report import certainty, theme
 from joulescape.report.decide import Limits, decide
 from joulescape.report.sections.survivors import (
     LOSES,
@@ -41,6 +41,7 @@ def table(rows: list[Design], **more: list[Any]) -> Columns:
         "back_end": [f"m{place}" for place in range(len(rows))],
         "family": ["electronic"] * len(rows),
         "exact": [False] * len(rows),
+        "samples": [None] * len(rows),
         "accuracy": [accuracy / 100 for accuracy, _, _ in rows],
         "sd": [sd for _, sd, _ in rows],
         "energy": [energy for _, _, energy in rows],
@@ -129,7 +130,7 @@ def test_another_choice_is_named_with_its_energy() -> None:
 )
 def test_one_run_says_nothing_unless_every_run_is_the_same(sd: float | None, exact: bool, found: float | None) -> None:
     columns = table([(90, sd, 1.0)], exact=[exact])
-    assert corners.reach(columns, 0) == found
+    assert certainty.reach(columns, 0) == found
 
 
 words = st.sampled_from([SURVIVES, TIES, LOSES, UNKNOWN])

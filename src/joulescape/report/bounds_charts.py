@@ -47,7 +47,10 @@ def bars(rows: Rows, phases: Sequence[str]) -> tuple[Figure, ...]:
     base = alt.Chart(alt.NamedData("bounds")).transform_filter("datum.phase == phase")
     y = alt.Y("label:N", sort=None, axis=alt.Axis(title=None, labelLimit=210, ticks=False, domain=False))
     x = alt.X(
-        "share:Q", stack="zero", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(title=None, format="~%", values=FIFTHS)
+        "share:Q",
+        stack="zero",
+        scale=alt.Scale(domain=[0, 1]),
+        axis=alt.Axis(title=figure.SHARE_OF_TIME, format="~%", values=FIFTHS),
     )
     marks = base.mark_bar(stroke=alt.expr("paper"), strokeWidth=0.6, height=19).encode(
         x=x,
@@ -187,7 +190,7 @@ def _chart(extent: Extent, has_points: bool, has_edge: bool, lines: Rows, phase:
         place: dict[str, Any] = {"align": "right", "dx": -4, "dy": -5, "fontSize": 11, "fontWeight": 600}
         halo: dict[str, Any] = {"stroke": alt.expr("paper"), "strokeWidth": 4, "strokeJoin": "round"}
         names = of("roof_names").encode(text="name:N")
-        layers += [names.mark_text(**place, **halo), names.mark_text(**place)]
+        layers += [names.mark_text(**place, **halo), names.mark_text(**place, fill=figure.name_colour())]
     for name, is_there, is_filled in (("roof_points", has_points, True), ("roof_edge", has_edge, False)):
         if is_there:
             marks = of(name).mark_point(filled=is_filled, size=62, opacity=0.85, strokeWidth=1.6)

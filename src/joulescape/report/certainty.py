@@ -19,7 +19,7 @@ from joulescape.report.decide import COSTS, Columns, Decision
 from joulescape.report.inputs import Tables
 
 SPREAD_SD = 2.0
-"""Accuracies are told apart when their means differ by more than so many standard deviations on either side."""
+"""Over draws, accuracies are told apart when their means differ by more than so many standard deviations of either."""
 
 
 @dataclass(frozen=True)
@@ -79,25 +79,33 @@ def band_of(columns: Columns, found: Mapping[str, Band], row: int) -> Band | Non
 
 
 def span(columns: Columns, found: Bands, name: str, row: int) -> tuple[float, float] | None:
-    """Range of accuracy (± 2 sd over draws) or of a cost (over corners) of one design; None for an absent cost.
+    """Range of accuracy (± `reach`) or of a cost (over corners) of one design; None for an absent cost.
 
-    One run says nothing of its spread, so it is told apart from nothing, unless the machine computes exactly: then one
-    run is every run. A cost without a band is a point; an open end is 0 or infinite.
+    A cost without a band is a point; an open end is 0 or infinite, and so is an accuracy of which nothing is known.
     """
     value = columns[name][row]
     if value is None:
         return None
     if name == "accuracy":
-        reach = _reach(columns["sd"][row], columns["exact"][row])
-        return value - reach, value + reach
+        half = reach(columns, row)
+        return (-math.inf, math.inf) if half is None else (value - half, value + half)
     band = band_of(columns, found[name], row) or Band(1.0, 1.0, 0)
     return value * (band.low or 0.0), math.inf if band.high is None else value * band.high
 
 
-def _reach(sd: float | None, is_exact: bool) -> float:
-    if sd is None:
-        return 0.0 if is_exact else math.inf
-    return SPREAD_SD * sd
+def reach(columns: Columns, row: int) -> float | None:
+    """How far an accuracy may be off: 2 sd over draws and one standard error of its samples, in quadrature.
+
+    Not two of the latter: all designs are asked the same samples and share most of their luck, so that accuracies apart
+    by the sum of both errors are seldom so by chance. None where one run says nothing of its spread, unless the machine
+    computes exactly: then one run is every run. Without a count of samples there are the draws alone.
+    """
+    sd, samples = columns["sd"][row], columns["samples"][row]
+    if sd is None and not columns["exact"][row]:
+        return None
+    drawn = SPREAD_SD * (sd or 0.0)
+    asked = 0.0 if samples is None else sampling.standard_error(columns["accuracy"][row], samples)
+    return math.sqrt(drawn * drawn + asked * asked)
 
 
 def overlap(columns: Columns, found: Bands, name: str, first: int, second: int) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from joulescape.report.certainty import SPREAD_SD
-from joulescape.report.decide import Columns
+from joulescape.report import sampling
 from joulescape.report.inputs import Tables
 
 Corner = Literal["optimistic", "typical", "pessimistic"]
@@ -37,12 +36,5 @@ def confirmed_at(given: Tables, at: Mapping[str, Corner]) -> dict[str, list[Any]
         columns[role] = values if role == "accuracy" else [value or None for value in values]
     if accuracy is not None:
         columns["sd"] = [row[accuracy.replace("_fraction", "_sd_fraction")] for row in kept]
+        columns["samples"] = [sampling.samples_of(given, "test")] * len(kept)
     return columns
-
-
-def reach(columns: Columns, row: int) -> float | None:
-    """Two standard deviations of a design's accuracy; None where one run of a machine that draws says nothing of it."""
-    sd = columns["sd"][row]
-    if sd is None:
-        return 0.0 if columns["exact"][row] else None
-    return SPREAD_SD * float(sd)

@@ -12,6 +12,7 @@ from joulescape import tables
 from joulescape.report.blob import DIGITS, rounded_series
 from joulescape.report.decide import gains
 from joulescape.report.inputs import Tables
+from joulescape.report.sampling import samples_of
 from joulescape.report.theme import unit_of
 
 DRAWN = 5000
@@ -48,6 +49,7 @@ def design_columns(given: Tables) -> Columns:
     columns = _judged(given, valid)
     columns["sd"] = rounded_series(valid["accuracy_sd_fraction"]).to_list()
     columns["draws"] = valid["accuracy_draws_count"].to_list()
+    columns["samples"] = [samples_of(given)] * valid.height
     columns["exact"] = [found == "exact" for found in valid["equivalence"].to_list()]
     columns["front"] = [design in on_front for design in columns["id"]]
     columns["drawn"] = _drawn(columns)

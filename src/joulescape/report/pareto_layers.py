@@ -223,7 +223,7 @@ def _names(frame: Frame) -> Iterator[alt.Chart]:
         "fontWeight": 600,
     }
     yield names.mark_text(**place, stroke=alt.expr("paper"), strokeWidth=4, strokeJoin="round", opacity=0.85)
-    yield names.mark_text(**place).encode(color=figure.family_colour())
+    yield names.mark_text(**place, fill=figure.name_colour())
 
 
 def _near(frame: Frame) -> alt.Chart:

@@ -17,8 +17,8 @@ def standard_error(accuracy: float, samples: int) -> float:
     """Standard error of a share p of n samples, a fraction: sqrt(p (1 - p) / n + 1 / (4 n^2)) / (1 + 1 / n).
 
     The half width of Wilson's score interval at one standard deviation: the binomial sqrt(p (1 - p) / n) up to terms of
-    1 / n, and above 0 where every sample was right. Designs closer than it are not told apart: two measured on the same
-    samples differ by less than two drawn apart would, but by how much less only their single answers would say.
+    1 / n, and above 0 where every sample was right. It is of one design: two measured on the same samples differ by
+    less than two drawn apart would, but by how much less only their single answers would say (`certainty.reach`).
     """
     return math.sqrt(accuracy * (1 - accuracy) / samples + 0.25 / samples**2) / (1 + 1 / samples)
 
@@ -42,7 +42,8 @@ def scope_words(given: Tables) -> str:
     if samples is None:
         return "its standard error is not known: the number of samples was not kept"
     points = 100 * standard_error(best, samples)
-    return f"its standard error {points:.2g} points at {100 * best:.1f} %: designs closer than that are not told apart"
+    error = f"its standard error {points:.2g} points at {100 * best:.1f} %"
+    return f"{error}: designs less than about twice that apart count as equally accurate"
 
 
 def tested_words(given: Tables, accuracy: float) -> str:

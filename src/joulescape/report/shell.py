@@ -19,8 +19,8 @@ VEGA_LITE = "6.4"
 """The version that Altair emits and that the bundle must match."""
 
 SCRIPTS = (
-    "decide.js", "numbers.js", "columns.js", "certainty.js", "charts.js", "panel.js", "table.js", "sheet.js", "paper.js",
-    "main.js",
+    "decide.js", "numbers.js", "columns.js", "certainty.js", "charts.js", "panel.js", "table.js", "sheet.js",
+    "paper.js", "main.js",
 )  # fmt: skip
 """Joined in this order inside one function."""
 

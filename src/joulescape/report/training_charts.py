@@ -62,7 +62,7 @@ def beside(pairs: Rows) -> tuple[Figure, ...]:
         "fontWeight": 600,
     }  # fmt: skip
     halo: dict[str, Any] = {"stroke": alt.expr("paper"), "strokeWidth": 4, "strokeJoin": "round"}
-    names = [ends.mark_text(**place, **halo), ends.mark_text(**place)]
+    names = [ends.mark_text(**place, **halo), ends.mark_text(**place, fill=figure.name_colour())]
     chart = figure.layered(line, *names, *points).add_params(alt.param(name="paper", value="#ffffff"))
     said = "; ".join(f"{row['back_end']} {row['what']} {row['energy_text']}, {row['time_text']}" for row in pairs)
     caption = (
@@ -197,14 +197,14 @@ def _lives(data: dict[str, Rows], last: float, declared: float | None) -> alt.La
         of("lives").mark_line(strokeWidth=2, clip=True).encode(**keys),
         of("lives").mark_point(filled=True, size=40, opacity=0).encode(tooltip=tooltip),
         names.mark_text(**place, **halo),
-        names.mark_text(**place),
+        names.mark_text(**place, fill=figure.name_colour()),
     ]
     if data["life_crossings"]:
         ring = of("life_crossings").mark_point(shape="circle", size=150, filled=False, strokeWidth=2.2)
         layers.append(ring.encode(tooltip=[tooltip[0], alt.Tooltip("label:N", title="Least from")]))
         said = of("life_crossings").encode(text="label:N")
         beside: dict[str, Any] = {"align": "left", "dx": 11, "dy": 12, "fontSize": 11}
-        layers += [said.mark_text(**beside, **halo), said.mark_text(**beside)]
+        layers += [said.mark_text(**beside, **halo), said.mark_text(**beside, fill=figure.name_colour())]
     if declared:
         one = alt.Chart(alt.NamedData("one")).transform_calculate(x=f"{declared}")
         layers.append(one.mark_rule(strokeDash=[4, 3]).encode(x=x))

@@ -6,13 +6,25 @@ function bandOf(columns, known, row) {
   return known[columns.id[row]] || known[columns.back_end[row]] || null;
 }
 
+// The same rule as report/sampling.py.
+function standardError(accuracy, samples) {
+  return Math.sqrt((accuracy * (1 - accuracy)) / samples + 0.25 / (samples * samples)) / (1 + 1 / samples);
+}
+
+// One run has no spread; of an exact machine it is every run.
+function reach(columns, row) {
+  const sd = columns.sd[row], samples = columns.samples[row];
+  if (sd === null && !columns.exact[row]) return null;
+  const drawn = SPREAD_SD * (sd || 0), asked = samples === null ? 0 : standardError(columns.accuracy[row], samples);
+  return Math.sqrt(drawn * drawn + asked * asked);
+}
+
 function span(columns, bands, name, row) {
   const value = columns[name][row];
   if (value === null) return null;
   if (name === "accuracy") {
-    const once = columns.exact[row] ? 0 : Infinity; // one run has no spread; of an exact machine it is every run
-    const reach = columns.sd[row] === null ? once : SPREAD_SD * columns.sd[row];
-    return [value - reach, value + reach];
+    const half = reach(columns, row);
+    return half === null ? [-Infinity, Infinity] : [value - half, value + half];
   }
   const [low, high] = bandOf(columns, bands[name], row) || [1, 1];
   return [value * (low || 0), high === null ? Infinity : value * high];

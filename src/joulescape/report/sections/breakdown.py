@@ -27,6 +27,12 @@ NAMED largest, are not named."""
 
 BAR_PX = 19
 
+JOULES = " : ".join(
+    f"{test}'{figure.cost_title(theme.LABELS[metric])}'"
+    for test, metric in (("phase == 'training' ? ", "training_energy_pj"), ("", "inference_energy_pj"))
+)
+"""Vega expression of the axis title where bars are of joules."""
+
 PUBLISHED_NODE = "as_published"
 
 
@@ -199,7 +205,8 @@ def _stack(name: str, row: str, phase: str, only: str | None, size: tuple[int, i
     base = base.transform_calculate(value="shares ? datum.share : datum.energy")
     y = alt.Y(f"{row}:N", sort=None, axis=alt.Axis(title=None, labelLimit=210, ticks=False, domain=False))
     label = f"shares ? format(datum.value, '.0%') : {unit}"
-    x = alt.X("value:Q", stack="zero", axis=alt.Axis(title=None, labelExpr=label, tickCount=6))
+    x = alt.X("value:Q", stack="zero", axis=alt.Axis(labelExpr=label, tickCount=6))
+    x = figure.titled(x, f"shares ? 'Share of the energy' : {JOULES}")
     bars = base.mark_bar(stroke=alt.expr("paper"), strokeWidth=0.6, height=BAR_PX).encode(
         x=x,
         y=y,

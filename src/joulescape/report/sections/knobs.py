@@ -145,7 +145,7 @@ def _chart(role: str, first: str, height: int) -> alt.LayerChart:
     base = alt.Chart(alt.NamedData("knobs")).transform_filter(mine)
     y = alt.Y("knob:N", sort=None, axis=alt.Axis(title=None, labelLimit=190, ticks=False, domain=False))
     scale = alt.Scale(domain=[0, 1], clamp=True)
-    x = alt.X("share:Q", scale=scale, axis=alt.Axis(title=None, format=".0%", tickCount=5))
+    x = alt.X("share:Q", scale=scale, axis=alt.Axis(title="Share of the variance", format=".0%", tickCount=5))
     tooltip = [
         alt.Tooltip("knob:N", title="Knob"),
         alt.Tooltip("share:Q", title="Share of the variance", format=".1%"),

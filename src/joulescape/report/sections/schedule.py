@@ -104,7 +104,9 @@ def figures(found: ScheduleFacts) -> tuple[Figure, ...]:
 def _chart(found: ScheduleFacts) -> alt.LayerChart:
     base = alt.Chart(alt.NamedData("schedule")).transform_filter("datum.phase == phase && datum.back_end == only")
     y = alt.Y("layer:N", sort=None, axis=alt.Axis(title=None, labelLimit=210, ticks=False, domain=False))
-    x = alt.X("share:Q", scale=alt.Scale(zero=True), axis=alt.Axis(title=None, format="~%", tickCount=6))
+    x = alt.X(
+        "share:Q", scale=alt.Scale(zero=True), axis=alt.Axis(title=figure.SHARE_OF_TIME, format="~%", tickCount=6)
+    )
     tooltip = [
         alt.Tooltip("layer:N", title="Layer"),
         alt.Tooltip("time:N", title="Time of the batch"),

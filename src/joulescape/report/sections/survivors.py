@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from joulescape.report import corners, theme
+from joulescape.report import certainty, corners, theme
 from joulescape.report.corners import Corner
 from joulescape.report.decide import Columns, Decision, Limits, Preference, decide, default_limit
 from joulescape.report.designs import design_columns
@@ -180,8 +180,8 @@ def _by_factor(mine: float, other: float, name: str) -> Verdict:
 
 
 def _by_points(table: Columns, ahead: float, mine: int, its: int, name: str) -> Verdict:
-    """Accuracies whose ranges of two standard deviations touch are not told apart; nor are those of one run."""
-    spreads = corners.reach(table, mine), corners.reach(table, its)
+    """Accuracies whose ranges (`certainty.reach`) touch are not told apart; nor are those of one run."""
+    spreads = certainty.reach(table, mine), certainty.reach(table, its)
     if spreads[0] is None or spreads[1] is None:
         return Verdict(TIES, f"ties with {name}: one run, no spread is known")
     if abs(ahead) <= max(spreads[0] + spreads[1], SAME):
