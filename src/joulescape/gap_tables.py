@@ -92,12 +92,18 @@ LIFECYCLE = {
     "trained_accuracy_fraction": pl.Float64, "training_steps_count": pl.Int64, "steps_basis": pl.String,
     "state": pl.String, "reason": pl.String, "area_mm2": pl.Float64,
     "trained_accuracy_sd_fraction": pl.Float64, "trainings_count": pl.Int64, "equal_within_fraction": pl.Float64,
+    "accuracy_verdict": pl.String,
 }  # fmt: skip
 """lifecycle.parquet: training once and so many inferences that the baseline spends `inference_share_fraction` of its
 energy on them; the same count of inferences holds for every other machine. Split `100/0` is training alone (no
 inference), whose `factor` is that of training energy. `rank` orders designs of equal trained accuracy by energy, 1 is
 the least; null for the others. `trained_accuracy_fraction` is the mean of `trainings_count` trainings, each with its
-own draw; equal is what is no more than `equal_within_fraction` below the baseline's mean."""
+own draw. `accuracy_verdict` holds it against the baseline's: `equal` is a mean no more than `equal_within_fraction`
+below; `less` one that lies lower and is told from that (Welch, 95 %); `undecided` one that lies lower and is not; null
+where nothing was measured."""
+
+UNDECIDED = "undecided"
+"""The verdict on a mean that lies below what is still equal, by less than its trainings tell from chance."""
 
 FINDINGS = {"id": pl.String, "sentence": pl.String, "uncertainty": pl.String, "command": pl.String,
             "contradicts": pl.String}  # fmt: skip

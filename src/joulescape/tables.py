@@ -82,6 +82,7 @@ LATER = {
     "factors": frozenset({"equal_within_fraction"}), "overtake": frozenset({"quantity"}),
     "lifecycle": frozenset({
         "area_mm2", "trained_accuracy_sd_fraction", "trainings_count", "equal_within_fraction",
+        "accuracy_verdict",
     }),
 }  # fmt: skip
 """By table: columns that an older file lacks. They are read as null, which is what is known of them there."""

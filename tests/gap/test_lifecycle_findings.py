@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from joulescape import gap_tables, tables
-from joulescape.gap.lifecycle import Life, _split
+from joulescape.gap.lifecycle import _split
 from joulescape.gap.lifecycle_findings import FINDINGS, order_of_machines, training_factors
+from joulescape.gap.lives import Life
 from joulescape.spec.sourced import CORNERS
 
 BASE, LNPU, CELLS = "electronic/base", "electronic/lnpu", "memristive/cells"
@@ -114,3 +115,31 @@ def test_nobody_changes_sides_where_nobody_does() -> None:
     assert found is not None
     assert found.sentence.endswith(f"{LNPU} spends least on mlp in training and still at 99.9 % inference; no machine "
                                    "changes sides with the baseline.")  # fmt: skip
+
+
+def test_both_readings_are_told_where_the_trainings_leave_some_undecided() -> None:
+    several = {"trainings_count": 3, "trained_sd": 0.01}
+    open_ = [replace(one, trained_accuracy=0.935 if one.compression == "pruned" else 0.95, **several) for one in FOUR]
+    found = training_factors(asked(*open_))
+    assert found is not None and found.sentence == (
+        "Learning mlp on the machine itself at equal accuracy, by the means alone: the machine alone saves 10 times "
+        "(electronic/lnpu), with compression alone no design is equal, with both no design is equal; equal are as "
+        "trained: electronic/base, electronic/lnpu. Counting the 2 that are undecided as well (compressed: "
+        "electronic/base, electronic/lnpu): compression alone saves 2 times, the machine alone 10 (electronic/lnpu), "
+        "both 25 (electronic/lnpu), 1.25 of the product."
+    )
+    assert found.uncertainty.endswith("undecided whether it is equal")
+
+
+def test_a_study_whose_compressed_designs_all_learn_less_says_so() -> None:
+    worse = [replace(one, trained_accuracy=0.5) if one.compression == "pruned" else one for one in FOUR]
+    found = training_factors(asked(*worse))
+    assert found is not None and found.sentence.count("no design is equal") == 2
+
+
+def test_who_is_undecided_is_no_winner_and_is_marked_where_it_changes_sides() -> None:
+    open_ = life(CELLS, 10.0, 8.0, trained_accuracy=0.935, trained_sd=0.01, trainings_count=3)
+    base = life(trained_sd=0.01, trainings_count=3)
+    found = order_of_machines(asked(base, open_, life(LNPU, 50.0, 1.0)))
+    assert found is not None and found.sentence.startswith(f"{LNPU} spends least on mlp in training and still")
+    assert f"{CELLS} (undecided whether it learns as well) turns from 10 to 0.25" in found.sentence

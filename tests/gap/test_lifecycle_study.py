@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import polars as pl
 import pytest
@@ -12,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from joulescape import gap_tables, tables
-from joulescape.gap.lifecycle import Life, _epoch, _split, inferences_for, split_name
-from joulescape.gap.lifecycle_findings import DOUBTFUL, FINDINGS, WEAR, worn_out
+from joulescape.gap.lifecycle import _split, inferences_for, split_name
+from joulescape.gap.lifecycle_findings import FINDINGS, WEAR, worn_out
+from joulescape.gap.lives import Life, epoch
 from joulescape.resolve.design_space import load_space
 from joulescape.spec.sourced import CORNERS
 from joulescape.spec.study import PricedTrainingSpec
@@ -72,11 +72,11 @@ def test_a_machine_that_changes_sides_is_told() -> None:
 
 def test_an_epoch_is_priced_or_refused_with_its_reason() -> None:
     space = load_space(ROOT / "spaces" / "gap_training.yaml")
-    design = _epoch(space, PricedTrainingSpec(network="alexnet"), "electronic/systolic_int8")
+    design = epoch(space, PricedTrainingSpec(network="alexnet"), "electronic/systolic_int8")
     assert not isinstance(design, str)
     assert design.plan.steps == -(-1_281_167 // 64)
     assert design.space.spec.node == space.spec.node
-    refused = _epoch(space, PricedTrainingSpec(network="alexnet"), "physical/shg")
+    refused = epoch(space, PricedTrainingSpec(network="alexnet"), "physical/shg")
     assert isinstance(refused, str) and "physical/shg" in refused
 
 
@@ -94,41 +94,11 @@ def test_an_accuracy_that_nobody_measured_equals_none_and_is_said(learnt: float 
     assert all(row["rank"] is not None for row in _split([base, other], base.back_end, (0.9,), None))
 
 
-def scattered(mean: float, sd: float, name: str = "memristive/other") -> Life:
-    return replace(BASE, back_end=name, trained_accuracy=mean, trained_sd=sd, trainings_count=3)
-
-
-@pytest.mark.parametrize(
-    ("mean", "sd", "is_ranked", "words"),
-    [
-        (0.945, 0.002, True, None),
-        (0.930, 0.002, False, "learns 0.930, not the baseline's 0.950"),
-        (0.930, 0.010, True, f"{DOUBTFUL}: 0.930 +- 0.010 against 0.950 +- 0.001 over 3 trainings"),
-        (0.930, None, False, "learns 0.930, not the baseline's 0.950"),
-    ],
-)
-def test_a_mean_that_chance_explains_is_equal_and_says_so(
-    mean: float, sd: float | None, is_ranked: bool, words: str | None
-) -> None:
-    base = scattered(0.95, 0.001, BASE.back_end)
-    rows = _split([base, scattered(mean, cast(float, sd))], BASE.back_end, (), 0.01)
-    told = next(row for row in rows if row["back_end"] == "memristive/other")
-    assert ((told["rank"] is not None), told["reason"]) == (is_ranked, words)
-    assert (told["trained_accuracy_sd_fraction"], told["trainings_count"]) == (sd, 3)
-
-
-@given(mean=st.floats(0.5, 0.95), sd=st.floats(0, 0.1), more=st.floats(0, 0.1))
-def test_more_scatter_never_tells_two_means_apart(mean: float, sd: float, more: float) -> None:
-    base = scattered(0.95, 0.001, BASE.back_end)
-    ranks = [_split([base, scattered(mean, one)], BASE.back_end, (), 0.01)[1]["rank"] for one in (sd, sd + more)]
-    assert ranks[0] is None or ranks[1] is not None
-
-
 def test_a_chip_that_the_study_gives_is_said_with_its_area_and_one_that_wears_out_too() -> None:
     space = load_space(ROOT / "spaces" / "gap_training.yaml")
     asked = PricedTrainingSpec(network="vgg16", hardware={"memristive/isaac": {"tiles": 1408}})
-    small = _epoch(space, PricedTrainingSpec(network="vgg16"), "memristive/isaac")
-    large = _epoch(space, asked, "memristive/isaac")
+    small = epoch(space, PricedTrainingSpec(network="vgg16"), "memristive/isaac")
+    large = epoch(space, asked, "memristive/isaac")
     assert not isinstance(small, str) and not isinstance(large, str)
     assert large.area_mm2 > 5 * small.area_mm2
     reasons = [one.misfit(one.typical) or "" for one in (small, large)]

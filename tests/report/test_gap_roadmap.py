@@ -305,3 +305,22 @@ def test_what_is_learnt_has_the_spread_of_its_trainings_and_its_area() -> None:
     about = {"equal_accuracy_fraction": 0.01}
     said = lifecycle.facts(study(about, lifecycle=machine("m/a", 2.0, **more))).equal
     assert "from 3 trainings of each design" in said
+
+
+def test_the_undecided_are_told_apart_from_the_equal_and_from_those_that_learn_less() -> None:
+    open_ = {"rank": None, "accuracy_verdict": "undecided", "reason": "undecided: 0.93 ± 0.01 against 0.95 ± 0.00"}
+    equal, less = {"accuracy_verdict": "equal"}, {"rank": None, "accuracy_verdict": "less"}
+    found = lives(*machine("m/a", 9.0, **open_), *machine("m/b", 2.0, **equal), *machine("m/c", 99.0, **less))
+    assert found.sentences == (
+        "n: m/b saves most, ×2.00 at 100/0. Counting the undecided (m/a): m/a saves most, ×9.00 at 100/0.",
+    )
+    assert {row["back_end"]: row["verdict"] for row in found.table} == {
+        "m/a": "undecided", "m/b": "equal", "m/c": "less",
+    }  # fmt: skip
+    fills = {row["back_end"]: row["filled"] for row in found.rows}
+    assert fills["m/c"] == 0 < fills["m/a"] < fills["m/b"] == 1
+    assert lives(*machine("m/a", 1.5, **open_), *machine("m/b", 2.0)).sentences[0].endswith(" Undecided: m/a.")
+    alone = lives(*machine("m/a", 9.0, **open_)).sentences[0]
+    assert alone == (
+        "n: by its mean no machine learns as well. Counting the undecided (m/a): m/a saves most, ×9.00 at 100/0."
+    )

@@ -108,7 +108,7 @@ def do_they_multiply(tables: Tables) -> Finding | None:
         return None
     values = mine["interaction"].to_list()
     below, above = sum(v < 1 - ALIKE for v in values), sum(v > 1 + ALIKE for v in values)
-    ends = "; ".join(_end(row) for row in (mine.row(0, named=True), mine.row(mine.height - 1, named=True)))
+    ends = " And: ".join(_end(row) for row in (mine.row(0, named=True), mine.row(mine.height - 1, named=True)))
     return Finding(
         id="claim_multiply",
         sentence=f"Of {mine.height} pairs of a compressed network and a machine where compression changes the "

@@ -86,7 +86,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Difference:
-    """One slope less another, with its interval of 95 % (Welch: widths may differ)."""
+    """One estimate less another, with its interval of 95 % (Welch: widths may differ)."""
 
     value: float
     low: float
@@ -175,7 +175,13 @@ def doubling(line: Line) -> tuple[float, float, float] | None:
 
 def difference(first: tuple[float, float, int], second: tuple[float, float, int]) -> Difference:
     """The first slope less the second, each as (slope, standard error, points)."""
-    parts = [(error**2, count - 2) for _, error, count in (first, second)]
+    (one, one_error, one_points), (two, two_error, two_points) = first, second
+    return welch((one, one_error, one_points - 2), (two, two_error, two_points - 2))
+
+
+def welch(first: tuple[float, float, float], second: tuple[float, float, float]) -> Difference:
+    """The first estimate less the second, each as (value, standard error, degrees of freedom)."""
+    parts = [(error**2, freedom) for _, error, freedom in (first, second)]
     variance = sum(part for part, _ in parts)
     value = first[0] - second[0]
     if variance == 0:

@@ -58,18 +58,19 @@ def gap_in_operations(tables: Tables) -> Finding | None:
     first, every = (drift(tables, ANY_DATA, DENSITY, span) for span in ("first", "all"))
     if first is None:
         return None
-    alone = drift(tables, IMAGENET, DENSITY)
+    alone, later = (drift(tables, IMAGENET, DENSITY, span) for span in ("first", "all"))
     on = f" With all points, until {every.need['x_high']:.0f} and {every.delivery['x_high']:.0f}, {every.text}." \
         if every is not None else ""  # fmt: skip
-    strict = f" Of networks trained on ImageNet alone: {alone.text}." if alone is not None else ""
+    strict = f" Of networks trained on ImageNet alone: {alone.text}" if alone is not None else ""
+    strict += f"; with all points {later.text}." if alone is not None and later is not None else "." if strict else ""
     return Finding(
         id="gap_in_operations",
-        sentence=f"The network with the least error so far needed {number(first.need['growth_factor'])} times the "
-        f"operations each year ({years_of(first.need)}), graphics cards do {number(first.delivery['growth_factor'])} "
-        f"times the operations for their area ({years_of(first.delivery)}): in operations the gap widens by "
-        f"{first.text}.{on}{strict}",
+        sentence=f"The network with the least error so far, whatever it learnt from, needed "
+        f"{number(first.need['growth_factor'])} times the operations each year ({years_of(first.need)}), graphics "
+        f"cards do {number(first.delivery['growth_factor'])} times the operations for their area "
+        f"({years_of(first.delivery)}): in operations the gap widens by {first.text}.{on}{strict}",
         uncertainty=f"least squares on logarithms, {first.counts}; Welch's intervals; one model and one crop "
-        f"throughout; float32 peaks; a record has one year",
+        f"throughout; float32 peaks; a record has one year, and each begins from the one before",
     )
 
 
@@ -102,14 +103,19 @@ def fewer_operations_at_equal_error(tables: Tables) -> Finding | None:
         on = f"; with all {every['points_count']} points, until {every['x_high']:.0f}, by " \
             f"{number(1 / every['growth_factor'])} ({ends})"  # fmt: skip
     ends = between(1 / first["growth_high"], 1 / first["growth_low"])
-    told = "" if first["growth_high"] < 1 or first["growth_low"] > 1 else ", which cannot be told from none"
+    told = "" if _falls(first) else ", which cannot be told from none"
+    said = ": the need that grows is that for less error" if _falls(first) or (every and _falls(every)) else ""
     return Finding(
         id="fewer_operations_at_equal_error",
         sentence=f"At a top-5 error of 10 % or less the fewest operations fell by a factor of "
-        f"{number(1 / first['growth_factor'])} a year ({ends}; {years_of(first)}{told}){on}: the need that grows is "
-        f"that for less error.",
+        f"{number(1 / first['growth_factor'])} a year ({ends}; {years_of(first)}{told}){on}{said}.",
         uncertainty=f"{first['points_count']} records; one model and one crop, trained on ImageNet alone",
     )
+
+
+def _falls(fit: Fit) -> bool:
+    """Whether a fall can be told from none."""
+    return bool(fit["growth_high"] < 1)
 
 
 def gap_in_memory(tables: Tables) -> Finding | None:
@@ -125,7 +131,8 @@ def gap_in_memory(tables: Tables) -> Finding | None:
         f"({number(largest.need['growth_factor'])} times as many each year, {years_of(largest.need)}) and the bits "
         f"that a joule reads from DDR devices ({number(1 / largest.delivery['growth_factor'])} times as many, "
         f"{years_of(largest.delivery)}) widens by {largest.text}.{rest}",
-        uncertainty=f"{largest.counts}; devices alone, reading open rows, from their datasheets' currents",
+        uncertainty=f"{largest.counts}, of the memory one a standard; devices alone, reading open rows, from their "
+        "datasheets' currents",
     )
 
 

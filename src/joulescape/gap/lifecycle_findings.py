@@ -9,31 +9,33 @@ import polars as pl
 
 from joulescape.gap.findings import Find, Finding, Tables
 from joulescape.gap.in_words import number
+from joulescape.gap_tables import UNDECIDED
 
 Row = Mapping[str, Any]
 
 
 def training_factors(tables: Tables) -> Finding | None:
-    """Training energy: compression alone, the best other machine alone, both."""
+    """Training energy: compression alone, the best other machine alone, both; by the means of the trainings alone, and
+    counting those of which the trainings do not tell whether they learn less."""
     rows = _typical(tables).filter((pl.col("inferences") == 0) & (pl.col("steps_basis") == "measured"))
     first = rows.filter(pl.col("back_end") == pl.col("baseline"))["network"].head(1)
-    equal = rows.filter(pl.col("rank").is_not_null() & pl.col("network").is_in(first.to_list()))
-    base = equal.filter(pl.col("back_end") == pl.col("baseline"))
-    others = equal.filter(pl.col("back_end") != pl.col("baseline")).sort("factor", descending=True)
-    plain, pressed = (others.filter(_is_plain(flag)) for flag in (True, False))
-    alone = base.filter(_is_plain(False)).sort("factor", descending=True)
-    if plain.is_empty() or pressed.is_empty() or alone.is_empty():
-        return None
-    machine, both, squeezed = plain.row(0, named=True), pressed.row(0, named=True), alone.row(0, named=True)
-    outside = equal.filter(pl.col("family") != "electronic").sort("factor", descending=True)
-    other = f" The best other family's is {_said(outside.row(0, named=True))}." if outside.height else ""
-    share = both["factor"] / (squeezed["factor"] * machine["factor"])
-    told = (
-        f"Learning {machine['network']} on the machine itself at equal accuracy: compression alone saves "
-        f"{number(squeezed['factor'])} times, the machine alone {number(machine['factor'])} ({machine['back_end']}), "
-        f"both {number(both['factor'])} ({both['back_end']}), {number(share)} of the product.{other}"
-    )
-    return Finding("lifecycle_training_factors", told, _corners(tables, both))
+    rows = rows.filter(pl.col("network").is_in(first.to_list()))
+    if any(found is None for found in _three(rows).values()):
+        return None  # no other machine, or nothing compressed, was tried at all
+    equal, undecided = (rows.filter(pl.col("accuracy_verdict") == one) for one in ("equal", UNDECIDED))
+    network, other = first.item(), _outside(equal)
+    if undecided.is_empty():
+        told = f"Learning {network} on the machine itself at equal accuracy: {_factors(equal)}.{other}"
+    else:
+        both = pl.concat([equal, undecided])
+        told = (
+            f"Learning {network} on the machine itself at equal accuracy, by the means alone: {_factors(equal)}; equal "
+            f"are {_names(equal)}.{other} Counting the {undecided.height} that are {UNDECIDED} as well "
+            f"({_names(undecided)}): {_factors(both)}.{_outside(both)}"
+        )
+    widest = _three(pl.concat([equal, undecided]))
+    shown = widest["both"] or widest["machine"]
+    return Finding("lifecycle_training_factors", told, "nothing is equal" if shown is None else _corners(tables, shown))
 
 
 def order_of_machines(tables: Tables) -> Finding | None:
@@ -67,18 +69,60 @@ def worn_out(tables: Tables) -> Finding | None:
     )
 
 
+OPEN = f" ({UNDECIDED} whether it learns as well)"
+
 WEAR = "cells endure"
 """How a machine says that its cells wear out."""
-
-DOUBTFUL = "equal only as far as its trainings scatter"
-"""Of a mean that lies below what is still equal, by less than can be told from chance."""
-
 
 FINDINGS: tuple[Find, ...] = (training_factors, order_of_machines, worn_out)
 
 
 def _typical(tables: Tables) -> pl.DataFrame:
     return tables["lifecycle"].filter((pl.col("corner") == "typical") & (pl.col("state") == "valid"))
+
+
+def _three(rows: pl.DataFrame) -> dict[str, Row | None]:
+    """The designs that save most: of the baseline compressed, of other machines as trained, of others compressed."""
+    own = pl.col("back_end") == pl.col("baseline")
+    asked = {
+        "compression": own & _is_plain(False), "machine": ~own & _is_plain(True), "both": ~own & _is_plain(False),
+    }  # fmt: skip
+    found = {name: rows.filter(which).sort("factor", descending=True) for name, which in asked.items()}
+    return {name: some.row(0, named=True) if some.height else None for name, some in found.items()}
+
+
+def _factors(rows: pl.DataFrame) -> str:
+    """What each saves, and how much of the product both reach; where no design of these does, that is said."""
+    found = _three(rows)
+    squeezed, machine, both = found.values()
+    lost = [f"with {_NAMES[key]} no design is equal" for key, row in found.items() if row is None]
+    known = [(_NAMES[key], row) for key, row in found.items() if row is not None]
+    said = [
+        f"{name}{' saves' if place == 0 else ''} {number(row['factor'])}{' times' if place == 0 else ''}"
+        + ("" if row["back_end"] == row["baseline"] else f" ({row['back_end']})")
+        for place, (name, row) in enumerate(known)
+    ]
+    if squeezed is not None and machine is not None and both is not None:
+        said.append(f"{number(both['factor'] / (squeezed['factor'] * machine['factor']))} of the product")
+    return ", ".join([*said, *lost])
+
+
+_NAMES = {"compression": "compression alone", "machine": "the machine alone", "both": "both"}
+
+
+def _outside(rows: pl.DataFrame) -> str:
+    """The best machine that is not electronic; empty where none is among these."""
+    outside = rows.filter(pl.col("family") != "electronic").sort("factor", descending=True)
+    return f" The best other family's is {_said(outside.row(0, named=True))}." if outside.height else ""
+
+
+def _names(rows: pl.DataFrame) -> str:
+    """Machines as trained, then those that are compressed."""
+    groups = [(rows.filter(_is_plain(flag))["back_end"].to_list(), told) for flag, told in _STATES]
+    return "; ".join(f"{told}: {', '.join(names)}" for names, told in groups if names) or "none"
+
+
+_STATES = ((True, "as trained"), (False, "compressed"))
 
 
 def _is_plain(is_plain: bool) -> pl.Expr:
@@ -103,23 +147,27 @@ def _trainings(rows: pl.DataFrame) -> str:
     count, spread = (rows[name].max() for name in ("trainings_count", "trained_accuracy_sd_fraction"))
     if not isinstance(count, int) or count < 2 or not isinstance(spread, float):
         return "one training each"
-    doubtful = rows["reason"].fill_null("").str.contains(DOUBTFUL, literal=True).any()
     told = f"accuracies are means of {count} trainings, its own with a standard deviation of {100 * spread:.2f} points"
-    return f"{told}, {DOUBTFUL}" if doubtful else told
+    is_open = (rows["accuracy_verdict"] == UNDECIDED).any()
+    return f"{told}; {UNDECIDED} whether it is equal" if is_open else told
 
 
 def _order(network: str, rows: pl.DataFrame) -> str | None:
     """Machines whose side of the baseline changes between training alone and most use."""
-    ranked = rows.filter(pl.col("rank").is_not_null() & (pl.col("compression") == "none"))
-    ends = [ranked.filter(pl.col("inference_share_fraction") == share) for share in _shares(ranked)]
-    if len(ends) < 2 or ranked["back_end"].n_unique() < 2:
+    is_open = pl.col("accuracy_verdict").fill_null("") == UNDECIDED
+    asked = rows.filter((pl.col("rank").is_not_null() | is_open) & (pl.col("compression") == "none"))
+    ends = [asked.filter(pl.col("inference_share_fraction") == share) for share in _shares(asked)]
+    if len(ends) < 2 or asked["back_end"].n_unique() < 2:
         return None
     first, last = ({row["back_end"]: row["factor"] for row in end.iter_rows(named=True)} for end in ends)
+    doubtful = set(asked.filter(is_open)["back_end"].to_list())
     changed = [name for name in first if name in last and (first[name] > 1) != (last[name] > 1)]
-    winners = [max(some, key=lambda name: some[name]) for some in (first, last)]
-    share = f"{100 * _shares(ranked)[-1]:.4g} %"
+    winners = [max((one for one in some if one not in doubtful), key=lambda name: some[name]) for some in (first, last)]
+    share = f"{100 * _shares(asked)[-1]:.4g} %"
     turned = "; ".join(
-        f"{one} turns from {number(first[one])} to {number(last[one])} times the baseline" for one in changed
+        f"{one}{OPEN if one in doubtful else ''} turns from {number(first[one])} to {number(last[one])} times the "
+        "baseline"
+        for one in changed
     )
     stays = f"{winners[0]} spends least on {network} in training" + (
         f" and still at {share} inference" if winners[0] == winners[1] else f", {winners[1]} at {share} inference"

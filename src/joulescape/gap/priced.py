@@ -37,9 +37,7 @@ def priced_bills(space: DesignSpace, networks: Iterable[str], count: int = 1) ->
     """Every state of every pair of these networks, in the order of the question, whoever prices them."""
     wanted = set(networks)
     pairs = [pair for pair in space.pairs if pair.network in wanted]
-    shares = in_shares(partial(_share, space), pairs, count)
-    found = {bills[0].state.pair: bills for bills in shares}
-    return [one for pair in pairs for one in found[pair]]
+    return [one for bills in in_shares(partial(_share, space), pairs, count) for one in bills]
 
 
 def bills_of_study(study: Study) -> list[Bill]:

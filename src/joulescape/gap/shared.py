@@ -21,9 +21,10 @@ def workers() -> int:
 
 
 def in_shares(answer: Callable[[Sequence[A]], list[B]], asked: Sequence[A], count: int) -> list[B]:
-    """One answer for each that is asked, not in their order; every `count`-th goes to the same process."""
+    """One answer for each that is asked, in their order; every `count`-th goes to the same process."""
     if count < 2 or len(asked) < 2:
         return answer(asked)
     # Fresh processes: a fork would take the locks of Polars' threads along.
     with ProcessPoolExecutor(count, get_context("spawn")) as pool:
-        return [one for share in pool.map(answer, [asked[first::count] for first in range(count)]) for one in share]
+        shares = list(pool.map(answer, [asked[first::count] for first in range(count)]))
+    return [shares[place % count][place // count] for place in range(len(asked))]

@@ -172,7 +172,7 @@ def dram_energy(tables: Tables) -> Finding | None:
         f"{sure.height} of them the change of their energy per bit can be told from none{stall} ({_moved(sure)}); for "
         f"the others it cannot ({_moved(open_)}).",
         uncertainty="points of several sources; kinds and boundaries are never mixed; devices read open rows, from "
-        "their datasheets' currents, a standard's year each",
+        "their datasheets' currents, those of one standard and year fitted as one",
     )
 
 

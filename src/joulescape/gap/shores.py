@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import geometric_mean
 from typing import Any
 
 from joulescape.gap import fits
@@ -51,10 +52,19 @@ class Drawn:
     x_label: str
     lacking: tuple[str, ...]
     """Points of the group of which only a part is published, so that they cannot be drawn."""
+    is_one_a_year: bool = False
+    """Whether points at one place of the axis are fitted as one."""
 
     def chosen(self, is_later: bool) -> list[Dot]:
         """Points that a fit may see, of the first span or after it."""
         return [dot for dot in self.dots if dot.is_taken and dot.is_later is is_later]
+
+    def placed(self, dots: Sequence[Dot]) -> tuple[list[float], list[float]]:
+        """What is fitted of these points: x and y of each, or of each place the geometric mean."""
+        if not self.is_one_a_year:
+            return [dot.along for dot in dots], [dot.y.value for dot in dots]
+        places = {x: [dot.y.value for dot in dots if dot.along == x] for x in dict.fromkeys(dot.along for dot in dots)}
+        return list(places), [geometric_mean(some) for some in places.values()]
 
 
 def rows(study: Study) -> dict[str, list[Row]]:
@@ -67,7 +77,7 @@ def rows(study: Study) -> dict[str, list[Row]]:
             for key, group in series.groups.items():
                 x = _quantity(trend.spec, group.x or series.x)
                 dots, lacking = _dots(trend.spec, series, group, last), _lacking(trend.spec, group)
-                drawn = Drawn(name, key, series.law, dots, x.label, lacking)
+                drawn = Drawn(name, key, series.law, dots, x.label, lacking, group.one_a_year)
                 points.extend(_point_rows(drawn, x, _quantity(trend.spec, group.y)))
                 found.extend(_fit_rows(drawn, last))
     return {"shores": points, "fits": found}
@@ -150,7 +160,7 @@ def _joined(words: Sequence[str]) -> str:
 
 
 def _point_rows(drawn: Drawn, x: Quantity, y: Quantity) -> Iterator[Row]:
-    is_fitted = _line(drawn.chosen(is_later=False), drawn.law) is not None
+    is_fitted = _line(drawn, drawn.chosen(is_later=False)) is not None
     for dot in drawn.dots:
         yield {
             "series": drawn.series,
@@ -207,14 +217,14 @@ def _no_point(drawn: Drawn) -> str:
 
 
 def _fitted(drawn: Drawn, dots: Sequence[Dot], none: str | None) -> Row:
-    x, y = [dot.along for dot in dots], [dot.y.value for dot in dots]
+    x, y = drawn.placed(dots)
     reason = fits.unfit(x) if x or none is None else none
     if reason is not None:
-        return {"points_count": len(dots), "reason": reason}
+        return {"points_count": len(x), "reason": reason}
     line = fits.fit(x, y, drawn.law)
     reason = fits.vague(line)
     if reason is not None:
-        return {"points_count": len(dots), "reason": reason}
+        return {"points_count": len(x), "reason": reason}
     low, high = line.slope_interval
     doubling = fits.doubling(line) if drawn.law == "exponential" else None
     return {
@@ -241,22 +251,23 @@ def _said(drawn: Drawn, dots: Sequence[Dot], line: fits.Line) -> str:
     along = [dot.along for dot in dots]
     recalled = sum(_place(dot)["confidence"] == "medium" for dot in dots)
     rest = f" Recalled, not looked up: {recalled} of {len(dots)}." if recalled else ""
-    return f"{growth(line, drawn.law, drawn.x_label, (min(along), max(along)))}{rest}"
+    merged = f" Fitted to the mean of each year, of {len(dots)} points." if drawn.is_one_a_year else ""
+    return f"{growth(line, drawn.law, drawn.x_label, (min(along), max(along)))}{merged}{rest}"
 
 
-def _line(dots: Sequence[Dot], law: Law) -> fits.Line | None:
+def _line(drawn: Drawn, dots: Sequence[Dot]) -> fits.Line | None:
     """The fit of these points; None where there is none, or it says nothing."""
-    x, y = [dot.along for dot in dots], [dot.y.value for dot in dots]
-    line = None if fits.unfit(x) is not None else fits.fit(x, y, law)
+    x, y = drawn.placed(dots)
+    line = None if fits.unfit(x) is not None else fits.fit(x, y, drawn.law)
     return line if line is not None and fits.vague(line) is None else None
 
 
 def _tested(drawn: Drawn, first: Sequence[Dot], later: Sequence[Dot]) -> Row:
     """Later points against the first fit's prediction; nothing where there is no fit or no later point."""
-    line = _line(first, drawn.law)
+    line = _line(drawn, first)
     if line is None:
         return {}
-    found = fits.held(line, [dot.along for dot in later], [dot.y.value for dot in later], drawn.law)
+    found = fits.held(line, *drawn.placed(later), drawn.law)
     return {
         "later_count": found.count,
         "later_inside_count": found.inside,

@@ -75,6 +75,9 @@ class Group(Shape):
     records are fitted, and the others are shown as well."""
     at_most: dict[Name, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     """Only points of which these quantities are known and no greater."""
+    one_a_year: bool = False
+    """Fits the geometric mean of each year: points of one year that share what it stands for, a standard say, do not
+    tell the trend twice."""
 
 
 class SeriesSpec(Shape):

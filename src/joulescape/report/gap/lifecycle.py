@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from joulescape.gap_tables import UNDECIDED
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Rows
 from joulescape.report.gap.inputs import StudyTables, interval, short, words
@@ -16,6 +17,8 @@ from joulescape.report.inputs import family_rank
 TYPICAL = "typical"
 UNKNOWN = "–"
 """Of a network that was priced and not trained."""
+HALF = 0.35
+"""Fill of the mark of a machine of which its trainings do not tell whether it learns less."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,8 @@ def _equal(given: StudyTables) -> str:
     draws = min(counted) if counted else (given.questions.get("training") or {}).get("draws")
     rests = f", from {draws} training{'s' if draws > 1 else ''} of each design" if draws else ""
     return (
-        f"Equal accuracy: below the baseline's by no more than {100 * apart:g} % of the samples{rests}; a difference "
-        "as small may be chance."
+        f"Equal accuracy: a mean below the baseline's by no more than {100 * apart:g} % of the samples{rests}. A mean "
+        f"further below is {UNDECIDED} where the scatter of the trainings does not tell it from that (95 %), else less."
     )
 
 
@@ -98,8 +101,16 @@ def _row(told: Mapping[str, Any], value: float, low: float, high: float, first: 
         "area": UNKNOWN if first["area_mm2"] is None else f"{first['area_mm2']:.3g}",
         "is_baseline": told["back_end"] == first["baseline"] and not state,
         "is_equal": first["rank"] is not None or first["back_end"] == first["baseline"],
+        "verdict": first["accuracy_verdict"] or UNKNOWN, "filled": _filled(first),
         "reason": first["reason"] or "",
     }  # fmt: skip
+
+
+def _filled(row: Mapping[str, Any]) -> float:
+    """How full its mark is: equal, undecided, or less."""
+    if row["accuracy_verdict"] == UNDECIDED:
+        return HALF
+    return float(row["rank"] is not None or row["back_end"] == row["baseline"])
 
 
 def _accuracy(row: Mapping[str, Any]) -> str:
@@ -114,7 +125,7 @@ def _table(rows: Rows) -> Rows:
     """A row a (network, machine), a column a split."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
-        kept = {name: row[name] for name in ("case", "back_end", "family", "accuracy", "area", "reason")}
+        kept = {name: row[name] for name in ("case", "back_end", "family", "accuracy", "verdict", "area", "reason")}
         found.setdefault((row["case"], row["back_end"]), {**kept, "factors": {}})["factors"][row["split"]] = row["text"]
     return list(found.values())
 
@@ -129,13 +140,28 @@ def _notes(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
 
 
 def _sentences(rows: Rows) -> list[str]:
-    """For every case, the machine that saves most at each split among those that learn as well as the baseline."""
+    """For every case, the machine that saves most at each split among those that learn as well as the baseline; what
+    it would be if those that are undecided did too."""
     said = []
     for case in dict.fromkeys(row["case"] for row in rows):
         mine = [row for row in rows if row["case"] == case and row["is_equal"] and not row["is_baseline"]]
+        open_ = [row for row in rows if row["case"] == case and row["verdict"] == UNDECIDED]
         known = "" if any(row["accuracy"] != UNKNOWN for row in mine) else " (accuracy not measured)"
-        said.append(f"{case}{known}: {_best(mine)}." if mine else f"{case}: no other machine learns as well.")
+        none = "by its mean no machine learns as well" if open_ else "no other machine learns as well"
+        told = f"{case}{known}: {_best(mine)}." if mine else f"{case}: {none}."
+        said.append(told + _if_equal(mine, open_))
     return said
+
+
+def _if_equal(equal: Rows, undecided: Rows) -> str:
+    """What counting the undecided changes."""
+    if not undecided:
+        return ""
+    names = ", ".join(dict.fromkeys(row["back_end"] for row in undecided))
+    best = _best([*equal, *undecided])
+    if equal and best == _best(equal):
+        return f" Undecided: {names}."
+    return f" Counting the undecided ({names}): {best}."
 
 
 def _best(rows: Sequence[Mapping[str, Any]]) -> str:

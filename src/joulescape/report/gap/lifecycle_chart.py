@@ -45,6 +45,7 @@ def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
             ("split", "Split"),
             ("text", "Factor"),
             ("accuracy", "Accuracy learnt"),
+            ("verdict", "Against the baseline's"),
             ("reason", "Note"),
         )
     ]
@@ -54,7 +55,7 @@ def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
         y=y,
         shape=figure.family_shape(),
         fill=alt.Fill("family:N", scale=alt.Scale(domain=list(theme.FAMILIES)), legend=None),
-        fillOpacity=alt.condition("datum.is_equal", alt.value(1), alt.value(0)),
+        fillOpacity=alt.FillOpacity("filled:Q", scale=None, legend=None),
         tooltip=tooltip,
     )
     names = (
@@ -69,8 +70,8 @@ def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
     caption = (
         "Training once, then as many inferences as make the baseline spend the share on them; every machine does the "
         "same number. Upright bars: the corners of all sourced constants; machines of one split stand side by side. "
-        "Above 1 the machine spends less. Hollow: it "
-        "does not learn as well as the baseline."
+        "Above 1 the machine spends less. Hollow: it learns less than the baseline. Pale: undecided, its mean is less "
+        "and its trainings do not tell."
     )
     return (
         Figure(
