@@ -56,8 +56,9 @@ function nearest(scene, x, y) {
 function wirePicking(view, rowOf, picked) {
   let touch = null;
   view.addEventListener("touchstart", (event, item) => { touch = { item, at: event.changedTouches[0] }; });
-  view.addEventListener("click", (_, item) => {
+  view.addEventListener("click", (event, item) => {
     let hit = item;
+    if (touch && Math.hypot(event.clientX - touch.at.clientX, event.clientY - touch.at.clientY) > FINGER_PX) touch = null; // it moved the page
     if (touch && rowOf(item && item.datum) === null) {
       const box = view.container().querySelector("canvas").getBoundingClientRect(), [left, top] = view.origin(), gap = view.padding();
       const near = nearest(view.scenegraph().root, touch.at.clientX - box.left - gap.left - left, touch.at.clientY - box.top - gap.top - top);
@@ -71,7 +72,7 @@ function wirePicking(view, rowOf, picked) {
 
 function makeCharts(page, datasets, theme) {
   const views = new Map(), pending = new Map(), kept = new Map(), near = new Set(), stale = new Set();
-  let mode = theme, pushing = null, isWaiting = false, brushed = null;
+  let mode = theme, pushing = null, isWaiting = false, brushed = null, corners = null;
   const rows = Object.fromEntries(Object.entries(datasets).filter(([name]) => name !== "designs").map(([name, columns]) => [name, rowsOf(columns)]));
   rows.designs = drawnRows(datasets.designs, page.factors);
   const signals = { hidden: [], pick: -1, min_accuracy: 0, max_energy: NO_LIMIT, max_latency: NO_LIMIT, max_area: NO_LIMIT };
@@ -91,16 +92,49 @@ function makeCharts(page, datasets, theme) {
   async function draw(place) {
     const id = place.dataset.chart;
     if (pending.has(id)) return pending.get(id);
-    const work = embed(place, id, mode, "canvas").then(({ view }) => {
+    if (place.childElementCount) hold(place);
+    const work = embed(place, id, mode, "canvas").then(async ({ view }) => {
+      if (pending.get(id) !== work) { // forgotten meanwhile, for another theme
+        view.finalize();
+        return draw(place);
+      }
+      place.style.minHeight = "";
       views.set(id, { view, names: new Set(Object.keys(view.getState().signals)) });
       place.view = view; // whoever looks at the page from outside can ask where a mark is
       place.dataset.drawn = "yes";
       wirePicking(view, rowOf, (row) => charts.onPick(row));
       if (views.get(id).names.has("brush")) view.addSignalListener("brush", (_, area) => marked(id, area));
+      if (brushed === id) await mark(view, corners);
       return view;
     });
     pending.set(id, work);
     return work;
+  }
+
+  // A chart as the panel stands: drawn if it is not, and told what it missed while it was off screen or being drawn.
+  async function fresh(place) {
+    const view = await draw(place), id = place.dataset.chart;
+    if (stale.delete(id)) await tell(id, signals);
+    return view;
+  }
+
+  // What stands below a chart stays in its place while the chart is drawn anew.
+  function hold(place) {
+    place.style.minHeight = `${place.offsetHeight}px`;
+  }
+
+  function forget(place) {
+    const id = place.dataset.chart;
+    if (views.has(id)) views.get(id).view.finalize();
+    for (const known of [views, pending, stale]) known.delete(id);
+    delete place.view;
+    delete place.dataset.drawn;
+  }
+
+  function empty(place) {
+    hold(place);
+    for (const canvas of place.querySelectorAll("canvas")) canvas.width = 0; // its pixels go at once, not when memory is next swept
+    place.replaceChildren();
   }
 
   // A chart of many marks that is far from the screen is let go, and drawn anew when it comes back: its place stays as high.
@@ -108,13 +142,8 @@ function makeCharts(page, datasets, theme) {
     const id = place.dataset.chart;
     await pending.get(id);
     if (near.has(id) || brushed === id || !views.has(id)) return;
-    place.style.minHeight = `${place.offsetHeight}px`;
-    views.get(id).view.finalize();
-    for (const canvas of place.querySelectorAll("canvas")) canvas.width = 0; // its pixels go at once, not when memory is next swept
-    place.replaceChildren();
-    for (const known of [views, pending, stale]) known.delete(id);
-    delete place.view;
-    delete place.dataset.drawn;
+    forget(place);
+    empty(place);
   }
 
   // An area marked in one chart is the only one.
@@ -125,24 +154,28 @@ function makeCharts(page, datasets, theme) {
     charts.onMark(area);
   }
 
-  function clear(id) {
-    const { view } = views.get(id);
-    return view.signal("brush_x", []).signal("brush_y", []).runAsync();
+  function mark(view, [x, y]) {
+    return view.signal("brush_x", x).signal("brush_y", y).runAsync();
+  }
+
+  async function clear(id) {
+    return mark(await charts.view(id), [[], []]);
   }
 
   function tell(id, changes) {
+    if (!views.has(id)) return null; // let go meanwhile: it comes back as it would have been told
     const { view, names } = views.get(id), told = Object.entries(changes).filter(([name]) => names.has(name));
     for (const [name, value] of told) view.signal(name, value);
     return told.length ? view.runAsync() : view;
   }
 
-  // Only charts on screen are told at once; one that comes to it later is told then.
+  // Only charts on screen are told at once; one that comes to it later, or is still being drawn, is told then.
   async function pushAll() {
     do {
       isWaiting = false;
       const now = { ...signals };
-      await Promise.all([...views.keys()].map((id) => {
-        if (near.has(id)) return tell(id, now);
+      await Promise.all([...pending.keys()].map((id) => {
+        if (near.has(id) && views.has(id)) return tell(id, now);
         stale.add(id);
         return null;
       }));
@@ -151,10 +184,8 @@ function makeCharts(page, datasets, theme) {
   }
 
   async function seen(place) {
-    const id = place.dataset.chart;
-    near.add(id);
-    await draw(place);
-    if (stale.delete(id)) await tell(id, signals);
+    near.add(place.dataset.chart);
+    await fresh(place);
   }
 
   const places = [...document.querySelectorAll("[data-chart]")];
@@ -187,8 +218,7 @@ function makeCharts(page, datasets, theme) {
     },
     async drawAll() {
       for (const place of places.filter(isLight)) {
-        await draw(place);
-        if (stale.delete(place.dataset.chart)) await tell(place.dataset.chart, signals);
+        await fresh(place);
         await new Promise((go) => { setTimeout(go); }); // what the reader does comes between two charts
       }
     },
@@ -198,7 +228,7 @@ function makeCharts(page, datasets, theme) {
       if (heavy.has(id)) place.replaceChildren(await view.toCanvas(PAPER_SCALE));
       view.finalize();
     },
-    view(id) { return draw(document.querySelector(`[data-chart="${id}"]`)); },
+    view(id) { return fresh(document.querySelector(`[data-chart="${id}"]`)); },
     rows(name) { return rows[name]; },
     push(changes) {
       Object.assign(signals, changes);
@@ -214,14 +244,12 @@ function makeCharts(page, datasets, theme) {
     },
     async retheme(next) {
       mode = next;
-      if (brushed !== null) charts.onMark(brushed = null);
-      await Promise.all(places.filter((place) => !isLight(place) && !near.has(place.dataset.chart)).map(letGo));
+      if (views.has(brushed)) corners = ["brush_x", "brush_y"].map((name) => views.get(brushed).view.signal(name));
       const drawn = places.filter((place) => pending.has(place.dataset.chart));
-      await Promise.all(pending.values());
-      views.forEach(({ view }) => view.finalize());
-      for (const known of [views, pending, stale]) known.clear();
-      for (const place of drawn) delete place.dataset.drawn;
-      await Promise.all(drawn.filter((place) => near.has(place.dataset.chart)).map(draw));
+      const isShown = ({ dataset }) => near.has(dataset.chart) || brushed === dataset.chart;
+      drawn.forEach(forget);
+      drawn.filter((place) => !isLight(place) && !isShown(place)).forEach(empty);
+      await Promise.all(drawn.filter(isShown).map(fresh));
       await charts.drawAll();
     },
   };

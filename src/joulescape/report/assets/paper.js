@@ -3,11 +3,11 @@ const PAPER_PX = 700, COLUMN_PX = 335; // A4 between its margins, and one of two
 
 function wirePaper(charts) {
   const root = document.documentElement;
-  let sheets = [], worn = null;
+  let sheets = [], laid = null, worn = null;
 
   // What a print from the keyboard waits for is this task and the promises that it fulfils: nothing here may wait for more.
-  async function lay() {
-    if (sheets.length) return;
+  function lay() {
+    if (laid) return laid;
     sheets = [...document.querySelectorAll("[data-chart]")].map((place) => {
       const sheet = document.createElement("div");
       sheet.className = "paper";
@@ -15,10 +15,11 @@ function wirePaper(charts) {
       place.after(sheet);
       return sheet;
     });
-    await Promise.all(sheets.map((sheet) => {
+    laid = Promise.all(sheets.map((sheet) => {
       const place = sheet.previousElementSibling;
       return charts.paper(sheet.firstChild, place.dataset.chart, place.closest(".small") ? COLUMN_PX : PAPER_PX);
     }));
+    return laid;
   }
 
   addEventListener("beforeprint", () => {
@@ -30,6 +31,7 @@ function wirePaper(charts) {
     root.dataset.theme = worn;
     for (const sheet of sheets) sheet.remove();
     sheets = [];
+    laid = null;
   });
   document.getElementById("print").addEventListener("click", async () => {
     await lay();
