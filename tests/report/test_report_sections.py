@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from scenarios import ran
+from scenarios import asked, cost_only, ran
 from synthetic import BACK_ENDS, empty, synthetic
 
 from joulescape import tables
@@ -97,6 +97,16 @@ def test_the_scope_states_what_the_numbers_hold_for(given: Tables) -> None:
 def test_a_headline_with_one_back_end_names_no_rival(given: Tables) -> None:
     alone = dataclasses.replace(given, trials=given.trials.filter(pl.col("back_end") == "physical/shg"))
     assert headline.facts(alone).sentence.startswith("Only physical/shg designs reach")
+    sole = asked(alone, back_ends=["physical/shg"])
+    assert headline.facts(sole).sentence.startswith("physical/shg, the only machine of this question, reaches")
+    costs = headline.facts(cost_only(sole)).sentence
+    assert "the only machine of this question" in costs and "least" not in costs
+
+
+def test_a_headline_without_confirmed_designs_says_that_nothing_is_known_of_the_constants(given: Tables) -> None:
+    assert "is not known: not confirmed" not in headline.facts(given).numbers
+    bare = dataclasses.replace(given, confirmed=given.confirmed.clear())
+    assert headline.facts(bare).numbers.endswith("how far their constants reach is not known: not confirmed.")
 
 
 def test_a_headline_of_one_family_compares_its_back_ends(given: Tables) -> None:

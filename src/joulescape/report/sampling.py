@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+from joulescape.report import theme
 from joulescape.report.inputs import Tables
 
 Split = Literal["validation", "test"]
@@ -42,7 +43,7 @@ def scope_words(given: Tables) -> str:
     if samples is None:
         return "its standard error is not known: the number of samples was not kept"
     points = 100 * standard_error(best, samples)
-    error = f"its standard error {points:.2g} points at {100 * best:.1f} %"
+    error = f"its standard error {theme.significant(points, 2)} points at {100 * best:.1f} %"
     return f"{error}: designs less than about twice that apart count as equally accurate"
 
 
@@ -51,4 +52,5 @@ def tested_words(given: Tables, accuracy: float) -> str:
     samples = samples_of(given, "test")
     if samples is None:
         return ""
-    return f", standard error {100 * standard_error(accuracy, samples):.2g} points over {samples:,} samples"
+    points = 100 * standard_error(accuracy, samples)
+    return f", standard error {theme.significant(points, 2)} points over {samples:,} samples"

@@ -67,12 +67,13 @@ function makeSheet(page, datasets, sentence) {
   const isFloat = (value) => typeof value === "number" && !Number.isInteger(value);
   let shown = null, phase = "inference";
 
-  function line(cells, share) {
+  function line(cells, heads, share) {
     const made = document.createElement("tr");
     cells.forEach((text, place) => {
       const cell = document.createElement("td");
       cell.textContent = text;
       if (place && share !== undefined) cell.className = "number";
+      if (place) cell.dataset.head = heads[place].textContent;
       made.append(cell);
     });
     if (share !== undefined) {
@@ -85,7 +86,7 @@ function makeSheet(page, datasets, sentence) {
   function fill(id, rows, cells) {
     const table = byId(id);
     table.closest(".scroll").hidden = !rows.length;
-    table.tBodies[0].replaceChildren(...rows.map((row) => line(cells(row), row.share)));
+    table.tBodies[0].replaceChildren(...rows.map((row) => line(cells(row), table.tHead.rows[0].cells, row.share)));
   }
 
   function paint() {

@@ -78,12 +78,20 @@ def _alone(given: Tables, columns: Columns, terms: Terms, first: Best) -> Findin
     shown = theme.show(first.least, terms.metric)
     numbers = _explained(f"{_ranged(given, columns, terms, first)} {terms.what}")
     if not terms.level:
-        short = f"{first.back_end} needs the least {terms.what}; no other back end states it."
-        said = f"Cost only: {first.back_end} needs the least {terms.what}, {shown}; no other back end states it."
+        who, why = f"{first.back_end} needs the least {terms.what}", "no other back end states it"
+        if _is_sole(given):
+            who, why = f"{first.back_end} needs this {terms.what}", "it is the only machine of this question"
+        short, said = f"{who}; {why}.", f"Cost only: {who}, {shown}; {why}."
         return Finding(said, short, numbers)
     reached = theme.show(columns["accuracy"][first.row], "accuracy_fraction")
     only = f"Only {first.back_end} designs reach {terms.level}"
+    if _is_sole(given):  # it is ahead of nobody
+        only = f"{first.back_end}, the only machine of this question, reaches {terms.level}"
     return Finding(f"{only}: {reached} at {shown} ({terms.what}).", f"{only}.", f"{reached} at {numbers}")
+
+
+def _is_sole(given: Tables) -> bool:
+    return len(given.spec.get("back_ends") or ()) == 1
 
 
 def _compared(given: Tables, columns: Columns, terms: Terms, first: Best, rivals: list[Best]) -> Finding:
@@ -116,20 +124,25 @@ def _explained(numbers: str) -> str:
 def _numbers(given: Tables, columns: Columns, terms: Terms, first: Best, rival: Best) -> str:
     """`At 94.4 % accuracy or more: 10.2 nJ (5.81 nJ to 17.7 nJ) against 19.6 nJ (...), the least of each; ...`"""
     least = " against ".join(_ranged(given, columns, terms, one) for one in (first, rival))
-    said = _explained(f"{least}, the least of each")
+    bare = any(_band(given, columns, terms, one) is None for one in (first, rival))
+    unsure = "; how far their constants reach is not known: not confirmed" if bare else ""
+    said = _explained(f"{least}, the least of each{unsure}")
     return f"At {terms.level} or more: {said}" if terms.level else said
 
 
 def _ranged(given: Tables, columns: Columns, terms: Terms, one: Best) -> str:
     """A least cost with its range over the corners, where any is known."""
-    shown, band = theme.show(one.least, terms.metric), certainty.bands(given)[terms.cost]
-    found = certainty.band_of(columns, band, one.row)
+    shown, found = theme.show(one.least, terms.metric), _band(given, columns, terms, one)
     if found is None:
         return shown
     ends = (
         "not valid" if end is None else theme.show(one.least * end, terms.metric) for end in (found.low, found.high)
     )
     return f"{shown} ({' to '.join(ends)})"
+
+
+def _band(given: Tables, columns: Columns, terms: Terms, one: Best) -> certainty.Band | None:
+    return certainty.band_of(columns, certainty.bands(given)[terms.cost], one.row)
 
 
 def _doubt(rival: Best, close: list[Best]) -> str:
