@@ -1,14 +1,15 @@
-"""The page on paper, and where scripts do not run."""
+"""The page on paper, where scripts do not run, and with charts that are let go far from the screen."""
 
 from __future__ import annotations
 
 import base64
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import chromium, needs_browser, opened, sized
+from browsing import box, chromium, drag, needs_browser, opened, press, sized, told, wait
 from synthetic import synthetic
 
 from joulescape.report.page import Facts, render
@@ -27,6 +28,16 @@ return found.map((one) => one.outerHTML.slice(0, 99));
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("paper") / "report.html"
     path.write_text(render(GIVEN), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def crowded(page: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same page, whose charts of designs are already too many marks to be kept."""
+    text, many = Path(page.removeprefix("file://")).read_text(encoding="utf-8"), "const MANY_ROWS = 1500;"
+    assert text.count(many) == 1
+    path = tmp_path_factory.mktemp("crowded") / "report.html"
+    path.write_text(text.replace(many, "const MANY_ROWS = 300;"), encoding="utf-8")
     return path.as_uri()
 
 
@@ -97,3 +108,84 @@ def test_without_scripts_the_answer_a_table_and_a_picture_are_seen(browser: Any,
         assert Facts.of(GIVEN).decision.answer.split(":")[0] in text
     finally:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+AREA, LATENCY = "document.querySelector('[data-chart=area]')", "document.querySelector('[data-chart=latency]')"
+GONE = "!{0}.dataset.drawn && !{0}.querySelector('canvas')"
+STATE = f"return ['max_energy', 'hidden', 'brush_x', 'pick'].map((name) => {AREA}.view.signal(name))"
+
+
+def scrolled(browser: Any, to: str) -> None:
+    """To a chart, until it is drawn; or to the page's end, until the chart of latency is let go."""
+    if to == "end":
+        browser.execute_script("scrollTo({ top: document.documentElement.scrollHeight, behavior: 'instant' })")
+        wait(browser, GONE.format(LATENCY))
+    else:
+        box(browser, f"[data-chart={to}]")
+        wait(browser, f"document.querySelector('[data-chart={to}]').dataset.drawn === 'yes'")
+
+
+def test_a_chart_of_many_marks_is_let_go_and_comes_back_as_it_was_left(browser: Any, crowded: str) -> None:
+    sized(browser, 1440, 500)
+    browser.get(crowded)
+    wait(browser, "document.documentElement.dataset.ready === 'yes'")
+    wait(browser, "!document.querySelector('[data-chart]:not([data-drawn], [data-later])')")
+    assert browser.execute_script(f"return [{AREA}.dataset.drawn ?? '', {AREA}.childElementCount]") == ["", 0]
+    scrolled(browser, "latency")
+    scrolled(browser, "area")
+    height = browser.execute_script(f"return {AREA}.offsetHeight")
+    left, top, width, tall = box(browser, "[data-chart=area] canvas")
+    drag(browser, (left + 0.3 * width, top + 0.2 * tall), (left + 0.7 * width, top + 0.6 * tall))
+    wait(browser, "looked.textContent.startsWith('Marked: ')")
+    marked, count = browser.execute_script(STATE), told(browser, "table-count")
+    scrolled(browser, "end")
+    browser.execute_script("theme.click()")
+    wait(browser, f"{AREA}.dataset.drawn === 'yes' && {AREA}.view.signal('brush_x').length === 2")
+    assert browser.execute_script(STATE) == marked and told(browser, "table-count") == count
+    press(browser, "Escape")
+    wait(browser, "!document.getElementById('table-count').textContent.includes('marked')")
+    scrolled(browser, "area")
+    scrolled(browser, "end")
+    wait(browser, GONE.format(AREA))
+    assert browser.execute_script(f"return {AREA}.offsetHeight") == height
+    browser.execute_script(
+        """const range = document.getElementById('range-energy');
+        range.value = 700;
+        range.dispatchEvent(new Event('input', { bubbles: true }));
+        document.querySelector('input[data-back-end]').click();"""
+    )
+    scrolled(browser, "area")
+    left_out = browser.execute_script("return document.querySelector('input[data-back-end]').dataset.backEnd")
+    limit, *others = browser.execute_script(STATE)
+    assert limit < marked[0] and others[:2] == [[left_out], []] and others[2] >= 0
+    assert browser.get_log("browser") == []
+
+
+def test_a_chart_that_was_let_go_is_saved_and_printed(browser: Any, crowded: str) -> None:
+    """Goes on where the test before ends: at the chart of areas, with limits."""
+    scrolled(browser, "end")
+    wait(browser, GONE.format(AREA))
+    browser.execute_script(
+        f"""addEventListener('beforeprint', () => {{
+          window.onPaper = {AREA}.nextElementSibling.className === 'paper' && {AREA}.dataset.drawn !== 'yes';
+        }});
+        addEventListener('afterprint', () => {{ window.isOver = true; }});
+        const shrunk = new MutationObserver(() => {{
+          const canvas = document.querySelector('[data-chart=area] + .paper canvas');
+          if (canvas) window.pixels = canvas.width;
+        }});
+        shrunk.observe(document.body, {{ childList: true, subtree: true }});"""
+    )
+    browser.execute_cdp_cmd("Page.printToPDF", {"pageRanges": "1"})
+    wait(browser, "window.isOver")
+    assert browser.execute_script("return window.onPaper") is True
+    browser.execute_script(
+        f"""window.blobs = [];
+        URL.createObjectURL = (blob) => {{ blobs.push(blob); return '#'; }};
+        HTMLAnchorElement.prototype.click = () => {{}};
+        for (const kind of ['svg', 'png', 'csv']) {AREA}.closest('figure').querySelector(`[data-save=${{kind}}]`).click();"""
+    )
+    wait(browser, "window.blobs.length === 3")
+    sizes = browser.execute_script("return Object.fromEntries(blobs.map((blob) => [blob.type.slice(0, 9), blob.size]))")
+    assert sizes.keys() == {"image/svg", "image/png", "text/csv"} and min(sizes.values()) > 1000
+    assert browser.get_log("browser") == []
