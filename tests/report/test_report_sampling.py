@@ -56,8 +56,8 @@ def test_the_scope_states_it_and_says_where_it_is_not_known(old: Tables) -> None
     best = float(old.valid["accuracy_fraction"].max())
     new = headline.facts(counted(old, None, validation=360, test=360)).scope
     assert "accuracy on validation, all 360 samples, mean of 3 draws" in new
-    points = 100 * sampling.standard_error(best, 360)
-    said = f"its standard error {theme.significant(points, 2)} points at {100 * best:.1f} %: designs less than about twice that apart "
+    points = theme.significant(100 * sampling.standard_error(best, 360), 2)
+    said = f"its standard error {points} points at {100 * best:.1f} %: designs less than about twice that apart "
     assert f"{said}count as equally accurate" in new
     kept = "its standard error is not known: the number of samples was not kept"
     assert kept in headline.facts(old).scope
