@@ -183,7 +183,8 @@ def test_a_chart_that_was_let_go_is_saved_and_printed(browser: Any, crowded: str
         f"""window.blobs = [];
         URL.createObjectURL = (blob) => {{ blobs.push(blob); return '#'; }};
         HTMLAnchorElement.prototype.click = () => {{}};
-        for (const kind of ['svg', 'png', 'csv']) {AREA}.closest('figure').querySelector(`[data-save=${{kind}}]`).click();"""
+        const menu = {AREA}.closest('figure');
+        for (const kind of ['svg', 'png', 'csv']) menu.querySelector(`[data-save=${{kind}}]`).click();"""
     )
     wait(browser, "window.blobs.length === 3")
     sizes = browser.execute_script("return Object.fromEntries(blobs.map((blob) => [blob.type.slice(0, 9), blob.size]))")

@@ -137,14 +137,13 @@ def _shares(model: _Model, values: Floats, weights: Floats, orders: list[list[in
     gram, moment, total = _centred(model.levels, values, weights)
     free = max(1.0, float(np.count_nonzero(weights)) - 1 - np.linalg.matrix_rank(gram, hermitian=True))
     steadied = gram + RIDGE * (np.trace(gram) / len(gram) + 1e-300) * np.eye(len(gram))
-    spans, found = list(model.spans.values()), np.zeros((len(model.spans), values.shape[1]))
-    for order in orders:
-        columns = np.concatenate([np.arange(spans[knob].start, spans[knob].stop) for knob in order])
-        lower = np.linalg.cholesky(steadied[np.ix_(columns, columns)])
-        added = np.linalg.solve(lower, moment[columns]) ** 2
-        widths = [spans[knob].stop - spans[knob].start for knob in order]
-        found[order] += np.add.reduceat(added, np.cumsum([0, *widths[:-1]]), axis=0)
-    found /= len(orders)
+    spans = list(model.spans.values())
+    each = [np.arange(span.start, span.stop) for span in spans]
+    columns = np.stack([np.concatenate([each[knob] for knob in order]) for order in orders])
+    lower = np.linalg.cholesky(steadied[columns[:, :, None], columns[:, None, :]])
+    added, placed = np.linalg.solve(lower, moment[columns]) ** 2, np.empty((*columns.shape, values.shape[1]))
+    np.put_along_axis(placed, columns[:, :, None], added, axis=1)  # from each order's columns to the model's
+    found = np.add.reduceat(placed.mean(axis=0), [span.start for span in spans], axis=0)
     left = np.maximum(total - found.sum(axis=0), 0.0)
     chance = np.array([span.stop - span.start for span in spans])[:, None] * left / free
     spread = np.where(total > 0, total, np.inf)
