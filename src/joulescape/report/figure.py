@@ -6,9 +6,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from itertools import compress
+from typing import Any, TypeVar
 
 import altair as alt
+from altair.utils.schemapi import SchemaBase, UndefinedType
 
 from joulescape.report import theme
 from joulescape.report.marks import Mark, worn, worn_config
@@ -61,7 +63,7 @@ class Figure:
 
     def spec(self) -> dict[str, Any]:
         """The Vega-Lite spec, without rows; not held against Vega-Lite's schema, which takes a second a page."""
-        made = self.chart.to_dict(validate=False)
+        made = _written(self.chart)
         spec: dict[str, Any] = worn(made, self.marks) if self.marks else made
         spec["description"] = self.summary or self.title
         spec.pop("config", None)
@@ -79,14 +81,28 @@ def evenly(rows: Sequence[T], most: int) -> list[T]:
 
 
 def layered(*layers: alt.Chart, params: Iterable[alt.Parameter] = (), **properties: Any) -> alt.LayerChart:
-    """The layers drawn over each other; none of ours is a facet.
+    """The layers drawn over each other; none of ours is a facet, and each has its data.
 
-    `params` and `properties` are given here rather than afterwards: Altair copies a finished chart, layer by layer,
-    for each of them.
+    Altair copies each layer three times to lift what the reader selects in it, and again for every later
+    `add_params` or `properties`: only layers with a selection go that way, and the rest is given here.
     """
-    known = tuple(params)
-    first = (layers[0].add_params(*known),) if known else layers[:1]
-    return cast(alt.LayerChart, alt.layer(*first, *layers[1:], **properties))
+    selecting = [layer.params is not alt.Undefined for layer in layers]
+    made = alt.LayerChart(layer=list(compress(layers, selecting)), **properties)
+    lifted, known = iter(made.layer), [param.param for param in params]
+    own = () if isinstance(made.params, UndefinedType) else made.params
+    made.layer = [next(lifted) if is_lifted else layer for layer, is_lifted in zip(layers, selecting, strict=True)]
+    every: list[Any] = [*known, *own]
+    made.params = every or alt.Undefined
+    return made
+
+
+def _written(chart: AnyChart) -> dict[str, Any]:
+    """The chart as Vega-Lite; of layers without the copies of them that Altair's own way of writing begins with."""
+    if isinstance(chart, alt.Chart):
+        return chart.to_dict(validate=False)
+    shared = {} if isinstance(chart.data, UndefinedType) else {"data": chart.data}
+    context = {"datasets": {}, "top_level": False, "pre_transform": False, **shared}
+    return {**SchemaBase.to_dict(chart, validate=False, context=context), "$schema": alt.SCHEMA_URL}
 
 
 def family_colour(title: str | None = None) -> alt.Color:
