@@ -53,7 +53,8 @@ def made_study(seed: int = 0, name: str = "gap_made") -> StudyTables:
     bridge = [row for question in QUESTIONS for row in _bridge(rng, question)]
     rows = {
         "shores": points, "fits": fits, "bridge": bridge, "factors": list(_factors(rng)),
-        "overtake": list(_overtake()), "lifecycle": list(_lifecycle()), "findings": FOUND,
+        "overtake": list(_overtake()), "lifecycle": list(_lifecycle()),
+        "machines": list(_machines()), "findings": FOUND,
     }  # fmt: skip
     made = {key: tables.make(rows[key], schema) for key, schema in gap_tables.TABLES.items()}
     return StudyTables(name=name, about=about(name), references=REFERENCES, **made)
@@ -229,6 +230,16 @@ def _lifecycle() -> Iterator[dict[str, Any]]:
             "factor": None if cannot else (1 + share * (factor - 1)) * (1.0 if factor == 1.0 else wide),
             "state": "infeasible" if cannot else "valid",
             "reason": "it does not train on the machine" if cannot else None,
+        }  # fmt: skip
+
+
+def _machines() -> Iterator[dict[str, Any]]:
+    """Photonic ones are predicted by nothing; half of everybody's constants have no range."""
+    for name, (family, _) in MACHINES.items():
+        yield {
+            "back_end": name, "family": family, "equivalence": "exact" if family == "electronic" else "approximate",
+            "published_predictions_count": 0 if family == "photonic" else 3, "constants_count": 20,
+            "fixed_constants_count": 10,
         }  # fmt: skip
 
 

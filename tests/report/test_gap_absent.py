@@ -96,7 +96,8 @@ def test_a_study_with_everything_lacks_nothing() -> None:
     row = {"question": "q", "network": "n", "back_end": "x/y", "state": "valid", "is_compressed": True}
     found = study(
         about, shores=[point(1.0)], fits=[fit(2.0)], bridge=[row], factors=[factor(1.0, 1.0, 1.0)],
-        overtake=[lever("never_alone")], lifecycle=[life("50/50", 0.5, 2.0)], findings=[{"id": "a", "sentence": "b"}],
+        overtake=[lever("never_alone")], lifecycle=[life("50/50", 0.5, 2.0)],
+        machines=[{"back_end": "x/y"}], findings=[{"id": "a", "sentence": "b"}],
     )  # fmt: skip
     assert missing.facts(found).kinds == ()
 
@@ -173,7 +174,7 @@ def test_sources_are_cited_where_the_references_hold_them() -> None:
     assert [one.key for one in found.citations] == ["jouppi2017", "shafiee2016"] and found.unlisted == ("a datasheet",)
     bare = sources.facts(study(shores=rows))
     assert bare.citations == () and len(bare.unlisted) == 3
-    assert found.spec_yaml == "" and [rows for _, rows, _ in found.files] == [3, 0, 0, 0, 0, 0, 0]
+    assert found.spec_yaml == "" and [rows for _, rows, _ in found.files] == [3, *[0] * (len(TABLES) - 1)]
 
 
 def test_the_study_tells_its_file_command_digest_and_grounds() -> None:

@@ -19,6 +19,7 @@ import polars as pl
 from joulescape import gap_tables, tables
 from joulescape.errors import ResultsError
 from joulescape.gap.findings import finding_rows
+from joulescape.gap.machines import machine_rows
 from joulescape.resolve.design_space import DesignSpace
 from joulescape.resolve.study import Study
 from joulescape.spec.study import PARTS, Part
@@ -41,6 +42,7 @@ def answer(study: Study, folder: Path, parts: Sequence[Part] = PARTS) -> list[Ma
             write(table, folder / name)
         counts = ", ".join(f"{table.height} rows of {name}" for name, table in found.items())
         log.info("%s: %s in %.1f s", part, counts, time.perf_counter() - began)
+    write(tables.make(list(machine_rows(study)), gap_tables.MACHINES), folder / "machines")
     every = read(folder)
     findings = finding_rows(every, study.file)
     write(tables.make(findings, gap_tables.FINDINGS), folder / "findings")
@@ -61,7 +63,7 @@ def read(folder: Path) -> dict[str, pl.DataFrame]:
 
     Raises ResultsError where a file is not whole or was written by another version.
     """
-    return {name: _table(folder / f"{name}.parquet", name) for part in PARTS for name in gap_tables.OF_PART[part]}
+    return {name: _table(folder / f"{name}.parquet", name) for name in gap_tables.TABLES if name != "findings"}
 
 
 def _worked_out(study: Study, part: Part) -> dict[str, pl.DataFrame]:

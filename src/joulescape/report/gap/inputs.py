@@ -32,6 +32,7 @@ class StudyTables:
     factors: pl.DataFrame
     overtake: pl.DataFrame
     lifecycle: pl.DataFrame
+    machines: pl.DataFrame
     findings: pl.DataFrame
     about: Mapping[str, Any]
     """study.json: file, digest, spec, questions by their part, series; every key may be absent."""

@@ -63,6 +63,7 @@ ABOUT = {
     "factors": "what compression, machine and both close",
     "overtake": "constants at which a machine equals its rival",
     "lifecycle": "training and inferences by split",
+    "machines": "what was predicted of each machine, and how many of its constants have a range",
     "findings": "sentences with their commands",
 }
 
