@@ -185,11 +185,11 @@ def _chart(extent: Extent, has_points: bool, has_edge: bool, lines: Rows, phase:
         layers.append(
             of("roof_lines")
             .mark_line(strokeWidth=1.8, opacity=0.75, clip=True)
-            .encode(detail="back_end:N", strokeDash=figure.family_dash())
+            .encode(detail=alt.Detail("back_end:N"), strokeDash=figure.family_dash())
         )
         place: dict[str, Any] = {"align": "right", "dx": -4, "dy": -5, "fontSize": 11, "fontWeight": 600}
         halo: dict[str, Any] = {"stroke": alt.expr("paper"), "strokeWidth": 4, "strokeJoin": "round"}
-        names = of("roof_names").encode(text="name:N")
+        names = of("roof_names").encode(text=alt.Text("name:N"))
         layers += [names.mark_text(**place, **halo), names.mark_text(**place, fill=figure.name_colour())]
     for name, is_there, is_filled in (("roof_points", has_points, True), ("roof_edge", has_edge, False)):
         if is_there:

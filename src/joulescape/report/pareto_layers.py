@@ -162,6 +162,11 @@ def _with_texts(base: alt.Chart, metrics: Mapping[str, str]) -> alt.Chart:
     return base
 
 
+def _opacity(within: float, outside: float) -> alt.OpacityValue:
+    """By the panel's limits; a channel as it is, for what it would be is long sought by Altair."""
+    return alt.OpacityValue(outside, condition={"test": WITHIN, "value": within})
+
+
 def _designs(frame: Frame) -> alt.Chart:
     base = alt.Chart(alt.NamedData("designs")).transform_filter(frame.is_drawable)
     made: alt.Chart = (
@@ -172,7 +177,7 @@ def _designs(frame: Frame) -> alt.Chart:
             y=frame.y(frame.height),
             color=figure.family_colour(),
             shape=figure.family_shape(),
-            opacity=alt.condition(WITHIN, alt.value(0.38), alt.value(0.09)),
+            opacity=_opacity(0.38, 0.09),
             tooltip=_tooltip(frame),
         )
     )
@@ -204,7 +209,7 @@ def _front(frame: Frame) -> Iterator[alt.Chart]:
         y=frame.y(),
         color=figure.family_colour(),
         strokeDash=figure.family_dash(),
-        detail="back_end:N",
+        detail=alt.Detail("back_end:N"),
     )
     for rows, is_filled in (("!datum.once", True), ("datum.once", False)):
         yield _marks(base.transform_filter(rows).mark_point(filled=is_filled, size=58, clip=True), frame)
@@ -213,7 +218,7 @@ def _front(frame: Frame) -> Iterator[alt.Chart]:
 def _names(frame: Frame) -> Iterator[alt.Chart]:
     """The name of each machine at the end of its front, over what it covers."""
     base = alt.Chart(alt.NamedData(f"front_{frame.cost}")).transform_filter("indexof(hidden, datum.back_end) < 0")
-    names = base.transform_filter("datum.label != ''").encode(x=frame.x("x"), y=frame.y(), text="label:N")
+    names = base.transform_filter("datum.label != ''").encode(x=frame.x("x"), y=frame.y(), text=alt.Text("label:N"))
     place: dict[str, Any] = {
         "align": alt.expr("datum.side"),
         "dx": alt.expr(f"datum.side == 'left' ? {placement.GAP_PX} : -{placement.GAP_PX}"),
@@ -238,7 +243,7 @@ def _marks(base: alt.Chart, frame: Frame) -> alt.Chart:
         y=frame.y(),
         color=figure.family_colour(),
         shape=figure.family_shape(),
-        opacity=alt.condition(WITHIN, alt.value(1), alt.value(0.3)),
+        opacity=_opacity(1, 0.3),
         tooltip=_tooltip(frame),
     )
     return made

@@ -49,14 +49,16 @@ def beside(pairs: Rows) -> tuple[Figure, ...]:
         alt.Tooltip("energy_text:N", title="Energy"),
         alt.Tooltip("time_text:N", title="Time"),
     ]
-    line = base.mark_line(strokeWidth=1.6, opacity=0.6).encode(detail="back_end:N", strokeDash=figure.family_dash())
+    line = base.mark_line(strokeWidth=1.6, opacity=0.6).encode(
+        detail=alt.Detail("back_end:N"), strokeDash=figure.family_dash()
+    )
     points = [
         base.transform_filter(f"datum.what {sign} 'one inference'")
         .mark_point(filled=is_filled, size=80, opacity=1, strokeWidth=2)
         .encode(shape=shape, tooltip=tooltip)
         for sign, is_filled in (("==", False), ("!=", True))
     ]
-    ends = alt.Chart(alt.NamedData("training_names")).encode(x=x, y=y, color=colour, text="name:N")
+    ends = alt.Chart(alt.NamedData("training_names")).encode(x=x, y=y, color=colour, text=alt.Text("name:N"))
     place: dict[str, Any] = {
         "align": alt.expr("datum.side"), "dx": alt.expr("datum.side == 'left' ? 9 : -9"), "fontSize": 11,
         "fontWeight": 600,
@@ -192,7 +194,7 @@ def _lives(data: dict[str, Rows], last: float, declared: float | None) -> alt.La
         "fontWeight": 600,
     }
     halo: dict[str, Any] = {"stroke": alt.expr("paper"), "strokeWidth": 4, "strokeJoin": "round"}
-    names = of("life_names").encode(text="name:N")
+    names = of("life_names").encode(text=alt.Text("name:N"))
     layers = [
         of("lives").mark_line(strokeWidth=2, clip=True).encode(**keys),
         of("lives").mark_point(filled=True, size=40, opacity=0).encode(tooltip=tooltip),
@@ -202,7 +204,7 @@ def _lives(data: dict[str, Rows], last: float, declared: float | None) -> alt.La
     if data["life_crossings"]:
         ring = of("life_crossings").mark_point(shape="circle", size=150, filled=False, strokeWidth=2.2)
         layers.append(ring.encode(tooltip=[tooltip[0], alt.Tooltip("label:N", title="Least from")]))
-        said = of("life_crossings").encode(text="label:N")
+        said = of("life_crossings").encode(text=alt.Text("label:N"))
         beside: dict[str, Any] = {"align": "left", "dx": 11, "dy": 12, "fontSize": 11}
         layers += [said.mark_text(**beside, **halo), said.mark_text(**beside, fill=figure.name_colour())]
     if declared:

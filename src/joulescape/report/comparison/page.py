@@ -152,7 +152,7 @@ def _fronts(before: Tables, after: Tables, names: tuple[str, str]) -> Iterator[F
         was.encode(**shared, strokeDash=alt.value([3, 3])),
         now.encode(**shared),
         points,
-        labels.encode(x=frame.x("x"), y=frame.y(), text="label:N"),
+        labels.encode(x=frame.x("x"), y=frame.y(), text=alt.Text("label:N")),
     )
     yield Figure(
         "fronts",

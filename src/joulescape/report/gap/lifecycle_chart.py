@@ -37,7 +37,7 @@ def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
     edge = x.copy(deep=False)
     edge.shorthand = "edge:Q"
     base = alt.Chart(alt.NamedData("lifecycle")).transform_filter("datum.case == chosen")
-    base = base.encode(x=x, color=figure.family_colour(), detail="back_end:N")
+    base = base.encode(x=x, color=figure.family_colour(), detail=alt.Detail("back_end:N"))
     tooltip = [
         alt.Tooltip(f"{name}:N", title=title)
         for name, title in (
@@ -61,7 +61,7 @@ def figures(found: LifecycleFacts) -> tuple[Figure, ...]:
     names = (
         base.transform_filter(f"datum.split == {json.dumps(found.splits[-1])}")
         .mark_text(align="left", baseline="middle", dx=9, dy=alt.expr("datum.dy"), fontSize=11)
-        .encode(x=edge, y=y, text="label:N")
+        .encode(x=edge, y=y, text=alt.Text("label:N"))
     )
     one = alt.Chart(alt.NamedData("one")).transform_calculate(factor="1").mark_rule(strokeDash=[3, 3]).encode(y=y)
     drawn = figure.layered(one, bars, lines, points, names).add_params(

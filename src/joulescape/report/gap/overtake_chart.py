@@ -55,7 +55,7 @@ def figures(found: OvertakeFacts) -> tuple[Figure, ...]:
         tooltip=[alt.Tooltip(f"{name}:N", title=title) for name, title in TOOLTIP.items()],
     )
     verdicts = base.mark_text(align="right", fontSize=11, color=alt.expr("quiet")).encode(
-        x=alt.value("width"), text="verdict_text:N", color=alt.ColorValue(alt.expr("quiet"))
+        x=alt.value("width"), text=alt.Text("verdict_text:N"), color=alt.ColorValue(alt.expr("quiet"))
     )
     params = (
         alt.param(name="chosen", value=found.cases[0].key),

@@ -124,6 +124,6 @@ def _names(points: alt.Chart) -> list[alt.Chart]:
             fontSize=10.5, align="center", baseline="middle",
             dx=alt.expr(f"datum.{size}_dx"), dy=alt.expr(f"datum.{size}_dy"), opacity=alt.expr(shown),
         )
-        .encode(text="name:N")
+        .encode(text=alt.Text("name:N"))
         for size, shown in (("wide", f"{IS_NARROW} ? 0 : 1"), ("narrow", f"{IS_NARROW} ? 1 : 0"))
     ]  # fmt: skip

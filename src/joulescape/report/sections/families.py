@@ -106,9 +106,11 @@ def _chart(name: str, frame: Frame) -> alt.LayerChart:
     own = front.transform_filter(mine).mark_line(interpolate="step-after", strokeWidth=2.2, clip=True)
     ends = front.transform_filter(mine).mark_point(filled=True, size=34, opacity=1, clip=True)
     layers = (
-        others.encode(x=x, y=y, detail="back_end:N"),
+        others.encode(x=x, y=y, detail=alt.Detail("back_end:N")),
         points,
-        own.encode(x=x, y=y, color=figure.family_colour(), strokeDash=figure.family_dash(), detail="back_end:N"),
+        own.encode(
+            x=x, y=y, color=figure.family_colour(), strokeDash=figure.family_dash(), detail=alt.Detail("back_end:N")
+        ),
         ends.encode(x=x, y=y, color=figure.family_colour(), shape=figure.family_shape()),
     )
     params = (

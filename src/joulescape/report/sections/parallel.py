@@ -152,7 +152,7 @@ def _chart(axes: Sequence[str]) -> alt.LayerChart:
         alt.Tooltip("text:N", title="Value"),
     ]
     lines = base.mark_line(interpolate="linear").encode(
-        x=x, y=y, color=figure.family_colour(), strokeDash=figure.family_dash(), detail="id:N",
+        x=x, y=y, color=figure.family_colour(), strokeDash=figure.family_dash(), detail=alt.Detail("id:N"),
         opacity=alt.condition(hover, alt.value(1), alt.value(0.35)),
         strokeWidth=alt.condition(hover, alt.value(3.2), alt.value(1.3)),
     )  # fmt: skip
@@ -161,9 +161,9 @@ def _chart(axes: Sequence[str]) -> alt.LayerChart:
     )
     picked = base.transform_filter("datum.row === pick").mark_line(strokeWidth=2.6, stroke=alt.expr("ring"))
     place: dict[str, Any] = {"align": "left", "dx": 9, "dy": alt.expr("datum.height ? 11 : -3"), "fontSize": 11}
-    ends = alt.Chart(alt.NamedData("parallel_ends")).encode(x=x, y=y, text="text:N")
+    ends = alt.Chart(alt.NamedData("parallel_ends")).encode(x=x, y=y, text=alt.Text("text:N"))
     halo = ends.mark_text(**place, stroke=alt.expr("paper"), strokeWidth=5, strokeJoin="round", opacity=0.9)
-    chosen = picked.encode(x=x, y=y, detail="id:N")
+    chosen = picked.encode(x=x, y=y, detail=alt.Detail("id:N"))
     numbers = ends.mark_text(**place, fill=alt.expr("ink"))
     layers = (lines, chosen, points.add_params(hover), halo, numbers)
     return figure.layered(*layers).add_params(*_params()).properties(width="container", height=320)
