@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from random_tables import random_given
-from scenarios import measured_once
+from scenarios import asked, measured_once
 from synthetic import synthetic
 
 from joulescape.report import certainty, theme
+from joulescape.report.corners import confirmed_at
 from joulescape.report.designs import design_columns
 from joulescape.report.inputs import Tables
 from joulescape.report.page import Facts, render
@@ -126,3 +127,18 @@ def test_a_single_run_keeps_its_place_in_the_order(whole: Tables, once: Tables) 
             axes = [layer["encoding"]["y"] for layer in figure.spec()["layer"]]
             labels = [row["label"] for row in figure.data[figure.id]]
             assert all(axis["scale"]["domain"] == labels for axis in axes)
+
+
+def test_the_spread_is_of_the_accuracy_that_is_judged(whole: Tables) -> None:
+    spread = whole.trials.with_columns(
+        trained_accuracy_sd_fraction=pl.lit(0.02), trained_accuracy_draws_count=pl.lit(3, pl.Int64)
+    )
+    learnt = asked(
+        dataclasses.replace(whole, trials=spread),
+        objectives={"trained_accuracy_fraction": "maximize", "training_energy_pj": "minimize"},
+    )
+    columns = design_columns(learnt)
+    assert {*columns["sd"]} == {0.02} and {*columns["draws"]} == {3}
+    assert not any(columns["exact"])  # what repeats its runs does not repeat its trainings
+    assert not any(confirmed_at(learnt, dict.fromkeys(columns["back_end"], "typical"))["exact"])
+    assert any(design_columns(whole)["exact"])

@@ -23,13 +23,14 @@ def confirmed_at(given: Tables, at: Mapping[str, Corner]) -> dict[str, list[Any]
         if at.get(row["back_end"]) == row["corner"] and row["state"] not in {"infeasible", "failed"}
     ]
     accuracy = given.axes.accuracy
+    is_trained = accuracy == "trained_accuracy_fraction"  # an exact machine repeats its runs, not its trainings
     if accuracy is not None:
         kept = [row for row in kept if row[accuracy] is not None]
     columns: dict[str, list[Any]] = {
         "id": [row["design_id"] for row in kept],
         "back_end": [row["back_end"] for row in kept],
         "family": [row["family"] for row in kept],
-        "exact": [exact.get(row["design_id"]) == "exact" for row in kept],
+        "exact": [exact.get(row["design_id"]) == "exact" and not is_trained for row in kept],
     }
     for role, metric in given.axes.items():
         values = [row[metric] for row in kept]

@@ -43,14 +43,16 @@ def front_ids(given: Tables) -> set[str]:
 def design_columns(given: Tables) -> Columns:
     """Neutral names for the space's metrics, valid designs only, in table order; no accuracy where none was asked for.
 
-    A cost of nothing is taken as not known: it would win every comparison, and no logarithmic axis holds it.
+    A cost of nothing is taken as not known: it would win every comparison, and no logarithmic axis holds it. Spread and
+    draws are of the accuracy that is judged; an exact machine repeats its runs, but not its trainings.
     """
     valid, on_front = given.valid, front_ids(given)
     columns = _judged(given, valid)
-    columns["sd"] = rounded_series(valid["accuracy_sd_fraction"]).to_list()
-    columns["draws"] = valid["accuracy_draws_count"].to_list()
+    judged = (given.axes.accuracy or "accuracy_fraction").removesuffix("_fraction")
+    columns["sd"] = rounded_series(valid[f"{judged}_sd_fraction"]).to_list()
+    columns["draws"] = valid[f"{judged}_draws_count"].to_list()
     columns["samples"] = [samples_of(given)] * valid.height
-    columns["exact"] = [found == "exact" for found in valid["equivalence"].to_list()]
+    columns["exact"] = [found == "exact" and judged == "accuracy" for found in valid["equivalence"].to_list()]
     columns["front"] = [design in on_front for design in columns["id"]]
     columns["drawn"] = _drawn(columns)
     return columns

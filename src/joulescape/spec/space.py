@@ -54,7 +54,7 @@ class Bound(Shape):
     @model_validator(mode="before")
     @classmethod
     def _has_a_side(cls, raw: Any) -> Any:
-        if isinstance(raw, (int, float)):
+        if isinstance(raw, (int, float)) and not isinstance(raw, bool):
             raise ValueError(f"a limit has a side: {{at_most: {raw}}} or {{at_least: {raw}}}")
         return raw
 
