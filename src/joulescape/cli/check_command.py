@@ -63,6 +63,7 @@ def _study_lines(file: Path, study: Study) -> Iterator[str]:
 
 def _lines(file: Path, space: DesignSpace) -> Iterator[str]:
     from joulescape.pricing.first_look import barred
+    from joulescape.pricing.limit_look import out_of_reach, spared
 
     yield f"{file}: {space.spec.question}"
     yield f"  task {space.spec.task}, boundary {space.spec.boundary}, batch {space.spec.batch}, phases " + ", ".join(
@@ -77,7 +78,11 @@ def _lines(file: Path, space: DesignSpace) -> Iterator[str]:
         yield f"  {_count(len(space.refused), 'pair')} that cannot meet:"
     yield from (f"    {refused.pair.name}: {refused.reason}" for refused in space.refused)
     out = tuple(barred(space))
+    dear = tuple(out_of_reach(space, [one.pair for one in out]))
+    out += dear
     yield from (f"  note: {one.pair}: {one.reason}" for one in out)
+    if dear and (how := spared(space)) is not None:
+        yield f"  note: {how}"
     yield from (f"  note: {note}" for note in _notes(space))
     _refuse_all_out(file, space, out)
     budget = space.spec.budget

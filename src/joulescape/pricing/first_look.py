@@ -53,17 +53,22 @@ def tried_values(space: DesignSpace, pair: Pair) -> list[dict[str, Scalar]]:
     return [{name: _at(values, step) for name, values in columns.items()} for step in steps]
 
 
+def designs_of(space: DesignSpace, pair: Pair) -> tuple[list[dict[str, Scalar]], bool]:
+    """All designs of a pair where they are few, else SPREAD of them, always the same; and whether they are all."""
+    few = every(space.parameters(pair), MOST_DESIGNS)
+    return (_spread(space, pair), False) if few is None else ([{**one, "pair": pair.name} for one in few], True)
+
+
 def _unfit(space: DesignSpace, pair: Pair) -> Barred | None:
     """All designs of a pair where they are few, else some of them; None as soon as one runs."""
     first = tried_values(space, pair)
     reason, tried = _none_runs(space, first), len(first)
     if reason is None:
         return None
-    all_there_are = every(space.parameters(pair), MOST_DESIGNS)
-    more = _spread(space, pair) if all_there_are is None else [{**one, "pair": pair.name} for one in all_there_are]
+    more, are_all = designs_of(space, pair)
     if more and _none_runs(space, more) is None:
         return None
-    if all_there_are is None:
+    if not are_all:
         return Barred(pair.name, f"infeasible in each of {tried + len(more)} designs tried: {reason}", is_proven=False)
     count = len({space.candidate(values).candidate_id for values in more})
     how = "as set" if count == 1 else f"in all of its {count} designs"

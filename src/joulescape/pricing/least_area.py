@@ -36,7 +36,7 @@ def area_reason(space: DesignSpace, back_end: str) -> str | None:
     if bound is None or found is None:
         return None
     areas = np.concatenate([areas for _, areas in found])
-    over = _over(bound, areas)
+    over = beyond(bound, areas)
     if (over <= 0).any():
         return None
     points = [{**drawn, **swept} for drawn, _ in found for swept in space.hardware[back_end].variants()]
@@ -44,7 +44,9 @@ def area_reason(space: DesignSpace, back_end: str) -> str | None:
     telling = ", ".join(f"{path} {value}" for path, value in points[nearest].items() if _tells(path, points, over))
     most = "least" if bound.at_least is None else "most" if bound.at_most is None else "nearest"
     at = f" (at {telling})" if telling else ""
-    return f"{AREA} must be {' and '.join(_limits(bound))}, and {back_end} has {areas[nearest]:.4g} at the {most}{at}"
+    return (
+        f"{AREA} must be {' and '.join(limit_words(bound))}, and {back_end} has {areas[nearest]:.4g} at the {most}{at}"
+    )
 
 
 def areas_of(space: DesignSpace, back_end: str) -> list[tuple[Values, FloatArray]] | None:
@@ -107,7 +109,7 @@ def _areas(space: DesignSpace, plan: HardwarePlan, drawn: Mapping[str, Any]) -> 
     return area_mm2(priced, len(variants))
 
 
-def _over(bound: Bound, values: FloatArray) -> FloatArray:
+def beyond(bound: Bound, values: FloatArray) -> FloatArray:
     """By how much values lie beyond a bound; 0 or less within it."""
     ends = [] if bound.at_most is None else [values - bound.at_most]
     ends += [] if bound.at_least is None else [bound.at_least - values]
@@ -122,6 +124,7 @@ def _tells(path: str, points: Sequence[Values], over: FloatArray) -> bool:
     return len(set(best.values())) > 1
 
 
-def _limits(bound: Bound) -> Iterator[str]:
+def limit_words(bound: Bound) -> Iterator[str]:
+    """`at most 20`, `at least 5`: each side that a bound has."""
     yield from () if bound.at_most is None else (f"at most {bound.at_most:g}",)
     yield from () if bound.at_least is None else (f"at least {bound.at_least:g}",)
