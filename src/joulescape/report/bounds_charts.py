@@ -67,7 +67,7 @@ def bars(rows: Rows, phases: Sequence[str]) -> tuple[Figure, ...]:
     )
     params = [alt.param(name="phase", value=phases[0]), alt.param(name="paper", value="#ffffff")]
     height = 34 * len({row["label"] for row in rows})
-    chart = figure.layered(marks).add_params(*params).properties(width="container", height=height)
+    chart = figure.layered(marks, params=params, width="container", height=height)
     caption = "One confirmed design of each back end; times summed over layers, which may overlap."
     summary = "Bars: share of the time of each design by what bounds it."
     return (Figure("bounds", "Time by what bounds it", caption, chart, {"bounds": rows}, summary),)
@@ -87,7 +87,7 @@ def roofline(points: Rows, roofs: Sequence[Roof], phases: Sequence[str], hidden:
         "roof_lines": lines,
         "roof_names": _names(roofs, extent),
     }
-    chart = _chart(extent, bool(inside), bool(edge), lines, phases[0]).properties(width="container", height=HEIGHT)
+    chart = _chart(extent, bool(inside), bool(edge), lines, phases[0])
     words = (
         "Point: a layer. Line: the machine's peak (flat) and its bandwidth off the chip (slope); the peak is that of "
         "full-width products, or of the layers' own narrower or skipped ones where those go beyond."
@@ -195,6 +195,5 @@ def _chart(extent: Extent, has_points: bool, has_edge: bool, lines: Rows, phase:
         if is_there:
             marks = of(name).mark_point(filled=is_filled, size=62, opacity=0.85, strokeWidth=1.6)
             layers.append(marks.encode(shape=figure.family_shape(), tooltip=tooltip))
-    return figure.layered(*layers).add_params(
-        alt.param(name="phase", value=phase), alt.param(name="paper", value="#ffffff")
-    )
+    params = (alt.param(name="phase", value=phase), alt.param(name="paper", value="#ffffff"))
+    return figure.layered(*layers, params=params, width="container", height=HEIGHT)

@@ -131,6 +131,11 @@ def name_colour() -> Any:
     return alt.expr(f"hcl({own}.h, {own}.c, {lightness})")
 
 
+def opacity_where(test: str, true: float, false: float) -> alt.OpacityValue:
+    """Opacity by a Vega expression; `alt.condition` would have Altair seek the channel's class in its whole schema."""
+    return alt.OpacityValue(false, condition={"test": test, "value": true})
+
+
 def component_colour() -> alt.Color:
     """Component class by a colour that is the same for every back end."""
     names = theme.component_names()

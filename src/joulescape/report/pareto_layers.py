@@ -162,11 +162,6 @@ def _with_texts(base: alt.Chart, metrics: Mapping[str, str]) -> alt.Chart:
     return base
 
 
-def _opacity(within: float, outside: float) -> alt.OpacityValue:
-    """By the panel's limits; a channel as it is, for what it would be is long sought by Altair."""
-    return alt.OpacityValue(outside, condition={"test": WITHIN, "value": within})
-
-
 def _designs(frame: Frame) -> alt.Chart:
     base = alt.Chart(alt.NamedData("designs")).transform_filter(frame.is_drawable)
     made: alt.Chart = (
@@ -177,7 +172,7 @@ def _designs(frame: Frame) -> alt.Chart:
             y=frame.y(frame.height),
             color=figure.family_colour(),
             shape=figure.family_shape(),
-            opacity=_opacity(0.38, 0.09),
+            opacity=figure.opacity_where(WITHIN, 0.38, 0.09),
             tooltip=_tooltip(frame),
         )
     )
@@ -243,7 +238,7 @@ def _marks(base: alt.Chart, frame: Frame) -> alt.Chart:
         y=frame.y(),
         color=figure.family_colour(),
         shape=figure.family_shape(),
-        opacity=_opacity(1, 0.3),
+        opacity=figure.opacity_where(WITHIN, 1, 0.3),
         tooltip=_tooltip(frame),
     )
     return made

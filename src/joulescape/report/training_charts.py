@@ -65,19 +65,18 @@ def beside(pairs: Rows) -> tuple[Figure, ...]:
     }  # fmt: skip
     halo: dict[str, Any] = {"stroke": alt.expr("paper"), "strokeWidth": 4, "strokeJoin": "round"}
     names = [ends.mark_text(**place, **halo), ends.mark_text(**place, fill=figure.name_colour())]
-    chart = figure.layered(line, *names, *points).add_params(alt.param(name="paper", value="#ffffff"))
+    chart = figure.layered(line, *names, *points, params=(_paper(),), width="container", height=HEIGHT)
     said = "; ".join(f"{row['back_end']} {row['what']} {row['energy_text']}, {row['time_text']}" for row in pairs)
     caption = (
         "Hollow: one inference (its time is the latency of the batch). Filled: the whole training run of the same "
         "design, the one that the section names. Both at the typical corner."
     )
-    made = chart.properties(width="container", height=HEIGHT)
     return (
         Figure(
             "beside",
             "Training beside inference",
             caption,
-            made,
+            chart,
             {"training_beside": pairs, "training_names": _named(pairs)},
             f"{said}.",
         ),
@@ -133,7 +132,7 @@ def lifecycle(lives: Sequence[Life], families: Sequence[str], declared: float | 
         for reign in lifetimes.reigns(lives)[1:]
     ]  # fmt: skip
     data = {"lives": lines, "life_crossings": crossings, "life_names": _names(lives, families, lines)}
-    chart = _lives(data, last, declared).properties(width="container", height=HEIGHT)
+    chart = _lives(data, last, declared)
     caption = (
         "Line: energy of training, of writing the weights where they are written once, and of so many inferences. "
         "Ring: from here on that design needs the least. Flat: training is most of it; sloped: inference is."
@@ -210,7 +209,11 @@ def _lives(data: dict[str, Rows], last: float, declared: float | None) -> alt.La
     if declared:
         one = alt.Chart(alt.NamedData("one")).transform_calculate(x=f"{declared}")
         layers.append(one.mark_rule(strokeDash=[4, 3]).encode(x=x))
-    return figure.layered(*layers).add_params(alt.param(name="paper", value="#ffffff"))
+    return figure.layered(*layers, params=(_paper(),), width="container", height=HEIGHT)
+
+
+def _paper() -> alt.Parameter:
+    return alt.param(name="paper", value="#ffffff")
 
 
 def _in_sight(rows: Rows) -> Rows:

@@ -35,9 +35,9 @@ class ConvergenceFacts:
     ended: str
     """Why the search ended; empty where the run does not say."""
     effort: str
-    """Designs judged by each accuracy measurement; empty where the run does not say."""
+    """Hardware variants costed for each accuracy measurement; empty where the run does not say."""
     sentences: tuple[str, ...]
-    """How it ended, candidates by state, designs for each measurement, the sampler and what it cannot do here."""
+    """How it ended, candidates by state, variants for each measurement, the sampler and what it cannot do here."""
 
 
 def facts(given: Tables) -> ConvergenceFacts:
@@ -112,11 +112,11 @@ def _effort(run: Mapping[str, Any]) -> str:
     )
     if designs is None or measured is None:
         return ""
+    variants = f"{designs:,} hardware variant{'' if designs == 1 else 's'}"
     if not measured or share is None:
-        return f"{designs:,} designs were costed; no accuracy was measured."
+        return f"{variants} costed; no accuracy was measured."
     counted = f"{measured:,} accuracy measurement{'' if measured == 1 else 's'}"
-    every = f"{designs:,} designs, every hardware variant counted, from {counted}"
-    return f"{every}: {theme.plain_number(share)} per measurement."
+    return f"{variants} costed from {counted}: {theme.plain_number(share)} a measurement."
 
 
 def _candidates(last: Mapping[str, Any]) -> str:
@@ -138,7 +138,7 @@ TITLES = {
     "infeasible_count": "Infeasible",
     "failed_count": "Failed",
     "measured_count": "Accuracy measurements",
-    "designs_judged_count": "Designs judged",
+    "designs_judged_count": "Hardware variants costed",
 }
 
 
@@ -163,10 +163,10 @@ def figures(found: ConvergenceFacts) -> tuple[Figure, ...]:
     )
     line = base.mark_line(interpolate="step-after", strokeWidth=2, color=alt.expr("ink"))
     points = base.mark_point(filled=True, size=28, color=alt.expr("ink"))
-    chart = figure.layered(line, points).add_params(alt.param(name="ink", value="#1b2026"))
+    ink = alt.param(name="ink", value="#1b2026")
+    chart = figure.layered(line, points, params=(ink,), width="container", height=240)
     caption = (
         "Volume dominated by the front, on the logarithm of costs and on plain fractions, "
         "against a reference point fixed after the first batch. The axis starts near the first value, not at zero."
     )
-    made = chart.properties(width="container", height=240)
-    return (Figure("history", "Hypervolume over trials", caption, made, {"history": found.rows}),)
+    return (Figure("history", "Hypervolume over trials", caption, chart, {"history": found.rows}),)

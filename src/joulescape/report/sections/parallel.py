@@ -166,7 +166,7 @@ def _chart(axes: Sequence[str]) -> alt.LayerChart:
     chosen = picked.encode(x=x, y=y, detail=alt.Detail("id:N"))
     numbers = ends.mark_text(**place, fill=alt.expr("ink"))
     layers = (lines, chosen, points.add_params(hover), halo, numbers)
-    return figure.layered(*layers).add_params(*_params()).properties(width="container", height=320)
+    return figure.layered(*layers, params=_params(), width="container", height=320)
 
 
 def _params() -> Iterator[alt.Parameter]:

@@ -205,13 +205,12 @@ def figures(found: PublishedFacts) -> tuple[Figure, ...]:
         .encode(x=x)
     )
     ring = alt.param(name="ring", value=theme.colours("light")["ring"])
-    chart = figure.layered(tolerance, line, *marks, missed).add_params(ring)
+    chart = figure.layered(tolerance, line, *marks, missed, params=(ring,), width="container", height=20 * len(rows))
     caption = (
         "Filled: predictions; 1 is exact. Pale bar: the tolerance that was set before. Ringed: outside it. Inputs and "
         "calibrations agree by construction: they stand in the table alone, unless they miss (hollow)."
     )
-    made = chart.properties(width="container", height=20 * len(rows))
-    return (Figure("parity", "Model against published", caption, made, {"published": rows}, _summary(found)),)
+    return (Figure("parity", "Model against published", caption, chart, {"published": rows}, _summary(found)),)
 
 
 TOOLTIP = {
