@@ -123,4 +123,4 @@ def test_kinds_of_memory_that_can_be_judged_are_not_said_to_be_silent(
     found = dram_energy({"fits": make([fit("dram_energy_by_year", "ddr", growth, -0.1, 0.05)], FITS)})
     assert found is not None
     assert ("neither show a stall" in found.sentence) is is_silent
-    assert f"or {0 if is_silent else 1} of them the change" in found.sentence
+    assert f"For {'none' if is_silent else 1} of them" in found.sentence

@@ -179,7 +179,10 @@ def test_latency_tells_who_leads_and_by_how_much_the_others_devices_are_too_slow
     assert told.startswith(
         "In latency 1 of 3 cases lead the fastest electronic machine (memristive/cells on n); of the 2"
     )
-    assert "1 would with all times of their devices divided by 3 (photonic/light on n)" in told
+    assert "1 would with all sourced times of the machine and its host divided by 3 (photonic/light on n)" in told
+    only = {**rows[1], "parameters": "host.instructions_per_op"}
+    assert "1 would with the digital host's instructions alone divided by 3" in said(latency(asked(only)))
+    assert said(latency(asked(rows[2]))).endswith("of the 1 others none would with all sourced times at nothing.")
     assert said(latency(asked(rows[0]))).endswith("(memristive/cells on n).")
 
 

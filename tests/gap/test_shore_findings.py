@@ -129,7 +129,7 @@ def test_kinds_of_dram_are_counted():
     ]
     found = shore_findings.dram_energy(given(*rows))
     assert found.sentence.startswith("1 of 2 kinds of DRAM have the three points")
-    assert "For 0 of them" in found.sentence and "neither show a stall" in found.sentence
+    assert "For none of them" in found.sentence and "neither show a stall" in found.sentence
     sure = fit("dram_device_energy_by_year", "ddr_reading", -0.05, se=0.001)
     told = shore_findings.dram_energy(given(*rows, sure)).sentence
     assert told.startswith("2 of 3 kinds") and "For 1 of them" in told and "stall" not in told

@@ -324,3 +324,15 @@ def test_the_undecided_are_told_apart_from_the_equal_and_from_those_that_learn_l
     assert alone == (
         "n: by its mean no machine learns as well. Counting the undecided (m/a): m/a saves most, ×9.00 at 100/0."
     )
+
+
+def test_the_baseline_compressed_is_equal_by_its_verdict_alone() -> None:
+    pressed = machine(BASELINE, 1.9, compression="pruned", rank=None, accuracy_verdict="undecided")
+    found = lives(*machine(BASELINE, 1.0), *pressed)
+    assert [(row["case"], row["is_equal"]) for row in found.rows] == [("n", True), ("n, pruned", False)]
+    assert found.sentences[1].startswith("n, pruned: by its mean no machine learns as well. Counting the undecided")
+
+
+def test_networks_that_were_trained_come_before_those_that_were_priced() -> None:
+    priced = machine("m/a", 4.0, network="a", trained_accuracy_fraction=None)
+    assert lives(*priced, *machine("m/a", 4.0, network="z")).networks == ("z", "a")

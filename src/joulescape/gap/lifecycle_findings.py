@@ -33,9 +33,11 @@ def training_factors(tables: Tables) -> Finding | None:
             f"are {_names(equal)}.{other} Counting the {undecided.height} that are {UNDECIDED} as well "
             f"({_names(undecided)}): {_factors(both)}.{_outside(both)}"
         )
-    widest = _three(pl.concat([equal, undecided]))
-    shown = widest["both"] or widest["machine"]
-    return Finding("lifecycle_training_factors", told, "nothing is equal" if shown is None else _corners(tables, shown))
+    shown = {key: row for key, row in _three(pl.concat([equal, undecided])).items() if row is not None}
+    ends = "; ".join(f"{_NAMES[key]} {_corners(tables, row)}" for key, row in shown.items())
+    last = shown.get("both") or shown.get("machine")
+    scatter = "nothing is equal" if last is None else f"{ends} over the corners of all constants; {_trainings(last)}"
+    return Finding("lifecycle_training_factors", told, scatter)
 
 
 def order_of_machines(tables: Tables) -> Finding | None:
@@ -139,17 +141,17 @@ def _corners(tables: Tables, row: Row) -> str:
     keys = ("network", "compression", "back_end", "split")
     same = tables["lifecycle"].filter(pl.all_horizontal(pl.col(key) == row[key] for key in keys))
     factors = sorted(same["factor"].drop_nulls().to_list())
-    return f"over the corners of all constants {number(factors[0])} to {number(factors[-1])}; {_trainings(same)}"
+    return f"{number(factors[0])} to {number(factors[-1])}"
 
 
-def _trainings(rows: pl.DataFrame) -> str:
+def _trainings(row: Row) -> str:
     """How many trainings stand behind the accuracies, and how far they scatter."""
-    count, spread = (rows[name].max() for name in ("trainings_count", "trained_accuracy_sd_fraction"))
-    if not isinstance(count, int) or count < 2 or not isinstance(spread, float):
+    count, spread = row["trainings_count"], row["trained_accuracy_sd_fraction"]
+    if count is None or count < 2 or spread is None:
         return "one training each"
-    told = f"accuracies are means of {count} trainings, its own with a standard deviation of {100 * spread:.2f} points"
-    is_open = (rows["accuracy_verdict"] == UNDECIDED).any()
-    return f"{told}; {UNDECIDED} whether it is equal" if is_open else told
+    told = f"accuracies are means of {count} trainings, that of {row['back_end']} with a standard deviation of"
+    is_open = f"; {UNDECIDED} whether it is equal" if row["accuracy_verdict"] == UNDECIDED else ""
+    return f"{told} {100 * spread:.2f} points{is_open}"
 
 
 def _order(network: str, rows: pl.DataFrame) -> str | None:

@@ -16,6 +16,8 @@ Row = Mapping[str, Any]
 ADC_CLAIM = (
     "converters, 12 x 16 mW of a tile's 330 mW (shafiee2016, Table I), are what holds analog computing in memory back"
 )
+HOST = r"^host\."
+"""Constants of the digital host beside a machine, which are no device's."""
 MOST_NAMED = 8
 """So many cases are named one by one; of more the machines are counted."""
 
@@ -122,13 +124,20 @@ def latency(tables: Tables) -> Finding | None:
         return None
     ahead, trailing = cases.filter(~_trails), cases.filter(_trails)
     whole = known.filter((pl.col("moved") == "all") & _trails & pl.col("improvement_needed").is_not_null())
-    told = f"In latency {ahead.height} of {cases.height} cases lead the fastest electronic machine ({_cases(ahead)})"
-    rest = (
-        f"; of the {trailing.height} others {whole.height} would with all times of their devices divided by "
-        f"{_factors(whole)}, and the rest not with all of them at nothing"
-        if trailing.height
-        else ""
+    host = whole.filter(
+        pl.col("parameters").str.contains(HOST) & ~pl.col("parameters").str.contains(" + ", literal=True)
     )
+    device = whole.join(host, on=_CASE, how="anti")
+    told = f"In latency {ahead.height} of {cases.height} cases lead the fastest electronic machine ({_cases(ahead)})"
+    turns = [
+        f"{some.height} would with {what} divided by {_factors(some)}"
+        for some, what in (
+            (device, "all sourced times of the machine and its host"), (host, "the digital host's instructions alone"),
+        )
+        if some.height
+    ]  # fmt: skip
+    lost = "and the rest not with all of them at nothing" if turns else "none would with all sourced times at nothing"
+    rest = f"; of the {trailing.height} others {', '.join([*turns, lost])}" if trailing.height else ""
     uncertain = "each side in its fastest design; clocks are no device constants and stay; area is not held equal"
     return Finding("overtake_latency", f"{told}{rest}.", uncertain)
 

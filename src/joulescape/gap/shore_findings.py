@@ -165,12 +165,15 @@ def dram_energy(tables: Tables) -> Finding | None:
     fitted = found.filter(pl.col("slope_log10").is_not_null())
     sure = fitted.filter((pl.col("growth_high") < 1) | (pl.col("growth_low") > 1))
     open_ = fitted.filter((pl.col("growth_high") >= 1) & (pl.col("growth_low") <= 1))
-    stall = "" if sure.height else ": published points neither show a stall of DRAM nor refute it"
+    told = f"the change of their energy per bit can be told from none ({_moved(sure)})"
+    told = f"For {sure.height} of them {told}" if sure.height else \
+        "For none of them can the change of their energy per bit be told from none: published points neither show a " \
+        "stall of DRAM nor refute it"  # fmt: skip
+    rest = f"{'; for the others it cannot' if sure.height else ''} ({_moved(open_)})" if open_.height else ""
     return Finding(
         id="dram_energy",
-        sentence=f"{fitted.height} of {found.height} kinds of DRAM have the three points that a fit needs. For "
-        f"{sure.height} of them the change of their energy per bit can be told from none{stall} ({_moved(sure)}); for "
-        f"the others it cannot ({_moved(open_)}).",
+        sentence=f"{fitted.height} of {found.height} kinds of DRAM have the three points that a fit needs. "
+        f"{told}{rest}.",
         uncertainty="points of several sources; kinds and boundaries are never mixed; devices read open rows, from "
         "their datasheets' currents, those of one standard and year fitted as one",
     )

@@ -75,7 +75,8 @@ def _equal(given: StudyTables) -> str:
 
 
 def _rows(valid: pl.DataFrame) -> list[dict[str, Any]]:
-    """One row a (network, compression, machine, split): the factor at the typical corner, its range over all."""
+    """One row a (network, compression, machine, split): the factor at the typical corner, its range over all; networks
+    that were trained come first."""
     found = []
     keys = ("network", "compression", "back_end", "family", "split", "inference_share_fraction")
     for key, group in valid.group_by(keys, maintain_order=True):
@@ -86,12 +87,23 @@ def _rows(valid: pl.DataFrame) -> list[dict[str, Any]]:
         ends = group["factor"].to_list()
         first = group.filter(pl.col("corner") == TYPICAL).to_dicts()[0]
         found.append(_row(told, typical[0], min(ends), max(ends), first))
-    return sorted(found, key=lambda row: (row["case"], family_rank(row["family"]), row["back_end"], row["share"]))
+    measured = {row["case"] for row in found if row["accuracy"] != UNKNOWN}
+    return sorted(
+        found,
+        key=lambda row: (
+            row["case"] not in measured,
+            row["case"],
+            family_rank(row["family"]),
+            row["back_end"],
+            row["share"],
+        ),
+    )
 
 
 def _row(told: Mapping[str, Any], value: float, low: float, high: float, first: Mapping[str, Any]) -> dict[str, Any]:
     compression = told["compression"]
     state = "" if compression in (None, "", "none") else f", {words(compression)}"
+    is_baseline = told["back_end"] == first["baseline"] and not state
     return {
         "case": f"{told['network']}{state}", "back_end": told["back_end"], "family": told["family"] or "",
         "label": short(told["back_end"]), "split": told["split"], "share": told["inference_share_fraction"],
@@ -99,18 +111,18 @@ def _row(told: Mapping[str, Any], value: float, low: float, high: float, first: 
         "text": interval(value, low, high),
         "inferences": first["inferences"], "accuracy": _accuracy(first),
         "area": UNKNOWN if first["area_mm2"] is None else f"{first['area_mm2']:.3g}",
-        "is_baseline": told["back_end"] == first["baseline"] and not state,
-        "is_equal": first["rank"] is not None or first["back_end"] == first["baseline"],
-        "verdict": first["accuracy_verdict"] or UNKNOWN, "filled": _filled(first),
+        "is_baseline": is_baseline,
+        "is_equal": first["rank"] is not None or is_baseline,
+        "verdict": first["accuracy_verdict"] or UNKNOWN, "filled": _filled(first, is_baseline),
         "reason": first["reason"] or "",
     }  # fmt: skip
 
 
-def _filled(row: Mapping[str, Any]) -> float:
+def _filled(row: Mapping[str, Any], is_baseline: bool) -> float:
     """How full its mark is: equal, undecided, or less."""
     if row["accuracy_verdict"] == UNDECIDED:
         return HALF
-    return float(row["rank"] is not None or row["back_end"] == row["baseline"])
+    return float(row["rank"] is not None or is_baseline)
 
 
 def _accuracy(row: Mapping[str, Any]) -> str:
