@@ -224,6 +224,11 @@ def ground(found: WideningFacts) -> str:
         told.append(
             f"With all points, until {ends}: {every.text} a year{'' if every.is_told else ', not told from none'}."
         )
+    told += [
+        f"With {one.need.label}, as the need: {one.text} a year, not told from none."
+        for one in found.pairs
+        if one.need.series == need.series and one.need.is_known and one.delivery == delivery and not one.is_told
+    ]
     needs = [one for one in found.growths if _is_alike(one, need) and not one.is_known]
     if needs:
         still = "; ".join(f"{one.label}, {one.text} a year ({one.first} to {one.last})" for one in needs)
