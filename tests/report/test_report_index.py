@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from synthetic import empty, save, synthetic
 from typer.testing import CliRunner
 
 from joulescape import load_space
+from joulescape.cli.explain_command import explain_command
 from joulescape.cli.report_command import report_command
-from joulescape.cli.standing import states_of, waiting_of
+from joulescape.cli.standing import stale_words, states_of, waiting_of
 from joulescape.network.digest import canonical
 from joulescape.report.index import State, comparisons, entries, render_index
 from joulescape.report.page import summary, summary_text
@@ -27,10 +29,14 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
 
 
-def run(*arguments: str) -> tuple[int, str]:
+def _app_of(command: Callable[..., None]) -> typer.Typer:
     app = typer.Typer()
-    app.command()(report_command)
-    found = CliRunner().invoke(app, list(arguments))
+    app.command()(command)
+    return app
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    found = CliRunner().invoke(_app_of(report_command), list(arguments))
     return found.exit_code, found.output
 
 
@@ -79,6 +85,23 @@ def test_results_of_the_question_as_it_stands_are_current(project: Path) -> None
 def test_an_edited_question_is_stale(project: Path, old: str, new: str, said: str) -> None:
     edited(project, old, new)
     assert state(project).is_stale and state(project).words.startswith(said)
+
+
+def test_the_page_and_the_terminal_say_what_is_stale_and_only_that(project: Path) -> None:
+    folder = project / "results" / "photonic_wall"
+    assert stale_words(folder) is None
+    assert "stale" not in run(str(folder))[1] and 'id="alarm"' not in (folder / "report.html").read_text("utf-8")
+    edited(project, "batch: 16", "batch: 8")
+    said = stale_words(folder)
+    assert said is not None and said.startswith("photonic_wall: stale: the question, a network or the shelf changed")
+    assert said in run(str(folder))[1]
+    alarm = re.search(r'id="alarm">([^<]*)<', (folder / "report.html").read_text("utf-8"))
+    assert alarm is not None and alarm[1].startswith("photonic_wall: stale: the question, a network or the shelf")
+    assert said in CliRunner().invoke(_app_of(explain_command), [str(folder), "--yaml"]).stderr
+
+
+def test_results_far_from_a_project_are_never_stale(tmp_path: Path) -> None:
+    assert stale_words(save(synthetic(40), tmp_path)) is None
 
 
 def test_other_code_makes_stale(project: Path) -> None:

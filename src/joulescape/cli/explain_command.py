@@ -16,14 +16,19 @@ def explain_command(
     yaml: Annotated[bool, typer.Option("--yaml", help="Only the question that holds this design alone.")] = False,
 ) -> None:
     """Explain one design: its numbers, energy by component, time by layer, and the commands that make it again."""
+    from joulescape.cli.standing import stale_words
     from joulescape.report.explanation import chosen, lines
     from joulescape.report.inputs import read_tables
     from joulescape.report.missing import OF_ONE_DESIGN, missing_words
     from joulescape.report.pinned import question_text
 
     given = read_tables(folder)
-    for words in missing_words((name for name in given.missing if name in OF_ONE_DESIGN), folder):
-        typer.echo(words, err=True)
+    for words in (
+        *missing_words((name for name in given.missing if name in OF_ONE_DESIGN), folder),
+        stale_words(folder),
+    ):
+        if words is not None:
+            typer.echo(words, err=True)
     row = chosen(given, design)
     for line in (question_text(given, row).rstrip(),) if yaml else lines(given, row, folder):
         typer.echo(line)

@@ -49,6 +49,9 @@ def _write_report(
     networks: Path | None,
     charts: Path | None,
 ) -> None:
+    from dataclasses import replace
+
+    from joulescape.cli.standing import stale_words
     from joulescape.report.beside import published_beside, references_here
     from joulescape.report.in_words import markdown
     from joulescape.report.inputs import read_tables
@@ -58,8 +61,9 @@ def _write_report(
     from joulescape.report.written import write_text
 
     given = read_tables(folder, published or published_beside(folder), references or references_here(), networks)
+    given = replace(given, stale=stale_words(folder) or "")
     unsound = [f"{folder}: {unsound_words(given.unsound)}"] if given.unsound else []
-    for words in (*missing_words(given.missing, folder), *unsound):
+    for words in (*missing_words(given.missing, folder), *unsound, *filter(None, [given.stale])):
         typer.echo(words, err=True)
     write_text(out, render(given))
     write_text(out.with_suffix(".json"), summary_text(given))

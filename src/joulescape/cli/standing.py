@@ -21,6 +21,20 @@ def states_of(root: Path, folders: Sequence[Path]) -> dict[str, State]:
     }
 
 
+def stale_words(folder: Path) -> str | None:
+    """`results/s: stale: ...` where the results in a folder do not answer the question as it stands now; None where
+    they do, or nothing beside them tells."""
+    from joulescape.errors import SpecError
+    from joulescape.resolve.shelves import find_root
+
+    folder = folder.resolve()
+    try:
+        found = states_of(find_root(folder), [folder]).get(folder.name)
+    except SpecError:  # results that were copied out of their project
+        return None
+    return f"{folder.name}: {found.words}" if found is not None and found.is_stale else None
+
+
 def waiting_of(root: Path, folders: Sequence[Path]) -> tuple[Open, ...]:
     """Questions of the shelf that none of the folders answers, by name."""
     from joulescape.errors import Fault

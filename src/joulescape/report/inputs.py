@@ -68,6 +68,8 @@ class Tables:
     """Those of valid designs, by metric."""
     missing: tuple[str, ...] = ()
     """Tables without a file, by name."""
+    stale: str = ""
+    """In a line, where the tables do not answer the question as its files stand now; empty where nobody looked."""
 
     @cached_property
     def spec(self) -> Mapping[str, Any]:

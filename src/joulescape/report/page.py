@@ -150,7 +150,7 @@ def render(given: Tables) -> str:
             name=given.name,
             missing=given.missing,
             counted=counted_words(given),
-            alarm=answer_words(given.unsound_valid),
+            alarm=" ".join(filter(None, (given.stale, answer_words(given.unsound_valid)))),
             facts=found,
             figures=figures,
             family_charts=[name for name in figures if name.startswith("family_")],
