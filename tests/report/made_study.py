@@ -189,6 +189,7 @@ def _factor(question: str, back_end: str, family: str, state: str, alone: float,
         **{f"{key}_{end}": v * f for key, v in values.items() for end, f in (("low", 0.6), ("high", 1.7))},
         "is_best_of_family": back_end != "electronic/eyeriss",
         "accuracy_loss_fraction": 0.004 if question == "gap_made_digits" else None,
+        "equal_within_fraction": 0.02 if question == "gap_made_digits" else None,
         "why": "lasers stay on however few weights are left" if family == "photonic" else None,
         "reason": "the pessimistic corner is infeasible" if back_end == "electronic/eyeriss" else None,
     }  # fmt: skip

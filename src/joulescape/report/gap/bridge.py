@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +10,18 @@ import polars as pl
 
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Rows
+from joulescape.report.gap import leads
 from joulescape.report.gap.inputs import StudyTables, factor_words, interval, short
 from joulescape.report.gap.interactions import ONE, said_of
+from joulescape.report.gap.leads import KINDS, Best
 from joulescape.report.gap.states import listed, shown, state_words
 from joulescape.report.inputs import family_rank
 
-KINDS = ("compression_alone", "machine_alone", "both")
-KIND_WORDS = {"compression_alone": "compression alone", "machine_alone": "machine alone", "both": "both"}
+KIND_WORDS = {
+    "compression_alone": "compression alone, on the baseline",
+    "machine_alone": "another machine alone",
+    "both": "both, on another machine than the baseline",
+}
 
 
 @dataclass(frozen=True)
@@ -55,22 +59,6 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Best:
-    """The largest factor of one kind, of the networks' median, in one metric."""
-
-    value: float
-    low: float
-    high: float
-    """Range over networks."""
-    networks_count: int
-
-    @property
-    def text(self) -> str:
-        """`×3.10 (2.00 to 5.00)`."""
-        return interval(self.value, self.low, self.high)
-
-
-@dataclass(frozen=True)
 class BridgeFacts:
     """Every question's factors."""
 
@@ -85,6 +73,14 @@ class BridgeFacts:
     """Both together with whichever state closes most."""
     any_alone: Best | None
     """Compression alone, on the baseline, with whichever state closes most."""
+    outside: Best | None
+    """Both together, in the state of `best`, where machines that may not lead are let in; None where none gains."""
+    outsiders: tuple[str, ...]
+    """Those that then lead on some network, with what speaks against them."""
+    within: float | None
+    """The loss that counts as none, which every machine of `best` keeps or cannot have."""
+    because: str
+    """Why compression alone closes nothing on the baseline; empty where it does."""
     baseline: str
     """What the factors of the headline are counted over."""
 
@@ -96,22 +92,15 @@ def facts(given: StudyTables) -> BridgeFacts:
     chosen = next((one for one in found if not one.is_measured), found[0] if found else None)
     metrics = chosen.metrics if chosen else ()
     if chosen is None or not metrics:
-        return BridgeFacts(found, None, {}, "", None, None, "–")
+        return BridgeFacts(found, None, {}, "", None, None, None, (), None, "", "–")
     known = given.factors.filter((pl.col("question") == chosen.name) & (pl.col("metric") == metrics[0]))
     state = chosen.states[0] if chosen.states else None
-    mine = known.filter(pl.col("compression") == state)
-    others = known.filter(pl.col("back_end") != pl.col("baseline"))
-    rows = {"compression_alone": mine, "machine_alone": others, "both": others.filter(pl.col("compression") == state)}
-    found_best = {kind: _best(rows[kind], kind) for kind in KINDS}
-    best = {kind: one for kind, one in found_best.items() if one is not None}
-    most = (_best(others, "both"), _best(known, "compression_alone"))
-    return BridgeFacts(found, metrics[0], best, state_words(state or ""), *most, chosen.baseline)
-
-
-def _best(rows: pl.DataFrame, kind: str) -> Best | None:
-    """Each network's largest factor over the rows' machines and states; then their median and range."""
-    found = rows.group_by("network").agg(pl.col(kind).max()).sort("network")[kind].drop_nulls().to_list()
-    return Best(statistics.median(found), min(found), max(found), len(found)) if found else None
+    lead = leads.lead(known, state, leads.records(given))
+    words = state_words(state or "")
+    return BridgeFacts(
+        found, metrics[0], lead.best, words, lead.any_state, lead.any_alone, lead.outside, lead.outsiders, lead.within,
+        leads.gains_nothing(known, state), chosen.baseline,
+    )  # fmt: skip
 
 
 def _question(given: StudyTables, name: str, place: int) -> Question:

@@ -19,6 +19,8 @@ SURE = 0.95
 INVERSE = "inverse of "
 FALLING = ("energy", "/bit", "error", "latency", "cost")
 """Where a quantity's name or unit holds one of these, less is better: its delivery is what it falls by."""
+RECALLED = "medium"
+"""The confidence of points that were recalled."""
 COMPUTING = ("operation", "gops", "density")
 """Where a quantity's name or unit holds one of these, it counts computing; any other counts memory."""
 
@@ -46,6 +48,13 @@ class Growth:
     """What grows, in the study's own words: `performance density of graphics cards`."""
     is_computing: bool
     """Whether it counts operations; memory otherwise."""
+    recalled_count: int = 0
+    """How many of its points were recalled, not looked up."""
+
+    @property
+    def is_energy(self) -> bool:
+        """Whether it is the operations that a joule does."""
+        return self.is_delivered and self.is_computing and "energy" in self.series
 
     @property
     def is_known(self) -> bool:
@@ -131,7 +140,14 @@ def growths(given: StudyTables, span: str) -> Iterator[Growth]:
             _label(given, row, is_turned), row["series"], row["group"], is_delivered(told, row["series"]),
             value, low, high, slope, row["slope_se"], int(row["x_low"]), int(row["x_high"]), row["points_count"],
             at_start, _subject(given, row, is_turned), any(mark in names for mark in COMPUTING),
+            _recalled(given, row),
         )  # fmt: skip
+
+
+def _recalled(given: StudyTables, row: Mapping[str, Any]) -> int:
+    """Fitted points of the first span, or of all years, that nobody looked up."""
+    of = given.shores.filter((given.shores["series"] == row["series"]) & (given.shores["group"] == row["group"]))
+    return of.filter((of["confidence"] == RECALLED) & (of["is_fitted"] if row["span"] == FIRST else True)).height
 
 
 def _over_years(given: StudyTables, span: str = FIRST) -> list[Mapping[str, Any]]:

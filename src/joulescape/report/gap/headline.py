@@ -39,40 +39,63 @@ def facts(
 
 
 def _bridge(built: bridge.BridgeFacts, gap: widening.WideningFacts) -> str:
-    """What the bridge closes of the networks' median, and how many years of drift that is."""
-    if "both" not in built.best or built.metric is None:
+    """What the bridge closes of the networks' median, and how many years of the same drift that is."""
+    if not built.best or built.metric is None:
         return "Nothing of the bridge was worked out."
-    names = {"compression_alone": "compression alone", "machine_alone": "another machine alone"}
-    parts = [f"{name} {built.best[kind].text}" for kind, name in names.items() if kind in built.best]
-    both = built.best["both"]
-    said = ", ".join([*parts, f"both together {both.text}"])
+    parts = []
+    for kind, name in bridge.KIND_WORDS.items():
+        why = f" ({built.because})" if kind == "compression_alone" and built.because else ""
+        parts += [f"{name}{why} {built.best[kind].text}"] if kind in built.best else []
+    count = max(one.networks_count for one in built.best.values())
     state = f" compressed {built.state}" if built.state else ""
     ground = f"in {metric_words(built.metric)} against {built.baseline}"
-    median = f"at the median of {both.networks_count} networks{state} (in brackets: their range, at typical constants)"
-    told = f"The bridge {ground}, {median}: {said}."
-    if any(found.value < 1 for found in built.best.values()):
-        told += " (÷: it costs more than the baseline.)"
-    most, said = _whatever(built, both)
-    told += said
-    years = gap.chosen.years(most.value) if gap.chosen is not None else None
-    if years is None or years <= YEAR:
-        return told
-    return f"{told} The gap widens by {factor_words(most.value)} in {years:.1f} years."
+    median = f"at the median of {count} networks{state} (in brackets: their range, at typical constants)"
+    told = f"The bridge {ground}, {median}{_limit(built)}: {'; '.join(parts)}. (×: so many times less; ÷: more.)"
+    return f"{told}{_outside(built)}{_whatever(built)}{_years(built, gap)}"
 
 
-def _whatever(built: bridge.BridgeFacts, both: bridge.Best) -> tuple[bridge.Best, str]:
-    """What closes most whatever accuracy it costs, and how that is said; nothing where no kind closes more than in the
-    state of `both`."""
+def _limit(built: bridge.BridgeFacts) -> str:
+    """Which machines are let in."""
+    if built.within is None:
+        return ""
+    return (
+        f", by machines that compute exactly or lose no more than {100 * built.within:g} points on any measured network"
+    )
+
+
+def _outside(built: bridge.BridgeFacts) -> str:
+    """What machines would close whose accuracy is not kept, or not known, and what speaks against them."""
+    if built.outside is None:
+        return ""
+    named = f" ({'; '.join(built.outsiders)})" if built.outsiders else ""
+    return f" With machines outside that limit let in, both would be {built.outside.text}{named}."
+
+
+def _whatever(built: bridge.BridgeFacts) -> str:
+    """What closes most whatever accuracy the state costs; empty where no kind closes more than in the headline's."""
     kinds = {"compression_alone": built.any_alone, "both": built.any_state}
     known = {kind: best for kind, best in kinds.items() if best is not None}
     if not any(kind in built.best and best.value > theme.TOLD_APART * built.best[kind].value
                for kind, best in known.items()):  # fmt: skip
-        return both, ""
-    most = max((both, *known.values()), key=lambda best: best.value)
+        return ""
     told = ", ".join(f"{bridge.KIND_WORDS[kind]} {best.text}" for kind, best in known.items())
-    return most, f" With whichever state closes most, whatever accuracy it costs: {told}."
+    nobody = " (nobody measured it)" if any(not one.is_measured for one in built.questions) else ""
+    return f" With whichever state closes most, whatever accuracy that state costs{nobody}: {told}."
 
 
+def _years(built: bridge.BridgeFacts, gap: widening.WideningFacts) -> str:
+    """How long the gap in energy takes to widen by what both close in energy, where it is told from none; no other
+    metric has its gap on the page."""
+    both, drift = built.best.get("both"), gap.energy
+    if built.metric != ENERGY or both is None or both.value <= 1 or drift is None or not drift.first.is_told:
+        return ""
+    years = drift.first.years(both.value)
+    return "" if years is None or years <= YEAR else (
+        f" The gap in energy widens by {factor_words(both.value)} in {years:.1f} years."
+    )  # fmt: skip
+
+
+ENERGY = "inference_energy_pj"
 YEAR = 0.05
 """A drift of fewer years would read as none."""
 
@@ -96,12 +119,13 @@ def _growths(gap: widening.WideningFacts) -> Iterator[Tile]:
     for growth, verb in ((gap.chosen.need, "needed"), (gap.chosen.delivery, "delivered")):
         ends = f"{plain_factor(growth.low)} to {plain_factor(growth.high)}"
         about = f"{growth.label}, {growth.first} to {growth.last}"
-        yield Tile(factor_words(growth.value), f"a year ({ends}) {verb}: {about}")
+        yield Tile(factor_words(growth.value), f"a year (95 %: {ends}) {verb}: {about}")
     value, low, high = gap.chosen.over(10)
     ends = f"{plain_factor(low)} to {plain_factor(high)}"
     years = f"needs from {gap.chosen.need.first} to {gap.chosen.need.last}, deliveries from "
     years += f"{gap.chosen.delivery.first} to {gap.chosen.delivery.last}"
-    yield Tile(f"×{ends}", f"in a decade, {factor_words(value)} at the fits: the gap, if both growths held ({years})")
+    said = f"in a decade (95 %; {factor_words(value)} at the fits): the year's interval to the tenth power"
+    yield Tile(f"×{ends}", f"{said}, the gap if both growths held ({years})")
 
 
 def _factors(built: bridge.BridgeFacts) -> Iterator[Tile]:

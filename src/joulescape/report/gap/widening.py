@@ -58,6 +58,8 @@ class WideningFacts:
     """Of the headline: the first of the first view, where both growths can be told from none."""
     chosen_every: Widening | None
     """The same with all points; None where there is none, or no later point."""
+    energy: Drift | None
+    """The chosen need against what a joule does; None where no such delivery is held against it."""
     rows: Rows
     """Lines, each with its `view`: needs, deliveries, and how the first two of a view drift apart."""
     points: Rows
@@ -86,10 +88,16 @@ def facts(given: StudyTables) -> WideningFacts:
         tuple(drift.first for drift in drifts),
         first.first if first is not None and is_known else None,
         first.every if first is not None and is_known else None,
+        next((one for one in drifts if first and one.first.need == first.first.need and _is_joule(one)), None),
         rows,
         points,
         tuple(left_out(given)),
     )
+
+
+def _is_joule(one: Drift) -> bool:
+    """Whether the delivery is what a joule does."""
+    return one.first.delivery.is_energy
 
 
 def _key(one: Growth) -> tuple[str, str]:
@@ -201,12 +209,26 @@ def sentence(found: WideningFacts) -> str:
     pair = found.chosen
     need, delivery = factor_words(pair.need.value), factor_words(pair.delivery.value)
     kind = "In operations, what" if pair.need.is_computing and pair.delivery.is_computing else "What"
-    grow = f"{kind} networks need grows {need} a year, what chips deliver {delivery}"
-    if pair.low <= 1.0 <= pair.high:
+    grow = f"{kind} networks need grows {need} a year, what chips deliver ({pair.delivery.label}) {delivery}"
+    if not pair.is_told:
         return f"{grow}: whether the gap widens cannot be told."
     verb = "widens" if pair.value > 1 else "closes"
     drift = f"{plain_factor(pair.low)} to {plain_factor(pair.high)}"
-    return f"{grow}: the gap {verb} {factor_words(pair.value)} a year ({drift})."
+    return f"{grow}: the gap {verb} {factor_words(pair.value)} a year (95 %: {drift})."
+
+
+def _joules(found: WideningFacts) -> str:
+    """How the same need drifts from what a joule does; empty where that is what the sentence says already."""
+    drift = found.energy
+    if drift is None or drift.first is found.chosen:
+        return ""
+    told = "" if drift.first.is_told else ", not told from none"
+    return f"Against what a joule does ({drift.first.delivery.label}) the gap widens {_sure(drift.first)} a year{told}."
+
+
+def _sure(pair: Widening) -> str:
+    """The factor with its interval, which says how sure it is."""
+    return f"{factor_words(pair.value)} (95 %: {plain_factor(pair.low)} to {plain_factor(pair.high)})"
 
 
 def ground(found: WideningFacts) -> str:
@@ -215,15 +237,20 @@ def ground(found: WideningFacts) -> str:
         return ""
     need, delivery = found.chosen.need, found.chosen.delivery
     told = [
-        f"{side}: {one.subject}, {one.text} a year, {_rests_on(one)}."
+        f"{side}: {one.subject}, {one.text} a year (in brackets: 95 %), {_rests_on(one)}."
         for side, one in (("Needed", need), ("Delivered", delivery))
     ]
+    told += [_joules(found)] if _joules(found) else []
     every = found.chosen_every
     if every is not None:
         ends = f"{every.need.last} and {every.delivery.last}"
         told.append(
-            f"With all points, until {ends}: {every.text} a year{'' if every.is_told else ', not told from none'}."
+            f"With all points, until {ends}: {_sure(every)} a year{'' if every.is_told else ', not told from none'}."
         )
+    joules = found.energy
+    if joules is not None and joules.every is not None and joules.first is not found.chosen:
+        open_ = "" if joules.every.is_told else ", not told from none"
+        told.append(f"Against what a joule does, with all points: {_sure(joules.every)} a year{open_}.")
     told += [
         f"With {one.need.label}, as the need: {one.text} a year, not told from none."
         for one in found.pairs
@@ -244,4 +271,5 @@ def _is_alike(one: Growth, need: Growth) -> bool:
 
 
 def _rests_on(one: Growth) -> str:
-    return f"{one.points_count} points of {one.first} to {one.last}"
+    recalled = f", {one.recalled_count} of them recalled" if one.recalled_count else ""
+    return f"{one.points_count} points of {one.first} to {one.last}{recalled}"
