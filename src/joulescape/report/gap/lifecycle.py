@@ -17,7 +17,7 @@ from joulescape.report.inputs import family_rank
 TYPICAL = "typical"
 UNKNOWN = "–"
 """Of a network that was priced and not trained."""
-HALF = 0.35
+HALF = 0.5
 """Fill of the mark of a machine of which its trainings do not tell whether it learns less."""
 
 
