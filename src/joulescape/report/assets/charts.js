@@ -127,7 +127,6 @@ function makeCharts(page, datasets, theme) {
     const id = place.dataset.chart;
     if (views.has(id)) views.get(id).view.finalize();
     for (const known of [views, pending, stale]) known.delete(id);
-    delete place.view;
     delete place.dataset.drawn;
   }
 
@@ -135,6 +134,7 @@ function makeCharts(page, datasets, theme) {
     hold(place);
     for (const canvas of place.querySelectorAll("canvas")) canvas.width = 0; // its pixels go at once, not when memory is next swept
     place.replaceChildren();
+    delete place.view;
   }
 
   // A chart of many marks that is far from the screen is let go, and drawn anew when it comes back: its place stays as high.
