@@ -42,8 +42,8 @@ def test_factors_of_training_are_the_baselines_energy_over_each() -> None:
     found = training_factors(asked(*FOUR))
     assert found is not None
     assert found.sentence == (
-        "Learning mlp on the machine itself at equal accuracy: compression alone saves 2 times, the machine alone 10 "
-        "(electronic/lnpu), both 25 (electronic/lnpu), 1.25 of the product."
+        "Learning mlp on the machine itself at equal accuracy: compression alone saves ×2, the machine alone ×10 "
+        "(electronic/lnpu), both ×25 (electronic/lnpu), ×1.25 against the product."
     )
 
 
@@ -52,15 +52,15 @@ def test_a_machine_that_learns_less_is_never_the_best() -> None:
     with_cheat, without = training_factors(asked(*FOUR, cheat)), training_factors(asked(*FOUR))
     assert with_cheat == without
     honest = training_factors(asked(*FOUR, replace(cheat, trained_accuracy=0.945)))
-    assert honest is not None and honest.sentence.endswith("memristive/cells (none), a factor of 1,000.")
+    assert honest is not None and honest.sentence.endswith("memristive/cells (none), ×1,000.")
 
 
 def test_the_three_factors_are_of_one_network() -> None:
     other = [replace(one, network="lenet", training_pj=one.training_pj / 100) for one in FOUR]
     mixed = training_factors(asked(*FOUR, *other[1:]))
-    assert mixed is not None and "both 25 (" in mixed.sentence
+    assert mixed is not None and "both ×25 (" in mixed.sentence
     both = training_factors(asked(*FOUR, *other))
-    assert both is not None and both.sentence.startswith("Learning mlp") and "both 25 (" in both.sentence
+    assert both is not None and both.sentence.startswith("Learning mlp") and "both ×25 (" in both.sentence
 
 
 def test_corners_of_the_same_design_make_the_interval() -> None:
@@ -68,7 +68,7 @@ def test_corners_of_the_same_design_make_the_interval() -> None:
     lives = [replace(one, corner=corner, training_pj=one.training_pj * (scale if one.back_end == LNPU else 1.0))
              for one in FOUR for corner, scale in scales.items()]  # fmt: skip
     found = training_factors(asked(*lives))
-    assert found is not None and "8.33 to 50" in found.uncertainty
+    assert found is not None and "×8.33 to ×50" in found.uncertainty
 
 
 def test_every_network_stands_against_itself_on_the_baseline() -> None:
@@ -106,7 +106,8 @@ def test_who_wins_training_and_loses_use_is_said() -> None:
     assert found is not None
     assert f"{CELLS} spends least on mlp in training, {LNPU} at 99.9 % inference" in found.sentence
     assert (
-        f"{CELLS} turns from 10 to 0.25 times the baseline" in found.sentence and f"{LNPU} turns" not in found.sentence
+        f"{CELLS} turns from ×10 less to ÷4 more energy than the baseline" in found.sentence
+        and f"{LNPU} turns" not in found.sentence
     )
 
 
@@ -122,11 +123,11 @@ def test_both_readings_are_told_where_the_trainings_leave_some_undecided() -> No
     open_ = [replace(one, trained_accuracy=0.935 if one.compression == "pruned" else 0.95, **several) for one in FOUR]
     found = training_factors(asked(*open_))
     assert found is not None and found.sentence == (
-        "Learning mlp on the machine itself at equal accuracy, by the means alone: the machine alone saves 10 times "
+        "Learning mlp on the machine itself at equal accuracy, by the means alone: the machine alone saves ×10 "
         "(electronic/lnpu), with compression alone no design is equal, with both no design is equal; equal are as "
         "trained: electronic/base, electronic/lnpu. Counting the 2 that are undecided as well (compressed: "
-        "electronic/base, electronic/lnpu): compression alone saves 2 times, the machine alone 10 (electronic/lnpu), "
-        "both 25 (electronic/lnpu), 1.25 of the product."
+        "electronic/base, electronic/lnpu): compression alone saves ×2, the machine alone ×10 (electronic/lnpu), "
+        "both ×25 (electronic/lnpu), ×1.25 against the product."
     )
     assert found.uncertainty.endswith("undecided whether it is equal")
 
@@ -142,4 +143,4 @@ def test_who_is_undecided_is_no_winner_and_is_marked_where_it_changes_sides() ->
     base = life(trained_sd=0.01, trainings_count=3)
     found = order_of_machines(asked(base, open_, life(LNPU, 50.0, 1.0)))
     assert found is not None and found.sentence.startswith(f"{LNPU} spends least on mlp in training and still")
-    assert f"{CELLS} (undecided whether it learns as well) turns from 10 to 0.25" in found.sentence
+    assert f"{CELLS} (undecided whether it learns as well) turns from ×10 less to ÷4 more" in found.sentence

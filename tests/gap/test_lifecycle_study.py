@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from joulescape import gap_tables, tables
 from joulescape.gap.lifecycle import _split, inferences_for, split_name
-from joulescape.gap.lifecycle_findings import FINDINGS, WEAR, worn_out
+from joulescape.gap.lifecycle_findings import FINDINGS
 from joulescape.gap.lives import Life, epoch
+from joulescape.gap.wear_findings import WEAR, worn_out
 from joulescape.resolve.design_space import load_space
 from joulescape.spec.sourced import CORNERS
 from joulescape.spec.study import PricedTrainingSpec
@@ -105,6 +106,7 @@ def test_a_chip_that_the_study_gives_is_said_with_its_area_and_one_that_wears_ou
     assert "more crossbars than the chip has" in reasons[0] and WEAR in reasons[1]
     made = {"network": "vgg16", "back_end": "memristive/isaac", "state": "infeasible", "reason": reasons[1]}
     known = tables.make([{**made, "area_mm2": large.area_mm2}, made], gap_tables.LIFECYCLE)
-    found = worn_out({"lifecycle": known})
-    assert found is not None and found.sentence.count("memristive/isaac with") == 1
-    assert worn_out({"lifecycle": known[:0]}) is None
+    machines = tables.make([], gap_tables.MACHINES)
+    found = worn_out({"lifecycle": known, "machines": machines})
+    assert found is not None and found.sentence.count("memristive/isaac (survives from") == 1
+    assert worn_out({"lifecycle": known[:0], "machines": machines}) is None

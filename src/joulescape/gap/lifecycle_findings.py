@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from joulescape.gap.findings import Find, Finding, Tables
-from joulescape.gap.in_words import number
+from joulescape.gap.in_words import times
+from joulescape.gap.wear_findings import worn_out
 from joulescape.gap_tables import UNDECIDED
 
 Row = Mapping[str, Any]
@@ -54,27 +55,7 @@ def order_of_machines(tables: Tables) -> Finding | None:
     )
 
 
-def worn_out(tables: Tables) -> Finding | None:
-    """Machines whose cells bear fewer writes than one training asks for, however large the chip."""
-    lost = tables["lifecycle"].filter((pl.col("state") != "valid") & pl.col("reason").str.contains(WEAR, literal=True))
-    known = lost.filter(pl.col("area_mm2").is_not_null())
-    if known.is_empty():
-        return None
-    told = "; ".join(
-        f"{row['back_end']} with {number(row['area_mm2'])} mm2, {row['network']}: {row['reason']}"
-        for row in known.iter_rows(named=True)
-    )
-    return Finding(
-        "lifecycle_worn_out",
-        f"Chips that hold the network wear out before it is trained for one epoch: {told}.",
-        "endurance and pulses of each update at their typical values; area as the study gives it, at its node",
-    )
-
-
 OPEN = f" ({UNDECIDED} whether it learns as well)"
-
-WEAR = "cells endure"
-"""How a machine says that its cells wear out."""
 
 FINDINGS: tuple[Find, ...] = (training_factors, order_of_machines, worn_out)
 
@@ -100,12 +81,12 @@ def _factors(rows: pl.DataFrame) -> str:
     lost = [f"with {_NAMES[key]} no design is equal" for key, row in found.items() if row is None]
     known = [(_NAMES[key], row) for key, row in found.items() if row is not None]
     said = [
-        f"{name}{' saves' if place == 0 else ''} {number(row['factor'])}{' times' if place == 0 else ''}"
+        f"{name}{' saves' if place == 0 else ''} {times(row['factor'])}"
         + ("" if row["back_end"] == row["baseline"] else f" ({row['back_end']})")
         for place, (name, row) in enumerate(known)
     ]
     if squeezed is not None and machine is not None and both is not None:
-        said.append(f"{number(both['factor'] / (squeezed['factor'] * machine['factor']))} of the product")
+        said.append(f"{times(both['factor'] / (squeezed['factor'] * machine['factor']))} against the product")
     return ", ".join([*said, *lost])
 
 
@@ -133,7 +114,7 @@ def _is_plain(is_plain: bool) -> pl.Expr:
 
 
 def _said(row: Row) -> str:
-    return f"{row['back_end']} ({row['compression']}), a factor of {number(row['factor'])}"
+    return f"{row['back_end']} ({row['compression']}), {times(row['factor'])}"
 
 
 def _corners(tables: Tables, row: Row) -> str:
@@ -141,7 +122,7 @@ def _corners(tables: Tables, row: Row) -> str:
     keys = ("network", "compression", "back_end", "split")
     same = tables["lifecycle"].filter(pl.all_horizontal(pl.col(key) == row[key] for key in keys))
     factors = sorted(same["factor"].drop_nulls().to_list())
-    return f"{number(factors[0])} to {number(factors[-1])}"
+    return f"{times(factors[0])} to {times(factors[-1])}"
 
 
 def _trainings(row: Row) -> str:
@@ -167,14 +148,19 @@ def _order(network: str, rows: pl.DataFrame) -> str | None:
     winners = [max((one for one in some if one not in doubtful), key=lambda name: some[name]) for some in (first, last)]
     share = f"{100 * _shares(asked)[-1]:.4g} %"
     turned = "; ".join(
-        f"{one}{OPEN if one in doubtful else ''} turns from {number(first[one])} to {number(last[one])} times the "
-        "baseline"
+        f"{one}{OPEN if one in doubtful else ''} turns from {_sided(first[one])} to {_sided(last[one])} energy than "
+        "the baseline"
         for one in changed
     )
     stays = f"{winners[0]} spends least on {network} in training" + (
         f" and still at {share} inference" if winners[0] == winners[1] else f", {winners[1]} at {share} inference"
     )
     return f"{stays}{'; ' + turned if turned else '; no machine changes sides with the baseline'}."
+
+
+def _sided(factor: float) -> str:
+    """`×9.69 less`, `÷1.39 more`."""
+    return f"{times(factor)} {'less' if factor >= 1 else 'more'}"
 
 
 def _shares(rows: pl.DataFrame) -> list[float]:
