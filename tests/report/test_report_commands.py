@@ -22,6 +22,7 @@ from joulescape.cli.diff_command import diff_command
 from joulescape.cli.explain_command import explain_command
 from joulescape.cli.report_command import report_command
 from joulescape.errors import JoulescapeError, ResultsError
+from joulescape.report import theme
 from joulescape.report.decide import Limits, decide, default_limit
 from joulescape.report.designs import design_columns
 from joulescape.report.index import told_in
@@ -110,6 +111,22 @@ def test_the_choice_is_explained_where_none_is_named(base: Tables, folder: Path)
     code, said = run(explain_command, folder)
     assert code == 0 and said.startswith(f"design {name}: ")
     assert said == run(explain_command, folder, name)[1]
+
+
+def test_an_explanation_says_its_ground_and_how_sure_it_is(base: Tables, folder: Path) -> None:
+    corners = base.confirmed.group_by("design_id").agg(pl.col("corner").n_unique()).filter(pl.col("corner") == 3)
+    name = base.valid.filter(pl.col("design_id").is_in(corners["design_id"].to_list()))["design_id"].sort()[0]
+    row = base.valid.filter(pl.col("design_id") == name).row(0, named=True)
+    said = run(explain_command, folder, name)[1]
+    assert f"  boundary {base.spec['boundary']}, batch {base.spec['batch']}, " in said
+    assert f" on {row['fidelity'].split('/')[1]} (n = {row['accuracy_draws_count']}); " in said
+    at = {one["corner"]: one for one in base.confirmed.filter(pl.col("design_id") == name).to_dicts()}
+    for corner in ("optimistic", "pessimistic"):
+        assert theme.show(at[corner]["inference_energy_pj"], "inference_energy_pj") in said
+        assert f"with every constant {corner}" in said
+    share = theme.show(row["assumed_energy_fraction"], "assumed_energy_fraction")
+    assert f"  {share} of its energy rests on assumed constants" in said
+    assert f"on test (n = {at['typical']['accuracy_draws_count']})" in said
 
 
 def test_phases_are_in_the_order_of_a_design_s_life(base: Tables, folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from joulescape.errors import ResultsError
-from joulescape.report import theme
+from joulescape.report import certainty, theme
 from joulescape.report.command import command
 from joulescape.report.decide import Limits, decide, default_limit
 from joulescape.report.designs import design_columns
@@ -50,9 +50,12 @@ def lines(given: Tables, row: Mapping[str, Any], folder: Path) -> Iterator[str]:
     yield f"design {row['design_id']}: {row['network']} on {row['back_end']} ({row['state']})"
     if row["reason"]:
         yield f"  {row['reason']}"
+    yield f"  {_ground(given)}"
     for metric in dict.fromkeys((*dict(given.axes.items()).values(), "mean_power_mw")):
         if row[metric] is not None:
-            yield f"  {given.labels[metric]}: {theme.show(row[metric], metric)}"
+            measured = _measured(given, row) if metric == given.axes.accuracy else ""
+            yield f"  {given.labels[metric]}: {theme.show(row[metric], metric)}{measured}"
+    yield from _certainty(given, row)
     found = sheet.facts(given)
     yield from _limits(given, found, row)
     yield from _listed("energy", found.parts, row, lambda part: f"{part['class']}: {part['text']}")
@@ -76,6 +79,37 @@ def lines(given: Tables, row: Mapping[str, Any], folder: Path) -> Iterator[str]:
         )
         yield f"write it as ONNX: {shlex.join(words)}"
     yield from _question(given, row)
+
+
+def _ground(given: Tables) -> str:
+    """What the costs hold for."""
+    spec = given.spec
+    node = spec.get("node", "as_published")
+    at = f"all at {node} nm" if isinstance(node, int) else f"every machine {str(node).replace('_', ' ')}"
+    known = [f"{name} {spec[name]}" for name in ("boundary", "batch") if spec.get(name) is not None]
+    return ", ".join((*known, at))
+
+
+def _measured(given: Tables, row: Mapping[str, Any]) -> str:
+    """Which split an accuracy is of, over how many runs; and what it is on test, where it was confirmed."""
+    name = str(given.axes.accuracy).removesuffix("_fraction")
+    sd, count = row[f"{name}_sd_fraction"], row[f"{name}_draws_count"]
+    spread = "" if sd is None else f" ± {100 * certainty.SPREAD_SD * sd:.1f} (2 sd)"
+    parts = str(row["fidelity"] or "").split("/")
+    on = f" on {parts[1]}" if len(parts) == 3 else ""
+    runs = "" if count is None else f" (n = {count})"
+    tested = certainty.tested_texts(given).get(row["design_id"], "not confirmed on test")
+    return f"{spread}{on}{runs}; {tested}"
+
+
+def _certainty(given: Tables, row: Mapping[str, Any]) -> Iterator[str]:
+    """Its energy over the corners of all constants, and the share that rests on assumed ones."""
+    if row["state"] == "valid" and row[given.axes.energy] is not None:
+        alone = {"id": [row["design_id"]], "back_end": [row["back_end"]], "energy": [row[given.axes.energy]]}
+        yield f"  {certainty.range_text(alone, certainty.bands(given), 0, given.axes.energy)}"
+    share = row["assumed_energy_fraction"]
+    if share is not None:
+        yield f"  {theme.show(share, 'assumed_energy_fraction')} of its energy rests on assumed constants"
 
 
 def _why_none(given: Tables) -> str:
