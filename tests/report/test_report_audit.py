@@ -20,6 +20,7 @@ from joulescape import tables
 from joulescape.report.inputs import Tables
 from joulescape.report.page import render, summary
 from joulescape.report.sections import audit, convergence
+from joulescape.search import ladder
 from joulescape.spec.space import AGREEMENT
 
 RHO = re.compile(r"Spearman (−?\d\.\d\d) on (\d+) designs?(; too few to be sure)?\)")
@@ -76,7 +77,7 @@ def test_a_correlation_that_does_not_exist_is_said_and_never_zero(whole: Tables)
         "on 22 designs measured on both, no rank correlation is defined.",
     )
     assert (found.pairs[0].spearman, found.pairs[0].error) == (audit.UNDEFINED, "–")
-    assert found.pairs[0].is_weak
+    assert not found.pairs[0].is_weak, "nothing is known of it: no fault of the rung"
     page = render(audited(whole, nothing))
     table = page.split('id="audit"')[1].split("</table>")[0]
     assert "not defined" in table and "0.00" not in table
@@ -132,6 +133,47 @@ def test_promotion_says_where_it_began_and_ended(
     assert audit.facts(audited(started, *rows)).promotion == said
 
 
+def test_rungs_that_were_one_measurement_are_said_to_be_one(whole: Tables) -> None:
+    """Machines that compute exactly are tuned and tested at once: nothing is left to compare, and nothing unknown."""
+    nothing = dict.fromkeys(("spearman", "near_front_spearman", "mean_abs_error"))
+    alike = {"designs_count": 10, "spearman": -0.64, "near_front_spearman": -0.91, "mean_abs_error": 0.006}
+    rows = [pair(low_rung="merged", high_rung=high, **alike) for high in ("tuned", "full")]
+    rows.append(pair(low_rung="tuned", high_rung="full", designs_count=0, near_front_count=0, **nothing))
+    found = audit.facts(audited(whole, *rows))
+    assert (
+        found.sentences[1]
+        == "The tuned and full rungs were one measurement of these designs: there is nothing to compare."
+    )
+    apart = [{**rows[0], "mean_abs_error": 0.007}, *rows[1:]]
+    assert "cannot be told" in audit.facts(audited(whole, *apart)).sentences[1]
+    page = render(audited(whole, *rows))
+    assert page.split('id="audit"')[1].split("</table>")[0].count("<tr>") == 3, "what was not compared has no row"
+
+
+def test_where_nothing_climbed_that_is_said_once(whole: Tables) -> None:
+    nothing = {"designs_count": 0, **dict.fromkeys(("spearman", "near_front_spearman", "mean_abs_error"))}
+    bare = audited(whole, *({**row, **nothing} for row in AUDIT))
+    assert audit.facts(bare).sentences == (audit.NOTHING,)
+    assert 'id="audit"' not in render(bare)
+
+
+@pytest.mark.parametrize(
+    ("asked_count", "compared", "said"),
+    [
+        (20, 22, "near the front, once 20 designs were measured on both."),
+        (20, 10, "once 20 designs were measured on both; here 10 were, so the share could not move."),
+        (500, 120, f"once {audit.RECENT} designs were measured on both."),
+        (0, 0, "The question audits no design, so that the share never moves."),
+    ],
+)
+def test_the_rule_of_promotion_says_whether_it_could_act(
+    whole: Tables, asked_count: int, compared: int, said: str
+) -> None:
+    assert audit.RECENT == ladder.RECENT
+    given = asked(whole, budget={**whole.spec["budget"], "audit": asked_count})
+    assert audit.facts(audited(given, pair(designs_count=compared))).rule.endswith(said)
+
+
 @given(random_given())
 @settings(max_examples=30, deadline=None)
 def test_the_table_holds_every_pair_with_its_own_numbers(tables: Tables) -> None:
@@ -163,20 +205,16 @@ def test_the_table_names_each_column_once_and_marks_weak_pairs(whole: Tables) ->
 def test_how_many_designs_each_measurement_bought(whole: Tables) -> None:
     assert (
         convergence.facts(whole).effort
-        == "41,000 designs, every hardware variant counted, from 300 accuracy measurements: 137 per measurement."
+        == "41,000 hardware variants costed from 300 accuracy measurements: 137 a measurement."
     )
     few = ran(whole, designs_judged_count=5, measurements_count=2, designs_per_measurement=2.5)
     assert (
-        convergence.facts(few).effort
-        == "5 designs, every hardware variant counted, from 2 accuracy measurements: 2.50 per measurement."
+        convergence.facts(few).effort == "5 hardware variants costed from 2 accuracy measurements: 2.50 a measurement."
     )
     one = ran(whole, designs_judged_count=80, measurements_count=1, designs_per_measurement=80.0)
-    assert (
-        convergence.facts(one).effort
-        == "80 designs, every hardware variant counted, from 1 accuracy measurement: 80 per measurement."
-    )
+    assert convergence.facts(one).effort == "80 hardware variants costed from 1 accuracy measurement: 80 a measurement."
     none = ran(whole, measurements_count=0, designs_per_measurement=None)
-    assert convergence.facts(none).effort == "41,000 designs were costed; no accuracy was measured."
+    assert convergence.facts(none).effort == "41,000 hardware variants costed; no accuracy was measured."
     assert convergence.facts(dataclasses.replace(whole, resolved={})).effort == ""
 
 

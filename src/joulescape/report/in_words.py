@@ -45,7 +45,7 @@ def _table(offers: Sequence[Mapping[str, Any]], metrics: Mapping[str, str]) -> I
     yield f"|---|---|---|{'---|' * len(roles)}"
     for offer in offers:
         cells = [plain(offer["values"].get(role, "–")) for role in roles]
-        network = plain(offer["network"]) or "–"
+        network = plain(offer["network"]) or plain(offer["why"]) or "–"
         yield f"| {plain(offer['back_end'])} | {network} | {offer['count']:,} | {' | '.join(cells)} |"
 
 

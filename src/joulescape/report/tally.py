@@ -57,7 +57,7 @@ def left_out_words(given: Tables) -> str:
     judged = given.run.get("designs_judged_count")
     if judged is None or judged <= given.trials.height:
         return ""
-    return f"{judged:,} hardware variants costed, those that another beats not kept"
+    return f"{given.trials.height:,} designs kept of {judged:,} hardware variants costed, those that no other beats"
 
 
 def picked(given: Tables, index: int | None) -> dict[str, Any] | None:

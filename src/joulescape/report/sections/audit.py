@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,11 @@ ROUGHLY = 0.7
 
 FEW = 8
 """A rank correlation of fewer designs is said to be unsure, whatever it is."""
+
+NOTHING = "No design was measured on two rungs: whether the cheaper ones rank designs like the top one is not known."
+
+RECENT = 120
+"""The search judges a rung by so many of the designs that it measured on both last (search/ladder.py)."""
 
 UNDEFINED = "not defined"
 """What stands for a correlation that does not exist: too few values, or all of one rung equal. Never 0."""
@@ -47,6 +52,8 @@ class AuditFacts:
     pairs: tuple[Pair, ...]
     promotion: str
     """How the share of designs that climb went; empty where nothing is known of it."""
+    rule: str
+    """When more designs climb, and why none did where too few were compared."""
     has_undefined: bool
 
 
@@ -55,16 +62,35 @@ def facts(given: Tables) -> AuditFacts:
     rows = list(given.audit.iter_rows(named=True))
     top = given.rungs[-1] if given.rungs else ""
     below = [row for row in rows if row["low_rung"] != top]
-    said = [_sentence(row, row["high_rung"]) for row in below if row["high_rung"] == top or not top]
+    said = [_one(row, rows) or _sentence(row, row["high_rung"]) for row in below if row["high_rung"] == top or not top]
     beyond = [_sentence(row, f"{row['high_rung']} simulation") for row in rows if row["low_rung"] == top]
     pairs = tuple(_pair(row) for row in rows)
+    is_compared = not rows or any(row["designs_count"] for row in rows)
     return AuditFacts(
         ladder=" → ".join(given.rungs or dict.fromkeys(name for pair in pairs for name in (pair.low, pair.high))),
-        sentences=(*(said or (_without(given),)), *beyond),
+        sentences=(*(said or (_without(given),)), *beyond) if is_compared else (NOTHING,),
         pairs=pairs,
         promotion=_promotion(given, rows),
+        rule=_rule(given, rows),
         has_undefined=any(UNDEFINED in (pair.spearman, pair.near_spearman) for pair in pairs),
     )
+
+
+def _one(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Where a rung and the next were one measurement, as of machines that compute exactly: that, and not that nothing
+    is known. No design stands on both by two measurements, and a third rung agrees with both by the same numbers."""
+    low, high = row["low_rung"], row["high_rung"]
+    if row["designs_count"]:
+        return ""
+    seen = {(other["low_rung"], other["high_rung"]): other for other in rows}
+    for third in (name for name, other in seen if other == low):
+        numbers = [[seen.get((third, rung), {}).get(name) for name in NUMBERS] for rung in (low, high)]
+        if numbers[0][0] and numbers[0] == numbers[1]:
+            return f"The {low} and {high} rungs were one measurement of these designs: there is nothing to compare."
+    return ""
+
+
+NUMBERS = ("designs_count", "spearman", "near_front_spearman", "mean_abs_error")
 
 
 def _without(given: Tables) -> str:
@@ -113,7 +139,7 @@ def _pair(row: Mapping[str, Any]) -> Pair:
         error="–" if error is None else f"{100 * error:.1f}",
         low_seconds=_seconds(row["low_seconds"]),
         high_seconds=_seconds(row["high_seconds"]),
-        is_weak=not known or known[0] < AGREEMENT,
+        is_weak=bool(known) and known[0] < AGREEMENT,
     )
 
 
@@ -129,6 +155,20 @@ def _promotion(given: Tables, rows: list[dict[str, Any]]) -> str:
         return f"Promotion {_moved(start, next(iter(ends.values())))}."
     said = (f"from {low} it {_moved(start, value)}" for low, value in ends.items())
     return f"Promotion: {'; '.join(said)}." if ends else ""
+
+
+def _rule(given: Tables, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The search's own rule: it widens a rung's share once it has compared as many designs as it audits."""
+    asked = (given.spec.get("budget") or {}).get("audit")
+    rule = f"More designs climb while a rung and the top one correlate below {AGREEMENT:g} near the front"
+    if asked is None:
+        return f"{rule}."
+    needed, top = min(asked, RECENT), given.rungs[-1] if given.rungs else ""
+    most = max((row["designs_count"] or 0 for row in rows if row["high_rung"] == top), default=0)
+    if not asked:
+        return "The question audits no design, so that the share never moves."
+    few = f"; here {most:,} {'was' if most == 1 else 'were'}, so the share could not move" if most < needed else ""
+    return f"{rule}, once {_designs(needed)} {'was' if needed == 1 else 'were'} measured on both{few}."
 
 
 def _moved(start: float | None, end: float) -> str:

@@ -14,6 +14,7 @@ from joulescape.report.decide import COSTS, TOLERANCE_FRACTION, Columns, Decisio
 from joulescape.report.designs import design_columns, table_columns
 from joulescape.report.inputs import Tables
 from joulescape.report.sections import own_record, published
+from joulescape.report.sections.absence import absences
 
 OPENING = f"Opens at the best accuracy on validation minus {100 * TOLERANCE_FRACTION:.0f} points."
 PREFERENCES = (
@@ -51,6 +52,8 @@ class Offer:
     count: int
     row: int | None
     values: Mapping[str, str]
+    why: str = ""
+    """Why it has no valid design, whatever the limits of the panel; empty where it has one."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,9 @@ def _offer(given: Tables, columns: Columns, decision: Decision, name: str, famil
         {} if row is None else {role: theme.show(columns[role][row], metric) for role, metric in given.axes.items()}
     )
     network = "" if row is None else columns["network"][row]
-    return Offer(name, family, network, decision.counts.get(name, 0), row, values)
+    absent = absences(given).get(name)
+    why = "" if absent is None else f"No valid design. {absent.words[:1].upper()}{absent.words[1:]}."
+    return Offer(name, family, network, decision.counts.get(name, 0), row, values, why)
 
 
 def _answer(given: Tables, columns: Columns, decision: Decision, tested: Mapping[str, str]) -> str:

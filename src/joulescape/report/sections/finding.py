@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from joulescape.report import certainty, theme
-from joulescape.report.decide import COSTS, Columns, Cost, Limits, decide, default_limit
+from joulescape.report.decide import COSTS, TOLERANCE_FRACTION, Columns, Cost, Limits, decide, default_limit
 from joulescape.report.inputs import Tables
+from joulescape.report.sections import alone
+
+CHOSEN = f"the best minus {100 * TOLERANCE_FRACTION:.0f} points"
+"""How the page sets the level that its finding holds at; the question's own limits are met by every valid design."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,8 @@ class Terms:
     metric: str
     what: str
     level: str
+    chosen: str = ""
+    """In brackets: who set the level."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ def finding(given: Tables, columns: Columns) -> Finding:
     cost, limit = lead(given), default_limit(columns)
     metric = dict(given.axes.items())[cost]
     level = "" if limit is None else f"{theme.show(limit, 'accuracy_fraction')} accuracy"
-    terms = Terms(cost, metric, lower(given.labels[metric]), level)
+    terms = Terms(cost, metric, lower(given.labels[metric]), level, f" ({CHOSEN})" if level else "")
     best = decide(columns, Limits(accuracy=limit, prefer=cost)).best
     known = [(columns[cost][row], name, row) for name, row in best.items() if columns[cost][row]]
     ordered = [Best(*entry) for entry in sorted(known)]
@@ -53,7 +60,9 @@ def finding(given: Tables, columns: Columns) -> Finding:
     first = ordered[0]
     others = [other for other in ordered[1:] if columns["family"][other.row] != columns["family"][first.row]]
     rivals = others or ordered[1:]  # within one family its back ends are what is compared
-    return _compared(given, columns, terms, first, rivals) if rivals else _alone(given, columns, terms, first)
+    if rivals:
+        return _compared(given, columns, terms, first, rivals)
+    return _alone(given, columns, terms, first, best)
 
 
 def lead(given: Tables) -> Cost:
@@ -74,20 +83,30 @@ def _none(terms: Terms) -> str:
     return f"Cost only: no design states its {terms.what}."
 
 
-def _alone(given: Tables, columns: Columns, terms: Terms, first: Best) -> Finding:
+def _alone(given: Tables, columns: Columns, terms: Terms, first: Best, within: Mapping[str, int]) -> Finding:
     shown = theme.show(first.least, terms.metric)
     numbers = _explained(f"{_ranged(given, columns, terms, first)} {terms.what}")
+    only = alone.who(given, columns, first.back_end, terms.level, terms.what, within)
     if not terms.level:
         who, why = f"{first.back_end} needs the least {terms.what}", "no other back end states it"
         if _is_sole(given):
             who, why = f"{first.back_end} needs this {terms.what}", "it is the only machine of this question"
+        elif only:
+            who, why = only, f"it needs {shown}"
         short, said = f"{who}; {why}.", f"Cost only: {who}, {shown}; {why}."
+        if who == only:
+            said = f"Cost only: {who[:1].lower()}{who[1:]}; {why}."
         return Finding(said, short, numbers)
     reached = theme.show(columns["accuracy"][first.row], "accuracy_fraction")
-    only = f"Only {first.back_end} designs reach {terms.level}"
     if _is_sole(given):  # it is ahead of nobody
         only = f"{first.back_end}, the only machine of this question, reaches {terms.level}"
-    return Finding(f"{only}: {reached} at {shown} ({terms.what}).", f"{only}.", f"{reached} at {numbers}")
+    if ":" in only:  # what sets it apart is not the level, which is then said beside the numbers
+        numbers = f"At {terms.level} or more{terms.chosen}: {reached} at {numbers}"
+        return Finding(
+            f"{only}. At {terms.level} or more{terms.chosen}: {reached} at {shown} ({terms.what}).", f"{only}.", numbers
+        )
+    numbers = f"{reached} at {numbers} {terms.level}: {CHOSEN}."
+    return Finding(f"{only}{terms.chosen}: {reached} at {shown} ({terms.what}).", f"{only}.", numbers)
 
 
 def _is_sole(given: Tables) -> bool:
@@ -97,7 +116,9 @@ def _is_sole(given: Tables) -> bool:
 def _compared(given: Tables, columns: Columns, terms: Terms, first: Best, rivals: list[Best]) -> Finding:
     """No claim below TOLD_APART, nor where ranges over the corners overlap."""
     what, rival = f"No clear winner in {terms.what}", rivals[0]
-    none = f"{what} at {terms.level} or more" if terms.level else f"Cost only, no{what.removeprefix('No')}"
+    none = (
+        f"{what} at {terms.level} or more{terms.chosen}" if terms.level else f"Cost only, no{what.removeprefix('No')}"
+    )
     numbers = _numbers(given, columns, terms, first, rival)
     if rival.least / first.least < theme.TOLD_APART:
         alike = f"{first.back_end} and {rival.back_end} need about the same {terms.what}."
@@ -109,7 +130,7 @@ def _compared(given: Tables, columns: Columns, terms: Terms, first: Best, rivals
     bands = certainty.bands(given)
     close = [other for other in rivals if certainty.overlap(columns, bands, terms.cost, first.row, other.row)]
     if not close:
-        said = f"At {terms.level} or more, {needs}." if terms.level else f"Cost only: {needs}."
+        said = f"At {terms.level} or more{terms.chosen}, {needs}." if terms.level else f"Cost only: {needs}."
         return Finding(said, f"{bare}.", numbers)
     doubt = _doubt(rival, close)
     return Finding(f"{none}: {needs}, but {doubt}.", f"No clear winner: {bare}, but {doubt}.", numbers)
@@ -127,7 +148,7 @@ def _numbers(given: Tables, columns: Columns, terms: Terms, first: Best, rival: 
     bare = any(_band(given, columns, terms, one) is None for one in (first, rival))
     unsure = "; how far their constants reach is not known: not confirmed" if bare else ""
     said = _explained(f"{least}, the least of each{unsure}")
-    return f"At {terms.level} or more: {said}" if terms.level else said
+    return f"At {terms.level} or more{terms.chosen}: {said}" if terms.level else said
 
 
 def _ranged(given: Tables, columns: Columns, terms: Terms, one: Best) -> str:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from joulescape.report import sampling, theme
 from joulescape.report.decide import Columns, Cost, Limits, decide, default_limit
 from joulescape.report.designs import design_columns, front_ids
 from joulescape.report.inputs import Tables
-from joulescape.report.sections import convergence, finding
+from joulescape.report.sections import absence, convergence, finding
 from joulescape.report.tally import left_out_words
 
 
@@ -56,7 +58,9 @@ def _nothing(given: Tables) -> finding.Finding:
         return finding.Finding("No design was tried.", "No design was tried.")
     counted = ", ".join(f"{states[name]:,} {name}" for name in ("infeasible", "failed", "screened") if states.get(name))
     why = f"{counted or 'none has an accuracy'} of {given.trials.height:,} tried."
-    return finding.Finding(f"No design is valid: {why}", "No design is valid.", why[:1].upper() + why[1:])
+    missed = absence.nothing_valid(given)
+    none = f"No design is valid: {missed}" if missed else "No design is valid"
+    return finding.Finding(f"{none}{';' if missed else ':'} {why}", f"{none}.", why[:1].upper() + why[1:])
 
 
 def _states(given: Tables) -> dict[str, int]:
@@ -106,8 +110,18 @@ def _measured(given: Tables) -> str:
     said = []
     for name in given.valid["fidelity"].drop_nulls().unique().sort().to_list():
         rung, split, draws = name.split("/") if name.count("/") == 2 else (name, "", "")
-        said.append(f"on {split}, {count}{DRAWS.get(draws, f', mean of {draws} draws')}" if split else rung)
+        said.append(f"on {split}, {count}{_drawn(given, name, draws)}" if split else rung)
     return "; ".join(dict.fromkeys(said))
+
+
+def _drawn(given: Tables, fidelity: str, draws: str) -> str:
+    """`, mean of 3 draws`; a machine that computes exactly has nothing to draw and runs once."""
+    if draws in DRAWS:
+        return DRAWS[draws]
+    is_exact = given.valid.filter(pl.col("fidelity") == fidelity)["equivalence"] == "exact"
+    if is_exact.all(ignore_nulls=False):
+        return ", one run each, as every machine is exact"
+    return f", mean of {draws} draws{' (exact machines: one run)' if is_exact.any() else ''}"
 
 
 DRAWS = {"0": "", "1": ", one draw"}
@@ -117,11 +131,12 @@ DRAWS = {"0": "", "1": ", one draw"}
 def _tiles(given: Tables, columns: Columns) -> tuple[Tile, ...]:
     limit, cost = default_limit(columns), finding.lead(given)
     level = "" if limit is None else f" at ≥ {theme.show(limit, 'accuracy_fraction')}"
+    chosen = f" ({finding.CHOSEN})" if level else ""
     families = front_families(given, columns)
     tried = {family for _, family in given.back_ends}
     return (
         *((_best(given, columns),) if "accuracy" in columns else ()),
-        _least(given, columns, cost, level),
+        _least(given, columns, cost, f"{level}{chosen}"),
         *(_least(given, columns, other, "") for other in OTHER[cost] if given.is_cost_only),
         Tile(
             f"{len(families)} of {len(tried)}",

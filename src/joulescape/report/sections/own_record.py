@@ -8,8 +8,14 @@ from joulescape.report.designs import design_columns
 from joulescape.report.figure import Rows
 from joulescape.report.inputs import Tables
 
-COSTS = ("energy", "area", "power", "latency", "time")
+COSTS = ("area", "energy", "power", "latency", "time")
 """Quantities of which a machine wants little: a model below the published figure flatters it."""
+
+UNIT = {"area": "mm2", "energy": "pj", "power": "mw", "latency": "ns", "time": "s"}
+"""What the name of a figure ends in where it does not say its quantity: `sram_1mib_read_pj`."""
+
+PARTS = ("adc", "dac", "sram", "dram", "edram", "mac")
+"""Parts of a chip in the names of figures."""
 
 
 def sentence(given: Tables, table: Rows) -> str:
@@ -65,8 +71,15 @@ def _span(errors: list[float]) -> str:
 
 
 def _meaning(missed: Rows, way: str) -> str:
-    words = [word for word in COSTS if any(word in str(row["what"]).split("_") for row in missed)]
-    if not words:
+    """`: its area and its SRAM energy are likely ...`: each cost that is missed, of which part where it is one."""
+    found: dict[str, list[set[str]]] = {}
+    for row in missed:
+        words = str(row["what"]).split("_")
+        cost = next((cost for cost in COSTS if cost in words or UNIT[cost] == words[-1]), None)
+        if cost is not None:
+            found.setdefault(cost, []).append({word.upper() for word in words if word in PARTS})
+    named = [" ".join((*sorted(set.intersection(*found[cost])), cost)) for cost in COSTS if cost in found]
+    if not named:
         return ""
-    listed = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-    return f": its {listed} {'is' if len(words) == 1 else 'are'} likely too {'small' if way == 'below' else 'large'}"
+    listed = " and ".join(filter(None, (", ".join(f"its {name}" for name in named[:-1]), f"its {named[-1]}")))
+    return f": {listed} {'is' if len(named) == 1 else 'are'} likely too {'small' if way == 'below' else 'large'}"

@@ -28,6 +28,20 @@ MEANINGS = {
 
 
 @dataclass(frozen=True)
+class Broken:
+    """A limit of the question that a back end's designs break, and the one of them that misses it by least."""
+
+    limit: str
+    """`area (at most 20.0 mm²)`."""
+    nearest: str
+    """What that design has: `20.5 mm²`; empty where it is not known, and so is `by`."""
+    by: str
+    """By how much it misses: `2.5 %`, `8.0×`, `1.2 points`."""
+    miss: float | None
+    """The same as a share of the limit."""
+
+
+@dataclass(frozen=True)
 class Reason:
     """One reason of one back end, its numbers left out, and how often it was met."""
 
@@ -41,6 +55,8 @@ class Reason:
     """Share of all designs tried on that back end."""
     nearest: str = ""
     """Of a limit of the question: what the design that misses it by least has."""
+    broken: Broken | None = None
+    """That limit; None where the reason is another one."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +92,7 @@ def facts(given: Tables) -> RefusedFacts:
             count,
             count / max(1, tried[key[1]]),
             _nearest(examples[key], misses.get(key)),
+            _broken(examples[key], misses.get(key)),
         )
         for key, count in counts.items()
     )
@@ -87,12 +104,39 @@ def facts(given: Tables) -> RefusedFacts:
 
 def _nearest(reason: str, miss: float | None) -> str:
     """`the nearest has 0.660 mm²`: a limit and the share of it by which the nearest design misses it."""
+    found = _broken(reason, miss)
+    return f"the nearest has {found.nearest}" if found is not None and found.nearest else ""
+
+
+def _broken(reason: str, miss: float | None) -> Broken | None:
     broken = BROKEN.fullmatch(reason)
-    if broken is None or miss is None:
-        return ""
+    if broken is None:
+        return None
     metric, way, bound = broken.group(1), broken.group(2), float(broken.group(3))
+    limit = f"{_named(metric)} (at {way} {theme.show(bound, metric)})"
+    if miss is None:
+        return Broken(limit, "", "", None)
     value = bound + (1 if way == "most" else -1) * miss * (abs(bound) or 1.0)
-    return f"the nearest has {theme.show(value, metric)}"
+    return Broken(limit, theme.show(value, metric), _by(metric, way, bound, value), miss)
+
+
+def _by(metric: str, way: str, bound: float, value: float) -> str:
+    """Points of a fraction; else a factor from two on, and below it a percentage."""
+    if metric.endswith("_fraction"):
+        return f"{_two(100 * abs(value - bound))} points"
+    if way == "most" and bound > 0 and value >= 2 * bound:
+        return f"{theme.times(value / bound)}×"
+    return f"{_two(100 * abs(value - bound) / (abs(bound) or 1.0))}{theme.SPACE}%"
+
+
+def _two(value: float) -> str:
+    """One decimal, or two figures where that would read as nothing."""
+    return f"{value:.1f}" if value >= 0.05 else f"{value:.2g}"
+
+
+def _named(metric: str) -> str:
+    label = theme.LABELS.get(metric, metric)
+    return f"{label[:1].lower()}{label[1:]}"
 
 
 def readable(reason: str) -> str:
@@ -101,8 +145,7 @@ def readable(reason: str) -> str:
     if broken is None:
         return reason
     metric, way, bound = broken.groups()
-    label = theme.LABELS.get(metric, metric)
-    return f"{label[:1].lower()}{label[1:]} must be at {way} {theme.show(float(bound), metric)}"
+    return f"{_named(metric)} must be at {way} {theme.show(float(bound), metric)}"
 
 
 def _words(state: str, reason: str | None, fidelity: str | None) -> str:
