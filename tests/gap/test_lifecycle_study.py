@@ -67,7 +67,7 @@ def test_a_machine_that_changes_sides_is_told() -> None:
     said = [found.sentence for find in FINDINGS if (found := find({**empty, "lifecycle": made})) is not None]
     assert len(said) == 1
     assert "memristive/frugal spends least on digits_mlp in training, electronic/base at 99.9 % inference" in said[0]
-    assert "memristive/frugal turns from 10 to 0.25" in said[0]
+    assert "memristive/frugal turns from ×10 less to ÷4 more" in said[0]
     assert made.filter(pl.col("inferences") == 0)["split"].unique().to_list() == [split_name(0.0)] == ["100/0"]
 
 

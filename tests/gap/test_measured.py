@@ -125,8 +125,8 @@ def test_the_study_tells_what_is_kept(folder: Path) -> None:
     known = {name: tables.make(found[name], gap_tables.TABLES[name]) for name in ("bridge", "factors")}
     assert known["bridge"].height == 3 * (2 * 3 + 1)  # no row for networks that are silent: theirs is measured
     told = measured_bridge(known)
-    assert told is not None and f"electronic 2 (digits_mlp, none, {STRIPES}, +0.0 points lost)" in told.sentence
-    assert "physical 0.001 (shg_digits" in told.sentence
+    assert told is not None and f"electronic ×2 (digits_mlp, none, {STRIPES}, +0.0 points lost)" in told.sentence
+    assert "physical ÷1,000 (shg_digits" in told.sentence
 
 
 def test_results_that_are_missing_or_of_another_question_are_refused(folder: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_chip_survives_where_its_range_reaches_what_it_writes(needed: str, sur
 def test_machines_that_write_alike_are_told_together_each_with_its_own_range() -> None:
     found = worn_out(asked([worn(needed="8.36e+09"), worn(ECRAM, "8.36e+09")], machine(), machine(ECRAM, 1e5, 1e11)))
     assert found is not None and found.sentence.count("writes a cell") == 1
-    assert "1e+05 to 1e+11: survives from 8.36e+09 on, inside its range" in found.sentence
+    assert "100,000 to 1e+11: survives from 8.36e+09 on, inside its range" in found.sentence
     assert "1e+06 to 1e+09: survives nowhere" in found.sentence and "1 of them would survive" in found.sentence
 
 
