@@ -103,6 +103,11 @@ def design_least(given_tables: Tables, role: str) -> float:
 def test_one_back_end_alone_is_not_compared(priced: Tables) -> None:
     alone = dataclasses.replace(priced, trials=priced.trials.filter(pl.col("back_end") == "physical/shg"))
     said = headline.facts(alone).sentence
+    assert said.startswith("Cost only: only physical/shg states its energy per inference: ")
+    assert "were not tried; it needs " in said
+    silent = pl.when(pl.col("back_end") == "physical/shg").then(pl.col("inference_energy_pj"))
+    bare = dataclasses.replace(priced, trials=priced.trials.with_columns(inference_energy_pj=silent))
+    said = headline.facts(bare).sentence
     assert said.startswith("Cost only: physical/shg needs the least energy per inference, ")
     assert said.endswith("; no other back end states it.")
 

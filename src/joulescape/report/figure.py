@@ -151,13 +151,31 @@ def log_domain(values: Sequence[float]) -> tuple[float, float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Decades between `low` and `high`; 1-2-5 steps when there are fewer than two decades, none skipped up to eight."""
+    """Decades between `low` and `high`, none skipped up to eight; where there are fewer than two decades, the coarsest
+    of 1-2-5 steps, finer ones and even ones that puts three ticks there."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    is_short = math.log10(high / low) < 2
-    steps = (1.0, 2.0, 5.0) if is_short else (1.0,)
-    ticks = [float(f"{step}e{power}") for power in powers for step in steps]
-    inside = [tick for tick in ticks if low <= tick <= high]
-    return inside[:: 1 + len(inside) // 9]
+    inside: list[float] = []
+    for steps in STEPS[math.log10(high / low) < 2 :]:
+        inside = [tick for power in powers for step in steps if low <= (tick := float(f"{step}e{power}")) <= high]
+        if len(inside) >= FEWEST or len(steps) == 1:
+            return inside[:: 1 + len(inside) // 9]
+    return _even_ticks(low, high)
+
+
+STEPS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0))
+"""Ticks in each decade, the coarsest first."""
+
+FEWEST = 3
+"""An axis with fewer ticks does not say how far apart its values lie."""
+
+
+def _even_ticks(low: float, high: float) -> list[float]:
+    """Round numbers at even steps, four to nine of them."""
+    rough = (high - low) / 4
+    power = math.floor(math.log10(rough))
+    step = next(float(f"{times}e{power}") for times in (5, 2, 1) if float(f"{times}e{power}") <= rough)
+    places = range(math.ceil(low / step), math.floor(high / step) + 1)
+    return [tick for place in places if low <= (tick := float(f"{place * step:.12g}")) <= high]
 
 
 def tick_label(metric: str) -> str:
