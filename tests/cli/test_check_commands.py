@@ -120,6 +120,18 @@ def test_list_gives_one_name_a_line(run, monkeypatch, shelf):
     assert expected[shelf] in out.splitlines()
 
 
+def test_list_shows_every_path_of_a_back_end_and_which_may_be_searched(run, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    code, out, _ = run("list", "--paths", "electronic/systolic_int8")
+    first, second = out.split("as the entry has them")
+    assert code == 0 and "\n  array.rows: 32\n" in first and "cell.add_pj" not in first
+    assert "\n  cell.add_pj: 0.1, derived, horowitz2014\n" in second
+    assert re.search(r"\n  cell.clock_pj: \S+ \(\S+ to \S+\), assumed, ", second) and "\n  array.rows:" not in second
+    assert "\n  host." in run("list", "--paths", "memristive/isaac")[1]
+    code, _, err = run("list", "--paths", "isaac")
+    assert code == 2 and "did you mean 'memristive/isaac'?" in err
+
+
 def test_list_without_a_shelf_shows_all(shelves, run):
     code, out, _ = run("list")
     assert code == 0

@@ -48,6 +48,16 @@ def test_a_folder_of_results_is_told_its_question(project):
     assert faults("results/which") == [f"results/which: {expected}; did you mean 'spaces/which.yaml'?"]
 
 
+def test_no_fault_offers_a_name_that_is_itself_misspelt(project):
+    text = SPACE.replace("electronic/grid]", "electronic/gird]").replace(
+        "trials: 10", "trials: 10, per_back_end: {electronic/grid: 4}"
+    )
+    (project / "spaces" / "s.yaml").write_text(text + "hardware: {electronic/grid: {adc.bits: 4}}\n")
+    said = faults("spaces/s.yaml")
+    assert len(said) == 3 and sum("did you mean" in one for one in said) == 1
+    assert "did you mean 'electronic/grid'?" in said[0] and not any("mean 'electronic/gird'" in one for one in said)
+
+
 def test_not_utf8(project):
     (project / "spaces" / "s.yaml").write_bytes(b"question: Which?\ntask: \xff\n")
     assert faults("spaces/s.yaml") == ["spaces/s.yaml:2: found byte 0xff, expected text in UTF-8"]

@@ -69,7 +69,8 @@ def test_a_host_alone_can_be_costed(project):
     [
         ({"hardware.array.row": "64"},
          ["command line: at 'hardware.electronic/grid.array.row' found unknown path 'array.row', expected one of"
-          " array.columns, array.rows, adc.bits, adc.energy_pj, dataflow, efficiency, is_fast;"
+          " array.columns, array.rows, adc.bits, dataflow, is_fast, adc.energy_pj, efficiency;"
+          " `joulescape list --paths electronic/grid` shows every path, and which may be searched;"
           " did you mean 'array.rows'?"]),
         ({"batch": "x"}, ["command line: at 'batch' found 'x', expected a whole number"]),
         ({"bach": "2"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +30,10 @@ MOST_VARIANTS = 4096
 HOST = "host."
 """Prefix of the host's paths below a back end."""
 
-ELSEWHERE = "; `joulescape cost --set` moves any other, or a copy of the entry's file"
+ELSEWHERE = "; a copy of the entry's file holds another value, and `joulescape cost --set` for one design"
+ALL_PATHS = "; `joulescape list --paths {}` shows every path, and which may be searched"
+ALIKE = 0.6
+"""Least likeness of the parts that two paths belong to: below it the same last word is chance."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def read_hardware(
     listed = document.content["back_ends"]
     for name in written:
         if name not in listed:
-            near = nearest_name(name, listed)
+            near = nearest_name(name, tuple(back_ends))  # not one that is itself misspelt
             faults.append(document.fault(("hardware", name), f"'{name}'", "a back end that the space lists", near))
     plans = {name: HardwarePlan(back_end) for name, back_end in back_ends.items()}
     for name in (name for name in written if name in back_ends):
@@ -146,20 +150,24 @@ def _is_known(document: Document, back_end: BackEnd, field: Field, faults: list[
 
 
 def _refusal(document: Document, back_end: BackEnd, field: Field, open_paths: Iterable[str]) -> Fault:
-    """Why a path cannot be set, and what can: paths of the same part first."""
+    """Why a path cannot be set, and what can: paths of the same part first, then what a search moves."""
     station, inner = _station(back_end, field.path)
     prefix, every = "" if station is back_end else HOST, leaves(station.settings)
-    near = f"{field.path.rpartition('.')[0]}."
-    choices = sorted((f"{prefix}{path}" for path in open_paths), key=lambda path: (not path.startswith(near), path))
+    near, searched = f"{field.path.rpartition('.')[0]}.", {f"{prefix}{path}" for path in station.simulator.searchable}
+    choices = sorted(
+        (f"{prefix}{path}" for path in open_paths),
+        key=lambda path: (0 if path.startswith(near) else 1 if path in searched else 2, path),
+    )
     if inner.rpartition(".")[2] == COMPONENT:
         expected = "a setting; a part off the shelf is exchanged in a copy of the entry's file"
         return document.fault(field.keys, f"'{field.path}'", expected)
     if isinstance(every.get(inner), Sourced):
-        expected = "a searchable path: a sourced value holds as published, `corner` moves it"
+        expected = f"a searchable path: a sourced value holds as published, `corner` moves it{ELSEWHERE}"
         return document.fault(field.keys, "a sourced value", expected)
     if inner in every:
         return document.fault(field.keys, "a path that is not searchable", f"{one_of(choices)}{ELSEWHERE}")
-    return document.fault(field.keys, f"unknown path '{field.path}'", one_of(choices), _near(field.path, choices))
+    expected = f"{one_of(choices)}{ALL_PATHS.format(back_end.name)}"
+    return document.fault(field.keys, f"unknown path '{field.path}'", expected, _near(field.path, choices))
 
 
 def _is_searchable(back_end: BackEnd, path: str) -> bool:
@@ -191,7 +199,15 @@ def _opened(back_end: BackEnd, fields: Sequence[Field]) -> BackEnd:
 
 def _near(path: str, choices: list[str]) -> str | None:
     same_leaf = [choice for choice in choices if choice.rpartition(".")[2] == path.rpartition(".")[2]]
-    return same_leaf[0] if len(same_leaf) == 1 else nearest_key(path, choices)
+    if len(same_leaf) == 1:
+        return same_leaf[0]
+    part = path.rpartition(".")[0]
+    return nearest_key(path, [choice for choice in choices if _is_alike(part, choice.rpartition(".")[0])])
+
+
+def _is_alike(part: str, other: str) -> bool:
+    """Whether what two paths belong to may be the same; one that names nothing may belong anywhere."""
+    return not part or not other or difflib.SequenceMatcher(None, part, other).ratio() >= ALIKE
 
 
 def _station(back_end: BackEnd, path: str) -> tuple[BackEnd, str]:

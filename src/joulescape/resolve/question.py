@@ -31,6 +31,7 @@ from joulescape.resolve.shelves import (
     BACK_END_FILE,
     NETWORK_FILE,
     back_end_names,
+    nearest_name,
     network_names,
     network_path,
     unknown_name,
@@ -39,7 +40,7 @@ from joulescape.resolve.steps import StepPlan, misfits, read_steps
 from joulescape.resolve.training import TrainingPlan, read_training
 from joulescape.resolve.workloads import check_workloads, workload_faults
 from joulescape.spec.document import Document, Keys
-from joulescape.spec.faults import checked
+from joulescape.spec.faults import checked, one_of
 from joulescape.spec.network import AnyNetworkSpec
 from joulescape.spec.space import SpaceSpec
 
@@ -190,7 +191,8 @@ def _check_reserves(question: Question) -> None:
     for name in listed if isinstance(listed, dict) else ():
         if name not in known:
             keys: Keys = ("budget", "per_back_end", name)
-            question.faults.append(unknown_name(question.document, keys, name, known))
+            near = nearest_name(name, tuple(question.back_ends))  # not one that is itself misspelt
+            question.faults.append(question.document.fault(keys, f"'{name}'", one_of(known), near))
 
 
 def _pair(question: Question) -> None:
