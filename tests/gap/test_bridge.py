@@ -152,7 +152,7 @@ def test_a_study_of_costs_alone_has_its_rows_and_its_sentences(monkeypatch: pyte
     assert {"bridge_best_memristive", "bridge_best_photonic", "claim_memristive", "claim_photonic"} <= set(told)
     assert "bridge_measured" not in told and "bridge_published_states" not in told
     best = known["factors"].filter((pl.col("family") == "memristive") & (pl.col("metric") == METRICS[0]))["both"].max()
-    assert f"by {times(best)} " in told["bridge_best_memristive"].sentence
+    assert f"{times(best)} (" in told["bridge_best_memristive"].sentence
     assert "895 times less energy than a neural processing unit" in told["claim_memristive"].sentence
 
 

@@ -92,9 +92,8 @@ def test_a_machine_that_loses_too_much_leads_only_with_its_loss_and_its_record_b
     assert f"on {CELLS}) (loses 11.1 points on digits as trained, not validated), counted" in found.sentence
     assert "not measured to lose too much, by ×2 (a, none, on memristive/kept)" in found.sentence
     within = {**lost, "accuracy_loss_fraction": 0.01}
-    kept = best_of_a_family(
-        "memristive", asked(bridge, [*plain, within], {**machine, "published_predictions_count": 2})
-    )
+    sure = {**machine, "published_predictions_count": 2}
+    kept = best_of_a_family("memristive", asked(bridge, [*plain, within], sure))
     assert kept is not None and "loses" not in kept.sentence and "validated" not in kept.sentence
     alone = best_of_a_family("memristive", asked(bridge, [plain[0], lost], machine))
     assert alone is not None and "no other machine of the family is known to keep the accuracy" in alone.sentence
@@ -109,7 +108,7 @@ def test_multiplying_is_counted_where_compression_is_felt() -> None:
     found = do_they_multiply(asked([], [*rows, silent]))
     assert found is not None and found.sentence.startswith("Of 3 pairs")
     assert "less than the product in 1 and more in 1; in 1 they multiply within 5%" in found.sentence
-    assert "÷2 for a, c, on memristive/cells. because of a.; ×3 for c, c," in found.sentence
+    assert "÷2 for a, c, on memristive/cells. because of a. And: ×3 for c, c," in found.sentence
     assert "both over the product: ÷2 to ×3, median ×1" in found.uncertainty
     assert found.contradicts is None  # nobody was found who says that they multiply
 

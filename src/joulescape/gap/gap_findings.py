@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from joulescape.gap.findings import Find, Finding, Tables
 from joulescape.gap.fits import Difference, difference, factor
-from joulescape.gap.in_words import between, number
+from joulescape.gap.in_words import spanned, times
 from joulescape.gap.shore_findings import Fit, fit_of, slope_of, years_of
 
 Group = tuple[str, str]
@@ -35,8 +35,8 @@ class Drift:
     def text(self) -> str:
         """The factor a year with its interval, and whether it is told from none."""
         told = "told from none" if self.ratio.low > 0 or self.ratio.high < 0 else "not told from none"
-        ends = between(factor(self.ratio.low), factor(self.ratio.high))
-        return f"a factor of {number(factor(self.ratio.value))} a year ({ends}; {told})"
+        ends = spanned(factor(self.ratio.low), factor(self.ratio.high))
+        return f"{times(factor(self.ratio.value))} a year ({ends}; {told})"
 
     @property
     def counts(self) -> str:
@@ -66,8 +66,8 @@ def gap_in_operations(tables: Tables) -> Finding | None:
     return Finding(
         id="gap_in_operations",
         sentence=f"The network with the least error so far, whatever it learnt from, needed "
-        f"{number(first.need['growth_factor'])} times the operations each year ({years_of(first.need)}), graphics "
-        f"cards do {number(first.delivery['growth_factor'])} times the operations for their area "
+        f"{times(first.need['growth_factor'])} the operations each year ({years_of(first.need)}), graphics "
+        f"cards do {times(first.delivery['growth_factor'])} the operations for their area "
         f"({years_of(first.delivery)}): in operations the gap widens by {first.text}.{on}{strict}",
         uncertainty=f"least squares on logarithms, {first.counts}; Welch's intervals; one model and one crop "
         f"throughout; float32 peaks; a record has one year, and each begins from the one before",
@@ -84,7 +84,7 @@ def gap_in_energy(tables: Tables) -> Finding | None:
     gain = first.delivery["growth_factor"]
     return Finding(
         id="gap_in_energy",
-        sentence=f"Graphics cards did {number(1 / gain)} times the float32 operations for a joule each year "
+        sentence=f"Graphics cards did {times(1 / gain)} the float32 operations for a joule each year "
         f"({years_of(first.delivery)}): against what the network with the least error needs the gap widens by "
         f"{first.text}.{on} Of {first.delivery['later_count']} later cards {first.delivery['later_inside_count']} lie "
         f"inside the prediction, {first.delivery['later_above_count']} spend more.",
@@ -99,16 +99,16 @@ def fewer_operations_at_equal_error(tables: Tables) -> Finding | None:
         return None
     on = ""
     if every is not None:
-        ends = between(1 / every["growth_high"], 1 / every["growth_low"])
+        ends = spanned(1 / every["growth_high"], 1 / every["growth_low"])
         on = f"; with all {every['points_count']} points, until {every['x_high']:.0f}, by " \
-            f"{number(1 / every['growth_factor'])} ({ends})"  # fmt: skip
-    ends = between(1 / first["growth_high"], 1 / first["growth_low"])
+            f"{times(1 / every['growth_factor'])} ({ends})"  # fmt: skip
+    ends = spanned(1 / first["growth_high"], 1 / first["growth_low"])
     told = "" if _falls(first) else ", which cannot be told from none"
     said = ": the need that grows is that for less error" if _falls(first) or (every and _falls(every)) else ""
     return Finding(
         id="fewer_operations_at_equal_error",
-        sentence=f"At a top-5 error of 10 % or less the fewest operations fell by a factor of "
-        f"{number(1 / first['growth_factor'])} a year ({ends}; {years_of(first)}{told}){on}{said}.",
+        sentence=f"At a top-5 error of 10 % or less the fewest operations fell by "
+        f"{times(1 / first['growth_factor'])} a year ({ends}; {years_of(first)}{told}){on}{said}.",
         uncertainty=f"{first['points_count']} records; one model and one crop, trained on ImageNet alone",
     )
 
@@ -128,8 +128,8 @@ def gap_in_memory(tables: Tables) -> Finding | None:
     return Finding(
         id="gap_in_memory",
         sentence=f"In memory the gap between the parameters of a review's networks "
-        f"({number(largest.need['growth_factor'])} times as many each year, {years_of(largest.need)}) and the bits "
-        f"that a joule reads from DDR devices ({number(1 / largest.delivery['growth_factor'])} times as many, "
+        f"({times(largest.need['growth_factor'])} as many each year, {years_of(largest.need)}) and the bits "
+        f"that a joule reads from DDR devices ({times(1 / largest.delivery['growth_factor'])} as many, "
         f"{years_of(largest.delivery)}) widens by {largest.text}.{rest}",
         uncertainty=f"{largest.counts}, of the memory one a standard; devices alone, reading open rows, from their "
         "datasheets' currents",

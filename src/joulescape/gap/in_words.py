@@ -15,8 +15,10 @@ def number(value: float | None) -> str:
     return f"{float(f'{value:.3g}'):,.10g}"
 
 
-def times(value: float) -> str:
+def times(value: float | None) -> str:
     """A factor as the page writes it: `×9.69` so many times less, `÷1.39` so many times more, `÷751 million`."""
+    if value is None:
+        return "beyond all bounds"
     sign, ratio = ("×", value) if value >= 1 else ("÷", 1 / value)
     for size, word in _LARGE:
         if float(f"{ratio:.3g}") >= size:
@@ -29,7 +31,7 @@ _LARGE = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
 def spanned(low: float | None, high: float | None) -> str:
     """An interval of 95 % of a factor: `95 %: ÷1.02 to ×1.96`."""
-    return f"95 %: {' to '.join('beyond all bounds' if end is None else times(end) for end in (low, high))}"
+    return f"95 %: {times(low)} to {times(high)}"
 
 
 def between(low: float | None, high: float | None) -> str:

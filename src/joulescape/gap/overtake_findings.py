@@ -9,13 +9,11 @@ import polars as pl
 
 from joulescape.gap.crossing import LEAST_EFFECT
 from joulescape.gap.findings import Find, Finding, Tables
-from joulescape.gap.in_words import number
+from joulescape.gap.in_words import number, times
 
 Row = Mapping[str, Any]
 
-ADC_CLAIM = (
-    "converters, 12 x 16 mW of a tile's 330 mW (shafiee2016, Table I), are what holds analog computing in memory back"
-)
+CASE = "a case is one machine on one network"
 HOST = r"^host\."
 """Constants of the digital host beside a machine, which are no device's."""
 MOST_NAMED = 8
@@ -37,25 +35,31 @@ def nearest_levers(tables: Tables) -> Finding | None:
 
 
 def converters(tables: Tables) -> Finding | None:
-    """Whether machines that trail overtake once all their converters are free; the claim is of those in memory."""
+    """Whether machines that trail overtake once all their converters are free, and those in memory among them."""
     trailing = _whole_kind(_energy(tables).filter(_trails), "converters")
     if trailing.is_empty():
         return None
     enough = trailing.filter(pl.col("best_reach") <= pl.col("rival_value"))
     count = _energy(tables).filter((pl.col("moved") == "all") & _trails).height
     few = (
-        f" In {count - trailing.height} more none of them takes {LEAST_EFFECT:.0%}." if count > trailing.height else ""
+        f" In {count - trailing.height} more cases that trail none of the converters takes {LEAST_EFFECT:.0%}."
+        if count > trailing.height
+        else ""
     )
+    memory, turned = (some.filter(pl.col("family") == "memristive").height for some in (trailing, enough))
+    share = f" In memory that is {turned} of {memory} cases: converters hold some back, and not most." \
+        if turned < memory / 2 else ""  # fmt: skip
     told = (
-        f"Of {trailing.height} cases in which another machine needs more energy than the best electronic one, free "
-        f"converters alone would turn {enough.height} ({_cases(enough)}); in the others the machine would still need "
-        f"{_range(trailing.join(enough, on=['network', 'back_end'], how='anti'))} times the energy.{few}"
+        f"Free converters alone turn {enough.height} of {trailing.height} cases in which another machine needs more "
+        f"energy than the best electronic one and its converters take {LEAST_EFFECT:.0%} or more ({_cases(enough)}); "
+        "in the others the machine would still need "
+        f"{_range(trailing.join(enough, on=['network', 'back_end'], how='anti'))} times the energy.{few}{share}"
     )
     uncertain = (
-        "converters at no energy at all, every other constant at its typical value; the exact limit, no estimate"
+        f"{CASE}; converters at no energy at all, every other constant at its typical value; the exact limit, no "
+        "estimate"
     )
-    analog, turned = (some.filter(pl.col("family") == "memristive").height for some in (trailing, enough))
-    return Finding("overtake_converters", told, uncertain, ADC_CLAIM if turned < analog / 2 else None)
+    return Finding("overtake_converters", told, uncertain)
 
 
 def everything(tables: Tables) -> Finding | None:
@@ -64,13 +68,13 @@ def everything(tables: Tables) -> Finding | None:
     if rows.is_empty():
         return None
     known = _by_factor(rows)
-    factors = [f"{_case(row)} {number(row['improvement_needed'])}" for row in known[:MOST_NAMED]]
+    factors = [f"{_case(row)} {times(row['improvement_needed'])}" for row in known[:MOST_NAMED]]
     further = known[MOST_NAMED:]
     rest = f" and {len(further)} more by up to {_case(further[-1])} " if further else ""
-    rest += number(further[-1]["improvement_needed"]) if further else ""
+    rest += times(further[-1]["improvement_needed"]) if further else ""
     never = rows.filter(pl.col("improvement_needed").is_null())
     behind = f" Not even free: {_cases(never)}." if never.height else ""
-    told = f"All costs of a machine would have to fall together by a factor of: {', '.join(factors)}{rest}.{behind}"
+    told = f"All costs of a machine would have to fall together (× times less): {', '.join(factors)}{rest}.{behind}"
     uncertain = (
         "needed_low and needed_high of each row: the rival at its own corners. What stays even then: the host's own "
         "memory, and light of a strength that the link's rule fixes"
@@ -110,9 +114,9 @@ def quantities(tables: Tables) -> Finding | None:
     return Finding(
         "overtake_quantities",
         f"Cases in which one device quantity alone, at its physical limit, brings a machine that trails in energy to "
-        f"the best electronic one: {', '.join(told)}.",
-        "the costliest constant of each quantity by itself, exact limit; the other constants and the rival at their "
-        "typical values; what a machine has not is in no count",
+        f"the best electronic one, of those that trail and have the quantity: {', '.join(told)}.",
+        f"{CASE}; the costliest constant of each quantity by itself, exact limit; the other constants and the rival at "
+        "their typical values; what a machine has not is in no count",
     )
 
 
@@ -130,7 +134,7 @@ def latency(tables: Tables) -> Finding | None:
     device = whole.join(host, on=_CASE, how="anti")
     told = f"In latency {ahead.height} of {cases.height} cases lead the fastest electronic machine ({_cases(ahead)})"
     turns = [
-        f"{some.height} would with {what} divided by {_factors(some)}"
+        f"{some.height} would with {what} less by {_factors(some)}"
         for some, what in (
             (device, "all sourced times of the machine and its host"), (host, "the digital host's instructions alone"),
         )
@@ -138,7 +142,10 @@ def latency(tables: Tables) -> Finding | None:
     ]  # fmt: skip
     lost = "and the rest not with all of them at nothing" if turns else "none would with all sourced times at nothing"
     rest = f"; of the {trailing.height} others {', '.join([*turns, lost])}" if trailing.height else ""
-    uncertain = "each side in its fastest design; clocks are no device constants and stay; area is not held equal"
+    uncertain = (
+        f"{CASE}, all with a latency; each side in its fastest design; clocks are no device constants and stay; area "
+        "is not held equal"
+    )
     return Finding("overtake_latency", f"{told}{rest}.", uncertain)
 
 
@@ -182,8 +189,8 @@ def _nearest(rows: pl.DataFrame, family: str) -> str | None:
     within = "inside" if row["verdict"] == "within_corner" else "outside"
     return (
         f"The nearest {family} lever is {row['parameters']} of {_case(row)}: {number(row['needed'])} {row['unit']} "
-        f"({number(row['needed_low'])} to {number(row['needed_high'])}) in place of {number(row['today'])}, a factor "
-        f"of {number(row['improvement_needed'])}, {within} its sourced range."
+        f"({number(row['needed_low'])} to {number(row['needed_high'])}) in place of {number(row['today'])}, "
+        f"{times(row['improvement_needed'])} better, {within} its sourced range."
     )
 
 
@@ -206,7 +213,7 @@ def _range(rows: pl.DataFrame) -> str:
 
 def _factors(rows: pl.DataFrame) -> str:
     """Each case with the factor that it needs, the least first."""
-    told = [f"{number(row['improvement_needed'])} ({_case(row)})" for row in _by_factor(rows)]
+    told = [f"{times(row['improvement_needed'])} ({_case(row)})" for row in _by_factor(rows)]
     return ", ".join(told[:MOST_NAMED]) or "some factor"
 
 
