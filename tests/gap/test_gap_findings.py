@@ -10,7 +10,7 @@ from test_shore_findings import EMPTY, fit, given
 
 from joulescape.gap import gap_findings
 from joulescape.gap.gap_findings import ANY_DATA, BEST_PARAMETERS, DENSITY, DEVICES, ENERGY, IMAGENET, PARAMETERS
-from joulescape.gap.in_words import number, times
+from joulescape.gap.in_words import times
 
 NEED = fit(*ANY_DATA, 0.28, se=0.02, count=7)
 CHIP = fit(*DENSITY, 0.11, se=0.02)
@@ -34,7 +34,7 @@ def test_operations_are_held_against_the_operations_of_an_area():
     said = gap_findings.gap_in_operations(given(NEED, CHIP)).sentence
     half = welch(NEED, CHIP)
     assert f"widens by {times(10**0.17)} a year" in said
-    assert f"95 %: {number(10 ** (0.17 - half))} to {number(10 ** (0.17 + half))}; told from none" in said
+    assert f"95 %: {times(10 ** (0.17 - half))} to {times(10 ** (0.17 + half))}; told from none" in said
     assert "With all points" not in said and "ImageNet alone" not in said
     later = [{**row, "span": "all", "x_high": 2024} for row in (NEED, CHIP)]
     open_need = fit(*IMAGENET, 0.12, se=0.1, count=5)

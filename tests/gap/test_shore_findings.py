@@ -55,7 +55,7 @@ def test_the_gap_widens_by_the_quotient_of_the_growths():
     freedom = total**2 / sum(part**2 / degrees for part, degrees in variances)
     half = stats.t.ppf(0.975, freedom) * math.sqrt(total)
     assert f"by {times(10**0.2)} a year" in found.sentence
-    assert f"95 %: {number(10 ** (0.2 - half))} to {number(10 ** (0.2 + half))}" in found.sentence
+    assert f"95 %: {times(10 ** (0.2 - half))} to {times(10 ** (0.2 + half))}" in found.sentence
     assert "7 and 12 points" in found.uncertainty
     assert found.contradicts is None
 

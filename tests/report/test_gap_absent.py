@@ -142,9 +142,29 @@ def test_reasons_count_only_where_the_number_is_missing() -> None:
     found = kinds(study(overtake=rows, lifecycle=lives, factors=[
         factor(None, None, None, interaction=None, reason="no density"), factor(1.0, 1.0, 1.0, reason="said elsewhere"),
     ]))  # fmt: skip
-    assert found["Constants that could not be judged"] == (("n on every machine", "its chip is too small"),)
+    name = "adc.energy_pj, energy per inference, n on every machine"
+    assert found["Constants that could not be judged"] == ((name, "its chip is too small"),)
+    assert not any("were judged" in heading for heading in found)
     assert found["Lifecycles that could not be counted"] == (("n on electronic/lnpu", "does not train"),)
     assert found["Factors that could not be counted"] == (("n on memristive/isaac", "no density"),)
+
+
+def test_a_constant_that_was_judged_is_told_apart_and_by_name() -> None:
+    rows = [lever("never_alone", reason="still 1.1 times the rival's"), lever("absent", reason="it has no laser")]
+    found = kinds(study(overtake=rows))
+    told = "Constants that were judged and have no value at which they overtake"
+    assert found[told] == (
+        ("adc.energy_pj, energy per inference, n on photonic/albireo", "still 1.1 times the rival's"),
+    )
+    assert "Constants that could not be judged" not in found
+
+
+def test_constants_without_a_range_are_counted() -> None:
+    rows = [{"back_end": f"a/{n}", "constants_count": 20, "fixed_constants_count": n} for n in (0, 3, 9)]
+    lines = kinds(study(machines=rows))["Constants that no corner moves"]
+    assert lines[0][0] == "12 of 60 in 3 machines, with hosts and memories"
+    assert [what for what, _ in lines[1:]] == ["a/9", "a/3"]
+    assert "Constants that no corner moves" not in kinds(study(machines=rows[:1]))
 
 
 @pytest.mark.parametrize("count", [LISTED, LISTED + 1])

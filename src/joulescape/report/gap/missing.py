@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from joulescape import gap_tables
-from joulescape.report.gap.inputs import StudyTables, words
+from joulescape.report.gap.inputs import StudyTables, metric_words, words
 from joulescape.report.gap.trend import FIRST
 from joulescape.spec.study import ROLES
 
@@ -45,7 +45,9 @@ def facts(given: StudyTables) -> MissingFacts:
         ("Networks without a published compression", _bare(given)),
         ("Machines that run a network at no corner", _never(given)),
         ("Factors that could not be counted", _factors(given)),
-        ("Constants that could not be judged", _reasons(given, "overtake")),
+        ("Constants that could not be judged", _constants(given, is_judged=False)),
+        ("Constants that were judged and have no value at which they overtake", _constants(given, is_judged=True)),
+        ("Constants that no corner moves", _fixed(given)),
         ("Lifecycles that could not be counted", _reasons(given, "lifecycle")),
     )
     kinds = [(heading, tuple(dict.fromkeys(lines))) for heading, lines in found]
@@ -102,8 +104,32 @@ def _factors(given: StudyTables) -> Iterator[tuple[str, str]]:
         yield f"{row['network']} on {row['back_end'] or 'every machine'}", row["reason"]
 
 
+def _constants(given: StudyTables, is_judged: bool) -> Iterator[tuple[str, str]]:
+    """Constants without a value, by name, with the reason; those that the machine has not are no constants."""
+    silent = given.overtake.filter(given.overtake["reason"].is_not_null() & given.overtake["needed"].is_null())
+    for row in silent.iter_rows(named=True):
+        if row["verdict"] != "absent" and (row["verdict"] != "infeasible") == is_judged:
+            moved = row["parameters"] or row["moved"] or "a constant"
+            on = f"{row['network']} on {row['back_end'] or 'every machine'}"
+            yield f"{moved}, {metric_words(row['metric'])}, {on}", row["reason"]
+
+
+def _fixed(given: StudyTables) -> Iterator[tuple[str, str]]:
+    """How many constants have no range: one line of all machines, then the machines with most."""
+    rows = [row for row in given.machines.iter_rows(named=True) if row["fixed_constants_count"]]
+    if not rows:
+        return
+    counts = [sum(row[name] or 0 for row in given.machines.iter_rows(named=True)) for name in _COUNTS]
+    yield f"{counts[0]:,} of {counts[1]:,} in {given.machines.height} machines, with hosts and memories", _FIXED
+    for row in sorted(rows, key=lambda row: -row["fixed_constants_count"]):
+        yield row["back_end"], f"{row['fixed_constants_count']} of {row['constants_count']} have no range"
+
+
+_COUNTS = ("fixed_constants_count", "constants_count")
+_FIXED = "they are known without a range, so intervals over the corners leave them where they are"
+
+
 def _reasons(given: StudyTables, name: str) -> Iterator[tuple[str, str]]:
     table = given.table(name)
-    column = "needed" if name == "overtake" else "factor"
-    for row in table.filter(table["reason"].is_not_null() & table[column].is_null()).iter_rows(named=True):
+    for row in table.filter(table["reason"].is_not_null() & table["factor"].is_null()).iter_rows(named=True):
         yield f"{row['network']} on {row['back_end'] or 'every machine'}", row["reason"]
