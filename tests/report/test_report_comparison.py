@@ -105,7 +105,7 @@ def test_what_was_asked_otherwise_is_named_by_its_path() -> None:
     assert found["budget.trials"] == ("question", "77")
     assert found["extra[1].deep"] == ("question", "x")
     assert found["optuna"] == ("packages", "9.9")
-    assert found["git_commit"] == ("contents", "abc")
+    assert found["git_commit"] == ("commit", "abc")
 
 
 def test_the_component_that_moved_is_first() -> None:

@@ -137,6 +137,50 @@ def test_a_question_without_results_is_said(project: Path) -> None:
     assert [one.name for one in waiting_of(project, [])] == ["broken", "good_chips", "photonic_wall"]
 
 
+STUDY = """study: gap
+question: How far?
+questions: {bridge: photonic_wall, measured: good_chips}
+"""
+
+
+def test_a_part_of_a_study_with_finished_tables_waits_for_its_page_alone(project: Path) -> None:
+    """Its tables answer it; what lacks is a page, and the index says of which study it is a part."""
+    results = project / "results"
+    (project / "spaces" / "bridge_study.yaml").write_text(STUDY, encoding="utf-8")
+    (results / "photonic_wall" / "report.json").unlink()
+    beside = results / "bridge_study"
+    beside.mkdir()
+    found = {one.name: one for one in waiting_of(project, [beside])}
+    assert set(found) == {"photonic_wall", "good_chips"}
+    whole, bare = found["photonic_wall"], found["good_chips"]
+    assert whole.is_answered and "`joulescape report results/photonic_wall` draws it." in whole.reason
+    assert not bare.is_answered and bare.reason.startswith("No results: run ")
+    assert all(one.reason.endswith("It is a part of bridge_study.") for one in found.values())
+    text = render_index((), (), tuple(found.values()))
+    assert "1 answered without a page." in text and "1 not answered yet." in text
+    assert text.index("Answered, no page drawn") < text.index("Not answered yet")
+    edited(project, "batch: 16", "batch: 8")
+    (whole,) = [one for one in waiting_of(project, [beside]) if one.is_answered]
+    assert "Its tables are stale: the question" in whole.reason
+
+
+def test_a_study_has_a_state_its_file_and_the_dates_of_its_questions(project: Path) -> None:
+    folder = project / "results" / "bridge_study"
+    folder.mkdir()
+    (project / "spaces" / "bridge_study.yaml").write_text(STUDY, encoding="utf-8")
+    told = {"file": "spaces/bridge_study.yaml", "digest": "0", "questions": {"bridge": {"name": "photonic_wall"}}}
+    (folder / "study.json").write_text(json.dumps(told), encoding="utf-8")
+    said = {"space": "bridge_study", "question": "How far?", "headline": "A.", "answer": "B.", "scope": []}
+    (folder / "report.json").write_text(json.dumps(said), encoding="utf-8")
+    states = states_of(project, [folder])
+    assert states["bridge_study"].is_stale
+    (entry,) = entries([folder], project / "results" / "index.html", states)
+    assert entry.file == "spaces/bridge_study.yaml" and entry.is_stale
+    assert entry.date == "photonic_wall 2026-11-21T16:33:57+00:00"
+    (folder / "study.json").write_text("{", encoding="utf-8")
+    assert "study.json is torn" in states_of(project, [folder])["bridge_study"].words
+
+
 def test_the_page_says_how_each_came_out(project: Path) -> None:
     results = project / "results"
     code, _ = run("--index", str(results / "photonic_wall"), "--out", str(results / "index.html"))

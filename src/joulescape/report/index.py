@@ -60,11 +60,13 @@ class Compared:
 
 @dataclass(frozen=True)
 class Open:
-    """A question that has no results: its name, what it asks, and why there are none."""
+    """A question that has no page: its name, what it asks, and what it lacks."""
 
     name: str
     question: str
     reason: str
+    is_answered: bool = False
+    """Whether its tables are finished, so that only its page is missing."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ def comparisons(out: Path) -> tuple[Compared, ...]:
 def render_index(found: Sequence[Entry], compared: Sequence[Compared] = (), waiting: Sequence[Open] = ()) -> str:
     """The page as text."""
     template = environment().get_template("index.html.j2")
-    return template.render(entries=found, compared=compared, waiting=waiting, **bare())
+    parts = {"undrawn": [one for one in waiting if one.is_answered], "open": [x for x in waiting if not x.is_answered]}
+    return template.render(entries=found, compared=compared, **parts, **bare())
 
 
 def _entry(folder: Path, out: Path, state: State | None) -> Entry:
@@ -121,11 +124,11 @@ def _entry(folder: Path, out: Path, state: State | None) -> Entry:
             *words,
             tuple(found["scope"]),
             f"{beside}/report.html",
-            file=folder.name if state is None else f"spaces/{folder.name}.yaml",
+            file=_file(folder, state),
             pick=_pick(found.get("pick_design")),
             front=tuple((found.get("front_families") or {}).items()),
             counts=tuple((name, counts[name]) for name in COUNTED if name in counts),
-            date=_date(folder / "provenance.json"),
+            date=_dates(folder),
             state="" if state is None else state.words,
             is_stale=state is not None and state.is_stale,
             files=tuple((name, f"{beside}/{file}") for name, file in FILES if (folder / file).exists()),
@@ -137,6 +140,31 @@ def _entry(folder: Path, out: Path, state: State | None) -> Entry:
 
 def _pick(found: Mapping[str, Any] | None) -> str:
     return "" if not found else f"{found['network']} on {found['back_end']} (design {found['design_id']})"
+
+
+def _file(folder: Path, state: State | None) -> str:
+    """The question's file; a study keeps the name of its own."""
+    told = _told_or_nothing(folder / STUDY)
+    return str(told.get("file") or (folder.name if state is None else f"spaces/{folder.name}.yaml"))
+
+
+def _dates(folder: Path) -> str:
+    """When the designs were confirmed; of a study, those of each question that it was worked out from."""
+    named = [str(asked.get("name")) for asked in (_told_or_nothing(folder / STUDY).get("questions") or {}).values()]
+    dates = {name: _date(folder.parent / name / "provenance.json") for name in dict.fromkeys(named)}
+    known = ", ".join(f"{name} {date}" for name, date in dates.items() if date)
+    return known or _date(folder / "provenance.json")
+
+
+STUDY = "study.json"
+
+
+def _told_or_nothing(path: Path) -> Mapping[str, Any]:
+    """What a file says of a study; its state tells where it is torn."""
+    try:
+        return told_in(path)
+    except ResultsError:
+        return {}
 
 
 def _date(provenance: Path) -> str:

@@ -18,7 +18,7 @@ ABSENT = "–"
 GROUPS = (("spec", "question"), ("versions", "packages"), ("machine", "computer"))
 """Keys of resolved.json whose differences are named, and what each group is called."""
 DIGESTS = {
-    "space": ("contents", "the question with its shelf and networks"),
+    "space": ("files", "the question with its shelf and networks"),
     "code": ("code", "what judges a design"),
     "weights": ("networks", "the reference weights"),
 }
@@ -63,17 +63,17 @@ def changes(before: Tables, after: Tables) -> tuple[Change, ...]:
 def causes_in_words(before: Tables, after: Tables, found: Sequence[Change]) -> str:
     """`What differs: 2 constants. What does not: question, networks, code, packages, computer.`"""
     counted = Counter(change.group for change in found)
-    differ = [f"{name} ({counted[name]:,})" for name in KINDS if counted[name]]
+    differ = [f"{name} ({counted[name]:,})" for name in dict.fromkeys((*KINDS, *counted)) if counted[name]]
     unsure = [given.name for given in (before, after) if given.constants.is_empty()]
     same = [name for name in KINDS if not counted[name] and not (name == "constants" and unsure)]
     said = [
-        f"What differs: {', '.join(differ)}." if differ else "",
+        f"What differs: {', '.join(differ) or 'nothing'}.",
         f"What does not: {', '.join(same)}." if same else "",
     ]
     if unsure and (after.resolved or before.resolved):
         whose = " and of ".join(dict.fromkeys(unsure))
         said.append(f"Constants are not compared: an older version that kept none wrote the tables of {whose}.")
-    is_shelf = any(change.path == f"digest of {DIGESTS['space'][1]}" for change in found)
+    is_shelf = any(change.path == f"fingerprint of {DIGESTS['space'][1]}" for change in found)
     if is_shelf and not any(counted[name] for name in ("question", "constants", "networks")) and not unsure:
         said.append("Something in the files of the networks or of the shelf changed that no table holds.")
     return " ".join(text for text in said if text)
@@ -119,12 +119,12 @@ def _both(known: Mapping[str, Mapping[str, Any]], names: set[str]) -> dict[str, 
 def _digests(before: Tables, after: Tables) -> list[Change]:
     old, new = (given.resolved.get("digests") or {} for given in (before, after))
     found = [
-        Change(group, f"digest of {what}", str(old.get(key, ABSENT)), str(new.get(key, ABSENT)))
+        Change(group, f"fingerprint of {what}", str(old.get(key, ABSENT)), str(new.get(key, ABSENT)))
         for key, (group, what) in DIGESTS.items()
         if old.get(key) != new.get(key)
     ]
     commits = [str(given.resolved.get("git_commit") or ABSENT) for given in (before, after)]
-    return found if commits[0] == commits[1] else [*found, Change("contents", "git_commit", *commits)]
+    return found if commits[0] == commits[1] else [*found, Change("commit", "git_commit", *commits)]
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -104,8 +104,9 @@ def front_words(found: Comparison) -> str:
         words += f"; the new one equals or beats {100 * fronts.covered_before:.0f}{theme.SPACE}% of the old"
         words += f", the old one {100 * fronts.covered_after:.0f}{theme.SPACE}% of the new"
     if fronts.volume_before is not None and fronts.volume_after is not None:
-        shares = f"{100 * fronts.volume_before:.1f} and {100 * fronts.volume_after:.1f}{theme.SPACE}%"
-        words += f"; of what both together dominate, they dominate {shares}"
+        shares = [f"{100 * volume:.1f}{theme.SPACE}%" for volume in (fronts.volume_before, fronts.volume_after)]
+        words += f"; of the hypervolume that both together enclose, the old one encloses {shares[0]}"
+        words += f" and the new one {shares[1]}"
     return f"{words}."
 
 
