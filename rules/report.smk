@@ -33,7 +33,7 @@ rule published:
     params:
         code=VALIDATION_CODE,
     shell:
-        "joulescape validate --format parquet --out {output} > {log} 2>&1 || test $? -eq 1"
+        "joulescape validate --format parquet --remember results/.cache/published.json --out {output} > {log} 2>&1 || test $? -eq 1"
 
 
 # What search and confirm leave of a question: the page is drawn from it or links to it.

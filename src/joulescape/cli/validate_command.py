@@ -31,13 +31,19 @@ def validate_command(
     form: Annotated[Form, typer.Option("--format", help="How to print; parquet needs --out.")] = Form.table,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
     root: Annotated[Path, typer.Option(help="Project root: the folder that holds hwlib/ and models/.")] = Path(),
+    remember: Annotated[
+        Path | None, typer.Option(help="File of rows: those whose entry, network and code stand are not priced again.")
+    ] = None,
 ) -> None:
     """Hold the models against published figures; exit 1 when a row that should pass misses."""
-    from joulescape.validation import summary, validate
+    from joulescape.validation import Remembered, summary, validate
 
     if form is Form.parquet and out is None:
         raise typer.BadParameter("--format parquet needs --out FILE")
-    rows = validate(root, slow, back_end, family)
+    remembered = None if remember is None else Remembered(root, remember, _code())
+    rows = validate(root, slow, back_end, family, remembered)
+    if remembered is not None:
+        remembered.save()
     if form is Form.parquet and out is not None:
         _write_parquet(rows, out)
     else:
@@ -45,6 +51,14 @@ def validate_command(
         typer.echo(text) if out is None else out.write_text(text + "\n", encoding="utf-8")
     if summary(rows).unexpected_miss_count:
         raise typer.Exit(1)
+
+
+def _code() -> str:
+    """Digest of what computes a row: every plug-in, and the validation itself."""
+    from joulescape.search.digests import code_digest
+    from joulescape.source import code_of
+
+    return f"{code_digest()} {code_of('joulescape.validation')}"
 
 
 def _json(rows: Sequence[Mapping[str, Any]]) -> str:

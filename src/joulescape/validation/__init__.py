@@ -6,6 +6,7 @@ a row marked `expected: miss` is shown and counts like any other.
 
 from joulescape.validation.classes import CLASSES, figure_class, tolerance_fraction
 from joulescape.validation.record import ClassRecord, Summary, class_records, summary
+from joulescape.validation.remembered import Remembered
 from joulescape.validation.rows import published_row, validate
 from joulescape.validation.slow import STORE
 
@@ -13,6 +14,7 @@ __all__ = [
     "CLASSES",
     "STORE",
     "ClassRecord",
+    "Remembered",
     "Summary",
     "class_records",
     "figure_class",

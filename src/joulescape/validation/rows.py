@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,31 @@ from joulescape.spec.back_end import FAMILIES, PublishedRow
 from joulescape.spec.faults import one_of
 from joulescape.validation.classes import figure_class, tolerance_fraction
 from joulescape.validation.figures import Reports, model_figure
+from joulescape.validation.remembered import Remembered
 from joulescape.validation.slow import joined, slow_figure
 
 Row = dict[str, Any]
 
 
-def validate(root: Path, slow: bool = False, back_end: str | None = None, family: str | None = None) -> list[Row]:
+def validate(
+    root: Path,
+    slow: bool = False,
+    back_end: str | None = None,
+    family: str | None = None,
+    remembered: Remembered | None = None,
+) -> list[Row]:
     """One row a published figure of every back end below `root`, or of one, or of one family.
 
     SpecError when a back end does not load or there is none of that name. Slow rows (they train) show the stored result
-    with its date and digest, or no figure; `slow` runs them again.
+    with its date and digest, or no figure; `slow` runs them again. Rows that are `remembered` are not worked out again.
     """
     reports = Reports(root)
+
+    def made(name: str, row: PublishedRow) -> Row:
+        return published_row(root, name, row, slow, reports)
+
     return [
-        published_row(root, name, row, slow, reports)
+        made(name, row) if remembered is None else remembered.row(name, row, partial(made, name, row))
         for name in _chosen(back_end_names(root), back_end, family)
         for row in load_back_end(root, name).spec.published
     ]
