@@ -32,7 +32,7 @@ COSTS = ("inference_energy_pj", "inference_latency_ns", "area_mm2")
 
 @pytest.fixture(scope="module")
 def whole() -> Tables:
-    return synthetic(160)
+    return synthetic(80)
 
 
 def fallen(given: Tables, names: list[str], reason: str, miss: float | None, state: str = "infeasible") -> Tables:
@@ -111,7 +111,10 @@ def test_none_is_said_to_fail_by_an_accuracy_that_it_was_not_asked_for(tables: T
 def test_the_nearest_stands_beyond_its_limit_by_what_is_said(miss: float, bound: float, way: str, metric: str) -> None:
     found = refused._broken(f"{metric} must be at {way} {bound:g}", miss)
     assert found is not None and found.miss == miss
-    factor, percent = re.fullmatch(r"([\d.,]+)(?:\u202f\w+)?×", found.by), re.fullmatch(r"([\d.e+-]+)\u202f%", found.by)
+    factor, percent = (
+        re.fullmatch(r"a factor of ([\d.,]+)(?:\u202f\w+)?", found.by),
+        re.fullmatch(r"([\d.e+-]+)\u202f%", found.by),
+    )
     assert factor or percent or math.isclose(miss, 0, abs_tol=1e-9)
     if percent:
         assert float(percent[1]) == pytest.approx(100 * miss, rel=0.06, abs=0.051)
@@ -127,7 +130,7 @@ def test_a_missed_accuracy_is_told_in_points() -> None:
 def test_the_row_of_a_machine_says_why_it_is_empty_and_the_page_stays_whole(whole: Tables) -> None:
     given = fallen(whole, OTHERS, AREA, 0.0254)
     offers = {offer.back_end: offer for offer in decision.facts(given).offers}
-    said = "No valid design. Area (at most 20.0\u202fmm²): the nearest has 20.5\u202fmm², 2.5\u202f% off."
+    said = "No valid design. Area (at most 20.0\u202fmm²): the nearest has 20.5\u202fmm², off by 2.5\u202f%."
     assert [offers[name].why for name in OTHERS] == [said] * len(OTHERS) and offers[FIRST].why == ""
     page = render(given)
     assert_sound(page)
@@ -149,6 +152,14 @@ def test_where_no_design_is_valid_the_headline_names_the_limits_and_the_nearest(
     assert_sound(page)
     assert nothing_valid(fallen(whole, list(BACK_ENDS), AREA, 1.0)).startswith(f"all {total:,} miss the limit on area")
     assert nothing_valid(empty()) == ""
+
+
+def test_a_limit_on_accuracy_of_the_question_itself_is_said(whole: Tables) -> None:
+    given = asked(whole, constraints={"accuracy_fraction": {"at_least": 0.5}})
+    assert "each has the 50.0\u202f% that the question asks for" in headline.facts(given).scope
+    assert not any("the question asks for" in said for said in headline.facts(whole).scope)
+    assert headline.facts(fallen(whole, OTHERS, AREA, 0.5)).tiles[2].label.endswith("; 3 have no valid design")
+    assert "valid design" not in headline.facts(whole).tiles[2].label
 
 
 def test_of_costs_alone_it_is_said_why_no_other_states_one(whole: Tables) -> None:

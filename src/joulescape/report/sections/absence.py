@@ -27,7 +27,7 @@ class Absence:
 
     back_end: str
     words: str
-    """Why, for its row: `area (at most 20.0 mm²): the nearest has 20.5 mm², 2.5 % off`."""
+    """Why, for its row: `area (at most 20.0 mm²): the nearest has 20.5 mm², off by 2.5 %`."""
     broken: Broken | None
     """The one limit that all its designs break; None where there are several, or other reasons."""
     state: str
@@ -69,7 +69,7 @@ def _words(reason: Reason) -> str:
     if reason.broken is None:
         said = reason.example if len(reason.example) <= LONGEST else f"{reason.example[: LONGEST - 1]}…"
         return f"{OTHERWISE[reason.state]}: {said}"
-    near = f": the nearest has {reason.broken.nearest}, {reason.broken.by} off" if reason.broken.nearest else ""
+    near = f": the nearest has {reason.broken.nearest}, off by {reason.broken.by}" if reason.broken.nearest else ""
     return f"{reason.broken.limit}{near}"
 
 

@@ -78,6 +78,7 @@ def _scope(given: Tables, columns: Columns) -> tuple[str, ...]:
         ("accuracy", "was not measured: cost only" if given.is_cost_only else _measured(given)),
         ("", sampling.scope_words(given)),
         ("", f"{given.valid.height:,} of {given.trials.height:,} designs valid"),
+        ("", _asked_accuracy(given)),
         ("", _lacking(given, states.get("valid", 0))),
         ("", left_out_words(given)),
         ("", f"{states['failed']:,} failed" if states.get("failed") else ""),
@@ -85,6 +86,13 @@ def _scope(given: Tables, columns: Columns) -> tuple[str, ...]:
         ("", convergence.may_move(given)),
     ]
     return tuple(f"{name} {value}".strip() for name, value in said if value not in (None, ""))
+
+
+def _asked_accuracy(given: Tables) -> str:
+    """The question's own limit on accuracy, which the page's opening limit may lie below."""
+    bound = (given.spec.get("constraints") or {}).get(given.axes.accuracy) or {}
+    least = bound.get("at_least")
+    return "" if least is None else f"each has the {theme.show(least, 'accuracy_fraction')} that the question asks for"
 
 
 def _lacking(given: Tables, valid: int) -> str:
@@ -140,13 +148,20 @@ def _tiles(given: Tables, columns: Columns) -> tuple[Tile, ...]:
         *(_least(given, columns, other, "") for other in OTHER[cost] if given.is_cost_only),
         Tile(
             f"{len(families)} of {len(tried)}",
-            f"families on the front{level}: {', '.join(families) or 'none'}",
+            f"families on the front{level}: {', '.join(families) or 'none'}{_gone(given)}",
         ),
         Tile(
             theme.show(_assumed_fraction(given, _cheapest(given, columns)), "assumed_energy_fraction"),
             f"of {'that least energy' if cost == 'energy' else 'the energy of that design'} rests on assumed numbers",
         ),
     )
+
+
+def _gone(given: Tables) -> str:
+    """`; 2 have no valid design`: families that no level is to blame for."""
+    there = set(given.valid["family"].to_list())
+    count = len({family for _, family in given.back_ends} - there)
+    return f"; {count} {'has' if count == 1 else 'have'} no valid design" if count else ""
 
 
 OTHER: dict[Cost, tuple[Cost, ...]] = {"energy": ("latency",), "latency": ("energy",), "area": ("energy",)}

@@ -36,7 +36,7 @@ class Broken:
     nearest: str
     """What that design has: `20.5 mm²`; empty where it is not known, and so is `by`."""
     by: str
-    """By how much it misses: `2.5 %`, `8.0×`, `1.2 points`."""
+    """By how much it misses: `2.5 %`, `a factor of 8.0`, `1.2 points`."""
     miss: float | None
     """The same as a share of the limit."""
 
@@ -125,7 +125,7 @@ def _by(metric: str, way: str, bound: float, value: float) -> str:
     if metric.endswith("_fraction"):
         return f"{_two(100 * abs(value - bound))} points"
     if way == "most" and bound > 0 and value >= 2 * bound:
-        return f"{theme.times(value / bound)}×"
+        return f"a factor of {theme.times(value / bound)}"
     return f"{_two(100 * abs(value - bound) / (abs(bound) or 1.0))}{theme.SPACE}%"
 
 
