@@ -74,7 +74,7 @@ def test_its_splits_and_its_first_span_are_those_of_the_study():
 
 
 def test_its_example_of_a_fit_is_the_shipped_one():
-    told = re.search(r"\*a factor of ([\d.]+) a year \(95 %: ([\d.]+) to ([\d.]+)\)\*", PAGE)
+    told = re.search(r"\*×([\d.]+) a year \(95 %: ×([\d.]+) to ×([\d.]+)\)\*", PAGE)
     fit = shipped_fits()["performance_density_by_year", "gpu_float32"]
     wanted = [fit["growth_factor"], fit["growth_low"], fit["growth_high"]]
     assert [float(number) for number in told.groups()] == pytest.approx(wanted, abs=0.005)

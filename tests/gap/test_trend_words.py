@@ -32,7 +32,7 @@ def test_an_interval_says_what_it_holds():
 def test_rising_falling_and_neither():
     years = [2010, 2012, 2014, 2016]
     rising = growth(fit(years, [1, 4.1, 15.8, 64], "exponential"), "exponential", "Year", (2010, 2016))
-    assert rising.startswith("a factor of 2 a year (95 %: ")
+    assert rising.startswith("×2 a year (95 %: ×")
     assert ", doubling in 1 years (95 %: " in rising
     assert rising.endswith("4 points, 2010 to 2016.")
     falling = growth(fit(years, [64, 15.8, 4.1, 1], "exponential"), "exponential", "Year", (2010, 2016))
@@ -47,6 +47,8 @@ def test_a_power_law_names_its_axis():
     told = growth(line, "power", "Size of the array", (1, 1024))
     assert "for ten times the size of the array" in told
     assert told.endswith("4 points, 1 to 1024.")
+    assert growth(line, "power", "Size of the array", (1, 1024), "KiB").endswith("1 to 1024 KiB.")
+    assert growth(line, "power", "Top-5 error", (0.045, 0.2)).endswith("4.5 to 20 %.")
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_a_family_without_a_line_in_a_state_is_named() -> None:
     priced = {"question": "q", "network": "n", "back_end": "physical/shg", "family": "physical", "state": "infeasible"}
     found = asked(memristive, lost, bridge=[{**priced, "reason": "64 modes are too few"}])
     assert found.absent == (("as published", ("photonic", "physical")),)
-    assert ("n on photonic/albireo", "loses 3.3 points of accuracy, more than 2") in found.open_ends
+    assert ("n (as published) on photonic/albireo", "loses 3.3 points of accuracy, more than 2") in found.open_ends
     assert ("n on physical/shg", "64 modes are too few") in found.missing
     assert asked(memristive).absent == ()
 
@@ -248,3 +248,13 @@ def test_machines_moved_to_another_node_are_named_with_the_rule_and_its_caveat()
     assert "Memories follow such a rule badly" in asked.scaled
     (still,) = bridge.facts(study({"questions": {"bridge": {**told, "scaled": {}}}}, factors=rows)).questions
     assert still.scaled == ""
+
+
+def test_areas_stand_beside_factors_as_nothing_holds_them_equal() -> None:
+    bill = {"question": "q", "network": "n", "corner": "typical", "state": "valid"}
+    areas = [
+        {**bill, "back_end": "memristive/isaac", "compression": "reported", "area_mm2": 450.0},
+        {**bill, "back_end": "electronic/systolic_int8", "compression": "none", "area_mm2": 0.9},
+    ]
+    assert asked(factor(1.0, 2.0, 2.0), bridge=areas).table[0]["area"] == "450 mm² (×500)"
+    assert asked(factor(1.0, 2.0, 2.0), bridge=areas[:1]).table[0]["area"] == "–"

@@ -39,13 +39,15 @@ def between(low: float | None, high: float | None) -> str:
     return f"95 %: {number(low)} to {number(high)}"
 
 
-def growth(line: Line, law: Law, x_label: str, ends: tuple[float, float]) -> str:
-    """How y moves over x, with its interval, the points and the span that it rests on."""
+def growth(line: Line, law: Law, x_label: str, ends: tuple[float, float], x_unit: str = "") -> str:
+    """How y moves over x, with its interval, the points and the span that it rests on, in x's own unit."""
     low, high = line.slope_interval
     per = "a year" if law == "exponential" else f"for ten times the {x_label[:1].lower()}{x_label[1:]}"
-    begin, end = (f"{at:.4g}" for at in ends)
-    told = f"a factor of {number(factor(line.slope))} {per} ({between(factor(low), factor(high))})"
-    return f"{told}{_time(line, law)}; {line.points_count} points, {begin} to {end}."
+    is_share = not x_unit and "error" in x_label.lower()
+    begin, end = (f"{100 * at if is_share else at:.4g}" for at in ends)
+    unit = " %" if is_share else f" {x_unit}" if x_unit and law != "exponential" else ""
+    told = f"{times(factor(line.slope))} {per} ({spanned(factor(low), factor(high))})"
+    return f"{told}{_time(line, law)}; {line.points_count} points, {begin} to {end}{unit}."
 
 
 def later_said(found: Held) -> str:

@@ -54,6 +54,7 @@ class Drawn:
     """Points of the group of which only a part is published, so that they cannot be drawn."""
     is_one_a_year: bool = False
     """Whether points at one place of the axis are fitted as one."""
+    x_unit: str = ""
 
     def chosen(self, is_later: bool) -> list[Dot]:
         """Points that a fit may see, of the first span or after it."""
@@ -77,7 +78,7 @@ def rows(study: Study) -> dict[str, list[Row]]:
             for key, group in series.groups.items():
                 x = _quantity(trend.spec, group.x or series.x)
                 dots, lacking = _dots(trend.spec, series, group, last), _lacking(trend.spec, group)
-                drawn = Drawn(name, key, series.law, dots, x.label, lacking, group.one_a_year)
+                drawn = Drawn(name, key, series.law, dots, x.label, lacking, group.one_a_year, x.unit)
                 points.extend(_point_rows(drawn, x, _quantity(trend.spec, group.y)))
                 found.extend(_fit_rows(drawn, last))
     return {"shores": points, "fits": found}
@@ -252,7 +253,7 @@ def _said(drawn: Drawn, dots: Sequence[Dot], line: fits.Line) -> str:
     recalled = sum(_place(dot)["confidence"] == "medium" for dot in dots)
     rest = f" Recalled, not looked up: {recalled} of {len(dots)}." if recalled else ""
     merged = f" Fitted to the mean of each year, of {len(dots)} points." if drawn.is_one_a_year else ""
-    return f"{growth(line, drawn.law, drawn.x_label, (min(along), max(along)))}{merged}{rest}"
+    return f"{growth(line, drawn.law, drawn.x_label, (min(along), max(along)), drawn.x_unit)}{merged}{rest}"
 
 
 def _line(drawn: Drawn, dots: Sequence[Dot]) -> fits.Line | None:

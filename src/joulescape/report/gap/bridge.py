@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from joulescape.report import theme
 from joulescape.report.blob import rounded
 from joulescape.report.figure import Rows
 from joulescape.report.gap import leads
@@ -111,21 +112,25 @@ def _question(given: StudyTables, name: str, place: int) -> Question:
     metrics = sorted({row["metric"] for row in good}, key=lambda one: (_rank(wanted, one), one))
     states = shown(good, metrics)
     best = sorted((row for row in good if row["is_best_of_family"] and row["compression"] in states), key=_order)
+    areas = _areas(given, name)
     weak = [row for row in best if row["interaction"] and row["interaction"] < 1 / ONE]
-    ground = (("boundary", "boundary"), ("node", "node"), ("batch", "batch"))
+    ground = (("boundary", "boundary {}"), ("node", "node {} nm"), ("batch", "batch {}"))
     return Question(
         id=f"bridge_{place}",
         name=name,
         asked=str(told.get("question") or name),
         scaled=_scaled(told),
-        ground=tuple(f"{label} {told[key]}" for key, label in ground if told.get(key) is not None),
+        ground=tuple(label.format(told[key]) for key, label in ground if told.get(key) is not None),
         baseline=next((row["baseline"] for row in good if row["baseline"]), str(told.get("baseline") or "–")),
         metrics=tuple(metrics),
         states=states,
         is_measured=given.role(name) == "measured",
         has_losses=any(row["accuracy_loss_fraction"] is not None for row in good),
         rows=[row for metric in metrics for state in states for row in _placed(_lines(_of(best, metric, state)))],
-        table=[_cells(row) for row in sorted(best, key=lambda row: states.index(row["compression"]))],
+        table=[
+            {**_cells(row), "area": _area(areas, row)}
+            for row in sorted(best, key=lambda row: states.index(row["compression"]))
+        ],
         weaker={metric: said_of([row for row in weak if row["metric"] == metric]) for metric in metrics},
         stronger=said_of([row for row in best if row["interaction"] and row["interaction"] > ONE]),
         absent=tuple(_absent(given, name, best, states)),
@@ -246,6 +251,19 @@ def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _areas(given: StudyTables, name: str) -> dict[tuple[str, str, str], float]:
+    """mm2 by network, state and machine, at typical constants."""
+    mine = given.bridge.filter((pl.col("question") == name) & (pl.col("corner") == "typical")).drop_nulls("area_mm2")
+    return {row[:3]: row[3] for row in mine.select("network", "compression", "back_end", "area_mm2").iter_rows()}
+
+
+def _area(areas: Mapping[tuple[str, str, str], float], row: Mapping[str, Any]) -> str:
+    """The machine's area over the baseline's: nothing else holds the two equal."""
+    mine = areas.get((row["network"], row["compression"], row["back_end"]))
+    base = areas.get((row["network"], "none", row["baseline"]))
+    return "–" if not mine or not base else f"{theme.significant(mine)} mm² ({factor_words(mine / base)})"
+
+
 def _without(mine: pl.DataFrame) -> Iterator[tuple[str, str, str]]:
     """(machine, network, reason) of factors that are none."""
     for row in mine.filter(pl.col("reason").is_not_null() & pl.col("both").is_null()).iter_rows(named=True):
@@ -262,7 +280,13 @@ def _infeasible(given: StudyTables, name: str) -> Iterator[tuple[str, str, str]]
 def _open_ends(mine: pl.DataFrame) -> Iterator[tuple[str, str, str]]:
     """The same of factors that are known and have something to be known of."""
     for row in mine.filter(pl.col("reason").is_not_null() & pl.col("both").is_not_null()).iter_rows(named=True):
-        yield row["back_end"] or "every machine", row["network"], row["reason"]
+        yield row["back_end"] or "every machine", _stated(row), row["reason"]
+
+
+def _stated(row: Mapping[str, Any]) -> str:
+    """A network with its state of compression."""
+    state = row["compression"]
+    return f"{row['network']} ({state_words(state)})" if state else str(row["network"])
 
 
 def _gathered(told: Iterable[tuple[str, str, str]]) -> tuple[tuple[str, str], ...]:

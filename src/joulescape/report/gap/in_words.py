@@ -55,4 +55,5 @@ def _finding(row: Mapping[str, str]) -> str:
 
 def _factor(row: Mapping[str, str]) -> str:
     parts = f"compression alone {row['compression_alone']}, machine alone {row['machine_alone']}, both {row['both']}"
-    return plain(f"{row['network']} on {row['back_end']}, {row['metric']}: {parts}, product {row['product']}")
+    named = f"{row['network']}, {row['compression']}, on {row['back_end']}, {row['metric']}"
+    return plain(f"{named}: {parts}, product {row['product']}")
