@@ -27,6 +27,7 @@ from joulescape.report.comparison.matching import SAME, Design, matched
 from joulescape.report.decide import Limits, decide, default_limit
 from joulescape.report.designs import design_columns
 from joulescape.report.inputs import Tables, family_rank
+from joulescape.report.sections.finding import CHOSEN
 from joulescape.report.soundness import answer_words
 
 NAMED = 20
@@ -199,7 +200,8 @@ def _covered(points: Any, by: Any) -> float | None:
 
 def _sentence(best: tuple[Best, ...], limit: float | None, common: int, unmoved: int) -> str:
     told = [row for row in best if row.factor is not None]
-    at = "" if limit is None else f" at {theme.show(limit, 'accuracy_fraction')}"
+    level = "" if limit is None else f"{theme.show(limit, 'accuracy_fraction')} accuracy or more"
+    at = level and f" at {level} (the lower of both pages' levels, {CHOSEN})"
     if not told:
         return "No back end has a known energy in both studies."
     most = max(told, key=lambda row: abs(math.log(row.factor or 1.0)))
