@@ -58,7 +58,7 @@ def test_a_baseline_that_gains_nothing_says_why() -> None:
     base = {"back_end": "electronic/systolic_int8", "family": "electronic"}
     rows = [factor(1.0, 1.0, 1.0, **base), factor(1.01, 1.0, 1.01, compression="fixed_point 8/8", **base)]
     known = study(ABOUT, factors=rows).factors
-    assert leads.gains_nothing(known, "reported") == "on a dense 8-bit array that cannot use zeros or codes"
-    assert leads.gains_nothing(known[:1], "reported") == "on a dense array that cannot use zeros or codes"
+    assert leads.gains_nothing(known, "reported") == "a dense 8-bit array that cannot use zeros or codes"
+    assert leads.gains_nothing(known[:1], "reported") == "a dense array that cannot use zeros or codes"
     saved = study(ABOUT, factors=[factor(1.5, 1.0, 1.5, **base)]).factors
     assert leads.gains_nothing(saved, "reported") == ""

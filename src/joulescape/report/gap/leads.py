@@ -141,7 +141,7 @@ def gains_nothing(known: pl.DataFrame, state: str | None) -> str:
         return ""
     eight = own.filter(pl.col("compression").str.ends_with(EIGHT))["compression_alone"].drop_nulls()
     size = " 8-bit" if len(eight) and not _moves(eight) else ""
-    return f"on a dense{size} array that cannot use zeros or codes"
+    return f"a dense{size} array that cannot use zeros or codes"
 
 
 def _moves(values: pl.Series) -> bool:
