@@ -104,7 +104,7 @@ def records(some: list[dict[str, Any]], name: str, sign: float) -> set[str]:
 
 
 @given(points(), st.sampled_from([("lowest", 1.0), ("highest", -1.0)]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_records_beat_all_that_came_before_and_the_others_stay_in_sight(
     some: list[dict[str, Any]], side: tuple[str, float]
 ) -> None:
@@ -116,7 +116,7 @@ def test_records_beat_all_that_came_before_and_the_others_stay_in_sight(
 
 
 @given(points(), st.sampled_from([("lowest", 1.0), ("highest", -1.0)]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_records_of_another_quantity_are_alone_in_sight(some: list[dict[str, Any]], side: tuple[str, float]) -> None:
     group = drawn(some, fit=side[0], records_of="area")
     assert {dot.point.name for dot in group.dots} == records(some, "area", side[1])
@@ -145,7 +145,7 @@ names = st.sampled_from(["rate", "area", "year", "node_nm", "rat", "chip"])
 
 
 @given(names, names, st.lists(names, max_size=2, unique=True), st.none() | names, st.sampled_from(["chip", "chips"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_name_that_is_not_known_is_told_with_its_place_and_no_other(
     y: str, x: str, most: list[str], ranked: str | None, kind: str
 ) -> None:
@@ -173,6 +173,7 @@ factors = st.floats(-17, 17).map(lambda exponent: 10.0**exponent)
 
 
 @given(factors)
+@settings(max_examples=40, deadline=None)
 def test_a_factor_reads_back_and_less_is_more_turned_over(value: float) -> None:
     assert read(times(value)) == pytest.approx(value, rel=5.1e-3)
     assert times(value)[0] == ("×" if value >= 1 else "÷")
@@ -182,6 +183,7 @@ def test_a_factor_reads_back_and_less_is_more_turned_over(value: float) -> None:
 
 
 @given(factors, factors)
+@settings(max_examples=40, deadline=None)
 def test_a_greater_factor_never_reads_as_a_smaller_one(one: float, other: float) -> None:
     low, high = sorted((one, other))
     assert read(times(low)) <= read(times(high)) * (1 + 1e-12)

@@ -181,6 +181,7 @@ bounds = st.builds(
 
 
 @given(bounds, st.lists(figures, min_size=1, max_size=6))
+@settings(max_examples=40, deadline=None)
 def test_beyond_a_bound_is_its_distance_and_nothing_within(bound: Bound, values: list[float]) -> None:
     over = beyond(bound, np.array(values))
     for value, found in zip(values, over.tolist(), strict=True):
@@ -194,6 +195,7 @@ def test_beyond_a_bound_is_its_distance_and_nothing_within(bound: Bound, values:
 
 
 @given(bounds)
+@settings(max_examples=40, deadline=None)
 def test_a_bound_is_told_side_by_side(bound: Bound) -> None:
     told = list(limit_words(bound))
     sides = [(word, value) for word, value in (("most", bound.at_most), ("least", bound.at_least)) if value is not None]
@@ -203,6 +205,7 @@ def test_a_bound_is_told_side_by_side(bound: Bound) -> None:
 
 
 @given(bounds, st.lists(figures, min_size=1, max_size=6))
+@settings(max_examples=40, deadline=None)
 def test_what_misses_is_told_by_the_nearest_and_what_is_kept_is_not(bound: Bound, values: list[float]) -> None:
     over = beyond(bound, np.array(values))
     told = _missed("cost", [{"cost": np.array([value])} for value in values], bound, bound, "the nearest")
@@ -214,6 +217,7 @@ def test_what_misses_is_told_by_the_nearest_and_what_is_kept_is_not(bound: Bound
 
 
 @given(bounds, figures)
+@settings(max_examples=40, deadline=None)
 def test_whoever_keeps_a_limit_is_near_it_and_near_is_a_factor(bound: Bound, value: float) -> None:
     one = {"cost": np.array([value])}
     assert not _keeps(one, {"cost": bound}) or _keeps(one, {"cost": _widened(bound)})
@@ -223,6 +227,7 @@ def test_whoever_keeps_a_limit_is_near_it_and_near_is_a_factor(bound: Bound, val
 
 
 @given(st.lists(st.tuples(figures, figures), min_size=1, max_size=6), figures, figures)
+@settings(max_examples=40, deadline=None)
 def test_limits_are_kept_by_one_variant_not_by_two_that_share_them(
     variants: list[tuple[float, float]], first: float, second: float
 ) -> None:

@@ -74,6 +74,7 @@ positive = st.floats(-12, 12).map(lambda exponent: 10.0**exponent)
 
 
 @given(st.lists(positive, min_size=1, max_size=6))
+@settings(max_examples=40, deadline=None)
 def test_an_axis_of_costs_holds_every_cost_with_room_at_both_ends(values: list[float]) -> None:
     low, high = log_domain(values)
     assert low < min(values) * 0.84 and high > max(values) * 1.19
@@ -81,7 +82,7 @@ def test_an_axis_of_costs_holds_every_cost_with_room_at_both_ends(values: list[f
 
 
 @given(positive, st.floats(0.3, 20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_ticks_stand_inside_in_order_at_round_numbers_and_never_crowd(low: float, decades: float) -> None:
     high = low * 10**decades
     ticks, is_long = log_ticks(low, high), math.log10(high / low) >= 2
@@ -93,6 +94,7 @@ def test_ticks_stand_inside_in_order_at_round_numbers_and_never_crowd(low: float
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+@settings(max_examples=40, deadline=None)
 def test_an_axis_of_accuracies_holds_them_all_and_nothing_beyond_all(values: list[float]) -> None:
     low, high = accuracy_domain(values)
     assert 0 <= low <= min(values) <= max(values) <= high <= 1
@@ -102,6 +104,7 @@ def test_an_axis_of_accuracies_holds_them_all_and_nothing_beyond_all(values: lis
 
 
 @given(st.integers(0, 500), st.integers(1, 60))
+@settings(max_examples=40, deadline=None)
 def test_some_of_many_rows_are_evenly_apart_and_begin_with_the_first(count: int, most: int) -> None:
     found = evenly(range(count), most)
     assert len(found) <= most and set(found) <= set(range(count))
@@ -111,6 +114,7 @@ def test_some_of_many_rows_are_evenly_apart_and_begin_with_the_first(count: int,
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.sampled_from("klm")), min_size=1))
+@settings(max_examples=40, deadline=None)
 def test_a_chart_is_as_high_as_its_fullest_choice(cells: list[tuple[str, str, str]]) -> None:
     rows = [{"one": one, "two": two, "row": row} for one, two, row in cells]
     brute = max(len({row for *keys, row in cells if tuple(keys) == (one, two)}) for one, two, _ in cells)

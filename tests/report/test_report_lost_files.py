@@ -23,6 +23,7 @@ told = st.dictionaries(
 
 
 @given(names)
+@settings(max_examples=40, deadline=None)
 def test_each_table_is_told_once_by_its_name_its_use_and_its_writer(some: list[str]) -> None:
     said = missing_words(some)
     assert len(said) == len(some)
@@ -33,6 +34,7 @@ def test_each_table_is_told_once_by_its_name_its_use_and_its_writer(some: list[s
 
 
 @given(names)
+@settings(max_examples=40, deadline=None)
 def test_only_what_all_questions_share_lies_beside_the_folder(some: list[str]) -> None:
     folder = Path("results") / "wide"
     for name, words in zip(some, missing_words(some, folder), strict=True):

@@ -23,6 +23,7 @@ machines = st.lists(st.sampled_from([*theme.FAMILIES, PLUGIN]), max_size=14).map
 
 
 @given(machines, st.integers(0, 14))
+@settings(max_examples=40, deadline=None)
 def test_a_machine_more_at_the_end_leaves_the_others_marks(back_ends: list[tuple[str, str]], count: int) -> None:
     marks = marks_of(back_ends)
     assert [(mark.back_end, mark.family) for mark in marks] == back_ends
@@ -31,6 +32,7 @@ def test_a_machine_more_at_the_end_leaves_the_others_marks(back_ends: list[tuple
 
 
 @given(machines)
+@settings(max_examples=40, deadline=None)
 def test_a_machine_has_the_same_shade_in_both_themes_and_its_own_among_three(back_ends: list[tuple[str, str]]) -> None:
     """The nth of its family on the page, whatever stands between."""
     seen: dict[str, int] = {}
@@ -48,6 +50,7 @@ def test_a_machine_has_the_same_shade_in_both_themes_and_its_own_among_three(bac
 
 
 @given(machines)
+@settings(max_examples=40, deadline=None)
 def test_no_two_machines_are_drawn_alike_while_shapes_and_dashes_last(back_ends: list[tuple[str, str]]) -> None:
     marks = marks_of(back_ends)
     assert len(marks) <= len(SHAPES) * len(DASHES)
@@ -84,7 +87,7 @@ def encodings(spec: Any) -> list[tuple[str, Any]]:
 
 
 @given(specs, machines)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_spec_that_is_worn_names_no_family_by_its_marks_and_stays_itself(
     spec: Any, back_ends: list[tuple[str, str]]
 ) -> None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulescape.report import certainty, sampling
@@ -21,6 +21,7 @@ scatters = st.integers(0, 2000).map(lambda parts: parts / 10**4)
 
 
 @given(shares, st.integers(1, 1000))
+@settings(max_examples=40, deadline=None)
 def test_it_is_half_of_the_interval_that_wilson_solves(share: float, samples: int) -> None:
     """The two shares x whose own standard error sqrt(x (1 - x) / n) lies just between x and what was seen."""
     a, b, c = 1 + 1 / samples, -(2 * share + 1 / samples), share * share
@@ -31,12 +32,14 @@ def test_it_is_half_of_the_interval_that_wilson_solves(share: float, samples: in
 
 
 @given(shares, shares, counts)
+@settings(max_examples=40, deadline=None)
 def test_the_nearer_a_half_the_less_is_known(one: float, other: float, samples: int) -> None:
     near, far = sorted((one, other), key=lambda share: abs(share - 0.5))
     assert standard_error(near, samples) >= standard_error(far, samples) - 1e-15
 
 
 @given(shares, counts, counts)
+@settings(max_examples=40, deadline=None)
 def test_more_samples_never_tell_less(share: float, one: int, other: int) -> None:
     few, many = sorted((one, other))
     assert standard_error(share, many) <= standard_error(share, few)
@@ -49,6 +52,7 @@ def given_with(there: int | None, test: int | None, asked: int | None) -> Tables
 
 
 @given(st.none() | counts, st.none() | counts, st.none() | counts)
+@settings(max_examples=40, deadline=None)
 def test_a_budget_limits_validation_alone_and_adds_to_nothing(
     there: int | None, test: int | None, asked: int | None
 ) -> None:
@@ -58,6 +62,7 @@ def test_a_budget_limits_validation_alone_and_adds_to_nothing(
 
 
 @given(shares, counts)
+@settings(max_examples=40, deadline=None)
 def test_the_points_that_are_told_are_the_error(share: float, samples: int) -> None:
     said = sampling.tested_words(given_with(1, samples, 1), share)
     found = re.fullmatch(r", standard error ([\d.,e-]+) points over ([\d,]+) samples", said)
@@ -77,6 +82,7 @@ some = st.tuples(shares, st.none() | scatters, st.none() | counts, st.booleans()
 
 
 @given(known)
+@settings(max_examples=40, deadline=None)
 def test_draws_and_samples_together_are_more_than_either_and_less_than_both(
     row: tuple[float, float, int | None, bool],
 ) -> None:
@@ -89,6 +95,7 @@ def test_draws_and_samples_together_are_more_than_either_and_less_than_both(
 
 
 @given(some)
+@settings(max_examples=40, deadline=None)
 def test_only_one_run_of_what_is_not_exact_says_nothing(row: tuple[float, float | None, int | None, bool]) -> None:
     found = certainty.reach(designs(row), 0)
     assert (found is None) == (row[1] is None and not row[3])
@@ -98,6 +105,7 @@ def test_only_one_run_of_what_is_not_exact_says_nothing(row: tuple[float, float 
 
 
 @given(known, scatters, counts)
+@settings(max_examples=40, deadline=None)
 def test_more_scatter_and_fewer_samples_reach_further(
     row: tuple[float, float, int | None, bool], more: float, fewer: int
 ) -> None:
@@ -110,6 +118,7 @@ def test_more_scatter_and_fewer_samples_reach_further(
 
 
 @given(some, some, scatters)
+@settings(max_examples=40, deadline=None)
 def test_whom_nothing_tells_apart_a_wider_scatter_does_not_either(
     one: tuple[float, float | None, int | None, bool], other: tuple[float, float | None, int | None, bool], more: float
 ) -> None:
