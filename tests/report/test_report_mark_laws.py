@@ -71,9 +71,11 @@ def test_every_shape_is_a_path_around_nothing_else_than_its_middle() -> None:
 
 leaf = st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["family", "back_end", "energy"])
 channel = st.fixed_dictionaries({"field": st.sampled_from(["family", "energy"]), "type": st.just("nominal")})
-keys = st.sampled_from(["color", "shape", "strokeDash", "x", "layer", "field", "condition"])
+encoding = st.dictionaries(st.sampled_from(["color", "shape", "strokeDash", "x"]), channel, min_size=1)
+keys = st.sampled_from(["color", "shape", "layer", "encoding", "field", "condition"])
 specs = st.recursive(
-    leaf | channel, lambda inner: st.dictionaries(keys, inner, max_size=4) | st.lists(inner, max_size=3)
+    encoding | leaf | channel,
+    lambda inner: st.dictionaries(keys, inner, min_size=1, max_size=4) | st.lists(inner, min_size=1, max_size=3),
 )
 
 
