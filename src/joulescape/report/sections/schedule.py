@@ -116,7 +116,7 @@ def _chart(found: ScheduleFacts) -> alt.LayerChart:
     ]
     bars = base.mark_bar(height=17, opacity=0.35, color=alt.expr("quiet")).encode(x=x, y=y, tooltip=tooltip)
     used = base.transform_filter("isValid(datum.used)").mark_bar(height=17, color=alt.expr("quiet"))
-    texts = base.mark_text(align="left", dx=6, fontSize=11).encode(x=x, y=y, text="text:N")
+    texts = base.mark_text(align="left", dx=6, fontSize=11).encode(x=x, y=y, text=alt.Text("text:N"))
     params = [
         alt.param(name="phase", value=found.rows[0]["phase"]),
         alt.param(name="only", value=found.first),
