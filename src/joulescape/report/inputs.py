@@ -186,6 +186,7 @@ def read_tables(
         references=read_references(references),
         networks={path.stem: read_json(path) for path in known if asked is None or path.stem in asked},
         files=digests((folder / RESOLVED, *paths.values())),
+        stale="",
         unsound=unsound,
         unsound_valid=unsound_metrics(read["trials"]),
         missing=tuple(name for name, path in paths.items() if path is None or not path.is_file()),
