@@ -86,7 +86,7 @@ def test_the_sentence_counts_them(plain: Tables) -> None:
 def test_a_page_shows_the_claim_the_models_ratio_and_the_verdict(plain: Tables) -> None:
     lost = claim(None, None, None, what="speed_against_gpu", against=None, reason="no graphics card stands here")
     page = render(claiming(plain, claim(), lost))
-    table = page.split('<table id="claims">')[1].split("</table>")[0]
+    table = page.split('<table id="claims" ')[1].split("</table>")[0]
     for text in ("training energy, digits_mlp", "memristive/isaac", "38.5", "2.2", "0.1 to 31", "does not follow"):
         assert text in table, text
     assert "not named" in table

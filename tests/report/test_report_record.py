@@ -51,7 +51,7 @@ def test_the_record_is_by_class_over_sure_predictions(plain: Tables) -> None:
     ]
     assert found.classes[0]["median_text"].startswith("20.0")
     page = render(given)
-    assert 'id="by-class"' in page and "<td>medium</td>" in page
+    assert 'id="by-class"' in page and '<td data-head="confidence">medium</td>' in page
 
 
 def test_machines_without_a_prediction_are_named(plain: Tables) -> None:

@@ -55,7 +55,7 @@ def test_validation_has_no_more_samples_than_the_budget_and_test_has_all(old: Ta
 def test_the_scope_states_it_and_says_where_it_is_not_known(old: Tables) -> None:
     best = float(old.valid["accuracy_fraction"].max())
     new = headline.facts(counted(old, None, validation=360, test=360)).scope
-    assert "accuracy on validation, all 360 samples, mean of 3 draws" in new
+    assert "accuracy on validation, all 360 samples, mean of 3 draws (exact machines: one run)" in new
     points = theme.significant(100 * sampling.standard_error(best, 360), 2)
     said = f"its standard error {points} points at {100 * best:.1f} %: designs less than about twice that apart "
     assert f"{said}count as equally accurate" in new
