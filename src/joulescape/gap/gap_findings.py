@@ -13,7 +13,7 @@ Group = tuple[str, str]
 """Series and group."""
 
 ANY_DATA: Group = ("operations_by_year", "least_error_any_data")
-IMAGENET: Group = ("operations_by_year", "least_error")
+IMAGENET: Group = ("operations_by_year", "least_error_imagenet_alone")
 SAME_ERROR: Group = ("operations_by_year", "error_of_10_percent")
 DENSITY: Group = ("performance_density_by_year", "gpu_float32")
 ENERGY: Group = ("energy_per_operation_by_year", "gpu_float32")
