@@ -21,7 +21,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 PICTURES = (
     ("report.png", 1440, 900, 1, "light"),
     ("report_dark.png", 1440, 900, 1, "dark"),
-    ("report_phone.png", 390, 844, 2, "light"),
+    ("report_phone.png", 390, 844, 1.75, "light"),
 )
 """File, width and height in CSS pixels, device pixels in one of them, theme."""
 
@@ -46,7 +46,7 @@ def found(*names: str) -> str:
     return paths[0]
 
 
-def taken(driver: Any, page: str, width: int, height: int, scale: int, theme: str) -> bytes:
+def taken(driver: Any, page: str, width: int, height: int, scale: float, theme: str) -> bytes:
     """The first screen of a page, once its main chart is drawn."""
     size = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 600}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
