@@ -90,8 +90,9 @@ def test_a_published_row_that_changed_is_worked_out_alone(project: Path, priced:
     assert priced == [EIE]
 
 
-def test_a_torn_file_is_no_memory(project: Path, priced: list[str]) -> None:
+@pytest.mark.parametrize("torn", ['{"a":', "[]", "null"])
+def test_a_torn_file_is_no_memory(project: Path, priced: list[str], torn: str) -> None:
     count = len(run(project, EIE))
     priced.clear()
-    (project / "results" / ".cache" / "electronic_eie.json").write_text('{"a":')
+    (project / "results" / ".cache" / "electronic_eie.json").write_text(torn)
     assert len(run(project, EIE)) == count == len(priced)

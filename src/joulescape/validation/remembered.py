@@ -53,10 +53,10 @@ class Remembered:
     def _known(self) -> dict[str, Row]:
         """Nothing where there is no file, or none that can be read: all is worked out again."""
         try:
-            found: dict[str, Row] = json.loads(self.path.read_text(encoding="utf-8"))
+            found = json.loads(self.path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return found
+        return found if isinstance(found, dict) else {}
 
     def _key(self, name: str, row: PublishedRow) -> str | None:
         """Of all that a row follows from; None where a file of it is not there."""
